@@ -38,7 +38,13 @@ export function exposure(at: HostAddress, port: number, info: ListenerInfo, back
   return { address, zone, port, local: formatEndpoint(address, port, zone), info, backend, lease };
 }
 
+export interface PortWatcher {
+  readonly opened: (open: OpenPort) => void;
+  readonly closed: (open: OpenPort) => void;
+}
+
 export class Ports {
+  #watcher: PortWatcher | null = null;
   readonly #byLocal = new Map<string, OpenPort>();
   readonly #byNumber = new Map<number, OpenPort>();
   readonly #ownSockets: () => readonly string[];
@@ -72,11 +78,26 @@ export class Ports {
     const open: OpenPort = { address, port, local, socket, serves, closing: false };
     this.#byLocal.set(local, open);
     this.#byNumber.set(socket.number, open);
+    this.#watcher?.opened(open);
     return open;
+  }
+
+  /** A socket of another process, whose connections it relays, so that nobody listens on it here. */
+  addAbsent(serves: Exposure, socket: ListeningSocket): OpenPort {
+    const { address, port, local } = serves;
+    const open: OpenPort = { address, port, local, socket, serves, closing: true };
+    this.#byNumber.set(socket.number, open);
+    return open;
+  }
+
+  /** `opened` is called for each socket from now on, and `closed` before it closes. */
+  watch(watcher: PortWatcher): void {
+    this.#watcher = watcher;
   }
 
   /** Stops listening at once; connections live on. */
   close(open: OpenPort): void {
+    if (!open.closing) this.#watcher?.closed(open);
     open.closing = true;
     open.socket.close();
     if (this.#byLocal.get(open.local) === open) this.#byLocal.delete(open.local);

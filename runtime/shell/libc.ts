@@ -1,13 +1,16 @@
 // The C library through koffi, which is optional: the one place that declares its functions for ingressd and
 // ingress-guard. Every function gives its result, or a negative error number, which is read right after the call, before
 // anything else can change it. Descriptors and other handles are numbers; structures are bytes that the caller lays out.
-import type { Socket } from "node:net";
+import type { Server, Socket } from "node:net";
 import { loadKoffi } from "./koffi.mjs";
 
 export interface Libc {
   socket(domain: number, type: number, protocol: number): number;
   bind(fd: number, address: Uint8Array, bytes: number): number;
   listen(fd: number, backlog: number): number;
+  connect(fd: number, address: Uint8Array, bytes: number): number;
+  close(fd: number): number;
+  fcntl(fd: number, command: number, argument: number): number;
   shutdown(fd: number, how: number): number;
   /** `bytes` is the room in `address`, and afterwards what the kernel has of it. */
   getsockname(fd: number, address: Uint8Array, bytes: number[]): number;
@@ -16,6 +19,11 @@ export interface Libc {
   exchangeOption: Getsockopt;
   send(fd: number, from: Uint8Array, bytes: number, flags: number): number;
   recv(fd: number, into: Uint8Array, bytes: number, flags: number): number;
+  /** `head` is a struct msghdr; see unix_messages.ts. */
+  sendmsg(fd: number, head: Uint8Array, flags: number): number;
+  recvmsg(fd: number, head: Uint8Array, flags: number): number;
+  /** Where bytes lie in memory, for a structure that points to them. They stay there while they are referenced. */
+  addressOf(bytes: Uint8Array): bigint;
   ioctl(fd: number, request: number, argument: Uint8Array): number;
   /** On a thread of its own. Rejects where koffi can't make the call. */
   poll(set: Uint8Array, count: number, timeoutMs: number): Promise<number>;
@@ -60,6 +68,7 @@ interface Koffi {
   load(path: null): { func(prototype: string): Native };
   errno(): number;
   readonly node: { poll(fd: number, readable: () => void): Watch };
+  address(value: Uint8Array): bigint;
 }
 
 /** Null where koffi is not installed or has no binary for this machine, and on another system than Linux, whose numbers callers use. */
@@ -89,12 +98,18 @@ function functionsOf(koffi: Koffi): Libc {
     socket: declare("int socket(int, int, int)"),
     bind: declare("int bind(int, const void *, uint32_t)"),
     listen: declare("int listen(int, int)"),
+    connect: declare("int connect(int, const void *, uint32_t)"),
+    close: declare("int close(int)"),
+    fcntl: declare("int fcntl(int, int, int)"),
     shutdown: declare("int shutdown(int, int)"),
     getsockname: declare("int getsockname(int, _Out_ void *, _Inout_ uint32_t *)"),
     getsockopt: declare("int getsockopt(int, int, int, _Out_ void *, _Inout_ uint32_t *)"),
     exchangeOption: declare("int getsockopt(int, int, int, _Inout_ void *, _Inout_ uint32_t *)"),
     send: declare("long send(int, const void *, unsigned long, int)"),
     recv: declare("long recv(int, void *, unsigned long, int)"),
+    sendmsg: declare("long sendmsg(int, const void *, int)"),
+    recvmsg: declare("long recvmsg(int, void *, int)"),
+    addressOf: (bytes) => koffi.address(bytes),
     ioctl: declare("int ioctl(int, unsigned long, void *)"),
     poll: (set, count, timeoutMs) =>
       new Promise((resolve, reject) => {
@@ -123,7 +138,7 @@ function functionsOf(koffi: Koffi): Libc {
 }
 
 function isKoffi(value: unknown): value is Koffi {
-  return typeof value === "object" && value !== null && "load" in value && "errno" in value && "node" in value;
+  return typeof value === "object" && value !== null && "load" in value && "errno" in value && "node" in value && "address" in value;
 }
 
 /** A socket that is not Node's. */
@@ -132,7 +147,7 @@ export interface OwnSocket {
 }
 
 /** Node has no public way to a socket's descriptor. Null where the socket has none any more. */
-export function descriptorOf(socket: Socket | OwnSocket): number | null {
+export function descriptorOf(socket: Socket | Server | OwnSocket): number | null {
   if ("fd" in socket) return socket.fd;
   const handle: unknown = "_handle" in socket ? socket._handle : null;
   if (typeof handle !== "object" || handle === null || !("fd" in handle)) return null;

@@ -8,7 +8,23 @@ import { sources } from "./sources.ts";
 const house = suite("gateway folders");
 
 /** Each may import those before it, and no other. */
-const ORDER = ["tls", "forward", "audit", "connection", "listen", "kernel", "config", "intents", "admit", "control", "reload", "methods", "client", "cli"];
+const ORDER = [
+  "tls",
+  "forward",
+  "audit",
+  "connection",
+  "listen",
+  "kernel",
+  "config",
+  "intents",
+  "admit",
+  "control",
+  "reload",
+  "takeover",
+  "methods",
+  "client",
+  "cli",
+];
 
 interface Arrow {
   readonly from: string;
