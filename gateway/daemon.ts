@@ -17,11 +17,12 @@ import { httpPage } from "./methods/http_pages.ts";
 import { methodsOf } from "./methods/methods.ts";
 import { status } from "./methods/status.ts";
 import type { Counters } from "./audit/counters.ts";
-import { EXIT_DELEGATE, EXIT_OK, EXIT_REJECTED, failure, type Failure } from "./exit.ts";
+import { EXIT_DELEGATE, EXIT_OK, EXIT_REJECTED, EXIT_UNSUPPORTED, failure, type Failure } from "./exit.ts";
 import { endLease } from "./intents/end_lease.ts";
 import { FREE, READING, SECURING } from "./connection/states.ts";
 import type { Forwarder } from "./connection/forwarder.ts";
 import { chooseForwarder, type Chosen } from "./kernel/choice.ts";
+import { KEPT_MS } from "./listen/inherited.ts";
 import { makeParts, type DaemonSetup, type Parts } from "./parts.ts";
 import type { Change } from "./reload/change.ts";
 import { reportSentence, type Refused, type Report } from "./reload/report.ts";
@@ -51,7 +52,11 @@ export interface Daemon {
   stop(): Promise<void>;
   /** Ends a drain that is under way. */
   cut(): void;
+  /** Resolves when another gateway has taken over, and the last connection has ended. */
+  readonly ended: Promise<void>;
 }
+
+type Reporting = Parameters<Parts["handing"]["handedOver"]>[0];
 
 export async function startDaemon(setup: DaemonSetup): Promise<Result<Daemon, Failure>> {
   /** Aborted as soon as it is to end: a reload under way is abandoned, and none begins. */
@@ -86,6 +91,11 @@ class Running implements Daemon {
   readonly #parts: Parts;
   readonly #end: () => void;
   readonly #timers: Cancel[] = [];
+  #isHandedOver = false;
+  #resolveEnded: () => void = () => undefined;
+  readonly ended = new Promise<void>((resolve) => {
+    this.#resolveEnded = resolve;
+  });
   /** That the module has failed was said. */
   #poisonSaid = false;
 
@@ -97,15 +107,24 @@ class Running implements Daemon {
     this.#setup = setup;
     this.#parts = parts;
     this.#end = end;
+    Object.assign(parts.handing, {
+      handedOver: (report: Reporting) => this.#handOver(report),
+      done: () => this.#handedOver(),
+      abandoned: () => this.#abandoned(),
+    });
   }
 
   async start(ending: AbortSignal): Promise<Result<null, Failure>> {
-    const opened = await this.#openOwnSockets();
+    const { taking } = this.#setup;
+    const opened = taking === undefined ? await this.#openOwnSockets() : ok(null);
     if (!opened.ok) return opened;
     // From before the file is first read, so that no change is missed in between.
     if (this.#setup.config.policy.watch) this.#watchFiles();
     const loaded = await this.#loadFirst(ending);
     if (!loaded.ok) return loaded;
+    const taken = taking === undefined ? ok(null) : await this.#openOwnSockets();
+    if (!taken.ok) return taken;
+    await taking?.done();
     const {
       clock,
       config: { timers },
@@ -114,7 +133,10 @@ class Running implements Daemon {
       clock.every(SWEEP_MS, () => this.#sweep()),
       clock.every(timers.interface_poll_ms, () => this.#poll()),
     );
+    const { inherited } = this.#parts;
+    if (inherited.all().length > 0) this.#timers.push(clock.after(KEPT_MS, () => inherited.expire()));
     this.#parts.context.markers.ready();
+    this.#parts.reports.ready();
     return ok(null);
   }
 
@@ -157,6 +179,7 @@ class Running implements Daemon {
 
   async stop(): Promise<void> {
     this.#end();
+    this.#parts.reports.stopping();
     const { context, admitter } = this.#parts;
     const { ports, leases, turns, forwarder } = context;
     admitter.drain();
@@ -176,18 +199,62 @@ class Running implements Daemon {
     for (let row = 0; row < table.rows; row++) if (table.state[row] !== FREE) this.forwarder.cut(row, "cut");
   }
 
+  /** Another gateway serves: this one relays its connections to their end, and decides nothing. */
+  #handOver(report: Reporting): void {
+    const {
+      context: { ports },
+      admitter,
+      reports,
+      own,
+      audit,
+      inherited,
+    } = this.#parts;
+    this.#isHandedOver = true;
+    this.#end();
+    reports.handedOver();
+    admitter.drain();
+    this.#refuseUnread();
+    audit.handOver((lines) => report("takeover_records", { lines }));
+    for (const open of ports.all()) ports.close(open);
+    inherited.close();
+    own.control?.unlisten();
+    own.http?.close();
+  }
+
+  /** The other gateway takes registrations. */
+  #handedOver(): void {
+    const { context, own } = this.#parts;
+    const { leases, forwarder } = context;
+    for (const lease of leases.all()) endLease(context, lease, { because: "another gateway has taken over", word: "shutdown" });
+    own.control?.closeClients((client) => context.giving.isOwner(client));
+    void forwarder.drained().then(() => {
+      this.close();
+      this.#resolveEnded();
+    });
+  }
+
+  /** INVARIANT: nobody enforces a policy on what is left, so it is not left for long. */
+  #abandoned(): void {
+    this.#setup.say("the gateway that took over has ended: connections that this one relays end within timers.drain_ms");
+    this.#setup.clock.after(this.#setup.config.timers.drain_ms, () => this.cut());
+    this.#handedOver();
+  }
+
   /** Closes everything that it has opened, at once. */
   close(): void {
+    this.#parts.reports.stopping();
     const {
       context: { ports },
       own,
       descriptors,
       audit,
       credentials,
+      inherited,
     } = this.#parts;
     for (const cancel of this.#timers.splice(0)) cancel();
     for (const open of ports.all()) ports.close(open);
     this.forwarder.close();
+    inherited.close();
     own.control?.close();
     own.http?.close();
     descriptors.close();
@@ -205,6 +272,7 @@ class Running implements Daemon {
       inForce,
       leases,
       changes,
+      giving,
       ownership: { sockets },
     } = context;
     const control = await openOwnSockets({
@@ -216,8 +284,9 @@ class Running implements Daemon {
       refusals,
       inForce,
       method: methodsOf(context),
-      isOwner: (client) => leases.ownedBy(client).length > 0 || changes.isOwner(client),
+      isOwner: (client) => giving.isOwner(client) || leases.ownedBy(client).length > 0 || changes.isOwner(client),
       gone: (client) => {
+        void giving.ownerGone(client);
         void changes.ownerGone(client).catch((error: unknown) => this.#setup.say(`a change could not be aborted: ${String(error)}`));
         for (const lease of leases.ownedBy(client)) endLease(context, lease, null);
       },
@@ -255,7 +324,7 @@ class Running implements Daemon {
     const fromFile = await reloader.reload();
     const first = fromFile.ok ? fromFile : await reloader.fallBack(fromFile.error);
     if (ending.aborted) return failed(failure(EXIT_OK, "ended by a signal before it was ready"));
-    if (!first.ok) return failed(failure(first.error.cause === "policy" || first.error.cause === "keys" ? EXIT_REJECTED : EXIT_DELEGATE, first.error.message));
+    if (!first.ok) return failed(failure(exitOf(first.error), first.error.message));
     if (!fromFile.ok) {
       const { message } = fromFile.error;
       say(`WARNING: the last good policy is in force in place of the file: ${message}`);
@@ -275,6 +344,7 @@ class Running implements Daemon {
     const { forwarder, leases, withdrawn, inForce } = context;
     const now = clock.monoMs();
     forwarder.sweep(now);
+    if (this.#isHandedOver) return;
     passEnds();
     for (const lease of leases.expired(now)) endLease(context, lease, { because: "its time is over: renew it sooner", word: "expired" });
     withdrawn.look();
@@ -288,6 +358,7 @@ class Running implements Daemon {
   #poll(): void {
     const { say } = this.#setup;
     const { context } = this.#parts;
+    if (this.#isHandedOver) return;
     void this.reconcile().catch((error: unknown) => say(`the ports could not be looked at: ${String(error)}`));
     // Also without a watcher, and where it is time alone that makes a certificate good.
     if (closedExposes(context).length > 0)
@@ -318,11 +389,17 @@ class Running implements Daemon {
   }
 }
 
+function exitOf({ cause }: Refused): number {
+  if (cause === "sockets") return EXIT_UNSUPPORTED;
+  return cause === "policy" || cause === "keys" ? EXIT_REJECTED : EXIT_DELEGATE;
+}
+
 /** The caller when the daemon calls a method itself. */
 const operator: Client = {
   number: -1,
   challenge: "",
-  caller: { peer: "operator", operator: true, service: null, noServiceBecause: "", uid: null },
+  caller: { peer: "operator", operator: true, service: null, noServiceBecause: "", uid: null, peerUid: null },
   alive: () => true,
+  descriptor: () => null,
   notify: () => undefined,
 };

@@ -1,9 +1,14 @@
 // Every part of the gateway, made and connected with the others. Nothing is opened but the audit file; daemon.ts
 // starts and stops what is made here.
 import { randomBytes } from "node:crypto";
+import { closeSync } from "node:fs";
 import { failed, ok, type Result } from "../runtime/result/result.ts";
+import { openLibc } from "../runtime/shell/libc.ts";
+import type { ServiceManager } from "../runtime/shell/service_manager.ts";
+import { reportsToManager, type Reports } from "./reports_to_manager.ts";
 import { systemDisk, type Disk } from "../runtime/shell/disk.ts";
 import { prepareStateDirectory } from "../runtime/shell/revision.ts";
+import type { PolicyEngine } from "../runtime/host/module.ts";
 import { policyInForce } from "../runtime/shell/policy_in_force.ts";
 import { createAdmitter, type Admitter } from "./admit/admit.ts";
 import { Backends } from "./forward/backends.ts";
@@ -27,6 +32,7 @@ import { Leases } from "./intents/leases.ts";
 import { belongsTo, fileBelongsTo, listeningSockets, oncePerTurn, ROOT, type OwnershipSetup } from "./intents/ownership.ts";
 import { udpBelongsTo } from "./intents/udp_ownership.ts";
 import { peerCredentials, type ReadCredentials } from "./intents/peer_credentials.ts";
+import type { OwnUnixSockets } from "./control/own_sockets.ts";
 import { createRefusals } from "./control/refusals.ts";
 import { openSockDiag } from "./intents/sock_diag.ts";
 import { watchWithdrawn } from "./intents/withdrawn.ts";
@@ -39,6 +45,7 @@ import type { OpensslCalls } from "./kernel/openssl.ts";
 import { chooseEngine } from "./kernel/tls_choice.ts";
 import { kernelForwarder } from "./kernel/kernel_forwarder.ts";
 import { nodeForwarder, type ForwarderSetup } from "./listen/node_forwarder.ts";
+import { Inherited, type InheritedSetup } from "./listen/inherited.ts";
 import { createOpener } from "./listen/open.ts";
 import { Ports } from "./listen/ports.ts";
 import { createMarkers } from "./audit/markers.ts";
@@ -52,6 +59,10 @@ import { Reloader } from "./reload/reload.ts";
 import { Swap, type SwapSetup } from "./reload/swap.ts";
 import { createCredentials, type Credentials } from "./tls/credentials.ts";
 import { createTurns } from "./reload/turns.ts";
+import { adopt } from "./takeover/adopting.ts";
+import { Giving, type GivingSetup } from "./takeover/giving.ts";
+import type { Taking } from "./takeover/taking.ts";
+import { openUnixMessages } from "../runtime/shell/unix_messages.ts";
 
 export interface DaemonSetup {
   readonly policyPath: string;
@@ -70,6 +81,12 @@ export interface DaemonSetup {
   readonly givenUp?: AbortSignal;
   /** Other parts that change with the policy, in the order in which they are prepared. */
   readonly participants?: readonly Participant[];
+  /** Sockets that this process was given; see listen/inherited.ts. */
+  readonly inherited?: Pick<InheritedSetup, "sockets" | "ignoresForeign">;
+  /** The gateway that runs, where this one takes over from it. */
+  readonly taking?: Taking;
+  /** The service manager that started this process. */
+  readonly manager?: ServiceManager | null;
   /** How state reaches the disk; another one only where a test stops it in between. */
   readonly disk?: Disk;
   /** The kernel's calls in place of those of this machine: where a test makes them fail. */
@@ -82,7 +99,7 @@ export interface DaemonSetup {
 
 /** The gateway's own sockets, beside the ports of a policy; filled in as they are opened. */
 export interface OwnSockets {
-  control: { readonly paths: readonly string[]; close(): void } | null;
+  control: OwnUnixSockets | null;
   http: { readonly port: number; close(): void } | null;
 }
 
@@ -94,6 +111,9 @@ export interface Parts {
   readonly admitter: Admitter;
   readonly credentials: Credentials;
   readonly descriptors: DescriptorWatch;
+  readonly inherited: Inherited;
+  readonly reports: Reports;
+  readonly handing: Handing;
   readonly reconciler: Reconciler;
   /** Closes streams whose `until` has passed; to be called on a tick. */
   readonly passEnds: () => number;
@@ -101,6 +121,9 @@ export interface Parts {
   /** False where resets can't be read from the kernel. */
   readonly readsResets: boolean;
 }
+
+/** The daemon's part in its own takeover; it fills them in. See takeover/giving.ts. */
+export type Handing = { -readonly [K in "handedOver" | "done" | "abandoned"]: GivingSetup[K] };
 
 /** Read before any part is made. */
 interface Given {
@@ -132,6 +155,7 @@ function makeServing(setup: DaemonSetup, { cap, keeper }: Given, chosen: Chosen,
     follows: "file",
     ending,
   });
+  const reports = reportsToManager({ manager: setup.manager ?? null, ports, clock, inForce });
   const descriptors = watchDescriptors(counters, say);
   const topDenied = new TopDenied();
   const markers = createMarkers(setup.print, counters);
@@ -173,6 +197,7 @@ function makeServing(setup: DaemonSetup, { cap, keeper }: Given, chosen: Chosen,
     own,
     ports,
     inForce,
+    reports,
     descriptors,
     topDenied,
     markers,
@@ -190,10 +215,12 @@ type Serving = Extract<ReturnType<typeof makeServing>, { ok: true }>["value"];
 
 /** Opens ports and replaces the policy. */
 function makeReloading(setup: DaemonSetup, serving: Serving, keeper: Keeper | null, backends: Backends, leases: Leases, ending: AbortSignal) {
-  const { config, clock, say, hostAddresses } = setup;
-  const { ports, forwarder, flows, recorder, markers, credentials, inForce, counters } = serving;
+  const { config, clock, say, hostAddresses, taking } = setup;
+  const { ports, forwarder, flows, recorder, markers, credentials, inForce, counters, reports, audit } = serving;
   const turns = createTurns();
-  const opener = createOpener({ ports, forwarder, recorder, maxPorts: config.caps.ports });
+  const inherited = makeInherited(setup);
+  const seed = taking?.seed ?? randomBytes(16);
+  const opener = createOpener({ ports, forwarder, recorder, maxPorts: config.caps.ports, inherited, say });
   const opening: OpeningsSetup = {
     ports,
     leases,
@@ -214,14 +241,41 @@ function makeReloading(setup: DaemonSetup, serving: Serving, keeper: Keeper | nu
     forwarder,
     recorder,
     clock,
-    seed: randomBytes(16),
+    seed,
+    inherited,
     onReload: config.on_reload,
     ruleHits: counters.ruleHits,
   };
   const swap = new Swap(swapping);
   const participants = [credentials.participant, ...(setup.participants ?? [])];
-  const reloader = new Reloader({ inForce, keeper, swap, ports, counters, turns, clock, say, ending, participants });
-  return { turns, opener, swapping, swap, reloader };
+  const beforeFirst = taking === undefined ? null : (engine: PolicyEngine) => adopt({ taking, forwarder, ports, backends, audit, clock }, engine);
+  const reloader = new Reloader({ inForce, keeper, swap, ports, counters, turns, clock, say, ending, reports, beforeFirst, participants });
+  const changes = new CoordinatedChanges({ reloader, clock, counts: counters.changes, say });
+  return { turns, opener, swapping, swap, reloader, changes, inherited, seed };
+}
+
+type Reloading = ReturnType<typeof makeReloading>;
+
+/** Hands this gateway over to the next one. */
+function makeGiving({ clock, say }: DaemonSetup, serving: Serving, reloading: Reloading, isEnding: () => boolean) {
+  const { ports, forwarder, inForce } = serving;
+  const { turns, seed, changes } = reloading;
+  const handing: Handing = { handedOver: () => undefined, done: () => undefined, abandoned: () => undefined };
+  const giving = new Giving({
+    calls: passingCalls(),
+    ports,
+    forwarder,
+    inForce,
+    turns,
+    clock,
+    seed,
+    say,
+    isBusy: () => changes.current() !== null || isEnding(),
+    handedOver: (report) => handing.handedOver(report),
+    done: () => handing.done(),
+    abandoned: () => handing.abandoned(),
+  });
+  return { handing, giving };
 }
 
 /** `ending` is aborted as soon as the gateway is to end; `draining` says so, too, once it has served. */
@@ -232,15 +286,18 @@ export function makeParts(setup: DaemonSetup, chosen: Chosen, ending: AbortSigna
   const { config, clock, say, hostAddresses } = setup;
   const serving = makeServing(setup, given.value, chosen, ending);
   if (!serving.ok) return serving;
-  const { counters, audit, own, ports, inForce, descriptors, topDenied, markers, recorder, credentials, admitter, forwarder, flows, readsResets } =
+  const { counters, audit, own, ports, inForce, reports, descriptors, topDenied, markers, recorder, credentials, admitter, forwarder, flows, readsResets } =
     serving.value;
   const leases = new Leases();
   const peers = peerCredentials();
   const ownership: OwnershipSetup = { credentials: peers, sockets: openSockDiag(), listening: oncePerTurn(listeningSockets) };
   const allowed = allowedBackends(config);
   const backends = makeBackends(setup, ports, ownership, allowed);
-  const { turns, opener, swapping, swap, reloader } = makeReloading(setup, serving.value, keeper, backends, leases, ending);
+  const reloading = makeReloading(setup, serving.value, keeper, backends, leases, ending);
+  const { turns, opener, swapping, swap, reloader, changes, inherited } = reloading;
+  const { handing, giving } = makeGiving(setup, serving.value, reloading, () => draining() || ending.aborted);
   const context: Context = {
+    giving,
     config,
     allowedBackends: allowed,
     inForce,
@@ -255,7 +312,7 @@ export function makeParts(setup: DaemonSetup, chosen: Chosen, ending: AbortSigna
     topDenied,
     ownership,
     reloader,
-    changes: new CoordinatedChanges({ reloader, clock, counts: counters.changes, say }),
+    changes,
     isPrepared: (open) => swap.isPaused(open),
     withoutAddress: () => swapping.openings.absent(inForce.engine),
     keeper,
@@ -283,11 +340,27 @@ export function makeParts(setup: DaemonSetup, chosen: Chosen, ending: AbortSigna
     admitter,
     credentials,
     descriptors,
+    inherited,
+    reports,
+    handing,
     reconciler: new Reconciler(swapping),
     peers,
     readsResets,
     passEnds: createEnds({ inForce, forwarder, recorder, ports, clock, onReload: config.on_reload }),
   });
+}
+
+/** The calls that pass sockets between processes; null without koffi. */
+export function passingCalls(): GivingSetup["calls"] {
+  const libc = openLibc();
+  const messages = libc === null ? null : openUnixMessages(libc);
+  return libc === null || messages === null ? null : { libc, messages };
+}
+
+function makeInherited({ inherited = { sockets: [], ignoresForeign: false }, manager, say }: DaemonSetup): Inherited {
+  const libc = inherited.sockets.length === 0 ? null : openLibc();
+  const unstore = (name: string): void => manager?.notify({ FDSTOREREMOVE: 1, FDNAME: name });
+  return new Inherited({ ...inherited, say, unstore, close: closeSync, setBacklog: (fd, peers) => void libc?.listen(fd, peers) });
 }
 
 function readGiven({ stateDirectory, config, disk = systemDisk, say }: DaemonSetup): Result<Given, Failure> {

@@ -9,7 +9,16 @@ import type { PolicyInForce } from "../../runtime/shell/policy_in_force.ts";
 import type { Entry, Recorder } from "../audit/recorder.ts";
 import type { Suppression } from "../audit/suppressed.ts";
 import type { GatewayClock } from "../clock.ts";
-import { CHARGED_BACKEND, CHARGED_EVERYTHING, CHARGED_OVERALL, charge, release, type Account } from "../connection/charges.ts";
+import {
+  CHARGED_BACKEND,
+  CHARGED_EVERYTHING,
+  CHARGED_IDENTITY,
+  CHARGED_LISTENER,
+  CHARGED_OVERALL,
+  charge,
+  release,
+  type Account,
+} from "../connection/charges.ts";
 import { isContext, type DecidedBy, type Decider, type HelloOutcome, type SecuredOutcome } from "../connection/decider.ts";
 import type { FlowDecider } from "../datagram/decider.ts";
 import type { End } from "../end.ts";
@@ -77,6 +86,7 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
       named: (row, outcome) => named(desk, row, outcome),
       secured: (row, context, outcome) => secured(desk, row, context, outcome),
       connected: (row) => release(desk.account, row, CHARGED_BACKEND),
+      adopted: (row) => charge(desk.account, row, CHARGED_OVERALL | CHARGED_LISTENER | (table.identity[row] === undefined ? 0 : CHARGED_IDENTITY)),
       notOwned: (row, because) => record(desk, notOwnedEntry(table, row, portOf(desk, row), inForce.generation, because), null),
       secondHello: (row, detail) => record(desk, secondHelloEntry(table, row, portOf(desk, row), inForce.generation, detail), inForce.engine),
       fault: (row, detail) => record(desk, faultEntry(table, row, table.state[row] === FREE ? undefined : portOf(desk, row), inForce.generation, detail), null),

@@ -25,6 +25,8 @@ export interface Audit {
   write(lines: readonly string[]): number;
   /** Opens the path again (after a rotation); keeps the open file when that fails. */
   reopen(): string | null;
+  /** Another process writes the file from now on: lines go to it. */
+  handOver(forward: (lines: readonly string[]) => void): void;
   close(): void;
 }
 
@@ -87,6 +89,7 @@ class AuditWriter implements Audit {
   /** The rest of a line that a pipe has taken in part. */
   #rest: Buffer = Buffer.alloc(0);
   #failing = false;
+  #forward: ((lines: readonly string[]) => void) | null = null;
 
   constructor(open: () => AuditFile, counters: Counters, say: (sentence: string) => void) {
     this.#open = open;
@@ -97,6 +100,10 @@ class AuditWriter implements Audit {
 
   write(lines: readonly string[]): number {
     if (lines.length === 0) return 0;
+    if (this.#forward !== null) {
+      this.#forward(lines);
+      return this.#counted(lines.length, lines.length);
+    }
     if (this.#rest.length > 0) {
       this.#rest = this.#rest.subarray(this.#put(this.#rest));
       if (this.#rest.length > 0) return this.#counted(lines.length, 0);
@@ -129,6 +136,10 @@ class AuditWriter implements Audit {
     }
     this.#rest = Buffer.alloc(0);
     return null;
+  }
+
+  handOver(forward: (lines: readonly string[]) => void): void {
+    this.#forward = forward;
   }
 
   close(): void {

@@ -6,7 +6,7 @@ import { EXPOSE_MODES, INGRESSD, isCommandName } from "./command_table.ts";
 
 export type Command =
   | TextCommand
-  | ({ readonly kind: "serve" } & ConfigWords)
+  | ({ readonly kind: "serve" } & ServeWords)
   | ({ readonly kind: "check-config"; readonly json: boolean } & ConfigWords)
   | { readonly kind: "expose"; readonly intent: ExposeWords }
   | ({ readonly kind: "status"; readonly json: boolean; readonly watch: boolean } & ConfigWords)
@@ -20,6 +20,11 @@ export interface ConfigWords {
   readonly sets: readonly string[];
   readonly policy: string | null;
   readonly control: string | null;
+}
+
+export interface ServeWords extends ConfigWords {
+  readonly ignoresForeign: boolean;
+  readonly takesOver: boolean;
 }
 
 export interface ExposeWords {
@@ -48,7 +53,7 @@ export function parseCommand(words: readonly string[]): Result<Command, Misuse> 
     policy: flags.get("policy") ?? null,
     control: flags.get("control") ?? null,
   };
-  if (command === null) return ok({ kind: "serve", ...settings });
+  if (command === null) return ok({ kind: "serve", ignoresForeign: flags.has("ignore-foreign-fds"), takesOver: flags.has("takeover"), ...settings });
   if (!isCommandName(command)) throw new Error(`the command table has no \`${command}\``);
   switch (command) {
     case "expose":

@@ -19,6 +19,14 @@ const POLICY = {
 const CONTROL = {
   control: { short: null, value: "PATH", says: "the control socket (default: under XDG_RUNTIME_DIR or /run/ingressd)" },
 } as const satisfies FlagSpecs;
+const SERVE = {
+  takeover: { short: null, value: null, says: "take over from the gateway that answers on the control socket: its sockets, limits and connections" },
+  "ignore-foreign-fds": {
+    short: null,
+    value: null,
+    says: "close passed sockets (LISTEN_FDS) that the policy does not expose, in place of ending with exit code 6",
+  },
+} as const satisfies FlagSpecs;
 const JSON_FLAG = { json: { short: null, value: null, says: "print one JSON envelope: {ok, class, code, message, data}" } } as const satisfies FlagSpecs;
 /** Of a command that calls a running gateway. */
 const ORDER = { ...JSON_FLAG, config: CONFIG.config, ...CONTROL } as const satisfies FlagSpecs;
@@ -31,7 +39,7 @@ export const INGRESSD = {
     summary: "serve a policy",
     operands: [],
     required: ["policy"],
-    flags: { ...POLICY, ...CONFIG, ...CONTROL },
+    flags: { ...POLICY, ...CONFIG, ...CONTROL, ...SERVE },
     manual: "Without a command ingressd serves the policy until it is ended.",
   },
   commands: {

@@ -1,30 +1,29 @@
 // `ingressd --policy P.wasm`: the process that serves. Its signals and its end; everything that decides or listens is
 // behind startDaemon.
 import { systemClock } from "../../runtime/shell/clock.ts";
+import { openServiceManager } from "../../runtime/shell/service_manager.ts";
+import { openLibc } from "../../runtime/shell/libc.ts";
 import { standardStream } from "../audit/audit.ts";
 import { startDaemon, type Daemon } from "../daemon.ts";
-import { EXIT_INTERNAL, EXIT_OK, EXIT_UNSUPPORTED, EXIT_USAGE, failure } from "../exit.ts";
+import { EXIT_INTERNAL, EXIT_OK, EXIT_USAGE, failure } from "../exit.ts";
 import { interfaceAddresses } from "../listen/addresses.ts";
 import { stateDirectory } from "../reload/keeper.ts";
 import { unblockReopenSignal } from "./reopen_signal.ts";
-import type { ConfigWords } from "./arguments.ts";
+import type { ServeWords } from "./arguments.ts";
 import { end, runWithoutReader, say } from "./ending.ts";
+import { passingCalls } from "../parts.ts";
+import { beginTaking } from "../takeover/taking.ts";
 import { controlPath, loadConfig } from "./layers.ts";
+import { takePassed } from "./passed_sockets.ts";
 
-export async function serve(words: ConfigWords): Promise<void> {
+export async function serve(words: ServeWords): Promise<void> {
   runWithoutReader();
   const loaded = loadConfig(words);
   if (!loaded.ok) return end(loaded.error);
   const config = loaded.value;
-  // Sockets that were passed would stay open and unserved, and a user might believe that they are guarded.
-  if (process.env["LISTEN_PID"] === String(process.pid)) {
-    return end(
-      failure(
-        EXIT_UNSUPPORTED,
-        "this release takes no passed sockets (LISTEN_FDS): start it without the systemd socket unit; it opens the ports that the policy exposes",
-      ),
-    );
-  }
+  const passed = takePassed({ env: process.env, pid: process.pid, libc: openLibc(), ignoresForeign: words.ignoresForeign, say });
+  if (!passed.ok) return end(passed.error);
+  const clock = systemClock();
   const { file } = config.policy;
   if (file === undefined)
     return end(
@@ -33,6 +32,7 @@ export async function serve(words: ConfigWords): Promise<void> {
         "`--policy P.wasm` is missing (or policy.file in the configuration): without a policy nothing may be opened; ingressd --help shows the command line",
       ),
     );
+  const manager = openServiceManager({ env: process.env, pid: process.pid, clock, say });
   let daemon: Daemon | null = null;
   let stops = 0;
   const starting = new AbortController();
@@ -54,20 +54,26 @@ export async function serve(words: ConfigWords): Promise<void> {
   process.on("unhandledRejection", fatal);
   // Where the audit has standard output, it has it alone.
   const markers = standardStream(config.audit.file) === 1 ? process.stderr : process.stdout;
+  const taking = words.takesOver ? await beginTaking({ path: controlPath(config), calls: passingCalls(), clock }) : null;
+  if (taking?.ok === false) return end(taking.error);
   const started = await startDaemon({
     policyPath: file,
     controlPath: controlPath(config),
     stateDirectory: stateDirectory(config, process.env),
     config,
     configNow: () => loadConfig(words),
-    clock: systemClock(),
+    clock,
+    manager,
     hostAddresses: interfaceAddresses,
     print: (line) => void markers.write(`${line}\n`),
     say,
     givenUp: starting.signal,
+    ...(taking?.ok === true && { taking: taking.value }),
+    inherited: taking?.ok === true ? { sockets: taking.value.sockets, ignoresForeign: true } : { sockets: passed.value, ignoresForeign: words.ignoresForeign },
   });
   if (!started.ok) return end(started.error);
   daemon = started.value;
+  void daemon.ended.then(() => process.exit(EXIT_OK));
 }
 
 /** INVARIANT: after a failure that nobody foresaw nothing is served any more. */

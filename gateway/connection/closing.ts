@@ -8,6 +8,8 @@ export function cut(s: Stage, row: number, end: End): void {
   if (!moved(s, row, CUT)) return;
   const { table } = s;
   table.end[row] = end;
+  const relay = table.remote[row];
+  if (relay !== undefined) return relay.cut();
   // Between two tries at its backend there is no socket whose end could be awaited.
   if (table.redial[row] !== undefined) free(s, row, CONNECT_FAILED, end);
   else s.transport.breakOff(row);

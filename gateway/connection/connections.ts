@@ -4,11 +4,12 @@
 import { CODE_DRAINING } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import type { GatewayClock } from "../clock.ts";
+import * as remote from "./remote.ts";
 import * as closing from "./closing.ts";
 import * as connecting from "./connecting.ts";
 import type { Decider, Refusal } from "./decider.ts";
 import type { End } from "../end.ts";
-import type { Forwarder, ListenFailure, ListeningSocket, Local } from "./forwarder.ts";
+import type { Forwarder, Inherit, ListenFailure, ListeningSocket, Local } from "./forwarder.ts";
 import * as open from "./open.ts";
 import * as reading from "./reading.ts";
 import * as securing from "./securing.ts";
@@ -46,7 +47,7 @@ export function createConnections(setup: ConnectionsSetup): Forwarder {
     ended: (row, reset) => open.ended(s, row, reset),
     faulted: (row, detail) => endFaulty(s, row, detail),
   });
-  const s: Stage = { table, transport, decider, clock, timers, afterTurn, listening: new Map(), queued: new Set(), drainers: [], live: 0 };
+  const s: Stage = { table, transport, decider, clock, timers, afterTurn, listening: new Map(), queued: new Set(), drainers: [], live: 0, heard: null };
   let sockets = 0;
   return {
     table,
@@ -55,6 +56,12 @@ export function createConnections(setup: ConnectionsSetup): Forwarder {
     },
     open: (local, paused) => listen(s, { number: sockets++, queued: [], paused }, local),
     connectedFrom: (proto, port) => (proto === "tcp" ? connectedFrom(s, port) : null),
+    adopt: (socket, facts, relay) => remote.adopt(s, socket, facts, relay),
+    remoteEnded: (row, end, bytesIn, bytesOut) => remote.remoteEnded(s, row, end, bytesIn, bytesOut),
+    absentSocket: () => ({ number: sockets++, release: nothing, close: nothing, suspend: nothing, resume: async () => null, descriptor: () => null }),
+    reportEnds(heard) {
+      s.heard = heard;
+    },
     cut: (row, end) => cut(s, row, end),
     refuse: (row, refusal) => refuse(s, row, refusal),
     sweep(now) {
@@ -68,6 +75,7 @@ export function createConnections(setup: ConnectionsSetup): Forwarder {
 
 async function listen(s: Stage, listening: Listening, local: Local): Promise<ListeningSocket | ListenFailure> {
   s.listening.set(listening.number, listening);
+  if (local.inherited !== undefined && listening.paused) return inherit(s, listening, local, local.inherited);
   const failed = await s.transport.listen(listening.number, local);
   if (failed !== null) {
     s.listening.delete(listening.number);
@@ -76,9 +84,40 @@ async function listen(s: Stage, listening: Listening, local: Local): Promise<Lis
   return {
     number: listening.number,
     release: () => pending.release(s, listening),
+    descriptor: () => s.transport.descriptorOf(listening.number),
+    suspend: () => s.transport.unlisten(listening.number),
+    resume: (fd) => s.transport.listen(listening.number, { ...local, inherited: { fd, giveBack: nothing, lost: nothing } }),
     close() {
       s.transport.unlisten(listening.number);
       s.listening.delete(listening.number);
+      pending.release(s, listening);
+    },
+  };
+}
+
+/** INVARIANT: before its release nothing accepts on it, so that its peers are not lost with this process. */
+function inherit(s: Stage, listening: Listening, local: Local, { fd, giveBack, lost }: Inherit): ListeningSocket {
+  const { number } = listening;
+  let begun = false;
+  return {
+    number,
+    descriptor: () => (begun ? s.transport.descriptorOf(number) : fd),
+    suspend: () => s.transport.unlisten(number),
+    resume: (again) => s.transport.listen(number, { ...local, inherited: { fd: again, giveBack, lost } }),
+    release() {
+      if (begun) return;
+      begun = true;
+      listening.paused = false;
+      void s.transport.listen(number, local).then((failed) => {
+        if (failed === null) return;
+        s.listening.delete(number);
+        lost(failed.code);
+      });
+    },
+    close() {
+      s.listening.delete(number);
+      if (begun) s.transport.unlisten(number);
+      else giveBack();
       pending.release(s, listening);
     },
   };
@@ -100,6 +139,7 @@ function refuse(s: Stage, row: number, refusal: Refusal): void {
 
 function sweep(s: Stage, row: number, now: number): void {
   if (s.table.isFlow[row] === 1) return;
+  if (remote.isRemote(s, row)) return;
   const age = now - (s.table.openedMs[row] ?? now);
   switch (s.table.state[row]) {
     case READING:
@@ -123,3 +163,5 @@ function connectedFrom(s: Stage, port: number): string | null {
   }
   return null;
 }
+
+function nothing(): void {}

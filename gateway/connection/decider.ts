@@ -38,6 +38,8 @@ export interface Decider {
   secured(connection: number, context: TlsContext, outcome: SecuredOutcome): Decision;
   /** The backend of an admitted row accepted, so the row is no longer under way. */
   connected(connection: number): void;
+  /** Charges a row that another process admitted: its caps here, and at the next swap those of the policy. */
+  adopted(connection: number): void;
   /** The backend accepted and is not who it must be. The end follows. */
   notOwned(connection: number, because: string): void;
   /** The backend of an admitted row requested a second hello, and the client's can't be let through. The end follows. */

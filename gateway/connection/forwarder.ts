@@ -3,13 +3,24 @@
 import type { Denial } from "../../runtime/host/decision.ts";
 import type { HelloOutcome } from "./decider.ts";
 import type { End } from "../end.ts";
-import type { ConnectionTable } from "./table.ts";
+import type { RemoteFacts, RemoteRelay, ConnectionTable } from "./table.ts";
 
 export interface Local {
   /** `tcp` where it is absent. */
   readonly proto?: "tcp" | "udp";
   readonly host: string;
   readonly port: number;
+  /** A socket that listens there already; nothing accepts on it before it is released. */
+  readonly inherited?: Inherit;
+}
+
+/** A listening socket that this process did not make. */
+export interface Inherit {
+  readonly fd: number;
+  /** It was closed before it was released, and is its giver's again. */
+  readonly giveBack: () => void;
+  /** Nobody is served there after all; the code is the system's. */
+  readonly lost: (code: string) => void;
 }
 
 /** A system error's code (`EADDRINUSE`, …). */
@@ -22,9 +33,17 @@ export interface ListeningSocket {
   readonly number: number;
   /** Decides the peers of a paused socket; those that come later are decided at once. */
   release(): void;
+  /** Accepts nothing for now, while others keep the kernel's socket open. */
+  suspend(): void;
+  /** Accepts again, on another descriptor of the same socket. */
+  resume(fd: number): Promise<ListenFailure | null>;
+  /** Of the kernel's socket; null where it has none any more. */
+  descriptor(): number | null;
   /** Stops listening; peers that are not yet decided are decided with what the decider then says. */
   close(): void;
 }
+
+export type Heard = (row: number, end: End | null) => void;
 
 export interface Forwarder {
   readonly table: ConnectionTable;
@@ -43,6 +62,14 @@ export interface Forwarder {
   refuse(connection: number, outcome: Extract<HelloOutcome, { denial: Denial }>): void;
   /** Ends connections whose timers ran out; called on a tick. */
   sweep(monoMs: number): void;
+  /** Makes a row of a connection that another process relays. */
+  adopt(socket: number, facts: RemoteFacts, relay: RemoteRelay): number;
+  /** The process that relays it reports its end. */
+  remoteEnded(connection: number, end: End, bytesIn: number, bytesOut: number): void;
+  /** A socket that nobody listens on, for the rows of another process's socket. */
+  absentSocket(): ListeningSocket;
+  /** `heard` gets each connection's end before its row is free. */
+  reportEnds(heard: Heard): void;
   /** Resolves when no admitted connection is left. */
   drained(): Promise<void>;
   /** Gives up what it has opened for itself. No connection and no listening socket is left. */

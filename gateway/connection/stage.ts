@@ -6,6 +6,7 @@ import type { GatewayClock } from "../clock.ts";
 import type { Decider, Refusal } from "./decider.ts";
 import type { End } from "../end.ts";
 import { EVENT_NAMES, FREE, ILLEGAL, READING, SECURING, STATE_NAMES, stateAfter, PENDING } from "./states.ts";
+import type { Heard } from "./forwarder.ts";
 import type { ConnectionTable } from "./table.ts";
 import type { Transport } from "./transport.ts";
 
@@ -39,6 +40,8 @@ export interface Stage {
   /** Called when no admitted connection is left. */
   readonly drainers: (() => void)[];
   live: number;
+  /** Hears of each connection's end before its row is free; null: nobody. */
+  heard: Heard | null;
 }
 
 /** Whether `event` may happen to the row now. Where it may not, the connection is ended: deny by default. */
@@ -69,6 +72,7 @@ function freeRow(s: Stage, row: number, end: End | null): void {
   const wasLive = table.state[row] !== PENDING;
   table.redial[row]?.();
   s.transport.drop(row);
+  s.heard?.(row, end);
   s.decider.closed(row, end);
   table.give(row);
   if (!wasLive) return;

@@ -2,6 +2,7 @@
 // what it has no entry for is a bug of ours, and the connection that it happened to is refused, recorded and ended
 // (`endFaulty` in stage.ts). docs/architecture.md has it as a drawing.
 //
+//   FREE --adopted--> OPEN
 //   FREE --accepted--> PENDING --hello_due--> READING --handshake_due--> SECURING
 //                         |                      |                          |
 //                         +------- granted ------+-------- granted ---------+
@@ -55,6 +56,9 @@ export const CUT = 10;
 /** Both sides are gone. */
 export const ENDED = 11;
 
+/** Another process moves its bytes, and admitted it before this one took over. */
+export const ADOPTED = 12;
+
 /** By number of the event. */
 export const EVENT_NAMES = [
   "accepted",
@@ -69,6 +73,7 @@ export const EVENT_NAMES = [
   "second_hello",
   "cut",
   "ended",
+  "adopted",
 ] as const;
 
 /** Instead of a state: the event can't happen there. */
@@ -79,6 +84,7 @@ const EVENTS = EVENT_NAMES.length;
 /** [state, event, next state] */
 const TRANSITIONS: readonly (readonly [number, number, number])[] = [
   [FREE, ACCEPTED, PENDING],
+  [FREE, ADOPTED, OPEN],
   [PENDING, HELLO_DUE, READING],
   [PENDING, GRANTED, CONNECTING],
   [PENDING, REFUSED, FREE],

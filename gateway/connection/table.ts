@@ -26,6 +26,23 @@ export const SOURCE_GONE = 0;
 export const SOURCE_ODD = 2;
 const SOURCE_KNOWN = 1;
 
+/** The process that moves the bytes of a connection that this one adopted. */
+export interface RemoteRelay {
+  /** Has it break the connection off; its end is reported later. */
+  readonly cut: () => void;
+}
+
+/** The facts of a connection that a decision about it needs. */
+export interface RemoteFacts {
+  readonly source: Address;
+  readonly sourcePort: number;
+  readonly zone: string;
+  /** As the table has them. */
+  readonly name: string | null | undefined;
+  readonly nameFault: NameFault | null;
+  readonly identity: Known | undefined;
+}
+
 const FIRST_ROWS = 1024;
 
 export class ConnectionTable {
@@ -71,6 +88,8 @@ export class ConnectionTable {
   readonly flights: (FirstFlights | undefined)[] = [];
   /** Cancels the wait before its backend is dialed again. */
   readonly redial: (Cancel | undefined)[] = [];
+  /** Where another process moves its bytes: see remote.ts. */
+  readonly remote: (RemoteRelay | undefined)[] = [];
   /** Why the gateway broke it off. */
   readonly end: (End | undefined)[] = [];
   /** No row at or above this one was ever used. */
@@ -105,6 +124,7 @@ export class ConnectionTable {
     this.flights[row] = undefined;
     this.redial[row] = undefined;
     this.end[row] = undefined;
+    this.remote[row] = undefined;
     this.#free.push(row);
   }
 
@@ -131,6 +151,11 @@ export class ConnectionTable {
   hostOf(row: number): string | undefined {
     const source = this.sourceOf(row);
     return typeof source === "number" ? undefined : formatHost(source, this.#zones.nameOf(this.zone[row] ?? 0));
+  }
+
+  /** The name of the interface that a link-local source is on; empty: none. */
+  zoneOf(row: number): string {
+    return this.#zones.nameOf(this.zone[row] ?? 0);
   }
 
   /** The same with the peer's port: `192.0.2.7:40000`, `[fe80::7%eth0]:40000`. */

@@ -29,10 +29,12 @@ export type DialFailure = "busy" | "no_descriptor" | "refused";
 export type Handshake = { readonly identity: Identity | null } | TlsRefusal;
 
 export interface Transport {
-  /** Listens; each peer is accepted unread, and reported with `listening`. */
+  /** Listens, on an inherited socket where there is one; each peer is accepted unread, and reported with `listening`. */
   listen(listening: number, local: Local): Promise<ListenFailure | null>;
   /** The kernel's socket is gone when this returns; connections live on. */
   unlisten(listening: number): void;
+  /** The descriptor of a listening socket; null where it is gone. */
+  descriptorOf(listening: number): number | null;
   /** The peer was not refused at its accept: from now on the kernel probes it while it is silent. */
   keep(row: number): void;
   /** Reads the client, and reports `clientBytes`, `clientEnded` and `clientGone` until `pause`. */

@@ -7,6 +7,8 @@ export interface Client {
   readonly caller: Caller;
   /** 64 random hexadecimal digits of this connection, over which a guard's proof is made. */
   readonly challenge: string;
+  /** Of its unix socket; null where it has closed. */
+  readonly descriptor: () => number | null;
   /** False once its connection has closed. */
   readonly alive: () => boolean;
   /** Sends a notification; nothing where the connection has closed. */

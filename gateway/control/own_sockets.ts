@@ -39,6 +39,9 @@ export interface OwnSocketsSetup {
 export interface OwnUnixSockets {
   readonly paths: readonly string[];
   close(): void;
+  /** No client is taken any more. */
+  unlisten(): void;
+  closeClients(isKept: (client: number) => boolean): void;
 }
 
 interface Wanted {
@@ -65,7 +68,16 @@ export async function openOwnSockets(setup: OwnSocketsSetup): Promise<Result<Own
     }
     open.push(result.value);
   }
-  return ok({ paths: open.map(({ path }) => path), close });
+  return ok({
+    paths: open.map(({ path }) => path),
+    close,
+    unlisten() {
+      for (const socket of open) socket.unlisten();
+    },
+    closeClients(isKept) {
+      for (const socket of open) socket.closeClients(isKept);
+    },
+  });
 }
 
 function wantedSockets({ config: { intents, services }, controlPath, credentials }: OwnSocketsSetup): Result<readonly Wanted[], Failure> {

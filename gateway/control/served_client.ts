@@ -2,6 +2,7 @@
 // frames and answers bounded, methods and parameters checked before anything runs.
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
+import { descriptorOf } from "../../runtime/shell/libc.ts";
 import type { Caller } from "../intents/identity.ts";
 import type { Cancel, GatewayClock } from "../clock.ts";
 import type { Client } from "../control/client.ts";
@@ -76,6 +77,7 @@ class Serving implements ServedClient {
       caller,
       challenge: randomBytes(CHALLENGE_BYTES).toString("hex"),
       alive: () => !socket.destroyed,
+      descriptor: () => descriptorOf(socket),
       notify: (method, params) => {
         if (!socket.destroyed) socket.write(`${JSON.stringify({ jsonrpc: "2.0", method, params })}\n`);
       },

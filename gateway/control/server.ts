@@ -33,11 +33,16 @@ export interface SocketSetup extends ServeSetup {
 export interface OpenSocket {
   readonly path: string;
   close(): void;
+  /** Takes no client any more. */
+  unlisten(): void;
+  /** Closes every client that is not kept. */
+  closeClients(isKept: (client: number) => boolean): void;
 }
 
 interface Place {
   /** A service, or "" for all that are none. */
   readonly who: string;
+  readonly number: number;
   readonly client: ServedClient;
 }
 
@@ -84,7 +89,8 @@ export async function openSocket(setup: SocketSetup): Promise<Result<OpenSocket,
       socket.destroySoon();
       return;
     }
-    places.set(socket, { who, client: serve(socket, caller, setup.nextNumber(), setup) });
+    const number = setup.nextNumber();
+    places.set(socket, { who, number, client: serve(socket, caller, number, setup) });
     socket.once("close", () => places.delete(socket));
   });
   server.on("error", ignore);
@@ -110,6 +116,10 @@ export async function openSocket(setup: SocketSetup): Promise<Result<OpenSocket,
   }
   return ok({
     path,
+    unlisten: () => void server.close(),
+    closeClients(isKept) {
+      for (const [socket, place] of places) if (!isKept(place.number)) socket.destroy();
+    },
     close() {
       server.close();
       for (const socket of places.keys()) socket.destroy();

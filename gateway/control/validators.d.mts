@@ -12,4 +12,5 @@ export const prepare: Validator;
 export const register: Validator;
 export const renew: Validator;
 export const request: Validator;
+export const takeover: Validator;
 export const unregister: Validator;

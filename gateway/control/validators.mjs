@@ -583,8 +583,8 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
   return errors === 0;
 }
 validate25.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
-var unregister = validate26;
-var schema37 = { "$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "ingressd/intents/unregister.schema.json", "title": "Ends a lease of the caller", "type": "object", "additionalProperties": false, "required": ["lease"], "properties": { "lease": { "description": "the lease that register returned", "type": "string", "pattern": "^[0-9a-f]{32}$" } } };
+var takeover = validate26;
+var schema37 = { "$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "ingressd/intents/takeover.schema.json", "title": "A step by which the next gateway takes over from this one", "type": "object", "additionalProperties": false, "required": ["step"], "properties": { "step": { "enum": ["begin", "sockets", "wait", "freeze", "state", "serving", "done", "cut"] }, "id": { "description": "of the takeover; each step but the first has it", "type": "string", "pattern": "^[0-9a-f]{32}$" }, "from": { "description": "where the wanted part of the state begins", "type": "integer", "minimum": 0, "maximum": 1073741824 }, "format": { "description": "the form of the state that the next gateway reads", "type": "integer", "minimum": 0, "maximum": 65535 }, "rows": { "description": "connections to break off", "type": "array", "maxItems": 1024, "items": { "type": "integer", "minimum": 0, "maximum": 2147483647 } } } };
 function validate26(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   ;
   let vErrors = null;
@@ -599,31 +599,147 @@ function validate26(data, { instancePath = "", parentData, parentDataProperty, r
   if (errors === 0) {
     if (data && typeof data == "object" && !Array.isArray(data)) {
       let missing0;
-      if (data.lease === void 0 && (missing0 = "lease")) {
+      if (data.step === void 0 && (missing0 = "step")) {
         validate26.errors = [{ instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: missing0 }, message: "must have required property '" + missing0 + "'", schema: schema37.required, parentSchema: schema37, data }];
         return false;
       } else {
         const _errs1 = errors;
         for (const key0 in data) {
-          if (!(key0 === "lease")) {
+          if (!(key0 === "step" || key0 === "id" || key0 === "from" || key0 === "format" || key0 === "rows")) {
             validate26.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 }, message: "must NOT have additional properties", schema: false, parentSchema: schema37, data }];
             return false;
             break;
           }
         }
         if (_errs1 === errors) {
-          if (data.lease !== void 0) {
-            let data0 = data.lease;
+          if (data.step !== void 0) {
+            let data0 = data.step;
             const _errs2 = errors;
-            if (errors === _errs2) {
-              if (typeof data0 === "string") {
-                if (!pattern4.test(data0)) {
-                  validate26.errors = [{ instancePath: instancePath + "/lease", schemaPath: "#/properties/lease/pattern", keyword: "pattern", params: { pattern: "^[0-9a-f]{32}$" }, message: 'must match pattern "^[0-9a-f]{32}$"', schema: "^[0-9a-f]{32}$", parentSchema: schema37.properties.lease, data: data0 }];
+            if (!(data0 === "begin" || data0 === "sockets" || data0 === "wait" || data0 === "freeze" || data0 === "state" || data0 === "serving" || data0 === "done" || data0 === "cut")) {
+              validate26.errors = [{ instancePath: instancePath + "/step", schemaPath: "#/properties/step/enum", keyword: "enum", params: { allowedValues: schema37.properties.step.enum }, message: "must be equal to one of the allowed values", schema: schema37.properties.step.enum, parentSchema: schema37.properties.step, data: data0 }];
+              return false;
+            }
+            var valid0 = _errs2 === errors;
+          } else {
+            var valid0 = true;
+          }
+          if (valid0) {
+            if (data.id !== void 0) {
+              let data1 = data.id;
+              const _errs3 = errors;
+              if (errors === _errs3) {
+                if (typeof data1 === "string") {
+                  if (!pattern4.test(data1)) {
+                    validate26.errors = [{ instancePath: instancePath + "/id", schemaPath: "#/properties/id/pattern", keyword: "pattern", params: { pattern: "^[0-9a-f]{32}$" }, message: 'must match pattern "^[0-9a-f]{32}$"', schema: "^[0-9a-f]{32}$", parentSchema: schema37.properties.id, data: data1 }];
+                    return false;
+                  }
+                } else {
+                  validate26.errors = [{ instancePath: instancePath + "/id", schemaPath: "#/properties/id/type", keyword: "type", params: { type: "string" }, message: "must be string", schema: schema37.properties.id.type, parentSchema: schema37.properties.id, data: data1 }];
                   return false;
                 }
+              }
+              var valid0 = _errs3 === errors;
+            } else {
+              var valid0 = true;
+            }
+            if (valid0) {
+              if (data.from !== void 0) {
+                let data2 = data.from;
+                const _errs5 = errors;
+                if (!(typeof data2 == "number" && (!(data2 % 1) && !isNaN(data2)) && isFinite(data2))) {
+                  validate26.errors = [{ instancePath: instancePath + "/from", schemaPath: "#/properties/from/type", keyword: "type", params: { type: "integer" }, message: "must be integer", schema: schema37.properties.from.type, parentSchema: schema37.properties.from, data: data2 }];
+                  return false;
+                }
+                if (errors === _errs5) {
+                  if (typeof data2 == "number" && isFinite(data2)) {
+                    if (data2 > 1073741824 || isNaN(data2)) {
+                      validate26.errors = [{ instancePath: instancePath + "/from", schemaPath: "#/properties/from/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1073741824 }, message: "must be <= 1073741824", schema: 1073741824, parentSchema: schema37.properties.from, data: data2 }];
+                      return false;
+                    } else {
+                      if (data2 < 0 || isNaN(data2)) {
+                        validate26.errors = [{ instancePath: instancePath + "/from", schemaPath: "#/properties/from/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 }, message: "must be >= 0", schema: 0, parentSchema: schema37.properties.from, data: data2 }];
+                        return false;
+                      }
+                    }
+                  }
+                }
+                var valid0 = _errs5 === errors;
               } else {
-                validate26.errors = [{ instancePath: instancePath + "/lease", schemaPath: "#/properties/lease/type", keyword: "type", params: { type: "string" }, message: "must be string", schema: schema37.properties.lease.type, parentSchema: schema37.properties.lease, data: data0 }];
-                return false;
+                var valid0 = true;
+              }
+              if (valid0) {
+                if (data.format !== void 0) {
+                  let data3 = data.format;
+                  const _errs7 = errors;
+                  if (!(typeof data3 == "number" && (!(data3 % 1) && !isNaN(data3)) && isFinite(data3))) {
+                    validate26.errors = [{ instancePath: instancePath + "/format", schemaPath: "#/properties/format/type", keyword: "type", params: { type: "integer" }, message: "must be integer", schema: schema37.properties.format.type, parentSchema: schema37.properties.format, data: data3 }];
+                    return false;
+                  }
+                  if (errors === _errs7) {
+                    if (typeof data3 == "number" && isFinite(data3)) {
+                      if (data3 > 65535 || isNaN(data3)) {
+                        validate26.errors = [{ instancePath: instancePath + "/format", schemaPath: "#/properties/format/maximum", keyword: "maximum", params: { comparison: "<=", limit: 65535 }, message: "must be <= 65535", schema: 65535, parentSchema: schema37.properties.format, data: data3 }];
+                        return false;
+                      } else {
+                        if (data3 < 0 || isNaN(data3)) {
+                          validate26.errors = [{ instancePath: instancePath + "/format", schemaPath: "#/properties/format/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 }, message: "must be >= 0", schema: 0, parentSchema: schema37.properties.format, data: data3 }];
+                          return false;
+                        }
+                      }
+                    }
+                  }
+                  var valid0 = _errs7 === errors;
+                } else {
+                  var valid0 = true;
+                }
+                if (valid0) {
+                  if (data.rows !== void 0) {
+                    let data4 = data.rows;
+                    const _errs9 = errors;
+                    if (errors === _errs9) {
+                      if (Array.isArray(data4)) {
+                        if (data4.length > 1024) {
+                          validate26.errors = [{ instancePath: instancePath + "/rows", schemaPath: "#/properties/rows/maxItems", keyword: "maxItems", params: { limit: 1024 }, message: "must NOT have more than 1024 items", schema: 1024, parentSchema: schema37.properties.rows, data: data4 }];
+                          return false;
+                        } else {
+                          var valid1 = true;
+                          const len0 = data4.length;
+                          for (let i0 = 0; i0 < len0; i0++) {
+                            let data5 = data4[i0];
+                            const _errs11 = errors;
+                            if (!(typeof data5 == "number" && (!(data5 % 1) && !isNaN(data5)) && isFinite(data5))) {
+                              validate26.errors = [{ instancePath: instancePath + "/rows/" + i0, schemaPath: "#/properties/rows/items/type", keyword: "type", params: { type: "integer" }, message: "must be integer", schema: schema37.properties.rows.items.type, parentSchema: schema37.properties.rows.items, data: data5 }];
+                              return false;
+                            }
+                            if (errors === _errs11) {
+                              if (typeof data5 == "number" && isFinite(data5)) {
+                                if (data5 > 2147483647 || isNaN(data5)) {
+                                  validate26.errors = [{ instancePath: instancePath + "/rows/" + i0, schemaPath: "#/properties/rows/items/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 }, message: "must be <= 2147483647", schema: 2147483647, parentSchema: schema37.properties.rows.items, data: data5 }];
+                                  return false;
+                                } else {
+                                  if (data5 < 0 || isNaN(data5)) {
+                                    validate26.errors = [{ instancePath: instancePath + "/rows/" + i0, schemaPath: "#/properties/rows/items/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 }, message: "must be >= 0", schema: 0, parentSchema: schema37.properties.rows.items, data: data5 }];
+                                    return false;
+                                  }
+                                }
+                              }
+                            }
+                            var valid1 = _errs11 === errors;
+                            if (!valid1) {
+                              break;
+                            }
+                          }
+                        }
+                      } else {
+                        validate26.errors = [{ instancePath: instancePath + "/rows", schemaPath: "#/properties/rows/type", keyword: "type", params: { type: "array" }, message: "must be array", schema: schema37.properties.rows.type, parentSchema: schema37.properties.rows, data: data4 }];
+                        return false;
+                      }
+                    }
+                    var valid0 = _errs9 === errors;
+                  } else {
+                    var valid0 = true;
+                  }
+                }
               }
             }
           }
@@ -638,6 +754,61 @@ function validate26(data, { instancePath = "", parentData, parentDataProperty, r
   return errors === 0;
 }
 validate26.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
+var unregister = validate27;
+var schema38 = { "$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "ingressd/intents/unregister.schema.json", "title": "Ends a lease of the caller", "type": "object", "additionalProperties": false, "required": ["lease"], "properties": { "lease": { "description": "the lease that register returned", "type": "string", "pattern": "^[0-9a-f]{32}$" } } };
+function validate27(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  ;
+  let vErrors = null;
+  let errors = 0;
+  const evaluated0 = validate27.evaluated;
+  if (evaluated0.dynamicProps) {
+    evaluated0.props = void 0;
+  }
+  if (evaluated0.dynamicItems) {
+    evaluated0.items = void 0;
+  }
+  if (errors === 0) {
+    if (data && typeof data == "object" && !Array.isArray(data)) {
+      let missing0;
+      if (data.lease === void 0 && (missing0 = "lease")) {
+        validate27.errors = [{ instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: missing0 }, message: "must have required property '" + missing0 + "'", schema: schema38.required, parentSchema: schema38, data }];
+        return false;
+      } else {
+        const _errs1 = errors;
+        for (const key0 in data) {
+          if (!(key0 === "lease")) {
+            validate27.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 }, message: "must NOT have additional properties", schema: false, parentSchema: schema38, data }];
+            return false;
+            break;
+          }
+        }
+        if (_errs1 === errors) {
+          if (data.lease !== void 0) {
+            let data0 = data.lease;
+            const _errs2 = errors;
+            if (errors === _errs2) {
+              if (typeof data0 === "string") {
+                if (!pattern4.test(data0)) {
+                  validate27.errors = [{ instancePath: instancePath + "/lease", schemaPath: "#/properties/lease/pattern", keyword: "pattern", params: { pattern: "^[0-9a-f]{32}$" }, message: 'must match pattern "^[0-9a-f]{32}$"', schema: "^[0-9a-f]{32}$", parentSchema: schema38.properties.lease, data: data0 }];
+                  return false;
+                }
+              } else {
+                validate27.errors = [{ instancePath: instancePath + "/lease", schemaPath: "#/properties/lease/type", keyword: "type", params: { type: "string" }, message: "must be string", schema: schema38.properties.lease.type, parentSchema: schema38.properties.lease, data: data0 }];
+                return false;
+              }
+            }
+          }
+        }
+      }
+    } else {
+      validate27.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object", schema: schema38.type, parentSchema: schema38, data }];
+      return false;
+    }
+  }
+  validate27.errors = vErrors;
+  return errors === 0;
+}
+validate27.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
 export {
   change,
   none,
@@ -645,5 +816,6 @@ export {
   register,
   renew,
   request,
+  takeover,
   unregister
 };

@@ -141,6 +141,10 @@ async function open<A>(d: Desk<A>, bound: Bound): Promise<ListeningSocket | List
   return {
     number: bound.number,
     release: () => release(d, bound),
+    // A gateway with udp is not taken over, so these have nothing to do.
+    suspend: () => undefined,
+    resume: () => Promise.resolve(null),
+    descriptor: () => null,
     close() {
       bound.closing = true;
       release(d, bound);

@@ -20,6 +20,10 @@ export function withFlows(streams: Forwarder, flows: Flows): Forwarder {
     refuse: (row, refusal) => {
       if (!isFlow(row)) streams.refuse(row, refusal);
     },
+    adopt: (socket, facts, relay) => streams.adopt(socket, facts, relay),
+    remoteEnded: (row, end, bytesIn, bytesOut) => streams.remoteEnded(row, end, bytesIn, bytesOut),
+    absentSocket: () => streams.absentSocket(),
+    reportEnds: (heard) => streams.reportEnds(heard),
     sweep(now) {
       streams.sweep(now);
       flows.sweep(now);

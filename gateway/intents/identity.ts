@@ -21,21 +21,31 @@ export interface Caller {
   /** The service that it is proven to be, or why none. */
   readonly service: string | null;
   readonly noServiceBecause: string;
+  /** Of the process at the other end, as the kernel says; null where it does not. */
+  readonly peerUid: number | null;
   /** The service's uid where one is known; its backends must be of this uid. */
   readonly uid: number | null;
 }
 
 export function identify(socket: Socket, at: SocketOf, services: Config["services"], credentials: ReadCredentials | null): Caller {
+  const peer = credentials?.(socket) ?? null;
   const operator = at.kind === "control";
-  const nobody = (because: string): Caller => ({ peer: operator ? "operator" : "strangers", operator, service: null, noServiceBecause: because, uid: null });
+  const nobody = (because: string): Caller => ({
+    peer: operator ? "operator" : "strangers",
+    operator,
+    service: null,
+    noServiceBecause: because,
+    uid: null,
+    peerUid: peer?.uid ?? null,
+  });
   const known = (service: string, uid: number | null): Caller => ({
     peer: operator ? "operator" : `service ${service}`,
     operator,
     service,
     noServiceBecause: "",
     uid,
+    peerUid: peer?.uid ?? null,
   });
-  const peer = credentials?.(socket) ?? null;
   if (at.kind === "service") {
     const entry = services[at.service];
     // Where both are known the kernel's word must agree with the path.

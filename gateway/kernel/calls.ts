@@ -9,6 +9,8 @@ export interface KernelCalls {
   socketpair(type: number, pair: Int32Array): number;
   bind(fd: number, address: Uint8Array): number;
   listen(fd: number, backlog: number): number;
+  /** No call on this file blocks any more, in any process that has it. */
+  setNonBlocking(fd: number): number;
   /** The peer's address comes in `address`. Doesn't block. */
   accept(fd: number, address: Uint8Array): number;
   connect(fd: number, address: Uint8Array): number;
@@ -98,6 +100,7 @@ export const EINPROGRESS = 115;
 const MSG_DONTWAIT = 0x40;
 const NONBLOCK = 0o4000;
 const CLOEXEC = 0o2000000;
+const F_SETFL = 4;
 const SPLICE_FLAGS = 1 | 2;
 const NAME_BYTES = 16;
 
@@ -135,6 +138,7 @@ export function openCalls(): KernelCalls | null {
     socketpair: (type, pair) => checked(socketpair(AF_UNIX, type | NONBLOCK | CLOEXEC, 0, pair)),
     bind: (fd, address) => checked(bind(fd, address, address.length)),
     listen: (fd, backlog) => checked(listen(fd, backlog)),
+    setNonBlocking: (fd) => libc.fcntl(fd, F_SETFL, NONBLOCK),
     accept(fd, address) {
       length[0] = address.length;
       return checked(accept4(fd, address, length, NONBLOCK | CLOEXEC));

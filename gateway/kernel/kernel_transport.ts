@@ -100,6 +100,10 @@ export class KernelTransport implements Transport, PumpOwner {
     this.#listeners.close(listening);
   }
 
+  descriptorOf(listening: number): number | null {
+    return this.#listeners.descriptorOf(listening);
+  }
+
   #accepted(listening: number, fd: number, peer: PeerAddress): void {
     let row = NO_ROW;
     try {

@@ -20,7 +20,7 @@ import {
 } from "./calls.ts";
 import { EPOLLIN, type Poller } from "./poller.ts";
 import { PEER_BYTES, peerFrom } from "./sockaddr.ts";
-import { listenAt } from "./sockets.ts";
+import { listenAt, listenOn } from "./sockets.ts";
 
 /** Peers accepted of one socket in a round. */
 const MOST_ACCEPTED = 64;
@@ -68,7 +68,7 @@ export class Listeners {
 
   open(listening: number, local: Local): ListenFailure | null {
     const { calls, poller, keepAliveMs } = this.#setup;
-    const made = listenAt(calls, local, keepAliveMs);
+    const made = local.inherited === undefined ? listenAt(calls, local, keepAliveMs) : listenOn(calls, local.inherited.fd, keepAliveMs);
     if (!made.ok) return made.error;
     const fd = made.value;
     const added = this.#isShort ? 0 : poller.add(fd, EPOLLIN);
@@ -84,10 +84,16 @@ export class Listeners {
     for (const [fd, number] of this.#numbers) {
       if (number !== listening) continue;
       this.#numbers.delete(fd);
-      this.#setup.poller.forget(fd);
+      // Another process may have the same file, which stays in the epoll descriptor then.
+      this.#setup.poller.remove(fd);
       this.#setup.calls.close(fd);
     }
     if (this.#numbers.size === 0) this.#stopRetry();
+  }
+
+  descriptorOf(listening: number): number | null {
+    for (const [fd, number] of this.#numbers) if (number === listening) return fd;
+    return null;
   }
 
   has(fd: number): boolean {

@@ -53,6 +53,16 @@ export function listenAt(calls: KernelCalls, { host, port }: Local, keepAliveMs:
   return failed({ code: getSystemErrorName(error) });
 }
 
+/** The same of a socket that another process made, and is the caller's; after a failure it is closed. */
+export function listenOn(calls: KernelCalls, fd: number, keepAliveMs: number): Result<number, ListenFailure> {
+  const set = calls.setNonBlocking(fd);
+  setStreamOptions(calls, fd, keepAliveMs);
+  const error = set < 0 ? set : calls.listen(fd, BACKLOG);
+  if (error >= 0) return ok(fd);
+  calls.close(fd);
+  return failed({ code: getSystemErrorName(error) });
+}
+
 /** A socket that connects to a backend, or is connected already; or a negative error number. */
 export function connectTo(calls: KernelCalls, backend: BackendAddress, keepAliveMs: number): number {
   const address = backendAddress(backend, calls);

@@ -11,6 +11,7 @@ import type { IsReset } from "../forward/reset.ts";
 import type { Permit } from "../../runtime/host/decision.ts";
 import type { FirstFlights } from "../tls/first_flights.ts";
 import { secure, type Securing, type TlsContext, type TlsOutcome } from "../tls/secure.ts";
+import { descriptorOf } from "../../runtime/shell/libc.ts";
 import { BACKLOG } from "./backlog.ts";
 import { peerOf } from "./peer.ts";
 
@@ -66,6 +67,11 @@ export class NodeTransport implements Transport {
   unlisten(listening: number): void {
     this.#servers.get(listening)?.close();
     this.#servers.delete(listening);
+  }
+
+  descriptorOf(listening: number): number | null {
+    const server = this.#servers.get(listening);
+    return server === undefined ? null : descriptorOf(server);
   }
 
   #accepted(listening: number, client: Socket): void {
@@ -260,11 +266,13 @@ async function listenAt(server: Server, local: Local): Promise<ListenFailure | n
       resolve({ code: "code" in error && typeof error.code === "string" ? error.code : error.message });
     };
     server.once("error", onError);
-    const ipv6Only = local.host.includes(":");
-    server.listen({ host: local.host, port: local.port, ipv6Only, exclusive: true, backlog: BACKLOG }, () => {
+    const onListening = (): void => {
       server.off("error", onError);
       resolve(null);
-    });
+    };
+    const ipv6Only = local.host.includes(":");
+    if (local.inherited === undefined) server.listen({ host: local.host, port: local.port, ipv6Only, exclusive: true, backlog: BACKLOG }, onListening);
+    else server.listen({ fd: local.inherited.fd }, BACKLOG, onListening);
   });
 }
 

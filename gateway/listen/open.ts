@@ -6,6 +6,7 @@ import { denial } from "../../runtime/host/ask.ts";
 import type { PolicyEngine } from "../../runtime/host/module.ts";
 import type { Recorder } from "../audit/recorder.ts";
 import { isListenFailure, type Forwarder } from "../connection/forwarder.ts";
+import type { Inherited } from "./inherited.ts";
 import type { Exposure, OpenPort, Ports } from "./ports.ts";
 
 export interface OpenSetup {
@@ -13,6 +14,9 @@ export interface OpenSetup {
   readonly forwarder: Forwarder;
   readonly recorder: Recorder;
   readonly maxPorts: number;
+  /** Sockets that the process was given. */
+  readonly inherited: Inherited;
+  readonly say: (sentence: string) => void;
 }
 
 /** `absent`: this host has no such address family or address (any more). */
@@ -33,7 +37,7 @@ export function isNotOpened(result: OpenPort | NotOpened): result is NotOpened {
   return "message" in result;
 }
 
-export function createOpener({ ports, forwarder, recorder, maxPorts }: OpenSetup): Opener {
+export function createOpener({ ports, forwarder, recorder, maxPorts, inherited, say }: OpenSetup): Opener {
   /** Sockets that are being opened. */
   let opening = 0;
 
@@ -65,9 +69,21 @@ export function createOpener({ ports, forwarder, recorder, maxPorts }: OpenSetup
       }
       opening++;
       try {
-        const socket = await forwarder.open({ proto: info.proto, host: formatHost(address, zone), port }, paused);
+        const own = { proto: info.proto, host: formatHost(address, zone), port };
+        let open: OpenPort | null = null;
+        // INVARIANT: flows are never handed over, see takeover/giving.ts.
+        const given =
+          info.proto === "udp" ?
+            null
+          : inherited.take("tcp", local, (code) => {
+              if (open !== null) ports.close(open);
+              say(`the inherited socket ${local} can't be served (${code}): the port is closed`);
+            });
+        const socket = await forwarder.open(given === null ? own : { ...own, inherited: given }, given !== null || paused);
         if (isListenFailure(socket)) return notOpened(wanted, socket.code, forwarder.connectedFrom(info.proto, port));
-        return ports.add(wanted, socket);
+        open = ports.add(wanted, socket);
+        if (!paused) socket.release();
+        return open;
       } finally {
         opening--;
       }

@@ -50,7 +50,13 @@ export function keyOf(proto: Proto, local: string): string {
   return proto === "udp" ? `udp ${local}` : local;
 }
 
+export interface PortWatcher {
+  readonly opened: (open: OpenPort) => void;
+  readonly closed: (open: OpenPort) => void;
+}
+
 export class Ports {
+  #watcher: PortWatcher | null = null;
   readonly #byKey = new Map<string, OpenPort>();
   readonly #byNumber = new Map<number, OpenPort>();
   readonly #ownSockets: () => readonly string[];
@@ -90,11 +96,32 @@ export class Ports {
     const open: OpenPort = { address, port, local, key, proto, socket, serves, closing: false };
     this.#byKey.set(key, open);
     this.#byNumber.set(socket.number, open);
+    this.#watcher?.opened(open);
     return open;
+  }
+
+  /** A socket of another process, whose connections it relays, so that nobody listens on it here. */
+  addAbsent(serves: Exposure, socket: ListeningSocket): OpenPort {
+    const {
+      address,
+      port,
+      local,
+      key,
+      info: { proto },
+    } = serves;
+    const open: OpenPort = { address, port, local, key, proto, socket, serves, closing: true };
+    this.#byNumber.set(socket.number, open);
+    return open;
+  }
+
+  /** `opened` is called for each socket from now on, and `closed` before it closes. */
+  watch(watcher: PortWatcher): void {
+    this.#watcher = watcher;
   }
 
   /** Takes no new client from now on; connections live on. */
   close(open: OpenPort): void {
+    if (!open.closing) this.#watcher?.closed(open);
     open.closing = true;
     open.socket.close();
     if (this.#byKey.get(open.key) === open) this.#byKey.delete(open.key);

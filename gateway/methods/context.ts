@@ -23,6 +23,7 @@ import type { ChosenEngine } from "../kernel/tls_choice.ts";
 import type { Keeper } from "../reload/keeper.ts";
 import type { Reloader } from "../reload/reload.ts";
 import type { CredentialEnd } from "../tls/credentials.ts";
+import type { Giving } from "../takeover/giving.ts";
 import type { Turns } from "../reload/turns.ts";
 import type { Client } from "../control/client.ts";
 import type { Answer } from "../control/rpc.ts";
@@ -50,6 +51,8 @@ export interface Context {
   readonly isPrepared: (open: OpenPort) => boolean;
   /** Exposes of the policy in force that listen nowhere, because the host has no address of their `bind`. */
   readonly withoutAddress: () => readonly ListenerInfo[];
+  /** Hands this gateway over to the next one. */
+  readonly giving: Giving;
   /** Null where nothing outlives a restart. */
   readonly keeper: Keeper | null;
   readonly clock: GatewayClock;

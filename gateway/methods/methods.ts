@@ -15,6 +15,7 @@ import { metrics } from "./metrics.ts";
 import { reload } from "./reload.ts";
 import { reopen } from "./reopen.ts";
 import { status } from "./status.ts";
+import { takeover } from "./takeover.ts";
 import * as validators from "../control/validators.mjs";
 
 export interface Method extends Omit<ServedMethod, "run"> {
@@ -31,6 +32,7 @@ export const METHODS = {
   prepare: { access: "operator", params: schemaCheck(validators.prepare), run: prepare, dear: true },
   commit: { access: "operator", params: schemaCheck(validators.change), run: commit, dear: true },
   abort: { access: "operator", params: schemaCheck(validators.change), run: abort, dear: true },
+  takeover: { access: "operator", params: schemaCheck(validators.takeover), run: takeover },
   reopen: { access: "operator", params: none, run: reopen },
   challenge: { access: "anyone", params: none, run: challenge },
   register: { access: "anyone", params: schemaCheck(validators.register), run: register, dear: true },

@@ -1,9 +1,11 @@
 // Reload: from the policy's path to a policy in force, after any of its causes (start, SIGHUP, a changed
 // file, the control socket). Whatever fails keeps the last good policy and says one sentence.
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
+import type { PolicyEngine } from "../../runtime/host/module.ts";
 import type { Candidate, LoadWhen, PolicyInForce } from "../../runtime/shell/policy_in_force.ts";
 import type { GatewayClock } from "../clock.ts";
 import type { Counters } from "../audit/counters.ts";
+import type { Reports } from "../reports_to_manager.ts";
 import type { Turns } from "./turns.ts";
 import { keepTurn, KEPT_MS, type Change, type Undoable } from "./change.ts";
 import { refusedBy, reportSentence, STOPPING, type Refused, type Report } from "./report.ts";
@@ -14,6 +16,9 @@ export interface ReloadSetup extends TransactionSetup {
   readonly counters: Counters;
   readonly turns: Turns;
   readonly clock: GatewayClock;
+  /** Called before the first policy is put in force, with its engine; the answer is why it must not be, or null. */
+  readonly beforeFirst: ((engine: PolicyEngine) => Promise<string | null>) | null;
+  readonly reports: Pick<Reports, "reloading" | "reloaded">;
 }
 
 /** How long a prepared change is kept, and who hears that it was aborted. */
@@ -36,7 +41,11 @@ export class Reloader {
 
   /** Reads the file and puts it in force; the answer comes when only the new policy decides. */
   reload(): Promise<Result<Report, Refused>> {
-    return this.#setup.turns(() => this.#load("always"));
+    const { turns, reports } = this.#setup;
+    return turns(async () => {
+      reports.reloading();
+      return this.#load("always").finally(() => reports.reloaded());
+    });
   }
 
   /** As `reload`, but silent and without effect when the file's bytes are those in force, or those that were refused last. */
@@ -86,7 +95,12 @@ export class Reloader {
 
   async #putInForce(candidate: Candidate): Promise<Result<Report, Refused>> {
     const change = await Transaction.prepare(this.#setup, candidate, "final");
-    return change.ok ? change.value.commit() : change;
+    if (!change.ok) return change;
+    const { beforeFirst, inForce } = this.#setup;
+    const because = beforeFirst === null || inForce.generation > 0 ? null : await beforeFirst(change.value.engine);
+    if (because === null) return change.value.commit();
+    await change.value.abort();
+    return failed({ cause: "takeover", message: `the gateway that runs can't be taken over, and goes on: ${because}` });
   }
 
   async #prepareFile(): Promise<Result<Undoable, Refused>> {
@@ -123,7 +137,8 @@ export class Reloader {
   async #fallBack(why: Refused): Promise<Result<Report, Refused>> {
     const { keeper, ending, counters } = this.#setup;
     // A busy port, a missing key is the same for the copy.
-    if (ending.aborted || why.cause === "port" || why.cause === "keys" || keeper === null) return failed(why);
+    if (ending.aborted || why.cause === "port" || why.cause === "sockets" || why.cause === "takeover" || why.cause === "keys" || keeper === null)
+      return failed(why);
     const copy = keeper.lastGood();
     if (copy === null) return failed(why);
     const result = copy.ok ? await this.#putCopyInForce(copy.value) : failed<Refused>({ cause: "policy", message: copy.error });

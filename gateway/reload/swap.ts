@@ -10,6 +10,7 @@ import type { Recorder } from "../audit/recorder.ts";
 import type { GatewayClock } from "../clock.ts";
 import { FREE } from "../connection/states.ts";
 import type { Forwarder } from "../connection/forwarder.ts";
+import type { Inherited } from "../listen/inherited.ts";
 import { overlaps, type Exposure, type OpenPort } from "../listen/ports.ts";
 import { grants, groupedByPort } from "./exposures.ts";
 import { portsOf, type Openings, type OpeningsSetup, type Wanted } from "./openings.ts";
@@ -26,6 +27,8 @@ export interface SwapSetup extends OpeningsSetup {
   readonly seed: Uint8Array;
   readonly onReload: "recheck" | "keep";
   readonly ruleHits: RuleCounts;
+  /** Sockets that the process was given; looked at before the first policy is in force. */
+  readonly inherited: Inherited;
 }
 
 /** A policy that was checked. Its bytes are not part of it, so that they can be freed. */
@@ -79,13 +82,15 @@ export class Swap {
 
   /** With `late`, ports are tried again after the swap where one can't be opened now. */
   async ready({ policy, open }: Openable, busy: "refuse" | "late"): Promise<Result<Ready, Refused>> {
-    const { seed, hostAddresses, openings, ports, inForce } = this.#setup;
+    const { seed, hostAddresses, openings, ports, inForce, inherited, recorder } = this.#setup;
     const opening = await open(seed);
     if (!opening.ok) return failed(refusedBy(opening.error));
     const engine = opening.value;
     this.#setClock(engine);
     const want = openings.wanted(engine, hostAddresses());
     if (!want.ok) return failed({ cause: "policy", message: want.error });
+    const foreign = inForce.generation > 0 ? null : inherited.check(engine, 1, (local) => want.value.has(local), recorder);
+    if (foreign !== null) return failed({ cause: "sockets", message: foreign });
     // The place of an own socket that is to close is free only after the swap.
     const closing = ports.all().filter(({ key }) => !want.value.has(key));
     const closingAt = groupedByPort(closing);

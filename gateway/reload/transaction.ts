@@ -26,7 +26,7 @@
  * and what is in force is also on the disk. After 7 only a coordinator in this process (`Daemon.prepare`) can take the
  * change back, as long as no other change came after it. `finish: "final"` gives that up and remembers nothing.
  */
-import type { PolicyInfo } from "../../runtime/host/module.ts";
+import type { PolicyEngine, PolicyInfo } from "../../runtime/host/module.ts";
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { Because, Candidate } from "../../runtime/shell/policy_in_force.ts";
 import type { Ports } from "../listen/ports.ts";
@@ -84,6 +84,11 @@ export class Transaction {
       opens: [...want.values()].filter(({ key }) => !keys.has(key)).map(({ local }) => local),
       closes: before.filter(({ key }) => !want.has(key)).map(({ local }) => local),
     };
+  }
+
+  /** Of the policy that is prepared. */
+  get engine(): PolicyEngine {
+    return this.#prepared.ready.engine;
   }
 
   /** Steps 1 to 3; after an error the candidate is discarded. `undoable`: it must be possible to abort it after its commit. */

@@ -22,6 +22,11 @@ export type Clock = Moments & Timers;
 
 export type Cancel = () => void;
 
+/** The kernel's CLOCK_MONOTONIC in microseconds, which other processes of this machine can compare with their own. */
+export function kernelMicroseconds(): bigint {
+  return process.hrtime.bigint() / 1000n;
+}
+
 export function systemClock(): Clock {
   return {
     monoMs: () => Math.floor(performance.now()),

@@ -1,13 +1,16 @@
 // The C library through koffi, which is optional: the one place that declares its functions for ingressd and
 // ingress-guard. Every function gives its result, or a negative error number, which is read right after the call, before
 // anything else can change it. Descriptors and other handles are numbers; structures are bytes that the caller lays out.
-import type { Socket } from "node:net";
+import type { Server, Socket } from "node:net";
 import { loadKoffi } from "./koffi.mjs";
 
 export interface Libc {
   socket(domain: number, type: number, protocol: number): number;
   bind(fd: number, address: Uint8Array, bytes: number): number;
   listen(fd: number, backlog: number): number;
+  connect(fd: number, address: Uint8Array, bytes: number): number;
+  close(fd: number): number;
+  fcntl(fd: number, command: number, argument: number): number;
   shutdown(fd: number, how: number): number;
   /** `bytes` is the room in `address`, and afterwards what the kernel has of it. */
   getsockname(fd: number, address: Uint8Array, bytes: number[]): number;
@@ -16,6 +19,9 @@ export interface Libc {
   exchangeOption: Getsockopt;
   send(fd: number, from: Uint8Array, bytes: number, flags: number): number;
   recv(fd: number, into: Uint8Array, bytes: number, flags: number): number;
+  /** `head` is a struct msghdr; see unix_messages.ts. */
+  sendmsg(fd: number, head: Uint8Array, flags: number): number;
+  recvmsg(fd: number, head: Uint8Array, flags: number): number;
   ioctl(fd: number, request: number, argument: Uint8Array): number;
   /** On a thread of its own. Rejects where koffi can't make the call. */
   poll(set: Uint8Array, count: number, timeoutMs: number): Promise<number>;
@@ -100,12 +106,17 @@ function functionsOf(koffi: Koffi): Libc {
     socket: declare("int socket(int, int, int)"),
     bind: declare("int bind(int, const void *, uint32_t)"),
     listen: declare("int listen(int, int)"),
+    connect: declare("int connect(int, const void *, uint32_t)"),
+    close: declare("int close(int)"),
+    fcntl: declare("int fcntl(int, int, int)"),
     shutdown: declare("int shutdown(int, int)"),
     getsockname: declare("int getsockname(int, _Out_ void *, _Inout_ uint32_t *)"),
     getsockopt: declare("int getsockopt(int, int, int, _Out_ void *, _Inout_ uint32_t *)"),
     exchangeOption: declare("int getsockopt(int, int, int, _Inout_ void *, _Inout_ uint32_t *)"),
     send: declare("long send(int, const void *, unsigned long, int)"),
     recv: declare("long recv(int, void *, unsigned long, int)"),
+    sendmsg: declare("long sendmsg(int, const void *, int)"),
+    recvmsg: declare("long recvmsg(int, void *, int)"),
     ioctl: declare("int ioctl(int, unsigned long, void *)"),
     poll: (set, count, timeoutMs) =>
       new Promise((resolve, reject) => {
@@ -145,7 +156,7 @@ export interface OwnSocket {
 }
 
 /** Node has no public way to a socket's descriptor. Null where the socket has none any more. */
-export function descriptorOf(socket: Socket | OwnSocket): number | null {
+export function descriptorOf(socket: Socket | Server | OwnSocket): number | null {
   if ("fd" in socket) return socket.fd;
   const handle: unknown = "_handle" in socket ? socket._handle : null;
   if (typeof handle !== "object" || handle === null || !("fd" in handle)) return null;

@@ -191,7 +191,7 @@ const LINES: readonly (readonly [words: string, ...tests: readonly string[]])[] 
   [
     "PROXY protocol v1/v2 in",
     `${HOST}/config.test.ts: proxy_protocol = true`,
-    `${HOST}/process.test.ts: sockets that are passed are refused, because nobody would guard them`,
+    `${HOST}/passed_sockets.test.ts: a socket that the policy does not expose ends the start`,
   ],
   [
     "UDP: flows in a bounded table",

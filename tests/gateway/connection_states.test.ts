@@ -29,7 +29,7 @@ const [PLAIN, THROUGH, TLS, MTLS] = [0, 1, 2, 3];
 
 /** By hand, and not from states.ts: where a state leads by each event that it has. */
 const LEADS: Readonly<Record<(typeof STATE_NAMES)[number], Readonly<Record<string, string>>>> = {
-  free: { accepted: "pending" },
+  free: { accepted: "pending", adopted: "open" },
   pending: { hello_due: "reading", granted: "connecting", refused: "free" },
   reading: { read: "reading", handshake_due: "securing", granted: "connecting", refused: "free" },
   securing: { handshaken: "securing", granted: "connecting", refused: "free" },

@@ -86,6 +86,9 @@ class SilentTransport implements Transport {
     if (this.verdict instanceof Error) throw this.verdict;
     return this.verdict;
   }
+  descriptorOf(): null {
+    return null;
+  }
   nearPort(): null {
     return null;
   }
@@ -156,6 +159,7 @@ export async function world(): Promise<World> {
         return taken;
       },
       reopen: () => null,
+      handOver: () => undefined,
       close: () => undefined,
     },
   });

@@ -12,6 +12,7 @@ import type { GatewayClock } from "../../gateway/clock.ts";
 import { parseConfig } from "../../gateway/config/read.ts";
 import { openConnection, type Connection } from "../../gateway/client/connection.mjs";
 import { startDaemon, type Daemon } from "../../gateway/daemon.ts";
+import type { DaemonSetup } from "../../gateway/parts.ts";
 import type { Failure } from "../../gateway/exit.ts";
 import type { Disk } from "../../runtime/shell/disk.ts";
 import type { Participant } from "../../gateway/participant.ts";
@@ -111,6 +112,7 @@ export interface UnderSetup {
   readonly hostAddresses?: () => readonly Address[];
   readonly disk?: Disk;
   readonly participants?: readonly Participant[];
+  readonly inherited?: DaemonSetup["inherited"];
   /** The wall clock, where it is to move apart from the monotonic one. */
   readonly wall?: () => number;
   /** Else the environment's TEST_FORWARDER, or what the gateway takes by itself. */
@@ -175,6 +177,7 @@ export async function start(setup: UnderSetup): Promise<Under | { failure: Failu
     clock,
     stateDirectory: config.state_dir ?? null,
     ...(setup.disk !== undefined && { disk: setup.disk }),
+    ...(setup.inherited !== undefined && { inherited: setup.inherited }),
     ...(setup.participants !== undefined && { participants: setup.participants }),
     hostAddresses: setup.hostAddresses ?? interfaceAddresses,
     print: (line) => markers.push(line),
@@ -202,7 +205,7 @@ export async function start(setup: UnderSetup): Promise<Under | { failure: Failu
     markers,
     said,
     place,
-    records: () => readFileSync(auditPath, "utf8").split("\n").slice(0, -1).map(readRecord),
+    records: () => recordsIn(auditPath),
     control: (path, notified = () => undefined) => openConnection(path ?? controlPath, { notified }),
     stop: () => (stopping ??= stop()),
   };
@@ -213,6 +216,10 @@ export async function start(setup: UnderSetup): Promise<Under | { failure: Failu
 /** Puts the key before the first table, unless the text has it. */
 export function withForwarder(config: string, forwarder: string | undefined): string {
   return forwarder === undefined || /^forwarder = /m.test(config) ? config : `forwarder = "${forwarder}"\n${config}`;
+}
+
+export function recordsIn(path: string): Record[] {
+  return readFileSync(path, "utf8").split("\n").slice(0, -1).map(readRecord);
 }
 
 function readRecord(line: string): Record {

@@ -1,5 +1,5 @@
 // The shipped ingressd as a process, for tests: started on a folder, its output kept.
-import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from "node:child_process";
+import { spawn, spawnSync, type ChildProcess, type ChildProcessWithoutNullStreams, type SpawnOptions } from "node:child_process";
 import { once } from "node:events";
 import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -29,6 +29,10 @@ export interface LaunchOptions {
   readonly node?: readonly string[];
   /** Node's arguments for ingressd. */
   readonly program?: readonly string[];
+  /** Descriptors that the process gets as 3 and up, with LISTEN_FDS; `count` where that says another number. */
+  readonly passed?: { readonly fds: readonly number[]; readonly count?: number; readonly names?: string };
+  /** More words of its command line. */
+  readonly words?: readonly string[];
   /** Beside those of this process. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -40,8 +44,14 @@ export function launch(folder: string, config: string, options: LaunchOptions = 
     { mode: 0o644 },
   );
   const control = join(folder, "run", "control.sock");
+  const { passed } = options;
+  const listen =
+    passed === undefined ?
+      []
+    : ["sh", "-c", `LISTEN_FDS=${passed.count ?? passed.fds.length} LISTEN_FDNAMES="${passed.names ?? ""}" LISTEN_PID=$$ exec "$@"`, "sh"];
   const [command = process.execPath, ...argv] = [
     ...(options.through ?? []),
+    ...listen,
     process.execPath,
     ...(options.node ?? []),
     ...(options.program ?? INGRESSD),
@@ -51,8 +61,13 @@ export function launch(folder: string, config: string, options: LaunchOptions = 
     join(folder, "config.toml"),
     "--control",
     control,
+    ...(options.words ?? []),
   ];
-  const child = spawn(command, argv, { env: { ...process.env, ...options.env }, ...(options.uid !== undefined && { uid: options.uid, gid: options.uid }) });
+  const child = spawned(command, argv, {
+    stdio: ["pipe", "pipe", "pipe", ...(passed?.fds ?? [])],
+    env: { ...process.env, ...options.env },
+    ...(options.uid !== undefined && { uid: options.uid, gid: options.uid }),
+  });
   let out = "";
   let err = "";
   child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
@@ -111,6 +126,16 @@ Module._resolveFilename = function (name, ...rest) {
 /** Of what there is without koffi, Node's forwarder is a part. */
 export function withoutKoffi(folder: string, config: string): Running {
   return launch(folder, withForwarder(config, "auto"), { node: hidingKoffi(folder) });
+}
+
+function spawned(command: string, argv: readonly string[], options: SpawnOptions): ChildProcessWithoutNullStreams {
+  const child = spawn(command, argv, options);
+  if (!hasPipes(child)) throw new Error("no pipes");
+  return child;
+}
+
+function hasPipes(child: ChildProcess): child is ChildProcessWithoutNullStreams {
+  return child.stdin !== null && child.stdout !== null && child.stderr !== null;
 }
 
 /** Whether another user can start ingressd: not where Node or the project lies in a folder closed to them. */

@@ -42,15 +42,6 @@ test("no gateway, no policy, a second gateway: each its exit code and one senten
   behind.close();
 });
 
-test("sockets that are passed are refused, because nobody would guard them", async () => {
-  const folder = temporaryFolder();
-  place(folder, web(await freePort(), 9));
-  const it = launch(folder, "", { through: ["sh", "-c", 'LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"', "sh"] });
-  assert.is(await it.exit, 6);
-  assert.is(it.out(), "");
-  assert.match(it.err(), /^ingressd: this release takes no passed sockets \(LISTEN_FDS\): start it without the systemd socket unit/);
-});
-
 test("a control directory that lets others in is refused", async () => {
   const folder = temporaryFolder();
   place(folder, moduleOf("edition 1"));

@@ -21,6 +21,7 @@ const ORDER = [
   "admit",
   "control",
   "reload",
+  "takeover",
   "methods",
   "client",
   "cli",

@@ -35,7 +35,7 @@ _ingressd() {
         --set) :; return ;;
         --control) _ingressd_files; return ;;
       esac
-      case $word in -*) _ingressd_words --policy --config --set --control -h --help -V --version; return ;; esac
+      case $word in -*) _ingressd_words --policy --config --set --control --takeover --ignore-foreign-fds -h --help -V --version; return ;; esac
       _ingressd_words check-config status reload reopen expose ;;
     check-config)
       case $before in

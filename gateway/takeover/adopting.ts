@@ -1,0 +1,92 @@
+// The state that a gateway took over takes effect before its first policy is in force: the limits go into the
+// engine, and each connection becomes a row, which the swap then counts and decides again.
+import type { PolicyEngine } from "../../runtime/host/module.ts";
+import type { ListenerInfo } from "../../runtime/host/module.ts";
+import { parseAddress } from "../../runtime/net/address.ts";
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
+import type { Audit } from "../audit/audit.ts";
+import type { GatewayClock } from "../clock.ts";
+import type { Forwarder } from "../connection/forwarder.ts";
+import { ENDS, type End } from "../end.ts";
+import { canonicalBackend } from "../forward/backend.ts";
+import type { Backends } from "../forward/backends.ts";
+import { exposure, type Ports } from "../listen/ports.ts";
+import type { HandedPlace } from "./handed_state.ts";
+import type { Taking } from "./taking.ts";
+
+export interface AdoptSetup {
+  readonly taking: Taking;
+  readonly forwarder: Forwarder;
+  readonly ports: Ports;
+  readonly backends: Backends;
+  readonly audit: Audit;
+  readonly clock: GatewayClock;
+}
+
+/** Passes the point of no return; the answer is why that could not be, or null. */
+export async function adopt(setup: AdoptSetup, engine: PolicyEngine): Promise<string | null> {
+  const { taking, forwarder, clock } = setup;
+  const frozen = await taking.freeze();
+  if (!frozen.ok) return frozen.error;
+  const { places, connections, limits } = frozen.value;
+  const sockets = places.map((place) => absentSocket(setup, place));
+  const unknown = sockets.find((socket) => !socket.ok);
+  if (unknown?.ok === false) return unknown.error;
+  engine.setClock({ monoMs: clock.monoMs(), wallSeconds: Math.floor(clock.wallMs() / 1000) });
+  engine.importState(limits);
+  /** Rows here, by those of the other process. */
+  const rows = new Map<number, number>();
+  for (const { row, place, facts } of connections) {
+    const socket = sockets[place];
+    if (socket?.ok === true) rows.set(row, forwarder.adopt(socket.value, facts, { cut: () => taking.cut(row) }));
+  }
+  const served = await taking.serving();
+  if (!served.ok) return served.error;
+  taking.follow({
+    ended(row, end, bytesIn, bytesOut) {
+      const own = rows.get(row);
+      rows.delete(row);
+      if (own !== undefined) forwarder.remoteEnded(own, endOf(end), bytesIn, bytesOut);
+    },
+    records: (lines) => void setup.audit.write(lines),
+    gone() {
+      for (const own of rows.values()) forwarder.remoteEnded(own, "cut", 0, 0);
+      rows.clear();
+    },
+  });
+  return null;
+}
+
+/** The number of a socket that stands for the other process's. */
+function absentSocket({ forwarder, ports, backends }: AdoptSetup, place: HandedPlace): Result<number, string> {
+  const address = parseAddress(place.host);
+  const backend = canonicalBackend(place.backend);
+  if (address === null || typeof backend === "string") return failed("its state is damaged");
+  const serves = exposure([...address, place.zone], place.port, listenerOf(place), backends.at(backend, null), null);
+  return ok(ports.addAbsent(serves, forwarder.absentSocket()).socket.number);
+}
+
+/** Records and rechecks need its name and service; nobody is admitted by it. */
+function listenerOf({ listener, service, port }: HandedPlace): ListenerInfo {
+  return {
+    id: -1,
+    name: listener,
+    service,
+    proto: "tcp",
+    ports: [{ first: port, last: port }],
+    bind: null,
+    mode: "tcp",
+    cert: null,
+    ca: null,
+    backend: null,
+    needsNames: false,
+    capSource: null,
+    capConnections: 0,
+    origin: { file: "", line: 0, column: 0 },
+    annotations: { owner: null, ticket: null, why: null },
+  };
+}
+
+function endOf(word: string): End {
+  return ENDS.find((end) => end === word) ?? "done";
+}
