@@ -42,35 +42,44 @@ export interface AuditFacts {
   readonly unrecorded?: number | undefined;
 }
 
+/** One call makes the line of every refusal, so it is put together from its parts, and not by JSON.stringify of a whole object. */
 export function auditLine(facts: AuditFacts): string {
-  const { decision } = facts;
-  return `${escapeControl(
-    JSON.stringify({
-      time: new Date(facts.wallMs).toISOString(),
-      generation: facts.generation,
-      op: facts.op,
-      decision: decision.allowed ? "allow" : "deny",
-      reason: decision.allowed ? "none" : decision.reason,
-      code: decision.code,
-      ...(decision.rule >= 0 && { rule_id: decision.rule }),
-      rule: field(facts.rule),
-      at: field(facts.at),
-      listener: field(facts.listener),
-      service: field(facts.service),
-      subject: field(facts.subject),
-      ...(facts.proto === "udp" && { proto: "udp" }),
-      local: field(facts.local),
-      source: field(facts.source),
-      sni: field(facts.sni),
-      client: facts.client,
-      client_more: facts.client_more,
-      ...(facts.shadow && { shadow: shadowJson(facts.shadow) }),
-      backend: field(facts.backend),
-      connection: facts.connection,
-      detail: field(facts.detail),
-      unrecorded: facts.unrecorded,
-    }),
-  )}\n`;
+  const { decision, shadow } = facts;
+  let json = `{"time":"${timeOf(facts.wallMs)}","generation":${facts.generation},"op":"${facts.op}"`;
+  json += decision.allowed ? `,"decision":"allow","reason":"none"` : `,"decision":"deny","reason":"${decision.reason}"`;
+  json += `,"code":"${decision.code}"`;
+  if (decision.rule >= 0) json += `,"rule_id":${decision.rule}`;
+  json += text("rule", field(facts.rule)) + text("at", field(facts.at)) + text("listener", field(facts.listener)) + text("service", field(facts.service));
+  json += text("subject", field(facts.subject));
+  if (facts.proto === "udp") json += `,"proto":"udp"`;
+  json += text("local", field(facts.local)) + text("source", field(facts.source)) + text("sni", field(facts.sni));
+  json += text("client", facts.client) + number("client_more", facts.client_more);
+  if (shadow) json += `,"shadow":${JSON.stringify(shadowJson(shadow))}`;
+  json += text("backend", field(facts.backend)) + number("connection", facts.connection);
+  json += text("detail", field(facts.detail)) + number("unrecorded", facts.unrecorded);
+  return `${json}}\n`;
+}
+
+/** Records of one batch have one time. */
+let lastMs = Number.NaN;
+let lastTime = "";
+function timeOf(wallMs: number): string {
+  if (wallMs === lastMs) return lastTime;
+  lastTime = new Date(wallMs).toISOString();
+  lastMs = wallMs;
+  return lastTime;
+}
+
+/** Needs no escape in JSON. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
+function text(key: string, value: string | undefined): string {
+  if (value === undefined) return "";
+  return PLAIN.test(value) ? `,"${key}":"${value}"` : `,"${key}":${escapeControl(JSON.stringify(value))}`;
+}
+
+function number(key: string, value: number | undefined): string {
+  return value === undefined ? "" : `,"${key}":${value}`;
 }
 
 function shadowJson({ verdict, reason, code, rule }: Shadow): object {

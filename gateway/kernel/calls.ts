@@ -27,6 +27,8 @@ export interface KernelCalls {
   splice(from: number, to: number, bytes: number): number;
   /** The reading end and the writing end come in `ends`. */
   pipe(ends: Int32Array): number;
+  /** The room of a pipe, which the kernel rounds up to a power of two. */
+  setPipeSize(end: number, bytes: number): number;
   shutdown(fd: number, how: number): number;
   close(fd: number): number;
   /** The value of an option that is one integer comes in `value`. */
@@ -102,6 +104,7 @@ const NONBLOCK = 0o4000;
 const CLOEXEC = 0o2000000;
 const F_SETFL = 4;
 const SPLICE_FLAGS = 1 | 2;
+const F_SETPIPE_SZ = 1031;
 const NAME_BYTES = 16;
 
 /** Null where koffi is not installed or has no binary for this machine, and on another system than Linux. */
@@ -123,6 +126,7 @@ export function openCalls(): KernelCalls | null {
   const sendmmsg = libc.func("int sendmmsg(int, void *, unsigned int, int)");
   const splice = libc.func("long splice(int, uintptr_t, int, uintptr_t, unsigned long, unsigned int)");
   const pipe2 = libc.func("int pipe2(void *, int)");
+  const fcntl = libc.func("int fcntl(int, int, int)");
   const shutdown = libc.func("int shutdown(int, int)");
   const close = libc.func("int close(int)");
   const getsockopt = libc.func("int getsockopt(int, int, int, void *, void *)");
@@ -155,6 +159,7 @@ export function openCalls(): KernelCalls | null {
     addressOf: (bytes) => libc.addressOf(bytes),
     splice: (from, to, bytes) => checked(splice(from, 0, to, 0, bytes, SPLICE_FLAGS)),
     pipe: (ends) => checked(pipe2(ends, NONBLOCK | CLOEXEC)),
+    setPipeSize: (end, bytes) => checked(fcntl(end, F_SETPIPE_SZ, bytes)),
     shutdown: (fd, how) => checked(shutdown(fd, how)),
     close: (fd) => checked(close(fd)),
     getOption(fd, level, option, value) {

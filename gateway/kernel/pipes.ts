@@ -2,6 +2,9 @@
 // moved by reads and writes.
 import type { KernelCalls } from "./calls.ts";
 
+/** The room of a pipe: what one splice moves at most. It is the kernel's memory, and only as much as is in it. */
+export const PIPE_BYTES = 1024 * 1024;
+
 export class Pipes {
   readonly #calls: KernelCalls;
   readonly #ends = new Int32Array(2);
@@ -41,11 +44,11 @@ export class Pipes {
     else this.#destroy(pipe.reads, pipe.writes);
   }
 
-  /** From the source into its pipe; as splice(2). */
-  fill(source: number, bytes: number): number {
+  /** From the source into its pipe, which is empty; as splice(2). */
+  fill(source: number): number {
     const pipe = this.#in.get(source);
     if (pipe === undefined) return 0;
-    const got = this.#calls.splice(source, pipe.writes, bytes);
+    const got = this.#calls.splice(source, pipe.writes, PIPE_BYTES);
     if (got > 0) pipe.bytes += got;
     return got;
   }
@@ -73,6 +76,8 @@ export class Pipes {
     if (this.#made >= this.#most || this.#calls.pipe(this.#ends) < 0) return null;
     this.#made++;
     const [reads = -1, writes = -1] = this.#ends;
+    // Where the user has no more of the kernel's memory for pipes, it keeps the size that it has.
+    this.#calls.setPipeSize(writes, PIPE_BYTES);
     return [reads, writes];
   }
 

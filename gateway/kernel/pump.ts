@@ -11,10 +11,11 @@ import { EAGAIN, EINTR, EINVAL, ENOMEM, EPIPE, MSG_NOSIGNAL, MSG_PEEK, SHUT_WR, 
 import { Pipes } from "./pipes.ts";
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP, type Poller } from "./poller.ts";
 
-/** The most that is read at once, and the most that is buffered of a direction, in user space or in a pipe. */
+/** The most that is read at once, and the most that is buffered of a direction in user space; for a pipe see pipes.ts. */
 export const READ_BYTES = 64 * 1024;
-/** Reads of a direction in a turn; then others have theirs. */
+/** Reads of a direction in a turn, and the bytes after which it makes no more; then others have theirs. */
 const MOST_READS = 16;
+const MOST_BYTES = 2 * 1024 * 1024;
 /** Errors of a splice that are not the socket's. */
 const SPLICE_ALONE: readonly number[] = [EAGAIN, EINTR, EINVAL, ENOMEM];
 const FIRST_DESCRIPTORS = 1024;
@@ -183,7 +184,7 @@ export class Pump {
   }
 
   #move(source: number): void {
-    for (let reads = 0; reads < MOST_READS; reads++) {
+    for (let reads = 0, bytes = 0; reads < MOST_READS && bytes < MOST_BYTES; reads++) {
       const target = this.#target[source] ?? NOBODY;
       if (target === NOBODY || !this.#deliver(source, target)) return;
       const flags = this.#flags[source] ?? 0;
@@ -197,8 +198,7 @@ export class Pump {
         if ((flags & (DEAF | ENDLESS)) !== 0) this.#owner.finished(source, source);
         return;
       }
-      if (this.#pipes.has(source)) this.#splice(source);
-      else this.#read(source, target);
+      bytes += this.#pipes.has(source) ? this.#splice(source) : this.#read(source, target);
     }
     this.#poller.again(source);
   }
@@ -268,22 +268,20 @@ export class Pump {
     this.#poller.again(target);
   }
 
-  #read(source: number, target: number): void {
+  /** How many bytes came. */
+  #read(source: number, target: number): number {
     const got = this.#recv(source);
     if (got > 0) {
       this.#owner.took(source, got);
-      if (this.#owner.readsAlong(source)) {
-        this.#step(source, Buffer.from(this.#shared.subarray(0, got)));
-        return;
-      }
-      const isTaken = this.#send(source, target, this.#shared, got);
-      if (isTaken && got === READ_BYTES) this.#pipes.take(source);
-      return;
+      if (this.#owner.readsAlong(source)) this.#step(source, Buffer.from(this.#shared.subarray(0, got)));
+      else if (this.#send(source, target, this.#shared, got) && got === READ_BYTES) this.#pipes.take(source);
+      return got;
     }
-    if (got === -EAGAIN) return;
+    if (got === -EAGAIN) return 0;
     const isBroken = got < 0 || ((this.#flags[source] ?? 0) & FAILED) !== 0;
     this.#flags[source] = (this.#flags[source] ?? 0) | ENDED | (isBroken ? BROKEN : 0);
     if (!isBroken && this.#owner.readsAlong(source)) this.#step(source, null);
+    return 0;
   }
 
   #recv(source: number): number {
@@ -296,11 +294,11 @@ export class Pump {
     return got;
   }
 
-  #splice(source: number): void {
-    const got = this.#pipes.fill(source, READ_BYTES);
+  #splice(source: number): number {
+    const got = this.#pipes.fill(source);
     if (got > 0) {
       this.#owner.took(source, got);
-      return;
+      return got;
     }
     // `recv` says what it is: 0 is the end or an urgent mark, which splice never passes, EAGAIN may be that mark, too, and
     // an error is used up by now.
@@ -308,6 +306,7 @@ export class Pump {
     const flags = this.#flags[source] ?? 0;
     if (got === -EAGAIN && (flags & (HUNG | URGENT)) === 0) this.#flags[source] = flags & ~READABLE;
     else if (got < 0 && !SPLICE_ALONE.includes(-got)) this.#flags[source] = flags | FAILED;
+    return 0;
   }
 
   /** Passes on bytes that were read along, or an end, as the first flights allow. */

@@ -5,6 +5,7 @@ import type { Socket } from "node:net";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { HIGH_WATER_BYTES, READ_BYTES } from "../../gateway/forward/relay.ts";
+import { PIPE_BYTES } from "../../gateway/kernel/pipes.ts";
 import { backend, eventually, FORWARDERS, freePort, running, visit, type BackendUnderTest, type ForwarderName, type Under } from "./gateway_under_test.ts";
 
 const one = suite("half_close");
@@ -22,6 +23,11 @@ async function gatewayTo(forwarder: ForwarderName, behind: BackendUnderTest, con
 expose web on tcp ${port} { backend 127.0.0.1:${behind.port} allow from any }`,
   });
   return { gateway, port };
+}
+
+/** Of one direction: Node's forwarder has its marks and one read in user space, the kernel's a read or what is in a pipe. */
+function mostBuffered(forwarder: ForwarderName): number {
+  return forwarder === "kernel" ? PIPE_BYTES : HIGH_WATER_BYTES + READ_BYTES;
 }
 
 function digest(chunks: readonly Buffer[]): string {
@@ -119,7 +125,7 @@ test("a backend that never reads can't grow memory", async (forwarder) => {
     const now = gateway.daemon.forwarder.table.bytesIn[0] ?? 0;
     still = now === last && now > 0 ? still + 1 : 0;
     last = now;
-    assert.ok(gateway.daemon.forwarder.buffered(0) <= HIGH_WATER_BYTES + READ_BYTES, "one direction");
+    assert.ok(gateway.daemon.forwarder.buffered(0) <= mostBuffered(forwarder), "one direction");
     return still > 3000;
   }, "the flow stops");
   assert.ok(taken < 64 * block.length, "the client was made to wait");
@@ -147,7 +153,7 @@ test("a client that never reads can't grow memory either", async (forwarder) => 
     const now = gateway.daemon.forwarder.table.bytesOut[0] ?? 0;
     still = now === last && now > 0 ? still + 1 : 0;
     last = now;
-    assert.ok(gateway.daemon.forwarder.buffered(0) <= HIGH_WATER_BYTES + READ_BYTES, "one direction");
+    assert.ok(gateway.daemon.forwarder.buffered(0) <= mostBuffered(forwarder), "one direction");
     return still > 3000;
   }, "the flow stops");
   socket.destroy();

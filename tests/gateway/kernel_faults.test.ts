@@ -42,6 +42,7 @@ type Named =
   | "send"
   | "splice"
   | "pipe"
+  | "setPipeSize"
   | "shutdown"
   | "close"
   | "getOption"
@@ -62,6 +63,7 @@ const ERRORS: Readonly<Record<Named, readonly number[]>> = {
   send: [EINTR, EPIPE, ECONNRESET, ENOBUFS, ENOMEM],
   splice: [EINTR, EINVAL, ENOMEM, ECONNRESET, EPIPE],
   pipe: [EMFILE, ENFILE],
+  setPipeSize: [EPERM, ENOMEM],
   shutdown: [ENOTCONN],
   close: [EINTR, EIO],
   getOption: [ENOBUFS, ENOTCONN],
@@ -109,6 +111,7 @@ class FaultyCalls {
       send: faulty("send", real.send),
       splice: faulty("splice", real.splice),
       pipe: faulty("pipe", real.pipe),
+      setPipeSize: faulty("setPipeSize", real.setPipeSize),
       shutdown: faulty("shutdown", real.shutdown),
       close: faulty("close", real.close),
       getOption: faulty("getOption", real.getOption),
@@ -254,7 +257,11 @@ function tests(real: KernelCalls): void {
   test("each kind of call is made by the connections that these tests are of", async () => {
     await ready();
     const never = NAMES.filter((name) => !usual.has(name));
-    assert.equal(never, ["pipe", "getsockname", "eventfd"], "a pipe is kept, a backend has no owner to look at, and a reserve is there");
+    assert.equal(
+      never,
+      ["pipe", "setPipeSize", "getsockname", "eventfd"],
+      "a pipe is kept with its size, a backend has no owner to look at, and a reserve is there",
+    );
   });
 }
 

@@ -15,6 +15,7 @@ import { openLibc } from "../../runtime/shell/libc.ts";
 import { skip } from "../skip.ts";
 import { backend, eventually, freePort, running, visit, type Under } from "./gateway_under_test.ts";
 
+const EPERM = 1;
 const test = suite("kernel transport");
 const usable = await usableCalls();
 const MSG_OOB = 1;
@@ -82,18 +83,25 @@ function tests(calls: KernelCalls): void {
     assert.is(gateway.daemon.counters.ends.get("done"), 4);
   });
 
-  test("where all pipes are in use, or none can be made, reads and writes move the same bytes", async () => {
+  for (const [because, refusing] of [
+    ["all pipes are in use, or none can be made", { pipe: () => -EMFILE }],
+    ["a pipe can't be made larger", { setPipeSize: () => -EPERM }],
+  ] as const) {
+    test(`where ${because}, the same bytes are moved`, () => movesAll({ ...calls, ...refusing }));
+  }
+
+  async function movesAll(refusing: KernelCalls): Promise<void> {
     const sent = randomBytes(3_000_000);
     const received: Promise<string>[] = [];
     const behind = await backend("", (socket) => {
       received.push(digestOf(socket));
       socket.end();
     });
-    const { at } = await gatewayTo(behind.port, { ...calls, pipe: () => -EMFILE });
+    const { at } = await gatewayTo(behind.port, refusing);
     visit(at).socket.end(sent);
     await eventually(() => received.length === 1, "a connection");
     assert.is(await received[0], digest(sent));
-  });
+  }
 
   test("urgent bytes in a bulk transfer stay in their place, and nothing is lost", async () => {
     // Reads that gave bytes right after a splice had given none.
