@@ -96,8 +96,9 @@ export function compile(entry: SourceFile, reader: SourceReader, profile: Profil
   const code = codeBytes(engine);
   if (profile === "os" && code > OS_CODE_BYTES) throw new RangeError(`the engine has ${code} bytes of code, and the profile \`os\` at most ${OS_CODE_BYTES}`);
   platform.begin?.("lower");
-  const tables = lower(policy);
-  if (tables.kind === "excess") return refused([tooLarge(entry, policy, tables)]);
+  const lowered = lower(policy);
+  if (!lowered.ok) return refused([tooLarge(entry, policy, lowered.error)]);
+  const tables = lowered.value;
   platform.begin?.("tables");
   const written = writeImage(tables, profile);
   if (!written.ok) {

@@ -1,6 +1,6 @@
 // Coverage of lines, from V8's own counts: each Node process of a test file, including the programs that it starts,
-// writes them when it ends (NODE_V8_COVERAGE). They are read and removed when the file ends, because all of them together
-// are many gigabytes. A process that ends by SIGKILL, or that a test gives another environment, is not counted.
+// writes them when it ends (NODE_V8_COVERAGE). They are read and removed when the file ends, so that the
+// disk never has the counts of all files at the same time. A process that ends by SIGKILL, or that a test gives another environment, is not counted.
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve, sep } from "node:path";

@@ -1,6 +1,7 @@
 // `--target abi-filter`: one subject's profile in a file, or why the policy does not fit one.
 import type { FilterRule, FilterVersion } from "../../runtime/abi/filter.ts";
-import { filterProfile, isProfile, type Profile } from "../emit/filter.ts";
+import { filterProfile, type Profile } from "../emit/filter.ts";
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import { positionOf } from "../source/source.ts";
 import type { Arguments } from "../../runtime/shell/command_line.ts";
 import { count, usage, type Outcome } from "./outcome.ts";
@@ -11,44 +12,42 @@ import { writeModule } from "./write.ts";
 
 export const FILTER_VERSIONS: Readonly<Partial<Record<Target, FilterVersion>>> = { "abi-filter": 1, "abi-filter-v2": 2 };
 
-export function readSubject({ flags }: Arguments, target: Target): string | Outcome {
+export function readSubject({ flags }: Arguments, target: Target): Result<string, Outcome> {
   const subject = flags.get("subject");
   if (subject !== undefined && FILTER_VERSIONS[target] === undefined) {
-    return usage(
-      "subject_target",
-      "`--subject` is for `--target abi-filter` and `abi-filter-v2`: other targets are for every service",
-      "omit `--subject`, or add the target",
+    return failed(
+      usage(
+        "subject_target",
+        "`--subject` is for `--target abi-filter` and `abi-filter-v2`: other targets are for every service",
+        "omit `--subject`, or add the target",
+      ),
     );
   }
   if (subject !== undefined && new TextEncoder().encode(subject).length > 48)
-    return usage("subject_long", "a service's name has at most 48 bytes", "give the name as the policy has it");
-  return subject ?? "ingressd";
+    return failed(usage("subject_long", "a service's name has at most 48 bytes", "give the name as the policy has it"));
+  return ok(subject ?? "ingressd");
 }
 
-export type Written = Profile | { readonly outcome: Outcome };
-
-export async function writeFilter(out: string, { policy, disk }: Tested, subject: string, version: FilterVersion): Promise<Written> {
-  const profile = filterProfile(policy, subject, version);
-  if (!isProfile(profile)) {
-    const lines = profile.map(({ reason, span }) =>
+export async function writeFilter(out: string, { policy, disk }: Tested, subject: string, version: FilterVersion): Promise<Result<Profile, Outcome>> {
+  const made = filterProfile(policy, subject, version);
+  if (!made.ok) {
+    const lines = made.error.map(({ reason, span }) =>
       span === null ? reason : `${shownPath(disk.root, span.file.path)}:${positionOf(span.file, span.start).line}: ${reason}`,
     );
-    return {
-      outcome: {
-        class: "reject",
-        code: "policy.filter_misfit",
-        message: `the policy does not fit a profile of version ${version}, so \`${out}\` is not written: ${profile[0]?.reason ?? ""}`,
-        help:
-          version === 1 ?
-            "`--target abi-filter-v2` has addresses and protocols; what neither can say needs the engine (`--target c`)"
-          : "use the engine instead (`--target c`)",
-        report: () => `${lines.join("\n")}\n`,
-        data: { misfits: lines },
-      },
-    };
+    return failed({
+      class: "reject",
+      code: "policy.filter_misfit",
+      message: `the policy does not fit a profile of version ${version}, so \`${out}\` is not written: ${made.error[0]?.reason ?? ""}`,
+      help:
+        version === 1 ?
+          "`--target abi-filter-v2` has addresses and protocols; what neither can say needs the engine (`--target c`)"
+        : "use the engine instead (`--target c`)",
+      report: () => `${lines.join("\n")}\n`,
+      data: { misfits: lines },
+    });
   }
-  const outcome = await writeModule(out, profile.bytes, disk.inputs.files);
-  return outcome === null ? profile : { outcome };
+  const outcome = await writeModule(out, made.value.bytes, disk.inputs.files);
+  return outcome === null ? made : failed(outcome);
 }
 
 /** For people: `tcp 443 at any address`. */

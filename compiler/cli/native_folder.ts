@@ -6,13 +6,14 @@ import { abiHeader, nativePolicy } from "../emit/native.ts";
 import { isCode } from "./disk.ts";
 import { usage, type Outcome } from "./outcome.ts";
 import { sha256 } from "./sha256.ts";
-import { isEngineC, pinnedC } from "./wasm2c.ts";
+import { pinnedC } from "./wasm2c.ts";
 import { cannotWrite, writeModule } from "./write.ts";
 
 /** Null when everything is written. The data comes last: a write that stops halfway produces a manifest that does not match, and hosts refuse it. */
 export async function writeNative(folder: string, module: Uint8Array, inputs: ReadonlySet<string>): Promise<Outcome | null> {
-  const c = pinnedC();
-  if (!isEngineC(c)) return c;
+  const made = pinnedC();
+  if (!made.ok) return made.error;
+  const c = made.value;
   const { data, manifest } = nativePolicy(module, sha256);
   const text = (s: string): Uint8Array => new TextEncoder().encode(s);
   const files: readonly (readonly [name: string, bytes: Uint8Array])[] = [

@@ -10,6 +10,7 @@ import { readAddress } from "../check/names/literals.ts";
 import { readHostName } from "../check/names/host_names.ts";
 import { idWord, readId } from "../check/sets/id_patterns.ts";
 import { readTime } from "../check/names/times.ts";
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import { nearest } from "../../runtime/text/nearest.ts";
 import { printable, quote } from "../diagnostics/quote.ts";
 import { parseAddress, type Address } from "../../runtime/net/address.ts";
@@ -56,23 +57,19 @@ class Wrong extends Error {
 }
 
 /** `exposes` are the names of the policy, for advice. `now`: the time of a request without `at`, in UTC seconds; null: none is known. */
-export function parseRequest(text: string, exposes: readonly string[], now: number | null = null): Request | Outcome {
+export function parseRequest(text: string, exposes: readonly string[], now: number | null = null): Result<Request, Outcome> {
   try {
     const reader = new Reader(text);
     const first = reader.take("the request is empty");
-    if (!first.quoted && first.text === "from") return readFrom(reader, exposes, now);
-    if (!first.quoted && first.text === "bind") return readBind(reader);
+    if (!first.quoted && first.text === "from") return ok(readFrom(reader, exposes, now));
+    if (!first.quoted && first.text === "bind") return ok(readBind(reader));
     if (!first.quoted && first.text === "repeat")
       throw reader.wrong("`explain` answers for one connection, not for several", "write only the part after `repeat … in …`");
     throw reader.wrong(`a request begins with \`from\` or \`bind\`, not ${quote(first.text)}`);
   } catch (error) {
-    if (error instanceof Wrong) return error.outcome;
+    if (error instanceof Wrong) return failed(error.outcome);
     throw error;
   }
-}
-
-export function isRequest(x: Request | Outcome): x is Request {
-  return "kind" in x;
 }
 
 class Reader {

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { engineBytes } from "../emit/engine.ts";
 import { ENGINE_C_SHA256 } from "../emit/pin.ts";
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { Outcome } from "./outcome.ts";
 
 /** As package.json pins it. */
@@ -18,12 +19,8 @@ export interface EngineC {
   readonly header: string;
 }
 
-export function isEngineC(x: EngineC | Outcome): x is EngineC {
-  return "source" in x;
-}
-
 /** The C that wasm2c makes of the engine's bytes, unchecked. */
-export function writeEngineC(wasm2c: string, engine: Uint8Array): EngineC | Outcome {
+export function writeEngineC(wasm2c: string, engine: Uint8Array): Result<EngineC, Outcome> {
   const scratch = mkdtempSync(join(tmpdir(), "ingressc-c-"));
   try {
     writeFileSync(join(scratch, "engine.wasm"), engine);
@@ -34,14 +31,14 @@ export function writeEngineC(wasm2c: string, engine: Uint8Array): EngineC | Outc
     });
     if (status !== 0 || !["engine.c", "engine.h"].every((name) => existsSync(join(scratch, name)))) {
       const [said = ""] = stderr.trim().split("\n");
-      return {
+      return failed({
         class: "delegate",
         code: "policy.wasm2c_failed",
         message: `wasm2c failed: ${said === "" ? "it said nothing" : said}`,
         help: `install wabt again: npm install wabt@${WABT_VERSION}`,
-      };
+      });
     }
-    return { source: readFileSync(join(scratch, "engine.c"), "utf8"), header: readFileSync(join(scratch, "engine.h"), "utf8") };
+    return ok({ source: readFileSync(join(scratch, "engine.c"), "utf8"), header: readFileSync(join(scratch, "engine.h"), "utf8") });
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
@@ -65,31 +62,32 @@ export function findWasm2c(): string | null {
 let pinned: EngineC | null = null;
 
 /** The pinned C, or why there is none. */
-export function pinnedC(): EngineC | Outcome {
-  const c = pinned ?? engineC();
-  if (isEngineC(c)) pinned = c;
-  return c;
+export function pinnedC(): Result<EngineC, Outcome> {
+  if (pinned !== null) return ok(pinned);
+  const made = engineC();
+  if (made.ok) pinned = made.value;
+  return made;
 }
 
 /** The same, made anew by this wasm2c. */
-export function engineC(wasm2c: string | null = findWasm2c()): EngineC | Outcome {
+export function engineC(wasm2c: string | null = findWasm2c()): Result<EngineC, Outcome> {
   if (wasm2c === null) {
-    return {
+    return failed({
       class: "missing",
       code: "policy.wabt_missing",
       message: "`--target c` needs the npm package wabt, which is not installed",
       help: `install it beside ingressd: npm install wabt@${WABT_VERSION}`,
-    };
+    });
   }
   const made = writeEngineC(wasm2c, engineBytes());
-  if (!isEngineC(made)) return made;
-  if (sha256OfC(made) !== ENGINE_C_SHA256) {
-    return {
+  if (!made.ok) return made;
+  if (sha256OfC(made.value) !== ENGINE_C_SHA256) {
+    return failed({
       class: "delegate",
       code: "policy.engine_c",
       message: "wasm2c wrote other C of the engine than this release was tested with",
       help: `install the version of wabt that ingressd names: npm install wabt@${WABT_VERSION}`,
-    };
+    });
   }
   return made;
 }

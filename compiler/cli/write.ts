@@ -3,6 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { open, readFile, realpath, rename, rm, stat, type FileHandle } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import { isCode } from "./disk.ts";
 import { usage, type Outcome } from "./outcome.ts";
 
@@ -11,8 +12,9 @@ const MODE = 0o644;
 
 /** Null when it is written. `inputs` are absolute paths that must not be overwritten; `flag` is the one that named `out`. */
 export async function writeModule(out: string, bytes: Uint8Array, inputs: ReadonlySet<string>, flag = "-o"): Promise<Outcome | null> {
-  const target = await resolveTarget(out, flag);
-  if (typeof target !== "string") return target;
+  const resolved = await resolveTarget(out, flag);
+  if (!resolved.ok) return resolved.error;
+  const target = resolved.value;
   if (inputs.has(target)) {
     return usage("output_is_input", `\`${out}\` is a file that the policy is made of`, `give \`${flag}\` another path`);
   }
@@ -96,28 +98,30 @@ function temporaryName(target: string): string {
 }
 
 /** The path to rename to: through symlinks, in a folder that exists, and no device or folder. */
-async function resolveTarget(out: string, flag: string): Promise<string | Outcome> {
+async function resolveTarget(out: string, flag: string): Promise<Result<string, Outcome>> {
   try {
     const found = await stat(out);
     if (found.isDirectory()) {
-      return usage(
-        "output_is_folder",
-        `\`${out}\` is a folder`,
-        `name a file in it, for example \`${flag} ${join(out, flag === "-o" ? "policy.wasm" : "report")}\``,
+      return failed(
+        usage(
+          "output_is_folder",
+          `\`${out}\` is a folder`,
+          `name a file in it, for example \`${flag} ${join(out, flag === "-o" ? "policy.wasm" : "report")}\``,
+        ),
       );
     }
     if (!found.isFile()) {
-      return usage("output_not_a_file", `\`${out}\` is not a regular file`, `give \`${flag}\` the path of a regular file`);
+      return failed(usage("output_not_a_file", `\`${out}\` is not a regular file`, `give \`${flag}\` the path of a regular file`));
     }
-    return await realpath(out);
+    return ok(await realpath(out));
   } catch (error) {
-    if (!isCode(error, "ENOENT")) return cannotWrite(out, error, otherPlace(flag));
+    if (!isCode(error, "ENOENT")) return failed(cannotWrite(out, error, otherPlace(flag)));
   }
   try {
-    return join(await realpath(dirname(out)), basename(out));
+    return ok(join(await realpath(dirname(out)), basename(out)));
   } catch (error) {
-    if (!isCode(error, "ENOENT")) return cannotWrite(out, error, otherPlace(flag));
-    return usage("output_folder", `there is no folder \`${dirname(out)}\` to write \`${out}\` into`, `create it with \`mkdir -p ${dirname(out)}\``);
+    if (!isCode(error, "ENOENT")) return failed(cannotWrite(out, error, otherPlace(flag)));
+    return failed(usage("output_folder", `there is no folder \`${dirname(out)}\` to write \`${out}\` into`, `create it with \`mkdir -p ${dirname(out)}\``));
   }
 }
 

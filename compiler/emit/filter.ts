@@ -2,6 +2,7 @@
 // a version can't express is not approximated; the profile is refused with the reasons.
 import { encodeFilter, FILTER_MAX_BYTES, FILTER_MAX_RULES, type FilterAddress, type FilterRule, type FilterVersion } from "../../runtime/abi/filter.ts";
 import { fnv1a64 } from "../../runtime/abi/fnv.ts";
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { AddressSet, CheckedExpose, CheckedPolicy, PortRange } from "../policy/policy.ts";
 import type { Span } from "../source/source.ts";
 
@@ -24,11 +25,7 @@ export interface Misfit {
   readonly span: Span | null;
 }
 
-export function isProfile(x: Profile | readonly Misfit[]): x is Profile {
-  return "bytes" in x;
-}
-
-export function filterProfile(policy: CheckedPolicy, subject: string, version: FilterVersion): Profile | readonly Misfit[] {
+export function filterProfile(policy: CheckedPolicy, subject: string, version: FilterVersion): Result<Profile, readonly Misfit[]> {
   const own = policy.exposes.filter((e) => (e.mode === "direct" ? e.service : GATEWAY) === subject);
   const dials = policy.dials.filter(({ service }) => service === subject);
   const misfits: Misfit[] = own.flatMap((e) => misfitsOf(e, version));
@@ -41,11 +38,11 @@ export function filterProfile(policy: CheckedPolicy, subject: string, version: F
   if (misfits.length === 0 && rules.length > FILTER_MAX_RULES) {
     misfits.push({ reason: `\`${subject}\` needs ${rules.length} rules, and a profile has at most ${FILTER_MAX_RULES}`, span: null });
   }
-  if (misfits.length > 0) return misfits;
+  if (misfits.length > 0) return failed(misfits);
   const bytes = encodeFilter({ version, subject: made.subject, rules });
   return bytes.length > FILTER_MAX_BYTES ?
-      [{ reason: `the profile has ${bytes.length} bytes, more than ${FILTER_MAX_BYTES}`, span: null }]
-    : { ...made, bytes };
+      failed([{ reason: `the profile has ${bytes.length} bytes, more than ${FILTER_MAX_BYTES}`, span: null }])
+    : ok({ ...made, bytes });
 }
 
 function misfitsOf({ name, proto, mode, bind, span }: CheckedExpose, version: FilterVersion): Misfit[] {

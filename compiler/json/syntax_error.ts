@@ -1,6 +1,7 @@
 // Where a text stops being JSON (RFC 8259). `JSON.parse` says whether it is; its messages name a
 // place or not, as the version of the engine has it.
 import { characterName, unseenIn } from "../../runtime/text/characters.ts";
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import { quote as quoteOf } from "../diagnostics/quote.ts";
 
 export interface SyntaxFault {
@@ -34,7 +35,8 @@ export function jsonFault(text: string): SyntaxFault | null {
     }
     if (closes && isAfterComma) return fault(text, at, wanted === "key" ? "a key" : "a value", "write a comma only between two of them: remove the one before");
     isAfterComma = isFirst = false;
-    let end: number | SyntaxFault | null = null;
+    /** Of a text; null where the token is no text. */
+    let end: Result<number, SyntaxFault> | null = null;
     switch (wanted) {
       case "more":
         if (c !== ",") return fault(text, at, `\`,\` or \`${top === "{" ? "}" : "]"}\``, null);
@@ -78,23 +80,25 @@ export function jsonFault(text: string): SyntaxFault | null {
         }
         break;
     }
-    if (end !== null && typeof end === "object") return end;
-    at = end ?? at;
+    if (end === null) continue;
+    if (!end.ok) return end.error;
+    at = end.value;
   }
 }
 
 /** Behind the closing quote. */
-function stringEnd(text: string, quote: number): number | SyntaxFault {
+function stringEnd(text: string, quote: number): Result<number, SyntaxFault> {
   for (let at = quote + 1; ; at++) {
     const c = text.charAt(at);
-    if (c === '"') return at + 1;
+    if (c === '"') return ok(at + 1);
     if (c === "" || c === "\n" || c === "\r")
-      return { at: quote, says: "a text has no closing quote", help: 'a text ends on the line where it begins: add `"`' };
-    if (c < " ") return { at, says: `a text contains ${characterName(c)}`, help: `write \`\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}\` for it` };
+      return failed({ at: quote, says: "a text has no closing quote", help: 'a text ends on the line where it begins: add `"`' });
+    if (c < " ")
+      return failed({ at, says: `a text contains ${characterName(c)}`, help: `write \`\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}\` for it` });
     if (c !== "\\") continue;
     const escape = /["\\/bfnrt]|u[0-9A-Fa-f]{4}/y;
     escape.lastIndex = at + 1;
-    if (!escape.test(text)) return { at, says: `${quoteOf(text.slice(at, at + 2))} begins no escape`, help: "a `\\` itself is written `\\\\`" };
+    if (!escape.test(text)) return failed({ at, says: `${quoteOf(text.slice(at, at + 2))} begins no escape`, help: "a `\\` itself is written `\\\\`" });
     at = escape.lastIndex - 1;
   }
 }

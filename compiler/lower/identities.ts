@@ -2,6 +2,7 @@
 // match one word in several ways, so a node stands for all that have come so far, as in a
 // deterministic automaton; two words are of one class when the same sets contain them. Class 0 is that
 // of a word in no set.
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { IdPattern, IdSet } from "../policy/policy.ts";
 import { excessOf, type Excess } from "./meter.ts";
 import type { IdentityTable } from "./tables.ts";
@@ -9,7 +10,6 @@ import { WordList } from "./word_list.ts";
 
 /** `classesOf[s]`: the classes whose words are in set s, ascending. */
 export interface Identities extends IdentityTable {
-  readonly kind: "identities";
   readonly classesOf: readonly Uint32Array[];
 }
 
@@ -25,8 +25,8 @@ interface Node {
   readonly matched: readonly number[];
 }
 
-/** An excess when the nodes are more than `mostNodes`, or to make them is more than `mostWork` steps. */
-export function lowerIdentities(sets: readonly IdSet[], mostNodes: number, mostWork: number): Identities | Excess {
+/** Fails when the nodes are more than `mostNodes`, or to make them is more than `mostWork` steps. */
+export function lowerIdentities(sets: readonly IdSet[], mostNodes: number, mostWork: number): Result<Identities, Excess> {
   const patterns = new Patterns(sets);
   const classes = new Classes(sets, patterns);
   const parents = new WordList();
@@ -53,7 +53,7 @@ export function lowerIdentities(sets: readonly IdSet[], mostNodes: number, mostW
   for (let number = 0; number < nodes.length; number++) {
     const node = nodes[number];
     if (node === undefined) break;
-    if (nodes.length > mostNodes) return excessOf("identityNodes", sets, sizes);
+    if (nodes.length > mostNodes) return failed(excessOf("identityNodes", sets, sizes));
     if (work + classes.work > mostWork) break;
     const { ended, deep, whole, begun } = patterns.sorted(node);
     const self = classes.of([...node.matched, ...ended]);
@@ -75,9 +75,8 @@ export function lowerIdentities(sets: readonly IdSet[], mostNodes: number, mostW
     }
     for (const text of opened) add(number, text, true, { progress: [...(begun.get(text) ?? []), ...through(text)], matched: beyond });
   }
-  if (work + classes.work > mostWork) return excessOf("identityWork", sets, sizes);
-  return {
-    kind: "identities",
+  if (work + classes.work > mostWork) return failed(excessOf("identityWork", sets, sizes));
+  return ok({
     parents: parents.all(),
     parts,
     endOf: endOf.all(),
@@ -85,7 +84,7 @@ export function lowerIdentities(sets: readonly IdSet[], mostNodes: number, mostW
     classCount: classes.count,
     classesOf: classes.lists(),
     work: work + classes.work,
-  };
+  });
 }
 
 /** The patterns of all sets, each once. */

@@ -1,6 +1,7 @@
 // CheckedPolicy -> PolicyTables: orders the rules, divides addresses into classes, and says for
 // each listener what becomes of each class. Everything that evaluates a policy later reads
 // these tables; the same policy gives the same tables, whatever order it was written in.
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import { fnv1a64 } from "../../runtime/abi/fnv.ts";
 import type { AddressSet, CheckedPolicy } from "../policy/policy.ts";
 import { VERDICT_IDENTITY, VERDICT_OPEN } from "../../runtime/abi/verdicts.ts";
@@ -21,7 +22,7 @@ import { Rows } from "./rows.ts";
 import type { CellTree, OrderedRule, PolicyTables, ResidualRow } from "./tables.ts";
 import { withTrie } from "./trie.ts";
 
-export function lower(policy: CheckedPolicy, bounds = LOWER_BOUNDS): PolicyTables | Excess {
+export function lower(policy: CheckedPolicy, bounds = LOWER_BOUNDS): Result<PolicyTables, Excess> {
   const rules = orderRules(policy);
   const numbers = new Map<AddressSet, number>();
   for (const rule of rules) if (!numbers.has(rule.from)) numbers.set(rule.from, numbers.size);
@@ -33,14 +34,16 @@ export function lower(policy: CheckedPolicy, bounds = LOWER_BOUNDS): PolicyTable
   const effects = effectsOf(rules, setOf, sets.length, columns, bounds.effects);
   const hosts = distinct(rules.map(({ sni }) => sni));
   const ids = distinct(rules.map(({ client }) => client));
-  const names = lowerNames(hosts.sets, bounds.nameMembers);
+  const loweredNames = lowerNames(hosts.sets, bounds.nameMembers);
   if (effects === null) {
     for (const rule of rules) meter.spend(rule.appliesTo === "all" ? policy.exposes.length : rule.appliesTo.size, setOf(rule));
-    return meter.excess("effects");
+    return failed(meter.excess("effects"));
   }
-  if (names.kind === "excess") return names;
-  const identities = lowerIdentities(ids.sets, bounds.identityNodes, bounds.identityWork);
-  if (identities.kind === "excess") return identities;
+  if (!loweredNames.ok) return loweredNames;
+  const names = loweredNames.value;
+  const loweredIdentities = lowerIdentities(ids.sets, bounds.identityNodes, bounds.identityWork);
+  if (!loweredIdentities.ok) return loweredIdentities;
+  const identities = loweredIdentities.value;
   const outcomes = new Outcomes(
     { count: names.classCount, of: ({ sni }) => names.classesOf[hosts.numberOf(sni)] ?? new Uint32Array(0) },
     { count: identities.classCount, of: ({ client }) => identities.classesOf[ids.numberOf(client)] ?? new Uint32Array(0) },
@@ -50,13 +53,12 @@ export function lower(policy: CheckedPolicy, bounds = LOWER_BOUNDS): PolicyTable
   const classes = new Classes(rows, sets.length, ...weigh(sets, effects));
   const v4 = sweep(sets, 1, classes, meter);
   const v6 = v4 === null ? null : sweep(sets, 4, classes, meter);
-  if (v4 === null || v6 === null) return meter.excess(classes.full ? "cellWords" : "work");
+  if (v4 === null || v6 === null) return failed(meter.excess(classes.full ? "cellWords" : "work"));
   // Without an expose there is no column, and no row has made a residual.
   if (outcomes.residuals.length === 0)
     outcomes.residual({ last: "source", listener: 0, shadow: false, lastEnd: -1 }, { deny: Infinity, allow: Infinity, conditional: [] });
 
-  return {
-    kind: "tables",
+  return ok({
     rules,
     ...lowerListeners(policy.exposes),
     ports: lowerPorts(policy.exposes),
@@ -72,7 +74,7 @@ export function lower(policy: CheckedPolicy, bounds = LOWER_BOUNDS): PolicyTable
     names,
     identities,
     work: meter.spent,
-  };
+  });
 }
 
 /** Sets of names or of identities, each once: equal sets have equal words. */

@@ -27,7 +27,6 @@ export const LOWER_BOUNDS: LowerBounds = {
 
 /** The resource that is exceeded, and the sets that use the most of it, the largest share (0 to 1) first. */
 export interface Excess {
-  readonly kind: "excess";
   readonly what: keyof LowerBounds;
   readonly sets: readonly { readonly set: AddressSet | HostSet | IdSet; readonly share: number }[];
 }
@@ -75,5 +74,5 @@ export function excessOf(what: keyof LowerBounds, sets: readonly (AddressSet | H
   const rows = sets.map((set, i) => ({ set, size: sizes[i] ?? 0, i }));
   const all = rows.reduce((sum, { size }) => sum + size, 0);
   const most = rows.sort((x, y) => y.size - x.size || x.i - y.i).slice(0, MOST_NAMED);
-  return { kind: "excess", what, sets: most.map(({ set, size }) => ({ set, share: size / Math.max(1, all) })) };
+  return { what, sets: most.map(({ set, size }) => ({ set, share: size / Math.max(1, all) })) };
 }

@@ -1,6 +1,7 @@
 // Names: every set of names in one trie. Two names are of one class when the same sets contain them;
 // class 0 is that of no name at all. The sets of a place are written as the difference from those
 // above, so that the work is that of the sets' own nodes.
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { HostNode, HostSet } from "../policy/policy.ts";
 import { excessOf, type Excess } from "./meter.ts";
 import { PageForest, PageStore } from "./pages.ts";
@@ -19,12 +20,11 @@ interface Place {
 
 /** `classesOf[s]`: the classes whose names are in set s, ascending. */
 export interface Names extends NameTable {
-  readonly kind: "names";
   readonly classesOf: readonly Uint32Array[];
 }
 
-/** An excess when all classes of all sets together are more than `most`. */
-export function lowerNames(sets: readonly HostSet[], most: number): Names | Excess {
+/** Fails when all classes of all sets together are more than `most`. */
+export function lowerNames(sets: readonly HostSet[], most: number): Result<Names, Excess> {
   const collections = new Collections(sets.length);
   const parents = new WordList();
   const labels: string[] = [];
@@ -93,12 +93,14 @@ export function lowerNames(sets: readonly HostSet[], most: number): Names | Exce
   }
   const { lists: classesOf, over } = collections.classesOf(most);
   if (over)
-    return excessOf(
-      "nameMembers",
-      sets,
-      classesOf.map(({ length }) => length),
+    return failed(
+      excessOf(
+        "nameMembers",
+        sets,
+        classesOf.map(({ length }) => length),
+      ),
     );
-  return { kind: "names", parents: parents.all(), labels, endOf: endOf.all(), ends: ends.words(), classCount: collections.count, classesOf };
+  return ok({ parents: parents.all(), labels, endOf: endOf.all(), ends: ends.words(), classCount: collections.count, classesOf });
 }
 
 /** A node below a place, with the set that has it and the node above it. */

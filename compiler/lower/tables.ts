@@ -133,7 +133,6 @@ export interface PortTable {
 }
 
 export interface PolicyTables {
-  readonly kind: "tables";
   readonly rules: readonly OrderedRule[];
   readonly listeners: readonly ListenerRow[];
   readonly limits: readonly LimitRow[];

@@ -33,7 +33,7 @@ export function readTrustedFile(path: string, maxBytes: number, what: string, ac
   const refuse = refusals(path, what);
   let fd = -1;
   try {
-    const opened = openTrusted(path, maxBytes, access, refuse);
+    const opened = openTrusted(path, maxBytes, access, what);
     if (!opened.ok) return opened;
     fd = opened.value.fd;
     const bytes = new Uint8Array(opened.value.size);
@@ -53,7 +53,7 @@ export async function readTrustedFileInTurns(path: string, maxBytes: number, wha
   const refuse = refusals(path, what);
   let fd = -1;
   try {
-    const opened = openTrusted(path, maxBytes, "public", refuse);
+    const opened = openTrusted(path, maxBytes, "public", what);
     if (!opened.ok) return opened;
     fd = opened.value.fd;
     // Filling the buffer with zeros would take time, and only bytes that were read are returned.
@@ -82,10 +82,11 @@ function refusals(path: string, what: string): Refuse {
 }
 
 /** Throws the system's errors. */
-function openTrusted(path: string, maxBytes: number, access: Access, refuse: Refuse): Result<Trusted, string> {
+function openTrusted(path: string, maxBytes: number, access: Access, what: string): Result<Trusted, string> {
+  const refuse = refusals(path, what);
   // A user who may write a directory with a link on the way could replace that link.
   const { steps, real, because } = followLinks(path);
-  if (real === null) return refuse(`can't be read (${because ?? "it leads nowhere"})`);
+  if (real === null) return refuse(`can't be read (${because ?? "it leads nowhere"}): check the path of the ${what.replace(/^the /, "")}`);
   for (const step of steps) {
     const wrong = folderFault(statSync(step.folder), step);
     if (wrong !== null) return refuse(`is refused: ${wrong}`);

@@ -7,7 +7,7 @@ import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { abiHeader, nativePolicy, type NativePolicy } from "../../compiler/emit/native.ts";
 import { compile } from "../../compiler/compile.ts";
-import { engineC, findWasm2c, isEngineC } from "../../compiler/cli/wasm2c.ts";
+import { engineC, findWasm2c } from "../../compiler/cli/wasm2c.ts";
 import * as abi from "../../runtime/abi/layout.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -66,8 +66,10 @@ export interface Image {
 export function buildImage(folder: string): Image {
   mkdirSync(join(folder, "user"), { recursive: true });
   const wasm2c = findWasm2c();
-  const engine = engineC(wasm2c);
-  if (!isEngineC(engine) || wasm2c === null) throw new BuildFailed("message" in engine ? engine.message : "wabt is not installed");
+  const made = engineC(wasm2c);
+  if (!made.ok) throw new BuildFailed(made.error.message);
+  if (wasm2c === null) throw new BuildFailed("wabt is not installed");
+  const engine = made.value;
   writeFileSync(join(folder, "engine.c"), engine.source);
   writeFileSync(join(folder, "engine.h"), engine.header);
   writeFileSync(join(folder, "abi.h"), abiHeader());

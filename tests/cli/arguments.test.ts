@@ -3,7 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { INGRESSC } from "../../compiler/cli/command_table.ts";
 import { failed } from "../../runtime/result/result.ts";
-import { isRequest, parseRequest } from "../../compiler/cli/request.ts";
+import { parseRequest, type Request } from "../../compiler/cli/request.ts";
 import { paint, wantsColor } from "../../compiler/cli/terminal.ts";
 import { readCommandLine, type ParsedCommand } from "../../runtime/shell/command_line.ts";
 import type { ProgramSpec } from "../../runtime/shell/command_table.ts";
@@ -116,11 +116,11 @@ words("requests", () => {
   ];
   for (const [given, meant] of rows) {
     const r = parseRequest(given, ["web"]);
-    assert.is(isRequest(r) ? requestText(r) : r.code, meant, given);
+    assert.is(r.ok ? requestText(r.value) : r.error.code, meant, given);
   }
 });
 
-function requestText(r: Exclude<ReturnType<typeof parseRequest>, { readonly class: unknown }>): string {
+function requestText(r: Request): string {
   if (r.kind === "bind") return `${r.subject} on ${r.proto === "udp" ? "udp " : ""}${formatAddress(r.address)} ${r.port}`;
   const local = r.to.kind === "port" && r.to.local !== null ? ` local ${formatAddress(r.to.local)}` : "";
   const to = r.to.kind === "expose" ? r.to.name : `${r.to.proto} ${r.to.port}${local}`;
@@ -192,10 +192,10 @@ words("a wrong word of a request is marked, with a remedy", () => {
   for (const [given, message, help] of rows) {
     const [, before = "", word = "", after = ""] = /^([^>]*?)>([^]*)<([^<]*)$/.exec(given) ?? [];
     const answer = parseRequest(`${before}${word}${after}`, ["web", "console"]);
-    assert.ok(!isRequest(answer), given);
-    assert.match(answer.message, message, given);
-    assert.match(answer.help ?? "", help, given);
-    const [, marks = ""] = (answer.report?.(paint({ color: false })) ?? "").split("\n");
+    if (answer.ok) throw new Error(`accepted: ${given}`);
+    assert.match(answer.error.message, message, given);
+    assert.match(answer.error.help ?? "", help, given);
+    const [, marks = ""] = (answer.error.report?.(paint({ color: false })) ?? "").split("\n");
     assert.is(marks.trim().length, Math.max(1, word.length), `${given}\n${marks}`);
     assert.is(marks.indexOf("^") - 2, before.length, `${given}\n${marks}`);
   }
@@ -203,16 +203,16 @@ words("a wrong word of a request is marked, with a remedy", () => {
 
 words("marked text can't control a terminal, and a long request is not shown", () => {
   const steering = parseRequest("from \u001b[2J to web", ["web"]);
-  assert.is(isRequest(steering) ? "" : steering.report?.(paint({ color: false })), "  from \\u{1b}[2J to web\n       ^^^^^^^^^");
+  assert.is(steering.ok ? "" : steering.error.report?.(paint({ color: false })), "  from \\u{1b}[2J to web\n       ^^^^^^^^^");
   const long = parseRequest(`from ${"1".repeat(10_000)} to web`, ["web"]);
-  assert.ok(!isRequest(long) && long.report === undefined && long.message.length < 200);
+  assert.ok(!long.ok && long.error.report === undefined && long.error.message.length < 200);
 });
 
 words("an unknown expose gets the nearest one", () => {
   const near = parseRequest("from 1.2.3.4 to wbe", ["web", "console"]);
-  assert.is(isRequest(near) ? "" : near.help, "did you mean `web`?");
+  assert.is(near.ok ? "" : near.error.help, "did you mean `web`?");
   const none = parseRequest("from 1.2.3.4 to web", []);
-  assert.is(isRequest(none) ? "" : none.help, "this policy exposes nothing");
+  assert.is(none.ok ? "" : none.error.help, "this policy exposes nothing");
 });
 
 words("nothing that steers a terminal passes, our own colours do", () => {

@@ -72,7 +72,7 @@ commands("a usage mistake is one sentence with a remedy, exit 2", async ({ dir }
     { args: ["--vresion"], exit: 2, err: /unknown flag `--vresion`/ },
     { args: ["toString"], exit: 2, err: /unknown command `toString`/ },
     { args: ["check"], exit: 2, err: /needs FILE\nhelp: write `ingressc check FILE`/ },
-    { args: ["check", "none.ingress"], exit: 2, err: /^ingressc: there is no file `none.ingress`\nhelp: / },
+    { args: ["check", "none.ingress"], exit: 2, err: /^ingressc: there is no file `none.ingress`\nhelp: check the path of the policy\n/ },
     { args: ["build", "folder"], exit: 2, err: /`folder` is a folder\nhelp: / },
     { args: ["inspect", "none.wasm"], exit: 2, err: /there is no file `none.wasm`/ },
     { args: ["inspect", "folder"], exit: 2, err: /`folder` is a folder/ },

@@ -3,7 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { explainRequest } from "../../compiler/cli/explanation.ts";
 import { runTests } from "../../compiler/cli/policy_tests.ts";
-import { isRequest, parseRequest } from "../../compiler/cli/request.ts";
+import { parseRequest } from "../../compiler/cli/request.ts";
 import { ruleText } from "../../compiler/cli/test_report.ts";
 import { checkSource } from "../../compiler/compile.ts";
 import { loaded, moduleOf } from "../host/compiled.ts";
@@ -27,8 +27,8 @@ const policy = loaded(moduleOf(POLICY));
 /** The explanations of a request, one line each. */
 function answers(request: string): readonly string[] {
   const parsed = parseRequest(request, ["dns", "quic"]);
-  if (!isRequest(parsed)) throw new Error(parsed.message);
-  return explainRequest(moduleOf(POLICY), policy, parsed).map(({ steps, listener, nearMisses }) => {
+  if (!parsed.ok) throw new Error(parsed.error.message);
+  return explainRequest(moduleOf(POLICY), policy, parsed.value).map(({ steps, listener, nearMisses }) => {
     const last = steps.find(({ phase }) => phase === "accept") ?? steps[0];
     const lost = (last?.overrides ?? []).map((r) => ` > ${ruleText(r, null).split(",")[0] ?? ""}`).join("");
     const near = nearMisses

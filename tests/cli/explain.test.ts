@@ -2,7 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { explainRequest } from "../../compiler/cli/explanation.ts";
-import { isRequest, parseRequest } from "../../compiler/cli/request.ts";
+import { parseRequest } from "../../compiler/cli/request.ts";
 import { loaded, moduleOf } from "../host/compiled.ts";
 
 const explained = suite("explain");
@@ -34,8 +34,8 @@ function phases(request: string): readonly string[] {
     request,
     policy.info.listeners.map((l) => l.name),
   );
-  if (!isRequest(parsed)) throw new Error(parsed.message);
-  return explainRequest(module, policy, parsed).flatMap(({ steps }) =>
+  if (!parsed.ok) throw new Error(parsed.error.message);
+  return explainRequest(module, policy, parsed.value).flatMap(({ steps }) =>
     steps.map((s) => {
       const lost = s.overrides.map((r) => r.names.join()).join(", ");
       return [s.phase, s.verdict, s.code, s.rule?.names.join() ?? "-", ...(lost === "" ? [] : [`> ${lost}`])].join(" ");
@@ -76,8 +76,8 @@ for (const [request, expected] of rows) {
 explained("an allowed answer agrees with the decision that it stands for", () => {
   for (const [request] of rows) {
     const parsed = parseRequest(request, ["web", "admin", "shut"]);
-    assert.ok(isRequest(parsed));
-    for (const e of explainRequest(module, policy, parsed)) {
+    if (!parsed.ok) throw new Error(parsed.error.message);
+    for (const e of explainRequest(module, policy, parsed.value)) {
       assert.is(e.steps.at(-1)?.verdict, e.decision.allowed ? "allow" : "deny", request);
       assert.is(e.steps.at(-1)?.code, e.decision.code, request);
     }

@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { createHash } from "node:crypto";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { engineC, findWasm2c, isEngineC } from "../../compiler/cli/wasm2c.ts";
+import { engineC, findWasm2c } from "../../compiler/cli/wasm2c.ts";
 import { abiHeader } from "../../compiler/emit/native.ts";
 import { ENGINE_C_SHA256 } from "../../compiler/emit/pin.ts";
 import { CODES } from "../../runtime/abi/names.ts";
@@ -151,12 +151,12 @@ native("a wrong command line, or a folder that can't be written, is refused", as
 });
 
 native("without wabt, with another wabt, and with one that fails", ({ dir }) => {
-  assert.ok(isEngineC(engineC()));
+  assert.ok(engineC().ok);
   assert.match(findWasm2c() ?? "", /wabt/);
   const outcome = (wasm2c: string | null): readonly string[] => {
     const said = engineC(wasm2c);
-    if (isEngineC(said)) throw new Error("there is C");
-    return [said.class, said.code, said.help ?? ""];
+    if (said.ok) throw new Error("there is C");
+    return [said.error.class, said.error.code, said.error.help ?? ""];
   };
   assert.equal(outcome(null), ["missing", "policy.wabt_missing", "install it beside ingressd: npm install wabt@1.0.39"]);
   writeFileSync(dir.at("other.cjs"), "const f = require('fs'); f.writeFileSync('engine.c', 'int main;'); f.writeFileSync('engine.h', '');");

@@ -44,7 +44,7 @@ language("every bound is in the table with its value", () => {
   for (const text of [mib(MAX_SOURCE_BYTES), mib(MAX_LIST_BYTES), mib(MAX_IMPORTED_BYTES), ...Object.values(counts).map((n) => n.toLocaleString("en-US"))]) {
     assert.match(table, `| ${text} |`);
   }
-  assert.match(prose, `${DEFAULT_CAP_CONNECTIONS.toLocaleString("en-US")} by default`);
+  assert.match(prose, `connections at the same time; ${DEFAULT_CAP_CONNECTIONS.toLocaleString("en-US")} by default`);
   assert.match(prose, `/${DEFAULT_KEY_V4} for IPv4 and /${DEFAULT_KEY_V6} for IPv6`);
 });
 

@@ -35,8 +35,8 @@ function checked(text: string): Checked {
 
 function lowered({ policy }: Checked, bounds?: LowerBounds): PolicyTables {
   const tables = lower(policy, bounds);
-  if (tables.kind === "excess") throw new Error(`too large: ${tables.what}`);
-  return tables;
+  if (!tables.ok) throw new Error(`too large: ${tables.error.what}`);
+  return tables.value;
 }
 
 const bytesOf = (tables: PolicyTables): number => {
@@ -176,9 +176,9 @@ for (const [what, text, used, says] of BOUNDS) {
     const at = what === "cellWords" ? most + 1 : most;
     lowered(policy, { ...LOWER_BOUNDS, [what]: at });
     const refused = lower(policy.policy, { ...LOWER_BOUNDS, [what]: most - 1 });
-    if (refused.kind !== "excess") throw new Error("it is let in");
-    assert.is(refused.what, what);
-    assert.match(found(refused, policy), says);
+    if (refused.ok) throw new Error("it is let in");
+    assert.is(refused.error.what, what);
+    assert.match(found(refused.error, policy), says);
   });
 }
 

@@ -72,7 +72,7 @@ test("a copy that is no good opens nothing either", async ({ behind }) => {
   const module = policy(port, behind);
   const flipped = Uint8Array.from(module, (byte, i) => (i === 5000 ? byte ^ 1 : byte));
   const rows: readonly (readonly [name: string, copy: Uint8Array | null, trusting: boolean, mode: number, due: RegExp])[] = [
-    ["no copy", null, false, 0o600, /^policy `[^`]*` can't be read \([^)]*\)$/],
+    ["no copy", null, false, 0o600, /^policy `[^`]*` can't be read \(ENOENT[^)]*\): check the path of the policy$/],
     ["a damaged copy", flipped, false, 0o600, /; and the last good policy is refused \(module_hash\)/],
     ["a copy that others can write", module, false, 0o666, /; and last good policy `.*` is refused: others can write it/],
     ["an unsigned copy where keys are trusted", module, true, 0o600, /; and the last good policy is refused \(signature_missing\)/],

@@ -21,7 +21,7 @@ test("no gateway, no policy, a second gateway: each its exit code and one senten
   const none = launch(folder, "");
   assert.is(await none.exit, 3);
   assert.is(none.out(), "");
-  assert.match(none.err().trim().split("\n").at(-1) ?? "", /^ingressd: policy `.*` can't be read \(ENOENT/);
+  assert.match(none.err().trim().split("\n").at(-1) ?? "", /^ingressd: policy `.*` can't be read \(ENOENT.*\): check the path of the policy$/);
   const nobody = none.order("status");
   assert.is(nobody.code, 5);
   assert.match(nobody.err, /^ingressd: no ingressd answers at `.*` \(.*\): start it, or name its socket with --control\n$/);

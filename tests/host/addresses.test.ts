@@ -7,7 +7,7 @@ import * as assert from "uvu/assert";
 import { readEndpoint } from "../../compiler/check/names/endpoint.ts";
 import { readId } from "../../compiler/check/sets/id_patterns.ts";
 import { readAddress, readPrefix } from "../../compiler/check/names/literals.ts";
-import { isRequest, parseRequest } from "../../compiler/cli/request.ts";
+import { parseRequest } from "../../compiler/cli/request.ts";
 import { canonicalBackend } from "../../gateway/forward/backend.ts";
 import { formatAddress, isLinkLocal6, parseAddress } from "../../runtime/net/address.ts";
 import { parsePrefix } from "../../runtime/net/prefix.ts";
@@ -109,7 +109,7 @@ for (const text of READ)
   });
 
 /** Blanks end a word of a request. */
-const explains = (request: string, text: string): boolean => !/\s/.test(text) && isRequest(parseRequest(request, ["web"]));
+const explains = (request: string, text: string): boolean => !/\s/.test(text) && parseRequest(request, ["web"]).ok;
 
 /** Each place that takes one address, or an address and no more than it needs; true where it took it. */
 const READERS: Readonly<Record<string, (text: string) => boolean>> = {

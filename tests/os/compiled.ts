@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { engineC, isEngineC } from "../../compiler/cli/wasm2c.ts";
+import { engineC } from "../../compiler/cli/wasm2c.ts";
 import * as abi from "../../runtime/abi/layout.ts";
 import { abiHeader } from "../../compiler/emit/native.ts";
 
@@ -73,8 +73,9 @@ const BROKEN = {
 
 /** engine.c, engine.h and abi.h in `folder`. */
 export function writeEngine(folder: string): void {
-  const c = engineC();
-  if (!isEngineC(c)) throw new Error(c.message);
+  const made = engineC();
+  if (!made.ok) throw new Error(made.error.message);
+  const c = made.value;
   writeFileSync(join(folder, "engine.c"), c.source);
   writeFileSync(join(folder, "engine.h"), c.header);
   writeFileSync(join(folder, "abi.h"), abiHeader());

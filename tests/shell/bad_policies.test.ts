@@ -138,7 +138,7 @@ const bytesRow = (name: string, bytes: Uint8Array, says: RegExp, options: Option
 const build = "build it again with ingressc$";
 
 const ROWS: readonly Row[] = [
-  { name: "missing", make: () => undefined, says: /^policy `.*policy\.wasm` can't be read \(ENOENT/ },
+  { name: "missing", make: () => undefined, says: /^policy `.*policy\.wasm` can't be read \(ENOENT.*\): check the path of the policy/ },
   bytesRow("empty", new Uint8Array(0), new RegExp(`is refused \\(module_malformed\\): .*; ${build}`)),
   {
     name: "too large",
@@ -158,7 +158,7 @@ const ROWS: readonly Row[] = [
     { trusting: true },
   ),
   { name: "a directory", make: (at) => mkdirSync(at.policy), says: /is not a regular file: name the file itself$/ },
-  { name: "a link that leads nowhere", make: (at) => symlinkSync("nothing", at.policy), says: /can't be read \(ENOENT/ },
+  { name: "a link that leads nowhere", make: (at) => symlinkSync("nothing", at.policy), says: /can't be read \(ENOENT.*\): check the path of the policy/ },
   { name: "a link to itself", make: (at) => symlinkSync("policy.wasm", at.policy), says: /more than 40 links follow each other/ },
   {
     name: "a link to a file that others can write",

@@ -21,12 +21,15 @@ import { writeModule } from "../write.ts";
 
 export async function run(args: Arguments, { stop, show, progress }: Surroundings): Promise<Outcome> {
   const file = args.operands[0] ?? "";
-  const profile = readProfile(args);
-  if (typeof profile !== "string") return profile;
-  const target = readTarget(args, profile);
-  if (typeof target !== "string") return target;
-  const subject = readSubject(args, target);
-  if (typeof subject !== "string") return subject;
+  const named = readProfile(args);
+  if (!named.ok) return named.error;
+  const profile = named.value;
+  const readAs = readTarget(args, profile);
+  if (!readAs.ok) return readAs.error;
+  const target = readAs.value;
+  const readFor = readSubject(args, target);
+  if (!readFor.ok) return readFor.error;
+  const subject = readFor.value;
   const out = args.flags.get("out") ?? besides(file, target);
   if (resolve(out) === resolve(file)) {
     return usage("output_is_input", `\`${out}\` is the policy itself`, "give `-o` another path");
@@ -64,12 +67,12 @@ async function buildOnce({ file, out, profile, target, subject }: Request, progr
   if (!compiled.ok) return compiled.error;
   const tested = compiled.value;
   const { inputs } = tested.disk;
-  const failed = failedTests(tested, `, so \`${out}\` is not written`);
-  if (failed !== null) return { outcome: failed, inputs };
+  const failure = failedTests(tested, `, so \`${out}\` is not written`);
+  if (failure !== null) return { outcome: failure, inputs };
   const version = FILTER_VERSIONS[target];
   if (version !== undefined) {
     const written = await writeFilter(out, tested, subject, version);
-    return { outcome: "outcome" in written ? written.outcome : built(tested, out, filterRows(written)), inputs };
+    return { outcome: written.ok ? built(tested, out, filterRows(written.value)) : written.error, inputs };
   }
   const trouble = target === "c" ? await writeNative(out, tested.module, inputs.files) : await writeModule(out, tested.module, inputs.files);
   return { outcome: trouble ?? built(tested, out), inputs };

@@ -10,8 +10,9 @@ import type { Progress } from "../progress.ts";
 
 export async function run(args: Arguments, { progress }: Surroundings): Promise<Outcome> {
   const file = args.operands[0] ?? "";
-  const profile = readProfile(args);
-  if (typeof profile !== "string") return profile;
+  const named = readProfile(args);
+  if (!named.ok) return named.error;
+  const profile = named.value;
   return args.flags.has("fix") ? fixed(file, profile, progress) : checked(file, profile, progress);
 }
 

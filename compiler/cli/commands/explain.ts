@@ -11,19 +11,21 @@ import { looksLikeModule, readModule } from "../modules.ts";
 import { timeText } from "../near_miss.ts";
 import { usage, type Outcome } from "../outcome.ts";
 import { readProfile } from "../profile.ts";
-import { isRequest, parseRequest, type Request } from "../request.ts";
+import { parseRequest, type Request } from "../request.ts";
 import { rows, type Paint } from "../terminal.ts";
 import { codeSays, ruleText } from "../test_report.ts";
 
 export async function run(args: Arguments, { wallSeconds }: Surroundings): Promise<Outcome> {
   const [file = "", text = ""] = args.operands;
-  const profile = readProfile(args);
-  if (typeof profile !== "string") return profile;
+  const named = readProfile(args);
+  if (!named.ok) return named.error;
+  const profile = named.value;
   const subject = subjectOf(file, args.flags.has("profile") ? profile : null);
   if (!subject.ok) return subject.error;
   const { module, loaded, root } = subject.value;
-  const request = parseRequest(text, [...new Set(loaded.info.listeners.map((l) => l.name))], wallSeconds);
-  if (!isRequest(request)) return request;
+  const parsed = parseRequest(text, [...new Set(loaded.info.listeners.map((l) => l.name))], wallSeconds);
+  if (!parsed.ok) return parsed.error;
+  const request = parsed.value;
   const explanations = explainRequest(module, loaded, request);
   const words = [...new Set(explanations.map(verdictOf))];
   return {

@@ -33,8 +33,9 @@ export async function run(args: Arguments, { show, progress }: Surroundings): Pr
     const out = args.flags.get(flag);
     return out === undefined ? [] : [{ flag: `--${flag}`, file: out, text }];
   });
-  const profile = readProfile(args);
-  if (typeof profile !== "string") return profile;
+  const named = readProfile(args);
+  if (!named.ok) return named.error;
+  const profile = named.value;
   const clash = clashOf(wanted, args.flags.has("json"));
   if (clash !== null) return clash;
   const picked = (name: string): boolean => filter === null || name.toLowerCase().includes(filter);
