@@ -1,4 +1,4 @@
-// Handshakes on OpenSSL's engine: whole ones, and ones that the client leaves in the middle. OpenSSL's memory is not V8's,
+// Handshakes on OpenSSL's engine: whole ones, and ones that the client ends in the middle. OpenSSL's memory is not V8's,
 // so a session that is not freed is seen in the process alone: its memory has to stay flat, and each SSL_new has its SSL_free.
 import { once } from "node:events";
 import { connect as dial } from "node:net";
@@ -28,7 +28,7 @@ const HALF_A_HELLO = Buffer.from([22, 3, 1, 1, 0, 1, 0, 0, 252, 3, 3]);
 setFlagsFromString("--expose-gc");
 const collect: unknown = runInNewContext("gc");
 
-/** Bytes of the process that are not V8's, once what the clients left is collected. */
+/** Bytes of the process that are not V8's, after a full collection. */
 function native(): number {
   if (typeof collect === "function") Reflect.apply(collect, null, []);
   const { rss, heapTotal, external } = process.memoryUsage();
@@ -55,7 +55,7 @@ function counting(calls: OpensslCalls): { readonly calls: OpensslCalls; readonly
   };
 }
 
-test(`${HANDSHAKES} handshakes leave the memory flat, and each session is freed`, async () => {
+test(`${HANDSHAKES} handshakes: the memory stays flat, and each session is freed`, async () => {
   const opened = openOpenssl();
   if (!opened.ok) throw new Error(opened.error);
   const { calls, count } = counting(opened.value);

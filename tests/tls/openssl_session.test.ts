@@ -205,23 +205,23 @@ test("records with data are served, however many come at once", () =>
 
 test("an error that somebody else left on the thread changes nothing", () =>
   within({}, (one) => {
-    const leave = (): void => {
+    const spoil = (): void => {
       assert.is(OPENSSL.certificateOf(Buffer.from("no certificate")), 0);
       assert.not.equal(OPENSSL.ERR_peek_error(), 0);
     };
     for (let i = 0; i < 8; i++) {
       OPENSSL.ERR_clear_error();
       OPENSSL.SSL_do_handshake(one.peer);
-      leave();
+      spoil();
       const step = one.session.handshake();
       if (step === "done") break;
       assert.is(step, "more");
     }
-    leave();
+    spoil();
     assert.is(read(one), -EAGAIN);
-    leave();
+    spoil();
     assert.is(one.session.write(Buffer.from("x"), 1), 1);
-    leave();
+    spoil();
     assert.is(one.session.finish(), 0);
   }));
 
