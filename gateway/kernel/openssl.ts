@@ -53,6 +53,7 @@ export interface OpensslCalls {
   X509_STORE_add_cert(store: Handle, certificate: Handle): number;
   X509_STORE_set_flags(store: Handle, flags: number): number;
   SSL_CTX_set_alpn_select_cb(context: Handle, callback: bigint): void;
+  SSL_CTX_set_msg_callback(context: Handle, callback: Handle): void;
 
   SSL_new(context: Handle): Handle;
   SSL_free(ssl: Handle): void;
@@ -67,6 +68,8 @@ export interface OpensslCalls {
   SSL_shutdown(ssl: Handle): number;
   SSL_get_error(ssl: Handle, result: number): number;
   /** 0x0304: TLS 1.3. */
+  SSL_set_msg_callback(ssl: Handle, callback: bigint): void;
+  SSL_set_shutdown(ssl: Handle, mode: number): void;
   SSL_version(ssl: Handle): number;
   SSL_session_reused(ssl: Handle): number;
   SSL_ctrl(ssl: Handle, command: number, value: number): number;
@@ -88,6 +91,8 @@ export interface OpensslCalls {
 
   /** Bytes at an address that stays, for as long as the process lives; 0 where there is no memory. */
   kept(bytes: Uint8Array): Handle;
+  /** The address of a function that does nothing, for a callback; 0 where there is none. */
+  nothing(): Handle;
   /** Copies to an address that OpenSSL gave a callback. */
   put(to: Handle, bytes: Uint8Array): void;
   /** See Libc. */
@@ -96,6 +101,8 @@ export interface OpensslCalls {
 
 /** The type of the callback that chooses a protocol by ALPN. */
 export const ALPN_CALLBACK = "int AlpnCallback(uintptr_t, uintptr_t, uintptr_t, uintptr_t, unsigned int, uintptr_t)";
+/** The type of the callback for each record; its result is ignored. */
+export const RECORD_CALLBACK = "int RecordCallback(int, int, int, uintptr_t, size_t, uintptr_t, uintptr_t)";
 
 /** Of SSL_CTX_ctrl and SSL_ctrl, whose macros a binary doesn't have. */
 export const SSL_CTRL_MODE = 33;
@@ -127,6 +134,9 @@ export const SSL_ERROR_WANT_READ = 2;
 export const SSL_ERROR_WANT_WRITE = 3;
 export const SSL_ERROR_SYSCALL = 5;
 export const SSL_ERROR_ZERO_RETURN = 6;
+
+/** Of SSL_set_shutdown. */
+export const SSL_RECEIVED_SHUTDOWN = 2;
 
 export const SSL_TLSEXT_ERR_OK = 0;
 export const SSL_TLSEXT_ERR_NOACK = 3;
@@ -238,6 +248,7 @@ function contextsOf(libc: Libc): ContextCalls {
     X509_STORE_add_cert: numeric(libc, "int X509_STORE_add_cert(uintptr_t, uintptr_t)"),
     X509_STORE_set_flags: numeric(libc, "int X509_STORE_set_flags(uintptr_t, unsigned long)"),
     SSL_CTX_set_alpn_select_cb: (context, callback) => void alpn(context, callback, 0),
+    SSL_CTX_set_msg_callback: silent(libc, "void SSL_CTX_set_msg_callback(uintptr_t, uintptr_t)"),
   };
 }
 
@@ -258,6 +269,7 @@ function sessionsOf(libc: Libc): SessionCalls {
   const control = declare("long SSL_ctrl(uintptr_t, int, long, uintptr_t)");
   const name = declare("uintptr_t SSL_get_servername(uintptr_t, int)");
   const compare = declare("int strcmp(uintptr_t, const void *)");
+  const records = declare("void SSL_set_msg_callback(uintptr_t, uintptr_t)");
   const cipher = declare("const char *SSL_get_cipher_list(uintptr_t, int)");
   return {
     SSL_new: (context) => numberOf(make(context)),
@@ -270,6 +282,8 @@ function sessionsOf(libc: Libc): SessionCalls {
     SSL_write: (ssl, from, bytes) => numberOf(write(ssl, from, bytes)),
     SSL_shutdown: (ssl) => numberOf(shutdown(ssl)),
     SSL_get_error: (ssl, result) => numberOf(error(ssl, result)),
+    SSL_set_msg_callback: (ssl, callback) => void records(ssl, callback),
+    SSL_set_shutdown: silent(libc, "void SSL_set_shutdown(uintptr_t, int)"),
     SSL_version: numeric(libc, "int SSL_version(uintptr_t)"),
     SSL_session_reused: numeric(libc, "int SSL_session_reused(uintptr_t)"),
     SSL_ctrl: (ssl, command, value) => numberOf(control(ssl, command, value, 0)),
@@ -324,10 +338,13 @@ function certificatesOf(libc: Libc): Pick<OpensslCalls, "certificateOf" | "keyOf
   };
 }
 
-function memoryOf(libc: Libc): Pick<OpensslCalls, "kept" | "put" | "callback"> {
+function memoryOf(libc: Libc): Pick<OpensslCalls, "kept" | "put" | "nothing" | "callback"> {
   const allocate = libc.func("uintptr_t malloc(size_t)");
   const copy = libc.func("uintptr_t memcpy(uintptr_t, const void *, size_t)");
+  const find = libc.func("uintptr_t dlsym(uintptr_t, const char *)");
   return {
+    // A constant: it reads no argument and changes nothing.
+    nothing: () => numberOf(find(0, "OPENSSL_version_major")),
     kept(bytes) {
       const at = numberOf(allocate(Math.max(1, bytes.length)));
       if (at !== 0) copy(at, bytes, bytes.length);

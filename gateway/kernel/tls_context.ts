@@ -8,6 +8,7 @@ import type { Shown, Trusted } from "../tls/context.ts";
 import { readBlocks } from "../tls/pem.ts";
 import type { NativeContext } from "../tls/secure.ts";
 import { answerProtocols } from "./tls_alpn.ts";
+import { prepareRecords } from "./tls_records.ts";
 import {
   SSL_CTRL_CHAIN_CERT,
   SSL_CTRL_GET_MAX_PROTO_VERSION,
@@ -170,6 +171,7 @@ function configured({ calls, shown, trusted, protocols = [] }: OpensslContextSet
     ["no early data", calls.SSL_CTX_set_max_early_data(context, 0) === 1],
     ["a context of sessions", calls.SSL_CTX_set_session_id_context(context, randomBytes(16)) === 1],
     ["keys of tickets", setTicketKeys(calls, context)],
+    ["a count of records", prepareRecords(calls, context)],
   ];
   const refused = steps.find(([, did]) => !did);
   if (refused !== undefined) return `OpenSSL does not take ${refused[0]}`;

@@ -10,10 +10,12 @@ import {
   SSL_ERROR_WANT_READ,
   SSL_ERROR_WANT_WRITE,
   SSL_ERROR_ZERO_RETURN,
+  TLS1_3_VERSION,
   type Handle,
   type OpensslCalls,
 } from "./openssl.ts";
 import { chooseProtocol, withProtocol } from "./tls_alpn.ts";
+import { beginRead, countRecords, hasTooMany } from "./tls_records.ts";
 import { made, type OpensslContext } from "./tls_context.ts";
 
 /** Records in a second that are no data: a request for new keys costs the gateway more than its sender. */
@@ -33,6 +35,7 @@ export class TlsSession {
   #handle: Handle;
   readonly #protocol: string | null;
   #messages = 0;
+  #isBroken = false;
   #windowMs = 0;
 
   private constructor(context: OpensslContext, handle: Handle, protocol: string | null) {
@@ -74,6 +77,7 @@ export class TlsSession {
     if (result === 1) {
       // From now on a record without data comes back by itself, so that it can be counted.
       calls.SSL_ctrl(handle, SSL_CTRL_CLEAR_MODE, SSL_MODE_AUTO_RETRY);
+      if (calls.SSL_version(handle) !== TLS1_3_VERSION) countRecords(calls, handle);
       return "done";
     }
     const error = calls.SSL_get_error(handle, result);
@@ -95,8 +99,12 @@ export class TlsSession {
     const handle = this.#handle;
     if (handle === 0) return -ECONNRESET;
     calls.ERR_clear_error();
+    beginRead();
     const result = calls.SSL_read(handle, into, bytes);
     if (result > 0) return result;
+    // OpenSSL takes it as ended from now on, which it is not.
+    if (hasTooMany()) this.#isBroken = true;
+    if (this.#isBroken) return -ECONNRESET;
     const errno = calls.errno();
     const error = calls.SSL_get_error(handle, result);
     if (error === SSL_ERROR_ZERO_RETURN) return 0;

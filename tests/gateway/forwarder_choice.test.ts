@@ -138,4 +138,19 @@ test("the keys that differ are named by their whole path, in order", () => {
   }
 });
 
+test("tls.engine: OpenSSL's clashes with Node's forwarder, and the place of the other key is named", () => {
+  for (const [text, isGood] of [
+    ['forwarder = "node"\ntls.engine = "openssl"\n', false],
+    ['forwarder = "node"\n[tls]\nengine = "openssl"\n', false],
+    ['forwarder = "node"\ntls.engine = "auto"\n', true],
+    ['forwarder = "node"\ntls.engine = "node"\n', true],
+    ['forwarder = "auto"\ntls.engine = "openssl"\n', true],
+    ['forwarder = "kernel"\ntls.engine = "openssl"\n', true],
+  ] as const) {
+    const read = parseConfig(text, "test.toml");
+    assert.is(read.ok, isGood, text);
+    if (!read.ok) assert.match(read.error.message, /`tls\.engine`.* needs the kernel's forwarder, and `forwarder` is "node"/, text);
+  }
+});
+
 test.run();

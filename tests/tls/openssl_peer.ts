@@ -12,11 +12,16 @@ if (kernel === null || !openssl.ok || libc === null) throw new Error("these test
 export const KERNEL: KernelCalls = kernel;
 export const OPENSSL: OpensslCalls = openssl.value;
 const keyUpdate = libc.func("int SSL_key_update(uintptr_t, int)");
+const renegotiate = libc.func("int SSL_renegotiate(uintptr_t)");
+const setTicket = libc.func("int SSL_set_session_ticket_ext(uintptr_t, const void *, int)");
 const control = libc.func("long SSL_ctrl(uintptr_t, int, long, const char *)");
 const groups = libc.func("long SSL_ctrl(uintptr_t, int, long, const char *)");
 const protocols = libc.func("int SSL_set_alpn_protos(uintptr_t, const void *, unsigned int)");
 const selected = libc.func("void SSL_get0_alpn_selected(uintptr_t, void *, void *)");
 const copy = libc.func("uintptr_t memcpy(void *, uintptr_t, size_t)");
+const SSL_CTRL_SET_MAX_SEND_FRAGMENT = 52;
+/** The least that OpenSSL takes. */
+const FRAGMENT_BYTES = 512;
 const SSL_CTRL_SET_TLSEXT_HOSTNAME = 55;
 const SSL_CTRL_SET_GROUPS_LIST = 92;
 const SSL_CTRL_SET_MAX_PROTO_VERSION = 124;
@@ -46,6 +51,8 @@ export interface Pair {
   handshake(): HandshakeStep;
   rename(name: string): void;
   keyUpdate(): void;
+  /** A hello of TLS 1.2 after the handshake, in so many records. */
+  helloAgain(records: number): void;
   send(text: string): number;
   protocol(): string;
   close(): void;
@@ -101,6 +108,15 @@ export function pair({ calls = OPENSSL, trusted, shows, name, most, groups: list
     rename: (to) => void control(peer, SSL_CTRL_SET_TLSEXT_HOSTNAME, 0, to),
     keyUpdate() {
       keyUpdate(peer, 0);
+      OPENSSL.SSL_do_handshake(peer);
+    },
+    helloAgain(records) {
+      // The server's last flight.
+      OPENSSL.SSL_do_handshake(peer);
+      OPENSSL.SSL_ctrl(peer, SSL_CTRL_SET_MAX_SEND_FRAGMENT, FRAGMENT_BYTES);
+      const ticket = Buffer.alloc(records * FRAGMENT_BYTES - 400);
+      setTicket(peer, ticket, ticket.length);
+      renegotiate(peer);
       OPENSSL.SSL_do_handshake(peer);
     },
     send: (text) => OPENSSL.SSL_write(peer, Buffer.from(text), text.length),

@@ -8,6 +8,7 @@ import { made } from "../../gateway/kernel/tls_context.ts";
 import { failedOutcome, judge } from "../../gateway/kernel/tls_outcome.ts";
 import { selfSigned } from "../../gateway/kernel/tls_self_signed.ts";
 import { MESSAGE, MOST_MESSAGES, type HandshakeStep } from "../../gateway/kernel/tls_session.ts";
+import { MOST_RECORDS } from "../../gateway/kernel/tls_records.ts";
 import type { Handshake } from "../../gateway/connection/transport.ts";
 import { CLIENT, KERNEL, OPENSSL, pair, type Pair, type PeerSetup } from "./openssl_peer.ts";
 
@@ -162,25 +163,65 @@ test("a close_notify is an end, and a transport that ends without one is a break
   });
 });
 
+test("a hello after the handshake of TLS 1.2 is refused by a warning, and ends the connection where it comes in too many records", () => {
+  // A warning, the number of its record, its two bytes and their tag.
+  const warningBytes = 5 + 8 + 2 + 16;
+  for (const trusted of [undefined, CLIENT]) {
+    // The warning is a record, too.
+    for (const [records, due, answered] of [
+      [1, MESSAGE, warningBytes],
+      [MOST_RECORDS - 1, MESSAGE, warningBytes],
+      [MOST_RECORDS, -ECONNRESET, warningBytes],
+      [MOST_RECORDS + 1, -ECONNRESET, -EAGAIN],
+      [100, -ECONNRESET, -EAGAIN],
+    ] as const) {
+      within({ most: TLS1_2_VERSION, ...(trusted !== undefined && { trusted, shows: CLIENT }) }, (one) => {
+        assert.is(one.handshake(), "done");
+        one.helloAgain(records);
+        assert.is(read(one), due, `${records} records`);
+        assert.is(KERNEL.recv(one.fds[1], into, into.length, 0), answered, `${records} records: the warning`);
+        assert.is(read(one), due === MESSAGE ? -EAGAIN : -ECONNRESET, `${records} records: and so it stays`);
+        assert.is(OPENSSL.SSL_session_reused(one.session.handle), 0);
+      });
+    }
+  }
+});
+
+test("the bound is the same where the warnings can't be sent", () =>
+  within({ most: TLS1_2_VERSION }, (one) => {
+    assert.is(one.handshake(), "done");
+    one.helloAgain(MOST_RECORDS + 1);
+    while (one.session.write(into, into.length) > 0);
+    assert.is(read(one), -ECONNRESET);
+  }));
+
+test("records with data are served, however many come at once", () =>
+  within({ most: TLS1_2_VERSION }, (one) => {
+    assert.is(one.handshake(), "done");
+    for (let i = 0; i < 3 * MOST_RECORDS; i++) one.send("data");
+    for (let i = 0; i < 3 * MOST_RECORDS; i++) assert.is(read(one), 4);
+    assert.is(read(one), -EAGAIN);
+  }));
+
 test("an error that somebody else left on the thread changes nothing", () =>
   within({}, (one) => {
-    const leave = (): void => {
+    const spoil = (): void => {
       assert.is(OPENSSL.certificateOf(Buffer.from("no certificate")), 0);
       assert.not.equal(OPENSSL.ERR_peek_error(), 0);
     };
     for (let i = 0; i < 8; i++) {
       OPENSSL.ERR_clear_error();
       OPENSSL.SSL_do_handshake(one.peer);
-      leave();
+      spoil();
       const step = one.session.handshake();
       if (step === "done") break;
       assert.is(step, "more");
     }
-    leave();
+    spoil();
     assert.is(read(one), -EAGAIN);
-    leave();
+    spoil();
     assert.is(one.session.write(Buffer.from("x"), 1), 1);
-    leave();
+    spoil();
     assert.is(one.session.finish(), 0);
   }));
 
