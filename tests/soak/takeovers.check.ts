@@ -1,5 +1,6 @@
 // Takeovers under load: clients connect all the time while one gateway takes over from the other. None is refused, the
 // connect time stays bounded, no cap is passed, and no limit is refilled.
+import { readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -33,6 +34,15 @@ function arrival(port: number): Promise<number | string> {
   });
 }
 
+/** Peers that found a full queue of a listening socket, in this network namespace. */
+function queueOverflows(): number {
+  const [names = [], values = []] = readFileSync("/proc/net/netstat", "utf8")
+    .split("\n")
+    .filter((line) => line.startsWith("TcpExt:"))
+    .map((line) => line.split(" "));
+  return Number(values[names.indexOf("ListenOverflows")]);
+}
+
 if (openLibc() === null) skip("takeovers", "koffi is not installed");
 else {
   test(`${TAKEOVERS} takeovers under ${PER_SECOND} connections a second`, async () => {
@@ -53,6 +63,7 @@ expose rare on tcp ${limited} bind 127.0.0.1 { ${to} limit 2/h per source }`),
     for (const one of kept) assert.is(await one.first, "hello");
     for (let i = 0; i < 2; i++) assert.is(await probe(limited), "allow");
     const arrivals: Promise<number | string>[] = [];
+    const [fromMs, overflowsBefore] = [performance.now(), queueOverflows()];
     const load = setInterval(() => {
       for (let i = 0; i < (PER_SECOND * TICK_MS) / 1000; i++) arrivals.push(arrival(port));
     }, TICK_MS);
@@ -64,16 +75,18 @@ expose rare on tcp ${limited} bind 127.0.0.1 { ${to} limit 2/h per source }`),
       assert.is(await probe(limited), "deny", `no limit is refilled after takeover ${i + 1}`);
     }
     clearInterval(load);
+    // A tick that comes late is not made up for, so a busy machine has fewer than PER_SECOND.
+    const perSecond = arrivals.length / ((performance.now() - fromMs) / 1000);
     const outcomes = await Promise.all(arrivals);
     const refused = outcomes.filter((one) => typeof one === "string");
     const times = outcomes.filter((one) => typeof one === "number").sort((a, b) => a - b);
     const p99 = times[Math.floor(times.length * 0.99)] ?? Infinity;
     figure(
-      "connections; refused; p50, p99 and longest connect time",
-      `${outcomes.length}; ${refused.length}; ${(times[times.length >> 1] ?? 0).toFixed(1)}, ${p99.toFixed(1)} and ${(times.at(-1) ?? 0).toFixed(1)} ms`,
+      "connections; a second; refused; p50, p99 and longest connect time",
+      `${outcomes.length}; ${perSecond.toFixed(0)}; ${refused.length}; ${(times[times.length >> 1] ?? 0).toFixed(1)}, ${p99.toFixed(1)} and ${(times.at(-1) ?? 0).toFixed(1)} ms`,
     );
     assert.equal([...new Set(refused)], []);
-    assert.ok(p99 <= P99_MS, `p99 ${p99.toFixed(1)} ms`);
+    assert.ok(p99 <= P99_MS, `p99 ${p99.toFixed(1)} ms; ${queueOverflows() - overflowsBefore} peers found the kernel's queue full, and tried again after 1 s`);
     for (const { socket } of kept) socket.destroy();
     gateway.child.kill("SIGTERM");
     assert.is(await gateway.exit, 0);
