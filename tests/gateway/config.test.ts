@@ -167,11 +167,10 @@ test("the command line", () => {
     assert.match(`${command.error.message}; ${command.error.help}`, expected);
   }
   const none = { config: null, sets: [], policy: null, control: null };
-  assert.equal(parseCommand([]), ok({ kind: "serve", ...none }));
-  assert.equal(
-    parseCommand(["--policy", "p.wasm", "--set", "a=1", "--set", "b=x=y"]),
-    ok({ kind: "serve", ...none, policy: "p.wasm", sets: ["a=1", "b=x=y"] }),
-  );
+  const serve = { kind: "serve", ...none, takesOver: false, ignoresForeign: false } as const;
+  assert.equal(parseCommand([]), ok(serve));
+  assert.equal(parseCommand(["--policy", "p.wasm", "--set", "a=1", "--set", "b=x=y"]), ok({ ...serve, policy: "p.wasm", sets: ["a=1", "b=x=y"] }));
+  assert.equal(parseCommand(["--takeover", "--ignore-foreign-fds"]), ok({ ...serve, takesOver: true, ignoresForeign: true }));
   assert.equal(parseCommand(["status", "--json", "--control", "/x"]), ok({ kind: "status", json: true, watch: false, ...none, control: "/x" }));
   assert.equal(parseCommand(["check-config", "--config", "c"]), ok({ kind: "check-config", json: false, ...none, config: "c" }));
   assert.equal(parseCommand(["reload"]), ok({ kind: "reload", json: false, ...none }));
