@@ -56,7 +56,7 @@ export interface Transport {
   drop(row: number): void;
   /** The port at the near end of the backend's side; null where there is none. */
   nearPort(row: number): number | null;
-  /** Bytes in its buffers in user space. */
+  /** Bytes that were read and are not with the other side: in user space, or in the pipe of a splice. */
   buffered(row: number): number;
   /** Gives up what it has opened for itself; listening sockets are closed with it. No event comes any more. */
   close(): void;
