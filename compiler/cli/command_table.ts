@@ -12,7 +12,7 @@ import { sign } from "./specs/sign.ts";
 import { test } from "./specs/test.ts";
 import { verify } from "./specs/verify.ts";
 
-const JSON_FLAG = { json: { short: null, value: null, says: "answer with one JSON envelope a line" } } as const;
+const JSON_FLAG = { json: { short: null, value: null, says: "answer with one JSON envelope per line" } } as const;
 
 const withJson = <T extends CommandSpec>(spec: T): T & CommandSpec => ({ ...spec, flags: { ...spec.flags, ...JSON_FLAG } });
 

@@ -9,12 +9,12 @@ const CONFIG = {
     short: null,
     value: "KEY=VALUE",
     many: true,
-    says: "one key of the configuration, such as timers.idle_ms=60000. A flag goes before the environment (INGRESSD__TIMERS__IDLE_MS), which goes before the file",
+    says: "one key of the configuration, such as timers.idle_ms=60000. A flag overrides the environment (INGRESSD__TIMERS__IDLE_MS), which overrides the file",
   },
 } as const satisfies FlagSpecs;
 
 const POLICY = {
-  policy: { short: null, value: "P.wasm", says: "the compiled policy (ingressc build makes it); else policy.file" },
+  policy: { short: null, value: "P.wasm", says: "the compiled policy (ingressc build makes it; default: policy.file of the configuration)" },
 } as const satisfies FlagSpecs;
 const CONTROL = {
   control: { short: null, value: "PATH", says: "the control socket (default: under XDG_RUNTIME_DIR or /run/ingressd)" },
@@ -24,7 +24,7 @@ const SERVE = {
   "ignore-foreign-fds": {
     short: null,
     value: null,
-    says: "close passed sockets (LISTEN_FDS) that the policy does not expose, in place of ending with exit code 6",
+    says: "close passed sockets (LISTEN_FDS) that the policy does not expose, instead of ending with exit code 6",
   },
 } as const satisfies FlagSpecs;
 const JSON_FLAG = { json: { short: null, value: null, says: "print one JSON envelope: {ok, class, code, message, data}" } } as const satisfies FlagSpecs;

@@ -157,7 +157,7 @@ export const TABLES = {
     ),
   }),
   policy: table("which policy is served, and how its file is read", {
-    file: path("absolute path of the compiled policy; `--policy` goes before it"),
+    file: path("absolute path of the compiled policy; `--policy` overrides it"),
     max_bytes: orElse(134_217_728, whole(1024, 1_073_741_824, "the largest policy file that is read")),
     watch: orElse(true, truth("reload when the policy file changes (its directory is watched)")),
     trusted_keys: list(

@@ -31,7 +31,7 @@ export const INGRESS_GUARD = {
       isolate: {
         short: null,
         value: null,
-        says: "the program gets a network namespace with loopback alone; a unix socket, PORT.sock, leads to each port that it listens on: the gateway's backend",
+        says: "the program gets a network namespace with loopback alone; for each port that it listens on there is a unix socket, PORT.sock, to be the gateway's backend",
       },
       sockets: { short: null, value: "FOLDER", says: "where these sockets are made; the folder's group may use them (default: a folder for this user alone)" },
       ingressd: { short: null, value: "SOCKET", says: "ingressd's registration socket: tokens for what the policy exposes as direct come from there" },
@@ -43,7 +43,7 @@ export const INGRESS_GUARD = {
       "token-ms": {
         short: null,
         value: "N",
-        says: "how long a token is valid unless it is renewed, 1000 to 86400000 (default 60000): a port is closed so long after ingressd was last there",
+        says: "how long a token is valid unless it is renewed, 1000 to 86400000 (default 60000): a port is closed this long after the last answer of ingressd",
       },
     },
     manual: [
@@ -62,6 +62,6 @@ export const INGRESS_GUARD = {
   notes: ["With exit code 4 koffi or the kernel's support is missing, and nothing was started."],
   exits: [
     [EXIT_NOT_EXECUTABLE, "the program can't be run"],
-    [EXIT_NOT_FOUND, "the program isn't there"],
+    [EXIT_NOT_FOUND, "the program was not found"],
   ],
 } as const satisfies ProgramSpec;

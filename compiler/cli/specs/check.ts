@@ -12,8 +12,9 @@ export const check = {
   manual: [
     "Compiles FILE and writes nothing. The policy's tests are not run: `ingressc test` does that.",
     "With --fix every error that names a fix is fixed in FILE, its imports and its list files, and",
-    "each edit is shown. What has several readings is left to you, with its remedy. Everything else in",
-    "the files stays byte for byte; a fix that would tear the text is left out.",
+    "each edit is shown. An error that could be fixed in several ways is not edited; its message says",
+    "how to fix it. Everything else in the files stays byte for byte, and no edit is made that would",
+    "make a new syntax error.",
     "",
     "  ingressc check policies/demo.ingress",
     "  ingressc check --fix policies/demo.ingress",

@@ -6,9 +6,9 @@ export const exportSource = {
   operands: ["FILE"],
   flags: { out: { short: "o", value: "OUT", says: "where the document is written (default: standard output)" } },
   manual: [
-    "Everything that FILE says, but its comments and its layout, in the form of",
+    "Writes everything in FILE except comments and layout, in the form of",
     "schemas/policy/ingress.schema.json. Imported files and list files are not read: each file is a",
-    "document of its own. `ingressc import` writes the policy back.",
+    "document of its own. `ingressc import` turns the document back into a policy.",
     "",
     "  ingressc export policies/demo.ingress -o demo.json",
   ].join("\n"),

@@ -2,13 +2,13 @@
 import type { CommandSpec } from "../../../runtime/shell/command_table.ts";
 
 export const fmt = {
-  summary: "write policies in the one layout, with their comments",
+  summary: "format policies",
   operands: ["FILE..."],
-  flags: { check: { short: null, value: null, says: "write nothing; exit 1 if a file has another layout" } },
+  flags: { check: { short: null, value: null, says: "write nothing; exit 1 if a file is not formatted" } },
   manual: [
-    "Two spaces a step, a clause a line, lines of at most 100 columns where they can be broken, a",
-    "blank line between statements of different kinds. Every comment stays, and so do blank lines",
-    "beside comments that have a line of their own. Lines end in LF, also where they ended in CR LF.",
+    "Indents by two spaces, puts each clause on a line of its own, breaks lines at 100 columns where it",
+    "can, and puts a blank line between statements of different kinds. Comments are kept, and so are",
+    "blank lines beside comments that have a line of their own. CR LF becomes LF.",
     "A file with syntax errors is not touched. A file is replaced in one step and keeps its mode.",
     "",
     "  ingressc fmt policies/demo.ingress",

@@ -6,9 +6,9 @@ export const importSource = {
   operands: ["FILE"],
   flags: { out: { short: "o", value: "OUT", says: "where the policy is written (default: standard output)" } },
   manual: [
-    "FILE is a document as `ingressc export` writes it. What a policy could not say is refused with",
-    "its place (a JSON pointer), and so are unknown keys and keys that appear twice. The policy has",
-    "the layout of `ingressc fmt`; run `ingressc check` on it, since names are not resolved here.",
+    "FILE is a document as `ingressc export` writes it. Anything that a policy can't express, an unknown",
+    "key and a key that appears twice are refused with their place (a JSON pointer). The policy is",
+    "formatted as by `ingressc fmt`; run `ingressc check` on it, since names are not resolved here.",
     "",
     "  ingressc import demo.json -o demo.ingress",
   ].join("\n"),

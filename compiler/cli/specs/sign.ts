@@ -6,7 +6,7 @@ export const sign = {
   operands: ["X.wasm"],
   flags: {
     key: { short: "k", value: "KEY", says: "the private key that `ingressc keygen` wrote" },
-    revision: { short: "r", value: "N", says: "a whole number that rises with every policy that is given out" },
+    revision: { short: "r", value: "N", says: "a whole number that rises with every policy that you publish" },
     out: { short: "o", value: "OUT", says: "where the signed module is written (default: X.wasm itself)" },
   },
   manual: [
