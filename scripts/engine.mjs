@@ -27,14 +27,14 @@ try {
   const { code, files } = engineFiles(bytes);
   const outputs = { "runtime/engine/build/engine.wasm": bytes };
   for (const [path, text] of Object.entries(files)) outputs[path] = Buffer.from(text);
-  const { findWasm2c, isEngineC, sha256OfC, writeEngineC } = await import("../compiler/cli/wasm2c.ts");
+  const { findWasm2c, sha256OfC, writeEngineC } = await import("../compiler/cli/wasm2c.ts");
   const wasm2c = findWasm2c();
   if (wasm2c === null) throw new Error("wabt is not installed: npm ci");
   const c = writeEngineC(wasm2c, bytes);
-  if (!isEngineC(c)) throw new Error(c.message);
+  if (!c.ok) throw new Error(c.error.message);
   outputs["compiler/emit/pin.ts"] = Buffer.from(
     "// Made by `npm run engine`: SHA-256 of engine.c and engine.h, as wasm2c writes them of this release's engine.\n" +
-      `export const ENGINE_C_SHA256 = "${sha256OfC(c)}";\n`,
+      `export const ENGINE_C_SHA256 = "${sha256OfC(c.value)}";\n`,
   );
   outputs["runtime/os/net/build/net.wasm"] = build("runtime/os/net", "runtime/os/net/asconfig.json", "net.wasm");
   console.log(`network half of the OS image: ${outputs["runtime/os/net/build/net.wasm"].length} bytes`);

@@ -128,8 +128,6 @@ export const X509_V_OK = 0;
 export const X509_V_FLAG_PARTIAL_CHAIN = 0x80000;
 
 /** Of SSL_get_error. */
-export const SSL_ERROR_NONE = 0;
-export const SSL_ERROR_SSL = 1;
 export const SSL_ERROR_WANT_READ = 2;
 export const SSL_ERROR_WANT_WRITE = 3;
 export const SSL_ERROR_SYSCALL = 5;
