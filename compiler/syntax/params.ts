@@ -84,7 +84,9 @@ function headAt(tokens: readonly IToken[], at: number, found: Misplaced[]): Head
       const opens = tokens[end]?.tokenType === LBrace;
       if (!opens && !isTemplate) return null;
       found.push(...twice);
-      return { template: opens ? { name, params } : null, end };
+      // A parameter may have gone with the `)` that is missing.
+      const isClosed = token?.tokenType === RParen;
+      return { template: opens ? { name, params: isClosed ? params : null } : null, end };
     }
   }
 }

@@ -182,6 +182,11 @@ const HELPS: readonly (readonly [text: string, help: string])[] = [
 
 for (const [text, help] of HELPS) recovery(`${text}: ${help}`, () => assert.is(read(`edition 1\n${text}`).reported[0]?.help, help));
 
+recovery("a list of parameters that lacks its `)` makes no parameter unknown", () => {
+  const codes = read("edition 1\ntemplate t($a, {\n  allow from $a\n  deny from $other\n}").reported.map((d) => d.code);
+  assert.ok(codes.length > 0 && !codes.includes("ING115"), codes.join(" "));
+});
+
 /** Of what takes long, more than enough to show what is not linear. */
 const MANY = atLength(200_000, 40_000);
 
