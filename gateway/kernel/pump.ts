@@ -39,6 +39,8 @@ const FAILED = 128;
 const DEAF = 256;
 /** The end of the other side could not be passed to it. */
 const ENDLESS = 512;
+/** Between `begin` and `end`. */
+const BEGUN = 1024;
 
 export interface PumpOwner {
   /** Bytes were read from `source`. */
@@ -59,6 +61,8 @@ export class Pump {
   readonly #pipes: Pipes;
   readonly #shared = Buffer.allocUnsafeSlow(READ_BYTES);
   #flags = new Uint16Array(FIRST_DESCRIPTORS);
+  /** Sockets that have begun and not ended; where there is none, no pipe is kept. */
+  #sockets = 0;
   /** Where the bytes of a source go; NOBODY before `join`. */
   #target = new Int32Array(FIRST_DESCRIPTORS).fill(NOBODY);
   /** By source: bytes that its target has not taken. */
@@ -74,7 +78,8 @@ export class Pump {
   /** Forgets what was known of an earlier socket with this number. */
   begin(fd: number): void {
     if (fd >= this.#flags.length) this.#grow(fd);
-    this.#flags[fd] = 0;
+    if (((this.#flags[fd] ?? 0) & BEGUN) === 0) this.#sockets++;
+    this.#flags[fd] = BEGUN;
     this.#target[fd] = NOBODY;
     this.#left[fd] = null;
   }
@@ -161,8 +166,10 @@ export class Pump {
   end(fd: number): void {
     this.#target[fd] = NOBODY;
     this.#left[fd] = null;
+    const wasBegun = ((this.#flags[fd] ?? 0) & BEGUN) !== 0;
     this.#flags[fd] = 0;
     this.#pipes.give(fd);
+    if (wasBegun && --this.#sockets === 0) this.#pipes.release();
   }
 
   /** Read from the socket, and not with its other side. */

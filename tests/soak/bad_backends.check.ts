@@ -1,12 +1,12 @@
 // Backends that refuse, reset and stall, each with its own crowd of clients. Clients of a good backend of the same
 // gateway are served, the resources of the bad ones are bounded, and each kind of end is counted.
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openConnection } from "../../gateway/client/connection.mjs";
 import { backend, freePort, moduleOf, probe, temporaryFolder, visit } from "../gateway/gateway_under_test.ts";
 import { HIGH_WATER_BYTES, READ_BYTES } from "../../gateway/forward/relay.ts";
 import { PIPE_BYTES } from "../../gateway/kernel/pipes.ts";
 import { launch, place } from "../gateway/ingressd_process.ts";
+import { suite } from "../suite.ts";
 import { descriptors, either, figure, quantile, residentKiB, ticking, within } from "./measured.ts";
 
 const test = suite("bad_backends");

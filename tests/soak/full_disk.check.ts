@@ -3,11 +3,11 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, truncateSync } from "node:fs";
 import { join } from "node:path";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { backend, freePort, probe, temporaryFolder } from "../gateway/gateway_under_test.ts";
 import { launch, place, web } from "../gateway/ingressd_process.ts";
 import { skip } from "../skip.ts";
+import { suite } from "../suite.ts";
 import { figure } from "./measured.ts";
 
 const test = suite("full_disk");

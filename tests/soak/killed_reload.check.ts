@@ -3,12 +3,12 @@
 import { randomInt } from "node:crypto";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openConnection, type Connection } from "../../gateway/client/connection.mjs";
 import { backend, freePort, moduleOf, probe, temporaryFolder } from "../gateway/gateway_under_test.ts";
 import { launch, place, type Running } from "../gateway/ingressd_process.ts";
 import { newState } from "../gateway/state_under_test.ts";
+import { suite } from "../suite.ts";
 import { either, figure, within } from "./measured.ts";
 
 const test = suite("killed_reload");

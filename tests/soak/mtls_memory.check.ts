@@ -1,13 +1,13 @@
 // Rounds of longer-lived mTLS connections. The gateway's memory outside V8's heap (certificates, sessions, sockets) is
 // freed with each connection, not only by a full garbage collection, which is rare on a busy gateway. Here V8 is
 // configured to do none.
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { connect, type TLSSocket } from "node:tls";
 import { backend, freePort, moduleOf, temporaryFolder } from "../gateway/gateway_under_test.ts";
 import { launch, place } from "../gateway/ingressd_process.ts";
 import { authority, dns, extension, leaf, oid, tlv, uri } from "../tls/certificates.ts";
 import { GREETING, put, putAuthority } from "../tls/tls_under_test.ts";
+import { suite } from "../suite.ts";
 import { descriptors, either, figure, residentKiB, within } from "./measured.ts";
 
 const test = suite("mtls_memory");

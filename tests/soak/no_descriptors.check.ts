@@ -1,11 +1,11 @@
 // The gateway runs out of descriptors (the limit of the running process is lowered while many clients connect). It
 // survives, counts, still answers on its control socket, and serves within a second once descriptors are free.
 import { spawnSync } from "node:child_process";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { backend, freePort, probe, temporaryFolder, visit } from "../gateway/gateway_under_test.ts";
 import { launch, place, web } from "../gateway/ingressd_process.ts";
 import { skip } from "../skip.ts";
+import { suite } from "../suite.ts";
 import { descriptors, either, figure, ticking, within } from "./measured.ts";
 
 const test = suite("no_descriptors");

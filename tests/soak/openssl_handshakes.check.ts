@@ -4,13 +4,13 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openOpenssl, type OpensslCalls } from "../../gateway/kernel/openssl.ts";
 import { made } from "../../gateway/kernel/tls_context.ts";
 import { backend, freePort, running, temporaryFolder } from "../gateway/gateway_under_test.ts";
 import { authority, dns, leaf, uri } from "../tls/certificates.ts";
 import { put, putAuthority } from "../tls/tls_under_test.ts";
+import { suite } from "../suite.ts";
 import { either, figure, within } from "./measured.ts";
 
 const test = suite("openssl_handshakes");

@@ -2,11 +2,11 @@
 // is reset, every byte comes back as it went, memory doesn't climb, and every descriptor comes back.
 import { createHash, randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openConnection } from "../../gateway/client/connection.mjs";
 import { backend, freePort, moduleOf, probe, temporaryFolder, visit } from "../gateway/gateway_under_test.ts";
 import { launch, place } from "../gateway/ingressd_process.ts";
+import { suite } from "../suite.ts";
 import { descriptors, either, figure, percent, quantile, residentKiB, slope, ticking, within } from "./measured.ts";
 
 const test = suite("reload_storm");

@@ -1,6 +1,5 @@
 // 2,000 TLS clients that send a whole hello to a listener that terminates TLS, and then nothing more:
 // good clients are served, and the stalled are gone when the time for hello and handshake is over.
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { SWEEP_MS } from "../../gateway/daemon.ts";
 import { backend, freePort, moduleOf, temporaryFolder, visit } from "../gateway/gateway_under_test.ts";
@@ -8,6 +7,7 @@ import { recorded } from "../gateway/hello_bytes.ts";
 import { launch, place } from "../gateway/ingressd_process.ts";
 import { authority, dns, leaf } from "../tls/certificates.ts";
 import { call, GREETING, put } from "../tls/tls_under_test.ts";
+import { suite } from "../suite.ts";
 import { descriptors, either, figure, quantile, residentKiB, ticking, within } from "./measured.ts";
 
 const test = suite("stalled_handshakes");

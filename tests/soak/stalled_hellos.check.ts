@@ -1,12 +1,12 @@
 // 2,000 TLS clients that never finish their hello: good clients are served as if they were not there,
 // and the stalled are gone as soon as the time for a hello is over.
 import type { Socket } from "node:net";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { SWEEP_MS } from "../../gateway/daemon.ts";
 import { backend, freePort, moduleOf, temporaryFolder, visit } from "../gateway/gateway_under_test.ts";
 import { recorded } from "../gateway/hello_bytes.ts";
 import { launch, place } from "../gateway/ingressd_process.ts";
+import { suite } from "../suite.ts";
 import { descriptors, either, figure, quantile, residentKiB, ticking, within } from "./measured.ts";
 
 const test = suite("stalled_hellos");

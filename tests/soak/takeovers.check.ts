@@ -2,12 +2,12 @@
 // connect time stays bounded, no cap is passed, and no limit is refilled.
 import { readFileSync } from "node:fs";
 import { connect } from "node:net";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openLibc } from "../../runtime/shell/libc.ts";
 import { backend, freePort, moduleOf, probe, temporaryFolder, visit } from "../gateway/gateway_under_test.ts";
 import { launch, place, type Running } from "../gateway/ingressd_process.ts";
 import { skip } from "../skip.ts";
+import { suite } from "../suite.ts";
 import { either, figure } from "./measured.ts";
 
 const test = suite("takeovers");

@@ -1,11 +1,11 @@
 // A signed module cut at every byte, and with every single bit turned: all are refused. (`npm test`
 // has every byte with one of its bits; this is all of them.)
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { loadPolicy } from "../../runtime/host/load.ts";
 import type { Trust } from "../../runtime/host/verify.ts";
 import { newSigner, signed } from "../host/signed.ts";
 import { moduleOf } from "../gateway/gateway_under_test.ts";
+import { suite } from "../suite.ts";
 import { either, figure } from "./measured.ts";
 
 const test = suite("torn_modules");

@@ -2,9 +2,9 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import * as assert from "uvu/assert";
-import { suite } from "uvu";
 import { FORWARDERS } from "../gateway/gateway_under_test.ts";
 import { skip } from "../skip.ts";
+import { suite } from "../suite.ts";
 
 const flood = suite("udp flood");
 
