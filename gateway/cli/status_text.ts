@@ -35,7 +35,7 @@ function head(status: unknown): string[] {
   const lines: (readonly [string, string])[] = [
     ["process", `pid ${text(at(status, "pid"))}, up ${duration(at(status, "uptime_ms"))}${at(status, "draining") === true ? ", DRAINING" : ""}`],
     ["forwarder", forwarderText(at(status, "forwarder"))],
-    ["TLS engine", engineText(at(status, "tls"))],
+    ["TLS engine", text(at(at(status, "tls"), "engine"))],
     ...(policy === null ? [] : policyLines(policy)),
     ...rows(at(status, "listeners"))
       .map((row) => at(row, "closed_because"))
@@ -75,11 +75,6 @@ function forwarderText(forwarder: unknown): string {
   const [backlog, longest] = [at(forwarder, "backlog"), at(forwarder, "somaxconn")];
   const places = typeof backlog === "number" && typeof longest === "number" ? Math.min(backlog, longest) : backlog;
   return `${text(at(forwarder, "name"))}${typeof because === "string" ? ` (${text(because)})` : ""}, at most ${text(places)} peers of a port are not yet accepted`;
-}
-
-function engineText(tls: unknown): string {
-  const because = at(tls, "because");
-  return `${text(at(tls, "engine"))}${typeof because === "string" ? ` (${text(because)})` : ""}`;
 }
 
 function policyLines(policy: unknown): (readonly [string, string])[] {

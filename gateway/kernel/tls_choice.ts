@@ -11,11 +11,9 @@ export interface ChosenEngine {
   readonly name: "openssl" | "node";
   /** Null where Node's engine serves. */
   readonly native: NativeEngine | null;
-  /** Why it is Node's although the configuration has "auto". */
-  readonly because: string | null;
 }
 
-const NODE: ChosenEngine = { name: "node", native: null, because: null };
+const NODE: ChosenEngine = { name: "node", native: null };
 
 /** `kernel` is null where the kernel's forwarder doesn't serve. `calls` in place of this machine's: where a test makes them fail. */
 export function chooseEngine(
@@ -29,7 +27,7 @@ export function chooseEngine(
     calls !== null ? ok(calls)
     : kernel === null ? failed("it needs the kernel's forwarder, and Node's serves")
     : tested(kernel);
-  if (found.ok) return ok({ name: "openssl", because: null, native: nativeOf(found.value) });
+  if (found.ok) return ok({ name: "openssl", native: nativeOf(found.value) });
   return failed(failure(EXIT_UNSUPPORTED, `\`tls.engine\` is "openssl", and that can't serve here: ${found.error}; "node" serves everywhere`));
 }
 
@@ -45,5 +43,5 @@ function tested(kernel: KernelCalls): Result<OpensslCalls, string> {
 }
 
 function nativeOf(calls: OpensslCalls): NativeEngine {
-  return { mayFallBack: false, context: (shown, trusted) => OpensslContext.create({ calls, shown, trusted }) };
+  return { context: (shown, trusted) => OpensslContext.create({ calls, shown, trusted }) };
 }

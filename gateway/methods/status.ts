@@ -19,7 +19,7 @@ export const status: Endpoint = async (context) => {
       uptime_ms: clock.monoMs() - context.startedMs,
       draining: context.draining(),
       forwarder: { name: context.chosen.name, because: context.chosen.because, backlog: BACKLOG, somaxconn: longestBacklog() },
-      tls: { engine: context.engine.name, because: context.engine.because },
+      tls: { engine: context.engine.name },
       policy:
         engine === null ? null : (
           {

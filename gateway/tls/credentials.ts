@@ -69,8 +69,6 @@ const WORDS = { cert: "certificate", ca: "authority" } as const;
 /** Makes the contexts of another engine than Node's. A failure is the end of a sentence. */
 export interface NativeEngine {
   context(shown: Shown, trusted: Trusted | null): Result<NativeContext, string>;
-  /** Node's engine serves where this one can't. */
-  readonly mayFallBack: boolean;
 }
 
 /** Ticket keys are replaced after so long; clients then make one handshake of their own. */
@@ -191,12 +189,8 @@ class CredentialStore implements Credentials {
       this.#sayOnce(about, null);
       return { ...context, native: native.value };
     }
-    const mayFallBack = this.#native?.mayFallBack === true;
-    this.#sayOnce(
-      about,
-      `expose \`${expose}\`: its TLS can't be OpenSSL's: ${native.error}; ${mayFallBack ? "Node's serves it" : 'it is refused, because `tls.engine` is "openssl"'}`,
-    );
-    return mayFallBack ? context : native.error;
+    this.#sayOnce(about, `expose \`${expose}\`: its TLS can't be OpenSSL's: ${native.error}; it is refused, because \`tls.engine\` is "openssl"`);
+    return native.error;
   }
 
   closedBecause(info: ListenerInfo): string | null {
