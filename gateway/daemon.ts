@@ -318,7 +318,7 @@ class Running implements Daemon {
   async #loadFirst(ending: AbortSignal): Promise<Result<null, Failure>> {
     const { policyPath, say } = this.#setup;
     const {
-      context: { reloader, recorder, inForce, chosen },
+      context: { reloader, recorder, inForce, chosen, threads },
       readsResets,
     } = this.#parts;
     const fromFile = await reloader.reload();
@@ -331,6 +331,7 @@ class Running implements Daemon {
       recorder.record([{ op: "load", decision: denial(CODE_NO_MODULE), generation: inForce.generation, local: policyPath, detail: message }], null);
     }
     if (chosen.because !== null) say(`Node's sockets serve in place of the kernel's calls: ${chosen.because}`);
+    if (threads.because !== null) say(`one thread serves, though \`threads\` is ${this.#setup.config.threads}: ${threads.because}`);
     if (!readsResets) say("WARNING: koffi is not installed, so resets can't be read from the kernel, and a reset right after data may be passed on as an end");
     say(reportSentence(first.value));
     return ok(null);

@@ -42,8 +42,12 @@ import type { KernelCalls } from "./kernel/calls.ts";
 import type { Chosen } from "./kernel/choice.ts";
 import { kernelFlows, type FlowsOver } from "./kernel/kernel_flows.ts";
 import type { OpensslCalls } from "./kernel/openssl.ts";
-import { chooseEngine } from "./kernel/tls_choice.ts";
 import { kernelForwarder } from "./kernel/kernel_forwarder.ts";
+import type { Forwarder } from "./connection/forwarder.ts";
+import { chooseThreads, type ChosenThreads, type ServingThreads } from "./threads/choice.ts";
+import { threadedEngine } from "./threads/threaded_context.ts";
+import { threadedForwarder } from "./threads/threaded_forwarder.ts";
+import { Threads } from "./threads/threads.ts";
 import { nodeForwarder, type ForwarderSetup } from "./listen/node_forwarder.ts";
 import { Inherited, type InheritedSetup } from "./listen/inherited.ts";
 import { createOpener } from "./listen/open.ts";
@@ -135,8 +139,9 @@ interface Given {
 /** Decides connections, serves them and records them. */
 function makeServing(setup: DaemonSetup, { cap, keeper }: Given, chosen: Chosen, ending: AbortSignal) {
   const { config, clock, say } = setup;
-  const engine = chooseEngine(config.tls.engine, chosen.calls, setup.openssl);
-  if (!engine.ok) return engine;
+  const choice = chooseThreads({ threads: config.threads, engine: config.tls.engine }, chosen, setup.openssl);
+  if (!choice.ok) return choice;
+  const { engine } = choice.value;
   const counters = newCounters();
   const audit = openAudit(config.audit.file, counters, say);
   if (isFailure(audit)) return failed(audit);
@@ -160,7 +165,9 @@ function makeServing(setup: DaemonSetup, { cap, keeper }: Given, chosen: Chosen,
   const topDenied = new TopDenied();
   const markers = createMarkers(setup.print, counters);
   const recorder = createRecorder({ audit, counters, markers, clock, onError: config.audit.on_error });
-  const credentials = createCredentials(config, clock, say, engine.value.native);
+  const threads = openThreads(config, choice.value, chosen);
+  const native = threads === null || engine.calls === null ? engine.native : threadedEngine(engine.calls, threads);
+  const credentials = createCredentials(config, clock, say, native);
   const table = new ConnectionTable();
   const admitter = createAdmitter({
     contextOf: (info) => credentials.contextOf(info),
@@ -178,10 +185,7 @@ function makeServing(setup: DaemonSetup, { cap, keeper }: Given, chosen: Chosen,
   });
   const isReset = resetReader();
   const forwarding: ForwarderSetup = { table, decider: admitter.decider, clock, isReset, timers: config.timers };
-  const streams =
-    chosen.calls === null ?
-      nodeForwarder(forwarding)
-    : kernelForwarder({ ...forwarding, calls: chosen.calls, mostPipes: pipesWithin(openFileLimit()), lacked: () => descriptors.lacked() });
+  const streams = makeStreams(forwarding, chosen, threads, () => descriptors.lacked());
   const flowing: FlowsOver = {
     table,
     decider: admitter.flowDecider,
@@ -206,9 +210,27 @@ function makeServing(setup: DaemonSetup, { cap, keeper }: Given, chosen: Chosen,
     admitter,
     forwarder,
     flows,
-    engine: engine.value,
+    engine,
+    threads: servingThreads(choice.value, threads, streams),
     readsResets: isReset !== null,
   });
+}
+
+/** Null where the main thread does all. */
+function openThreads({ timers }: Config, { count }: ChosenThreads, { calls }: Chosen): Threads | null {
+  if (count === 1 || calls === null) return null;
+  const { keepalive_ms: keepAliveMs, hello_ms: helloMs } = timers;
+  return new Threads({ calls, workers: count - 1, keepAliveMs, helloMs, mostPipes: pipesWithin(openFileLimit()) });
+}
+
+function makeStreams(forwarding: ForwarderSetup, { calls }: Chosen, threads: Threads | null, lacked: () => void): Forwarder {
+  if (calls === null) return nodeForwarder(forwarding);
+  if (threads !== null) return threadedForwarder({ ...forwarding, calls, threads, lacked });
+  return kernelForwarder({ ...forwarding, calls, mostPipes: pipesWithin(openFileLimit()), lacked });
+}
+
+function servingThreads({ count, because }: ChosenThreads, threads: Threads | null, streams: Forwarder): ServingThreads {
+  return { count, because, connections: () => (threads === null ? [streams.live] : threads.all.map(({ rows }) => rows)) };
 }
 
 type Serving = Extract<ReturnType<typeof makeServing>, { ok: true }>["value"];
@@ -331,6 +353,7 @@ export function makeParts(setup: DaemonSetup, chosen: Chosen, ending: AbortSigna
     hostAddresses,
     chosen,
     engine: serving.value.engine,
+    threads: serving.value.threads,
     configChanged: () => changedSince(config, setup.configNow, say),
   };
   return ok({

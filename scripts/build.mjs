@@ -28,6 +28,7 @@ export const ENTRIES = {
   ingressd: "gateway/cli/main.ts",
   "ingress-guard": "runtime/guard/main.ts",
   load_worker: "runtime/host/load_worker.mjs",
+  thread_worker: "gateway/threads/worker_main.mjs",
   launcher: "runtime/guard/launcher.mjs",
   doorman: "runtime/guard/doorman.mjs",
 };
@@ -36,6 +37,7 @@ const PROGRAMS = ["ingressc", "ingressd", "ingress-guard"];
 
 const PACKAGE_FILES = `
 export const LOAD_WORKER = new URL("./load_worker.mjs", import.meta.url);
+export const THREAD_WORKER = new URL("./thread_worker.mjs", import.meta.url);
 export const LAUNCHER = new URL("./launcher.mjs", import.meta.url);
 export const DOORMAN = new URL("./doorman.mjs", import.meta.url);
 export const packageVersion = () => VERSION;

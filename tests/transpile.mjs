@@ -1,7 +1,7 @@
 // Test files as plain JavaScript: one run of esbuild over all of them takes a second, and each file
 // then starts in a tenth of the time that transpiling and loading it file by file takes. They are
 // in a folder of their own below node_modules, from where packages are found, as long as a run lasts.
-// So do programs of the tests that tests start (ready.ts), and the worker that checks modules.
+// So do programs of the tests that tests start (ready.ts), and the worker threads.
 import { build } from "esbuild";
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve, sep } from "node:path";
@@ -9,7 +9,13 @@ import { pathToFileURL } from "node:url";
 import { chevrotainFile, LOADERS } from "../scripts/bundle.mjs";
 
 /** Programs that tests start by path. The package's own programs are not among them; they start from the package's build. */
-const PROGRAMS = ["runtime/host/load_worker.mjs", "tests/compiler/hungry.ts", "tests/gateway/killed_daemon.ts", "tests/gateway/read_trusted.ts"];
+const PROGRAMS = [
+  "runtime/host/load_worker.mjs",
+  "gateway/threads/worker_main.mjs",
+  "tests/compiler/hungry.ts",
+  "tests/gateway/killed_daemon.ts",
+  "tests/gateway/read_trusted.ts",
+];
 /** The file that has the worker's place. */
 const PACKAGE_FILES = "runtime/package/files.ts";
 
@@ -26,7 +32,9 @@ const places = (project, folder, apart) => ({
       const text = readFileSync(path, "utf8").replace(/^#![^\n]*/, "");
       const contents =
         path === join(project, PACKAGE_FILES) ?
-          text.replace('"../host/load_worker.mjs", import.meta.url', JSON.stringify(pathToFileURL(join(folder, PROGRAMS[0])).href))
+          text
+            .replace('"../host/load_worker.mjs", import.meta.url', JSON.stringify(pathToFileURL(join(folder, PROGRAMS[0])).href))
+            .replace('"../../gateway/threads/worker_main.mjs", import.meta.url', JSON.stringify(pathToFileURL(join(folder, PROGRAMS[1])).href))
         : text;
       return { loader: path.endsWith(".ts") ? "ts" : "js", contents: `const fileUrl = ${JSON.stringify(pathToFileURL(path).href)};${contents}` };
     });

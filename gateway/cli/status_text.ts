@@ -36,6 +36,7 @@ function head(status: unknown): string[] {
     ["process", `pid ${text(at(status, "pid"))}, up ${duration(at(status, "uptime_ms"))}${at(status, "draining") === true ? ", DRAINING" : ""}`],
     ["forwarder", forwarderText(at(status, "forwarder"))],
     ["TLS engine", text(at(at(status, "tls"), "engine"))],
+    ["threads", threadsText(at(status, "threads"))],
     ...(policy === null ? [] : policyLines(policy)),
     ...rows(at(status, "listeners"))
       .map((row) => at(row, "closed_because"))
@@ -68,6 +69,13 @@ function head(status: unknown): string[] {
   ];
   const width = Math.max(...lines.map(([name]) => name.length));
   return lines.map(([name, words]) => `${name.padEnd(width)}${COLUMN_GAP}${words}`);
+}
+
+/** With more than one, the connections of each but the main one. */
+function threadsText(threads: unknown): string {
+  const [count, because, connections] = [at(threads, "count"), at(threads, "because"), at(threads, "connections")];
+  if (count === 1) return `1${typeof because === "string" ? ` (${text(because)})` : ""}`;
+  return `${text(count)}, connections of each but the main one: ${Array.isArray(connections) ? connections.map(text).join(" ") : "?"}`;
 }
 
 function forwarderText(forwarder: unknown): string {

@@ -55,6 +55,14 @@ export const TOP = {
       "what accepts, dials and moves bytes: `kernel` makes the kernel's calls itself (Linux on x86-64, with koffi), `node` uses Node's sockets, `auto` takes `kernel` where it works and else `node`, and says why",
     ),
   ),
+  threads: orElse(
+    1,
+    whole(
+      1,
+      64,
+      "how many threads serve tcp: with 1 the main thread does all; with more it accepts, decides and records, and the others move bytes and do handshakes. Needs the kernel's forwarder and OpenSSL's engine of TLS",
+    ),
+  ),
   state_dir: path(
     "absolute path of the directory that keeps the last good policy and the highest signed revision over restarts; made with mode 0700, one gateway each. Without it the first directory of `STATE_DIRECTORY` (systemd) is taken, else nothing is kept",
   ),

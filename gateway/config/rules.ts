@@ -63,4 +63,15 @@ function engineServed({ forwarder, tls }: Config): readonly Clash[] {
     : [];
 }
 
-export const RULES: readonly Rule[] = [socketsApart, servicesApart, backendsLocal, engineServed];
+function threadsServed({ threads, forwarder, tls }: Config): readonly Clash[] {
+  if (threads === 1) return [];
+  const needs = (what: string, key: string, value: string): Clash => ({
+    key: "threads",
+    reason: `needs ${what}, and \`${key}\` is "${value}": set ${key} = "auto", or threads = 1`,
+    near: [key],
+  });
+  if (forwarder === "node") return [needs("the kernel's forwarder", "forwarder", forwarder)];
+  return tls.engine === "node" ? [needs("OpenSSL's engine of TLS", "tls.engine", tls.engine)] : [];
+}
+
+export const RULES: readonly Rule[] = [socketsApart, servicesApart, backendsLocal, engineServed, threadsServed];

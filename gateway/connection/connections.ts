@@ -45,6 +45,7 @@ export function createConnections(setup: ConnectionsSetup): Forwarder {
     fromBackend: (row, bytes) => open.fromBackend(s, row, bytes),
     secondHello: (row, fault) => open.secondHello(s, row, fault),
     ended: (row, reset) => open.ended(s, row, reset),
+    dropped: (row) => table.reuse(row),
     faulted: (row, detail) => endFaulty(s, row, detail),
   });
   const s: Stage = { table, transport, decider, clock, timers, afterTurn, listening: new Map(), queued: new Set(), drainers: [], live: 0, heard: null };

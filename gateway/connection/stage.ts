@@ -74,7 +74,7 @@ function freeRow(s: Stage, row: number, end: End | null): void {
   s.transport.drop(row);
   s.heard?.(row, end);
   s.decider.closed(row, end);
-  table.give(row);
+  table.give(row, s.transport.isOpen?.(row) !== true);
   if (!wasLive) return;
   s.live--;
   if (s.live === 0) for (const resolve of s.drainers.splice(0)) resolve();

@@ -114,8 +114,8 @@ export class ConnectionTable {
     return row;
   }
 
-  /** Everything that it was charged has been given back. */
-  give(row: number): void {
+  /** Everything that it was charged has been given back. Where it may not yet be used again, `reuse` follows. */
+  give(row: number, isReusable = true): void {
     this.state[row] = FREE;
     this.backend[row] = undefined;
     this.permit[row] = undefined;
@@ -125,6 +125,10 @@ export class ConnectionTable {
     this.redial[row] = undefined;
     this.end[row] = undefined;
     this.remote[row] = undefined;
+    if (isReusable) this.#free.push(row);
+  }
+
+  reuse(row: number): void {
     this.#free.push(row);
   }
 

@@ -2,7 +2,7 @@
 // names a connection by its row alone. Node's sockets are behind listen/node_transport.ts; a forwarder that makes the
 // kernel's calls itself, or one of datagrams, has the same two interfaces.
 //
-// INVARIANT: after `drop(row)` no event of that row comes any more, whatever its descriptors still report.
+// INVARIANT: after `drop(row)` no event of that row comes any more but `dropped`, whatever its descriptors still report.
 import type { Permit } from "../../runtime/host/decision.ts";
 import type { Identity } from "../../runtime/host/identity.ts";
 import type { Address } from "../../runtime/net/address.ts";
@@ -54,6 +54,8 @@ export interface Transport {
   breakOff(row: number): void;
   /** Resets what is left of a connection and forgets it. */
   drop(row: number): void;
+  /** Whether descriptors of a dropped row are still open, in another thread: `dropped` follows, and until then no other connection may have the row. */
+  isOpen?(row: number): boolean;
   /** The port at the near end of the backend's side; null where there is none. */
   nearPort(row: number): number | null;
   /** Bytes that were read and are not with the other side: in user space, or in the pipe of a splice. */
@@ -79,6 +81,8 @@ export interface TransportEvents {
   secondHello(row: number, fault: SecondHelloFault): void;
   /** Both sides of a relayed connection are gone; the side that broke off, if one did. */
   ended(row: number, reset: "client" | "backend" | null): void;
+  /** Nothing is open any more of a dropped row for which `isOpen` was true. */
+  dropped(row: number): void;
   /** The transport failed at this connection alone, by a bug of ours; NO_ROW where it has no row yet. */
   faulted(row: number, detail: string): void;
 }

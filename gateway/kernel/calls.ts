@@ -36,9 +36,12 @@ export interface KernelCalls {
   setOption(fd: number, level: number, option: number, value: Int32Array): number;
   epollCreate(): number;
   epollControl(epoll: number, operation: number, fd: number, event: Uint32Array | null): number;
-  epollWait(epoll: number, events: Uint32Array, most: number): number;
-  /** A descriptor that uses up a number and does nothing else. */
+  /** Blocks for `ms` at most, which is 0 where it is absent; -1: until there is an event. */
+  epollWait(epoll: number, events: Uint32Array, most: number, ms?: number): number;
+  /** A descriptor that uses up a number, and that `wake` makes readable. */
   eventfd(): number;
+  /** Adds 1 to an eventfd: the thread that waits for it wakes up. */
+  wake(fd: number): number;
   /** The number of a network interface; 0 where there is none of that name. */
   interfaceNumber(name: string): number;
   /** The name of a network interface; null where it is gone. */
@@ -135,6 +138,8 @@ export function openCalls(): KernelCalls | null {
   const epollCtl = libc.func("int epoll_ctl(int, int, int, void *)");
   const epollWait = libc.func("int epoll_wait(int, void *, int, int)");
   const eventfd = libc.func("int eventfd(unsigned int, int)");
+  const write = libc.func("long write(int, const void *, unsigned long)");
+  const one = new BigUint64Array([1n]);
   const nameToIndex = libc.func("unsigned int if_nametoindex(const char *)");
   const indexToName = libc.func("uintptr_t if_indextoname(unsigned int, void *)");
   return {
@@ -169,8 +174,9 @@ export function openCalls(): KernelCalls | null {
     setOption: (fd, level, option, value) => checked(setsockopt(fd, level, option, value, value.byteLength)),
     epollCreate: () => checked(epollCreate1(CLOEXEC)),
     epollControl: (epoll, operation, fd, event) => checked(epollCtl(epoll, operation, fd, event)),
-    epollWait: (epoll, events, most) => checked(epollWait(epoll, events, most, 0)),
+    epollWait: (epoll, events, most, ms = 0) => checked(epollWait(epoll, events, most, ms)),
     eventfd: () => checked(eventfd(0, NONBLOCK | CLOEXEC)),
+    wake: (fd) => checked(write(fd, one, one.byteLength)),
     interfaceNumber(name) {
       const number = nameToIndex(name);
       return typeof number === "number" ? number : 0;

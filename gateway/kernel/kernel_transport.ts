@@ -7,6 +7,7 @@
 import { Socket, type SocketConstructorOpts } from "node:net";
 import { getSystemErrorName } from "node:util";
 import type { Permit } from "../../runtime/host/decision.ts";
+import type { Cancel } from "../clock.ts";
 import type { ListenFailure, Local } from "../connection/forwarder.ts";
 import { NO_ROW, type PeerAddress, type Transport, type TransportEvents } from "../connection/transport.ts";
 import type { BackendAddress } from "../forward/backend.ts";
@@ -40,6 +41,11 @@ export interface KernelTransportSetup {
   readonly mostPipes: number;
   /** Peers wait, because there is no descriptor. */
   readonly lacked: () => void;
+  /** Where it serves in a thread of its own: in place of what needs Node's event loop there. */
+  readonly thread?: {
+    /** See listeners.ts. */
+    readonly later: (ms: number, call: () => void) => Cancel;
+  };
 }
 
 export class KernelTransport implements Transport, PumpOwner {
@@ -56,11 +62,17 @@ export class KernelTransport implements Transport, PumpOwner {
   readonly #due = new Int32Array(1);
   readonly #flights: (FirstFlights | null)[] = [];
 
-  constructor({ calls, events, isReset, keepAliveMs, monoMs, mostPipes, lacked }: KernelTransportSetup) {
+  constructor({ calls, events, isReset, keepAliveMs, monoMs, mostPipes, lacked, thread }: KernelTransportSetup) {
     this.#calls = calls;
     this.#events = events;
     this.#node = new NodeTransport({ events, isReset, keepAliveMs });
-    this.#poller = new Poller({ calls, monoMs, ready: (fd, seen) => this.#ready(fd, seen), fault: (fd, error) => this.#fault(fd, error) });
+    this.#poller = new Poller({
+      calls,
+      monoMs,
+      ready: (fd, seen) => this.#ready(fd, seen),
+      fault: (fd, error) => this.#fault(fd, error),
+      blocks: thread !== undefined,
+    });
     this.#pump = new Pump(calls, this.#poller, this, mostPipes);
     this.#tls = new TlsConnections(calls, monoMs);
     this.#listeners = new Listeners({
@@ -73,6 +85,7 @@ export class KernelTransport implements Transport, PumpOwner {
         this.#pump.release();
         lacked();
       },
+      later: thread?.later,
     });
     this.#dialing = new Dialing({
       calls,
@@ -111,10 +124,24 @@ export class KernelTransport implements Transport, PumpOwner {
     } finally {
       if (row === NO_ROW) this.#close(fd, true);
     }
-    if (row === NO_ROW) return;
+    if (row !== NO_ROW) this.adopt(row, fd);
+  }
+
+  /** A client that was accepted, here or by another thread. */
+  adopt(row: number, fd: number): void {
     this.#rows.begin(row, fd);
     this.#flights[row] = null;
     this.#pump.begin(fd);
+  }
+
+  /** Of a transport in a thread of its own: one turn, as Poller has it. */
+  wait(ms: number): void {
+    this.#poller.wait(ms);
+  }
+
+  /** The same: it wakes up when this descriptor gets readable. */
+  wakeBy(fd: number): number {
+    return this.#poller.add(fd, EPOLLIN | EPOLLET);
   }
 
   #ready(fd: number, seen: number): void {
@@ -180,20 +207,11 @@ export class KernelTransport implements Transport, PumpOwner {
   secure(row: number, context: TlsContext, said: string | null, first: Buffer): void {
     const fd = this.#rows.client(row);
     if (fd === NONE) return;
-    this.#wakeAt(fd, 1);
     if (context.native instanceof OpensslContext) {
-      const failed = this.#tls.begin(row, fd, context.native, said);
-      this.#rows.setMode(row, SECURES);
-      this.#later(row, () => {
-        try {
-          if (failed === null) this.#handshake(row);
-          else this.#events.handshaken(row, failed);
-        } catch (error) {
-          this.#fault(fd, error);
-        }
-      });
+      this.secureWith(row, context.native, said);
       return;
     }
+    this.#wakeAt(fd, 1);
     this.#pump.skip(fd, first.length);
     this.#rows.takeClient(row);
     this.#poller.remove(fd);
@@ -202,6 +220,23 @@ export class KernelTransport implements Transport, PumpOwner {
     const options: SocketConstructorOpts & { readonly pauseOnCreate: boolean } = { fd, readable: true, writable: true, pauseOnCreate: true, ...MARKS };
     this.#node.adopt(row, new Socket(options));
     this.#node.secure(row, context, said, first);
+  }
+
+  /** The same with OpenSSL's engine, which reads the hello of the kernel once more. */
+  secureWith(row: number, context: OpensslContext, said: string | null): void {
+    const fd = this.#rows.client(row);
+    if (fd === NONE) return;
+    this.#wakeAt(fd, 1);
+    const failed = this.#tls.begin(row, fd, context, said);
+    this.#rows.setMode(row, SECURES);
+    this.#later(row, () => {
+      try {
+        if (failed === null) this.#handshake(row);
+        else this.#events.handshaken(row, failed);
+      } catch (error) {
+        this.#fault(fd, error);
+      }
+    });
   }
 
   #handshake(row: number): void {
@@ -237,6 +272,11 @@ export class KernelTransport implements Transport, PumpOwner {
       return;
     }
     if (permit.allowed !== true) throw new Error("a relay needs a permit");
+    this.relayPermitted(row, first, flights);
+  }
+
+  /** INVARIANT: its caller has seen the permit of this connection. */
+  relayPermitted(row: number, first: Buffer | null, flights: FirstFlights | null): void {
     const [client, upstream] = [this.#rows.client(row), this.#rows.upstream(row)];
     if (client === NONE || upstream === NONE) return;
     this.#rows.setMode(row, RELAYS);
@@ -297,6 +337,11 @@ export class KernelTransport implements Transport, PumpOwner {
     if (this.#isOfNode(row)) return this.#node.nearPort(row);
     const fd = this.#rows.upstream(row);
     return fd === NONE ? null : nearPortOf(this.#calls, fd);
+  }
+
+  /** The gateway's descriptor of the backend's side; NONE where there is none. */
+  upstreamOf(row: number): number {
+    return this.#rows.upstream(row);
   }
 
   buffered(row: number): number {

@@ -1,5 +1,6 @@
 // Listening sockets: peers are accepted in the turn that reports them. Where no descriptor is left, nothing is accepted
 // until one is free again; peers stay in the kernel's queue meanwhile.
+import type { Cancel } from "../clock.ts";
 import type { ListenFailure, Local } from "../connection/forwarder.ts";
 import type { PeerAddress } from "../connection/transport.ts";
 import { getSystemErrorName } from "node:util";
@@ -40,6 +41,8 @@ export interface ListenersSetup {
   readonly served: () => boolean;
   /** Nothing is accepted from now on, because there is no descriptor. */
   readonly lacked: () => void;
+  /** Calls back after `ms`; in place of a timer of Node's, which a thread without its event loop does not have. */
+  readonly later?: ((ms: number, call: () => void) => Cancel) | undefined;
 }
 
 export function isShortage(error: number): boolean {
@@ -54,7 +57,7 @@ export class Listeners {
   /** A descriptor to give up where the last one is needed; -1 while it is in use. */
   #reserve: number;
   #isShort = false;
-  #retry: NodeJS.Timeout | null = null;
+  #retry: Cancel | null = null;
 
   constructor(setup: ListenersSetup) {
     this.#setup = setup;
@@ -159,14 +162,20 @@ export class Listeners {
     if (isShortage && this.#retry === null) this.#setup.lacked();
     for (const fd of this.#numbers.keys()) this.#setup.poller.remove(fd);
     this.#isShort = true;
-    this.#retry ??= setTimeout(() => {
+    const { later = afterTimeout } = this.#setup;
+    this.#retry ??= later(RETRY_MS, () => {
       this.#retry = null;
       this.#setup.poller.after(() => this.#resume());
-    }, RETRY_MS);
+    });
   }
 
   #stopRetry(): void {
-    if (this.#retry !== null) clearTimeout(this.#retry);
+    this.#retry?.();
     this.#retry = null;
   }
+}
+
+function afterTimeout(ms: number, call: () => void): Cancel {
+  const timer = setTimeout(call, ms);
+  return () => clearTimeout(timer);
 }

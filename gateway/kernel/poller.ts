@@ -29,6 +29,8 @@ export interface PollerSetup {
   /** `ready` threw, or with -1 what `after` called. */
   readonly fault: (fd: number, error: unknown) => void;
   readonly monoMs: () => number;
+  /** Node's event loop does not watch it: its thread calls `wait` instead, and nothing else happens there. */
+  readonly blocks?: boolean;
 }
 
 /** Words of `struct epoll_event` and where `data` begins in it: 12 packed bytes on x86-64, 16 on every other. */
@@ -39,7 +41,7 @@ export function eventLayout(arch: string): { readonly words: number; readonly da
 export class Poller {
   readonly #setup: PollerSetup;
   readonly #epoll: number;
-  readonly #watch: Watch;
+  readonly #watch: Watch | null;
   readonly #layout = eventLayout(process.arch);
   readonly #events = new Uint32Array(this.#layout.words * EVENTS_PER_ROUND);
   readonly #event = new Uint32Array(this.#layout.words);
@@ -58,12 +60,12 @@ export class Poller {
     this.#epoll = setup.calls.epollCreate();
     if (this.#epoll < 0) throw new Error(`no epoll descriptor (error ${-this.#epoll})`);
     try {
-      this.#watch = setup.calls.watch(this.#epoll, () => this.#due());
+      this.#watch = setup.blocks === true ? null : setup.calls.watch(this.#epoll, () => this.#due());
     } catch (error) {
       setup.calls.close(this.#epoll);
       throw error;
     }
-    this.#watch.unref();
+    this.#watch?.unref();
   }
 
   /** Events of `fd` are reported from now on; what it can do already is reported, too. 0, or a negative error number. */
@@ -77,7 +79,7 @@ export class Poller {
     const result = this.#setup.calls.epollControl(this.#epoll, EPOLL_CTL_ADD, fd, this.#event);
     if (result < 0) return result;
     this.#isAdded[fd] = 1;
-    if (this.#added++ === 0) this.#watch.ref();
+    if (this.#added++ === 0) this.#watch?.ref();
     return 0;
   }
 
@@ -97,7 +99,7 @@ export class Poller {
     this.#generations[fd] = ((this.#generations[fd] ?? 0) + 1) >>> 0;
     if (this.#isAdded[fd] !== 1) return;
     this.#isAdded[fd] = 0;
-    if (--this.#added === 0) this.#watch.unref();
+    if (--this.#added === 0) this.#watch?.unref();
   }
 
   /** Calls `ready(fd, 0)` in the next turn. */
@@ -116,7 +118,7 @@ export class Poller {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#watch.close();
+    this.#watch?.close();
     this.#setup.calls.close(this.#epoll);
   }
 
@@ -133,19 +135,27 @@ export class Poller {
   #due(): void {
     if (this.#isDue || this.#isClosed) return;
     this.#isDue = true;
-    setImmediate(this.#turn);
+    if (this.#watch !== null) setImmediate(this.#doTurn);
   }
 
-  readonly #turn = (): void => {
+  /** Of one that blocks: does a turn, and waits for its first event for `ms` at most (-1: for as long as it takes) where there is nothing else to do. */
+  wait(ms: number): void {
+    this.#turn(this.#isDue ? 0 : ms);
+  }
+
+  readonly #doTurn = (): void => this.#turn(0);
+
+  #turn(ms: number): void {
     const { calls, monoMs } = this.#setup;
-    const until = monoMs() + MOST_TURN_MS;
+    let until = ms === 0 ? monoMs() + MOST_TURN_MS : 0;
     const again = this.#again;
     this.#again = [];
     let isOver = false;
     try {
       for (let i = 0; i < again.length; i += 2) this.#report(again[i] ?? 0, again[i + 1] ?? 0, 0);
       for (let round = 0; round < MOST_ROUNDS && !this.#isClosed; round++) {
-        const count = calls.epollWait(this.#epoll, this.#events, EVENTS_PER_ROUND);
+        const count = calls.epollWait(this.#epoll, this.#events, EVENTS_PER_ROUND, round === 0 ? ms : 0);
+        if (until === 0) until = monoMs() + MOST_TURN_MS;
         for (let i = 0; i < count; i++) this.#reportAt(i * this.#layout.words);
         const after = this.#after;
         this.#after = [];
@@ -157,7 +167,7 @@ export class Poller {
       this.#isDue = false;
       if (!isOver || this.#again.length > 0 || this.#after.length > 0) this.#due();
     }
-  };
+  }
 
   #do(call: () => void): void {
     try {

@@ -11,9 +11,11 @@ export interface ChosenEngine {
   readonly name: "openssl" | "node";
   /** Null where Node's engine serves. */
   readonly native: NativeEngine | null;
+  /** OpenSSL's calls, where it serves. */
+  readonly calls: OpensslCalls | null;
 }
 
-const NODE: ChosenEngine = { name: "node", native: null };
+const NODE: ChosenEngine = { name: "node", native: null, calls: null };
 
 /** `kernel` is null where the kernel's forwarder doesn't serve. `calls` in place of this machine's: where a test makes them fail. */
 export function chooseEngine(
@@ -27,7 +29,7 @@ export function chooseEngine(
     calls !== null ? ok(calls)
     : kernel === null ? failed("it needs the kernel's forwarder, and Node's serves")
     : tested(kernel);
-  if (found.ok) return ok({ name: "openssl", native: nativeOf(found.value) });
+  if (found.ok) return ok({ name: "openssl", native: nativeOf(found.value), calls: found.value });
   return failed(failure(EXIT_UNSUPPORTED, `\`tls.engine\` is "openssl", and that can't serve here: ${found.error}; "node" serves everywhere`));
 }
 

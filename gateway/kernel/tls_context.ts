@@ -50,6 +50,7 @@ const TICKETS = 2;
 const SSL_SESS_CACHE_OFF = 0;
 /** Its name, a key of HMAC and one of AES. */
 const TICKET_KEY_BYTES = 16 + 32 + 32;
+const SESSION_ID_CONTEXT_BYTES = 16;
 
 const TLS_1_3_CIPHERS = ["TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256"];
 /** Those of Node's own list that need no parameters for Diffie-Hellman, in its order. */
@@ -87,6 +88,18 @@ export interface OpensslContextSetup {
   readonly trusted: Trusted | null;
   /** Protocols by ALPN, the preferred one first; where it is empty, a client's list is not answered. */
   readonly protocols?: readonly string[];
+  /** Where contexts of several threads serve one expose: what they have in common. Else each has its own. */
+  readonly shared?: SharedKeys;
+}
+
+/** A session of one context is resumed by another that has the same. */
+export interface SharedKeys {
+  readonly ticketKeys: Uint8Array;
+  readonly sessionIdContext: Uint8Array;
+}
+
+export function newSharedKeys(): SharedKeys {
+  return { ticketKeys: randomBytes(TICKET_KEY_BYTES), sessionIdContext: randomBytes(SESSION_ID_CONTEXT_BYTES) };
 }
 
 export class OpensslContext implements NativeContext {
@@ -130,7 +143,7 @@ export class OpensslContext implements NativeContext {
 
   /** New keys for tickets: those that were given out are good no more, and their clients make a handshake of their own. */
   renewTicketKeys(): boolean {
-    return !this.#isFreed && setTicketKeys(this.calls, this.#handle);
+    return !this.#isFreed && setTicketKeys(this.calls, this.#handle, newSharedKeys().ticketKeys);
   }
 
   /** Handshakes and connections under way keep what they need. */
@@ -152,7 +165,7 @@ function wantedVerify(requestsCertificate: boolean): number {
 }
 
 /** The setting that OpenSSL refused; null where it took all. */
-function configured({ calls, shown, trusted, protocols = [] }: OpensslContextSetup, context: Handle): string | null {
+function configured({ calls, shown, trusted, protocols = [], shared = newSharedKeys() }: OpensslContextSetup, context: Handle): string | null {
   const isMtls = trusted !== null;
   calls.SSL_CTX_set_security_level(context, SECURITY_LEVEL);
   calls.SSL_CTX_clear_options(context, EVERY_OPTION);
@@ -169,8 +182,8 @@ function configured({ calls, shown, trusted, protocols = [] }: OpensslContextSet
     ["the groups", GROUPS.some((list) => calls.SSL_CTX_ctrl_bytes(context, SSL_CTRL_SET_GROUPS_LIST, 0, Buffer.from(`${list}\0`)) === 1)],
     ["the number of tickets", calls.SSL_CTX_set_num_tickets(context, isMtls ? 0 : TICKETS) === 1],
     ["no early data", calls.SSL_CTX_set_max_early_data(context, 0) === 1],
-    ["a context of sessions", calls.SSL_CTX_set_session_id_context(context, randomBytes(16)) === 1],
-    ["keys of tickets", setTicketKeys(calls, context)],
+    ["a context of sessions", calls.SSL_CTX_set_session_id_context(context, shared.sessionIdContext) === 1],
+    ["keys of tickets", setTicketKeys(calls, context, shared.ticketKeys)],
     ["a count of records", prepareRecords(calls, context)],
   ];
   const refused = steps.find(([, did]) => !did);
@@ -181,8 +194,8 @@ function configured({ calls, shown, trusted, protocols = [] }: OpensslContextSet
   return showing(calls, context, shown) ?? (trusted === null ? null : trusting(calls, context, trusted));
 }
 
-function setTicketKeys(calls: OpensslCalls, context: Handle): boolean {
-  return calls.SSL_CTX_ctrl_bytes(context, SSL_CTRL_SET_TLSEXT_TICKET_KEYS, TICKET_KEY_BYTES, randomBytes(TICKET_KEY_BYTES)) === 1;
+function setTicketKeys(calls: OpensslCalls, context: Handle, keys: Uint8Array): boolean {
+  return calls.SSL_CTX_ctrl_bytes(context, SSL_CTRL_SET_TLSEXT_TICKET_KEYS, TICKET_KEY_BYTES, keys) === 1;
 }
 
 function showing(calls: OpensslCalls, context: Handle, shown: Shown): string | null {

@@ -20,6 +20,7 @@ import type { Flows } from "../datagram/flows.ts";
 import type { Forwarder } from "../connection/forwarder.ts";
 import type { Chosen } from "../kernel/choice.ts";
 import type { ChosenEngine } from "../kernel/tls_choice.ts";
+import type { ServingThreads } from "../threads/choice.ts";
 import type { Keeper } from "../reload/keeper.ts";
 import type { Reloader } from "../reload/reload.ts";
 import type { CredentialEnd } from "../tls/credentials.ts";
@@ -78,6 +79,7 @@ export interface Context {
   readonly configChanged: () => void;
   /** The engine of TLS that ends here. */
   readonly engine: ChosenEngine;
+  readonly threads: ServingThreads;
 }
 
 export type Endpoint = (context: Context, client: Client, params: unknown) => Promise<Answer>;

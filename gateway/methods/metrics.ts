@@ -46,6 +46,14 @@ export function metricsText(context: Context): string {
   out.family("ingressd_tls_engine_info", "gauge", "the engine of TLS that ends here: the calls of OpenSSL, on the kernel's forwarder, or Node's", [
     [{ engine: context.engine.name }, 1],
   ]);
+  const perThread = context.threads.connections();
+  out.one("ingressd_threads", "gauge", "threads that serve, with the main one", context.threads.count);
+  out.family(
+    "ingressd_thread_connections",
+    "gauge",
+    "connections over tcp of a thread; thread 0 is the main one, which has none if there are others",
+    perThread.map((connections, i) => [{ thread: String(context.threads.count === 1 ? i : i + 1) }, connections]),
+  );
   out.one("ingressd_policy_generation", "gauge", "generation of the policy in force", generation);
   if (engine !== null) policyFamilies(out, context, engine);
   decisionFamilies(out, context);

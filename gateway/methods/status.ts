@@ -20,6 +20,7 @@ export const status: Endpoint = async (context) => {
       draining: context.draining(),
       forwarder: { name: context.chosen.name, because: context.chosen.because, backlog: BACKLOG, somaxconn: longestBacklog() },
       tls: { engine: context.engine.name },
+      threads: { count: context.threads.count, because: context.threads.because, connections: context.threads.connections() },
       policy:
         engine === null ? null : (
           {

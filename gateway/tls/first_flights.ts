@@ -12,13 +12,13 @@
 // read is that no fault before a HelloRetryRequest has come, because then it may be something else.
 import type { GatewayClock } from "../clock.ts";
 import { createHelloReader, type ClientHello, type HelloReader } from "./client_hello.ts";
-import type { HelloFault } from "./hello_faults.ts";
+import { HELLO_FAULTS, type HelloFault } from "./hello_faults.ts";
 import { RecordsBetween } from "./records_between.ts";
 import { createServerHelloReader } from "./server_hello.ts";
 
 /** The faults of a second hello: those of a first, and these. */
-const SECOND_HELLO_FAULTS = ["another_name", "late"] as const;
-export type SecondHelloFault = HelloFault | (typeof SECOND_HELLO_FAULTS)[number];
+export const SECOND_HELLO_FAULTS = [...HELLO_FAULTS, "another_name", "late"] as const;
+export type SecondHelloFault = (typeof SECOND_HELLO_FAULTS)[number];
 
 /** The state of the exchange. `fault` is final. */
 export interface FlightStep {
@@ -35,7 +35,9 @@ export interface FirstFlights {
   fromBackend(chunk: Buffer): FlightStep;
   clientEnded(): FlightStep;
   backendEnded(): FlightStep;
-  /** Whether a second hello was requested, and its time is over. */
+  /** Whether a second hello was requested, and is not whole yet. */
+  isDue(): boolean;
+  /** The same, and its time is over. */
   isLate(): boolean;
   /** Bytes buffered in user space. */
   bufferedBytes(): number;
@@ -108,6 +110,10 @@ class Flights implements FirstFlights {
     // It can't request a second one any more.
     this.#over ||= this.#askedAt === null;
     return this.#passes(this.#over ? this.#release() : NOTHING, NOTHING);
+  }
+
+  isDue(): boolean {
+    return this.#askedAt !== null && !this.#over;
   }
 
   isLate(): boolean {

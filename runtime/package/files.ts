@@ -4,6 +4,8 @@ import { readFileSync } from "node:fs";
 
 /** The worker thread in which a module is checked. */
 export const LOAD_WORKER = new URL("../host/load_worker.mjs", import.meta.url);
+/** A worker thread that serves connections of ingressd. */
+export const THREAD_WORKER = new URL("../../gateway/threads/worker_main.mjs", import.meta.url);
 /** The process that becomes a guarded program. */
 export const LAUNCHER = new URL("../guard/launcher.mjs", import.meta.url);
 /** The process that hands connections into a guarded program's network namespace. */

@@ -16,6 +16,7 @@ export const PROGRAMS = ["ingressc", "ingressd", "ingress-guard"] as const;
 
 const PARTS = `
 export const LOAD_WORKER = new URL(import.meta.url);
+export const THREAD_WORKER = LOAD_WORKER;
 export const LAUNCHER = LOAD_WORKER;
 export const DOORMAN = LOAD_WORKER;
 export const packageVersion = () => VERSION;
@@ -41,9 +42,14 @@ function entryOf(program: (typeof PROGRAMS)[number]): string {
       `else if (process.env.INGRESS_GUARD_START !== undefined) await import("./${ENTRIES.launcher}");
        else if (process.env.INGRESS_GUARD_DOORMAN !== undefined) await import("./${ENTRIES.doorman}");`
     : "";
+  // The data of a worker says which of the two it is.
+  const threads = program === "ingressd" ? `else await import("./${ENTRIES.thread_worker}");` : "";
   return `
-    import { isMainThread } from "node:worker_threads";
-    if (!isMainThread) await import("./${ENTRIES.load_worker}");
+    import { isMainThread, workerData } from "node:worker_threads";
+    if (!isMainThread) {
+      if (workerData.given === undefined) await import("./${ENTRIES.load_worker}");
+      ${threads}
+    }
     ${parts}
     else {
       const { closeDebugger } = await import("./runtime/host/debugger.mjs");

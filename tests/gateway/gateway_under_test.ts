@@ -119,6 +119,8 @@ export interface UnderSetup {
   readonly forwarder?: ForwarderName;
   /** Else the environment's TEST_TLS_ENGINE, or what the gateway takes by itself. */
   readonly engine?: EngineName | undefined;
+  /** Else the environment's TEST_THREADS, or one. */
+  readonly threads?: number;
   /** OpenSSL's calls that fail where the test says so. */
   readonly openssl?: OpensslCalls;
   /** The kernel's forwarder, with calls that fail where the test says so. */
@@ -128,6 +130,14 @@ export interface UnderSetup {
 export type ForwarderName = "kernel" | "node";
 /** Of the environment, for every gateway that a test starts without naming its forwarder. */
 export const GIVEN_FORWARDER = process.env["TEST_FORWARDER"];
+
+/** The same, of its number of threads. */
+export const GIVEN_THREADS = process.env["TEST_THREADS"];
+
+/** Puts the key before the first table, unless the text has it, or the forwarder or the engine of TLS that it can't have. */
+export function withThreads(config: string, threads: string | undefined): string {
+  return threads === undefined || /^threads = |^tls\.engine = "node"|^forwarder = "node"/m.test(config) ? config : `threads = ${threads}\n${config}`;
+}
 
 export type EngineName = "openssl" | "node";
 /** Of the environment, for every gateway that a test starts without naming its engine of TLS. */
@@ -155,9 +165,9 @@ export async function start(setup: UnderSetup): Promise<Under | { failure: Failu
   const auditPath = join(folder, "audit.jsonl");
   const controlPath = join(folder, "run", "control.sock");
   const clock = manualClock(setup.wall ?? null);
-  const text = withEngine(
-    withForwarder(setup.config ?? "", setup.forwarder ?? GIVEN_FORWARDER),
-    setup.engine ?? (setup.forwarder === "node" ? undefined : GIVEN_ENGINE),
+  const text = withThreads(
+    withEngine(withForwarder(setup.config ?? "", setup.forwarder ?? GIVEN_FORWARDER), setup.engine ?? (setup.forwarder === "node" ? undefined : GIVEN_ENGINE)),
+    setup.threads?.toString() ?? (setup.calls === undefined && setup.openssl === undefined ? GIVEN_THREADS : undefined),
   );
   const parsed = parseConfig(text.includes("[audit]") ? text.replace("AUDIT", auditPath) : `${text}\n[audit]\nfile = "${auditPath}"\n`, "test.toml");
   if (!parsed.ok) throw new Error(parsed.error.message);

@@ -5,7 +5,7 @@ import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { program } from "../ready.ts";
 import { atEnd } from "../suite.ts";
-import { GIVEN_ENGINE, GIVEN_FORWARDER, moduleOf, withEngine, withForwarder } from "./gateway_under_test.ts";
+import { GIVEN_ENGINE, GIVEN_FORWARDER, GIVEN_THREADS, moduleOf, withEngine, withForwarder, withThreads } from "./gateway_under_test.ts";
 
 const INGRESSD = program("gateway/ingressd.mjs");
 
@@ -40,7 +40,7 @@ export interface LaunchOptions {
 export function launch(folder: string, config: string, options: LaunchOptions = {}): Running {
   writeFileSync(
     join(folder, "config.toml"),
-    `${withEngine(withForwarder(config, GIVEN_FORWARDER), GIVEN_ENGINE)}\n[audit]\nfile = "${join(folder, "audit.jsonl")}"\n`,
+    `${withThreads(withEngine(withForwarder(config, GIVEN_FORWARDER), GIVEN_ENGINE), GIVEN_THREADS)}\n[audit]\nfile = "${join(folder, "audit.jsonl")}"\n`,
     { mode: 0o644 },
   );
   const control = join(folder, "run", "control.sock");

@@ -16,6 +16,7 @@ const ORDER = [
   "listen",
   "datagram",
   "kernel",
+  "threads",
   "config",
   "intents",
   "admit",

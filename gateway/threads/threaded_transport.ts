@@ -1,0 +1,339 @@
+// The transport of several threads, as the main thread has it: it listens, accepts, and gives each connection to the
+// worker with the fewest. Until then the client's descriptor is its own, and a refused client is closed here.
+//
+// INVARIANT: from ADOPT on a descriptor is the worker's, which alone closes it. A worker's record is read only if it is about a
+// row that it has, in this generation of the row, and only where the row waits for it.
+import { getSystemErrorName } from "node:util";
+import type { Permit } from "../../runtime/host/decision.ts";
+import type { GatewayClock } from "../clock.ts";
+import type { ListenFailure, Local } from "../connection/forwarder.ts";
+import { NO_ROW, type PeerAddress, type Transport, type TransportEvents } from "../connection/transport.ts";
+import type { BackendAddress } from "../forward/backend.ts";
+import type { AGAIN, Backend } from "../forward/backends.ts";
+import type { KernelCalls } from "../kernel/calls.ts";
+import { Listeners } from "../kernel/listeners.ts";
+import { nearEnd } from "../kernel/near_end.ts";
+import { EPOLLET, EPOLLIN, Poller } from "../kernel/poller.ts";
+import { closeWithReset } from "../kernel/sockets.ts";
+import type { FirstFlights } from "../tls/first_flights.ts";
+import type { TlsContext } from "../tls/secure.ts";
+import * as m from "./messages.ts";
+import type { Message } from "./ring.ts";
+import { ThreadedContext } from "./threaded_context.ts";
+import { ThreadedRows, NONE, WAITS_CONNECTED, WAITS_DROPPED, WAITS_ENDED, WAITS_FAILED, WAITS_HANDSHAKE, WAITS_HELLO } from "./threaded_rows.ts";
+import type { Threads } from "./threads.ts";
+
+/** Records of one thread in a turn. */
+const MOST_EVENTS = 512;
+const NOTHING = Buffer.alloc(0);
+/** How often second hellos that are due are looked at. */
+const LOOK_MS = 250;
+/** Backends whose addresses are kept as bytes. */
+const MOST_KEYS = 1024;
+
+export interface ThreadedTransportSetup {
+  readonly calls: KernelCalls;
+  readonly threads: Threads;
+  readonly events: TransportEvents;
+  readonly keepAliveMs: number;
+  readonly helloMs: number;
+  readonly clock: Pick<GatewayClock, "monoMs" | "every">;
+  /** Peers wait, because there is no descriptor. */
+  readonly lacked: () => void;
+}
+
+export class ThreadedTransport implements Transport {
+  readonly #calls: KernelCalls;
+  readonly #threads: Threads;
+  readonly #events: TransportEvents;
+  readonly #clock: Pick<GatewayClock, "monoMs" | "every">;
+  readonly #helloMs: number;
+  readonly #poller: Poller;
+  readonly #listeners: Listeners;
+  readonly #rows = new ThreadedRows();
+  readonly #keys = new Map<string, Buffer>();
+  /** Rows whose second hello is due, and since when. */
+  readonly #due = new Map<number, number>();
+  readonly #stopLooking: () => void;
+  #isWakeDue = false;
+  #isClosed = false;
+
+  constructor({ calls, threads, events, keepAliveMs, helloMs, clock, lacked }: ThreadedTransportSetup) {
+    this.#calls = calls;
+    this.#threads = threads;
+    this.#events = events;
+    this.#clock = clock;
+    this.#helloMs = helloMs;
+    this.#poller = new Poller({
+      calls,
+      monoMs: clock.monoMs,
+      ready: (fd) => (fd === threads.mainFd ? this.#drain() : this.#listeners.accept(fd)),
+      fault: (_fd, error) => events.faulted(NO_ROW, textOf(error)),
+    });
+    this.#listeners = new Listeners({
+      calls,
+      poller: this.#poller,
+      keepAliveMs,
+      accepted: (listening, fd, peer) => this.#accepted(listening, fd, peer),
+      served: () => true,
+      lacked,
+    });
+    threads.onCommand = () => this.#wakeSoon();
+    this.#stopLooking = clock.every(LOOK_MS, () => this.#lookForLate());
+  }
+
+  /** Calls back after the events of this round. */
+  after(flush: () => void): void {
+    this.#poller.after(flush);
+  }
+
+  async listen(listening: number, local: Local): Promise<ListenFailure | null> {
+    await this.#threads.ready;
+    if (!this.#poller.isAdded(this.#threads.mainFd)) {
+      const added = this.#poller.add(this.#threads.mainFd, EPOLLIN | EPOLLET);
+      if (added < 0) return { code: getSystemErrorName(added) };
+      this.#drain();
+    }
+    return this.#listeners.open(listening, local);
+  }
+
+  unlisten(listening: number): void {
+    this.#listeners.close(listening);
+  }
+
+  descriptorOf(listening: number): number | null {
+    return this.#listeners.descriptorOf(listening);
+  }
+
+  #accepted(listening: number, fd: number, peer: PeerAddress): void {
+    let row = NO_ROW;
+    try {
+      row = this.#events.accepted(listening, peer);
+    } finally {
+      if (row === NO_ROW) this.#close(fd);
+    }
+    if (row !== NO_ROW) this.#rows.begin(row, fd);
+  }
+
+  /** The listening socket had the option already. */
+  keep(): void {}
+
+  read(row: number): void {
+    this.#send(row, m.READ);
+    this.#rows.await(row, WAITS_HELLO);
+  }
+
+  pause(row: number): void {
+    this.#rows.await(row, 0);
+    // A worker pauses by itself at the hello that it reports.
+    if (!this.#rows.hasReported(row)) this.#send(row, m.PAUSE);
+  }
+
+  secure(row: number, { native }: TlsContext, said: string | null): void {
+    if (!(native instanceof ThreadedContext)) throw new Error("a context of TLS that threads don't have");
+    this.#rows.await(row, WAITS_HANDSHAKE);
+    this.#send(row, m.SECURE, native.id, said === null ? 0 : 1, said === null ? null : Buffer.from(said, "latin1"));
+  }
+
+  dial(row: number, { key }: BackendAddress): void {
+    let bytes = this.#keys.get(key);
+    if (bytes === undefined) {
+      if (this.#keys.size >= MOST_KEYS) this.#keys.clear();
+      bytes = Buffer.from(key);
+      this.#keys.set(key, bytes);
+    }
+    this.#rows.await(row, WAITS_CONNECTED | WAITS_FAILED);
+    this.#send(row, m.DIAL, 0, 0, bytes);
+  }
+
+  hangUp(row: number): void {
+    this.#rows.await(row, 0);
+    this.#rows.setNear(row, NONE, NONE);
+    this.#send(row, m.HANG_UP);
+  }
+
+  verify(row: number, backend: Backend): string | typeof AGAIN | null {
+    const fd = this.#rows.nearFd(row);
+    if (fd === NONE) return "it is not connected";
+    return backend.verify?.(nearEnd(this.#calls, fd), backend.address) ?? null;
+  }
+
+  relay(row: number, permit: Permit, first: Buffer | null, flights: FirstFlights | null): void {
+    if (permit.allowed !== true) throw new Error("a relay needs a permit");
+    // From now on the worker may close it, and its number may be another's.
+    this.#rows.setNear(row, NONE, this.#rows.nearPort(row) ?? NONE);
+    this.#rows.await(row, WAITS_ENDED);
+    this.#send(row, m.RELAY, first?.length ?? -1, flights === null ? 0 : 1);
+  }
+
+  breakOff(row: number): void {
+    this.#due.delete(row);
+    this.#rows.await(row, WAITS_ENDED | WAITS_FAILED);
+    this.#send(row, m.BREAK_OFF);
+  }
+
+  drop(row: number): void {
+    this.#due.delete(row);
+    const fd = this.#rows.takeFd(row);
+    if (fd !== NONE) this.#close(fd);
+    else if (this.#rows.thread(row) !== NONE) {
+      this.#rows.await(row, WAITS_DROPPED);
+      this.#send(row, m.DROP);
+    }
+  }
+
+  isOpen(row: number): boolean {
+    return this.#rows.waits(row, WAITS_DROPPED);
+  }
+
+  nearPort(row: number): number | null {
+    return this.#rows.nearPort(row);
+  }
+
+  buffered(row: number): number {
+    return this.#rows.thread(row) === NONE ? 0 : this.#threads.buffered(row);
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#stopLooking();
+    this.#listeners.shut();
+    this.#threads.close();
+    this.#poller.close();
+  }
+
+  /** Gives a row to a thread where none has it yet. */
+  #send(row: number, kind: number, a = 0, b = 0, payload: Buffer | null = null): void {
+    let thread = this.#threads.all[this.#rows.thread(row)];
+    if (thread === undefined) {
+      const fd = this.#rows.takeFd(row);
+      if (fd === NONE) return;
+      const number = this.#fewest();
+      thread = this.#threads.all[number];
+      if (thread === undefined) return;
+      this.#rows.give(row, number);
+      thread.rows++;
+      thread.commands.write(m.ADOPT, row, this.#rows.generation(row), fd);
+    }
+    thread.commands.write(kind, row, this.#rows.generation(row), a, b, 0, payload);
+    this.#wakeSoon();
+  }
+
+  #fewest(): number {
+    const { all } = this.#threads;
+    let best = 0;
+    for (let i = 1; i < all.length; i++) if ((all[i]?.rows ?? 0) < (all[best]?.rows ?? 0)) best = i;
+    return best;
+  }
+
+  /** Threads wake up after the events of this round. */
+  #wakeSoon(): void {
+    if (this.#isWakeDue) return;
+    this.#isWakeDue = true;
+    this.#poller.after(this.#wake);
+  }
+
+  readonly #wake = (): void => {
+    this.#isWakeDue = false;
+    this.#threads.wake();
+  };
+
+  /** Reads what threads have said, and writes what is kept for them. */
+  #drain(): void {
+    for (const [number, { commands, events }] of this.#threads.all.entries()) {
+      commands.flush();
+      const count = events.read(MOST_EVENTS, (message) => this.#take(number, message));
+      if (count === MOST_EVENTS || !events.sleeps()) this.#poller.again(this.#threads.mainFd);
+    }
+    this.#wakeSoon();
+  }
+
+  /** INVARIANT: what is thrown at one row ends that row, and the others are heard. */
+  #take(number: number, message: Message): void {
+    const { kind, row, generation } = message;
+    if (kind === m.LACKED) {
+      this.#listeners.lack();
+      return;
+    }
+    if (this.#rows.thread(row) !== number || this.#rows.generation(row) !== generation) return;
+    try {
+      this.#event(number, message);
+    } catch (error) {
+      this.#events.faulted(row, textOf(error));
+    }
+  }
+
+  #event(number: number, message: Message): void {
+    const { kind, row, a, b, payload } = message;
+    if (kind === m.DROPPED) {
+      this.#gone(number, row);
+      this.#events.dropped(row);
+      return;
+    }
+    if (this.#rows.waits(row, WAITS_DROPPED)) return;
+    if (kind === m.FAULTED) this.#events.faulted(row, payload?.toString() ?? "");
+    else if (kind === m.HELLO && this.#rows.waits(row, WAITS_HELLO)) this.#hello(row, a, payload ?? NOTHING);
+    else if (kind === m.HANDSHAKEN && this.#rows.took(row, WAITS_HANDSHAKE)) this.#events.handshaken(row, m.handshakeOf(message));
+    else if (kind === m.CONNECTED && this.#rows.took(row, WAITS_CONNECTED)) {
+      this.#rows.setNear(row, a, b);
+      this.#events.connected(row);
+    } else if (kind === m.CONNECT_FAILED && this.#rows.took(row, WAITS_FAILED)) this.#events.connectFailed(row, m.failureOf(a));
+    else if (this.#rows.waits(row, WAITS_ENDED)) this.#ofRelay(number, message);
+  }
+
+  #hello(row: number, end: number, bytes: Buffer): void {
+    this.#rows.report(row);
+    if (bytes.length > 0) this.#events.clientBytes(row, bytes);
+    if (!this.#rows.waits(row, WAITS_HELLO)) return;
+    if (end === m.CLIENT_ENDED) this.#events.clientEnded(row);
+    else if (end === m.CLIENT_GONE) this.#events.clientGone(row);
+  }
+
+  #ofRelay(number: number, { kind, row, a, b, c }: Message): void {
+    if (kind === m.BYTES || kind === m.ENDED) this.#moved(row, a >>> 0, b >>> 0);
+    if (kind === m.HELLO_DUE) this.#due.set(row, this.#clock.monoMs());
+    else if (kind === m.SECOND_HELLO) this.#events.secondHello(row, m.faultOf(a));
+    else if (kind === m.ENDED) {
+      this.#due.delete(row);
+      this.#gone(number, row);
+      this.#events.ended(
+        row,
+        c === m.BY_CLIENT ? "client"
+        : c === m.BY_BACKEND ? "backend"
+        : null,
+      );
+    }
+  }
+
+  #moved(row: number, fromClient: number, fromBackend: number): void {
+    if (fromClient > 0) this.#events.fromClient(row, fromClient);
+    if (fromBackend > 0) this.#events.fromBackend(row, fromBackend);
+  }
+
+  /** Nothing of the row is open in its thread any more. */
+  #gone(number: number, row: number): void {
+    const thread = this.#threads.all[number];
+    if (thread !== undefined) thread.rows--;
+    this.#rows.end(row);
+    this.#listeners.freed();
+  }
+
+  #lookForLate(): void {
+    const now = this.#clock.monoMs();
+    for (const [row, sinceMs] of this.#due) {
+      if (now - sinceMs < this.#helloMs) continue;
+      this.#due.delete(row);
+      if (this.#rows.waits(row, WAITS_ENDED)) this.#events.secondHello(row, "late");
+    }
+  }
+
+  #close(fd: number): void {
+    closeWithReset(this.#calls, fd);
+    this.#listeners.freed();
+  }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
