@@ -135,7 +135,8 @@ interface Given {
 /** Decides connections, serves them and records them. */
 function makeServing(setup: DaemonSetup, { cap, keeper }: Given, chosen: Chosen, ending: AbortSignal) {
   const { config, clock, say } = setup;
-  const engine = chooseEngine(config.tls.engine, chosen.calls, setup.openssl);
+  const { openssl } = setup;
+  const engine = chooseEngine(config.tls.engine, chosen.calls, openssl && (() => ok(openssl)));
   if (!engine.ok) return engine;
   const counters = newCounters();
   const audit = openAudit(config.audit.file, counters, say);
@@ -160,7 +161,7 @@ function makeServing(setup: DaemonSetup, { cap, keeper }: Given, chosen: Chosen,
   const topDenied = new TopDenied();
   const markers = createMarkers(setup.print, counters);
   const recorder = createRecorder({ audit, counters, markers, clock, onError: config.audit.on_error });
-  const credentials = createCredentials(config, clock, say, engine.value.native);
+  const credentials = createCredentials(config, clock, say, engine.value);
   const table = new ConnectionTable();
   const admitter = createAdmitter({
     contextOf: (info) => credentials.contextOf(info),

@@ -35,7 +35,7 @@ function head(status: unknown): string[] {
   const lines: (readonly [string, string])[] = [
     ["process", `pid ${text(at(status, "pid"))}, up ${duration(at(status, "uptime_ms"))}${at(status, "draining") === true ? ", DRAINING" : ""}`],
     ["forwarder", forwarderText(at(status, "forwarder"))],
-    ["TLS engine", text(at(at(status, "tls"), "engine"))],
+    ["TLS engine", engineText(at(status, "tls"))],
     ...(policy === null ? [] : policyLines(policy)),
     ...rows(at(status, "listeners"))
       .map((row) => at(row, "closed_because"))
@@ -68,6 +68,11 @@ function head(status: unknown): string[] {
   ];
   const width = Math.max(...lines.map(([name]) => name.length));
   return lines.map(([name, words]) => `${name.padEnd(width)}${COLUMN_GAP}${words}`);
+}
+
+function engineText(tls: unknown): string {
+  const because = at(tls, "because");
+  return `${text(at(tls, "engine"))}${typeof because === "string" ? ` (${text(because)})` : ""}`;
 }
 
 function forwarderText(forwarder: unknown): string {

@@ -55,6 +55,8 @@ export class KernelTransport implements Transport, PumpOwner {
   /** Bytes that have to be there before the kernel reports the client again. */
   readonly #due = new Int32Array(1);
   readonly #flights: (FirstFlights | null)[] = [];
+  /** The last turn that made a step of a handshake. */
+  #handshakesOf = 0;
 
   constructor({ calls, events, isReset, keepAliveMs, monoMs, mostPipes, lacked }: KernelTransportSetup) {
     this.#calls = calls;
@@ -182,7 +184,7 @@ export class KernelTransport implements Transport, PumpOwner {
     if (fd === NONE) return;
     this.#wakeAt(fd, 1);
     if (context.native instanceof OpensslContext) {
-      const failed = this.#tls.begin(row, fd, context.native, said);
+      const failed = this.#tls.begin(row, fd, context.native, said, first);
       this.#rows.setMode(row, SECURES);
       this.#later(row, () => {
         try {
@@ -204,7 +206,17 @@ export class KernelTransport implements Transport, PumpOwner {
     this.#node.secure(row, context, said, first);
   }
 
+  /**
+   * A step of a handshake takes a third of a millisecond, and hundreds can be due in one round: those beyond the time of a
+   * turn go on in the next one, before what comes then. INVARIANT: each turn makes at least one.
+   */
   #handshake(row: number): void {
+    const { turn } = this.#poller;
+    if (this.#handshakesOf === turn && this.#poller.isLate()) {
+      if (this.#tls.putOff(row)) this.#poller.again(this.#rows.client(row));
+      return;
+    }
+    this.#handshakesOf = turn;
     const outcome = this.#tls.handshake(row);
     if (outcome === null) return;
     this.#rows.setMode(row, 0);

@@ -51,6 +51,9 @@ export class Poller {
   #isDue = false;
   #isClosed = false;
   #added = 0;
+  /** When the turn under way is to end, on the clock of `monoMs`. */
+  #untilMs = Number.POSITIVE_INFINITY;
+  #turns = 0;
 
   /** Throws where the kernel or koffi doesn't allow it. */
   constructor(setup: PollerSetup) {
@@ -100,6 +103,16 @@ export class Poller {
     if (--this.#added === 0) this.#watch.unref();
   }
 
+  /** The number of the turn that is under way, or was last. */
+  get turn(): number {
+    return this.#turns;
+  }
+
+  /** Whether the time of this turn is over. Work that takes long by itself is then left to the next one, by `again`. */
+  isLate(): boolean {
+    return this.#setup.monoMs() >= this.#untilMs;
+  }
+
   /** Calls `ready(fd, 0)` in the next turn. */
   again(fd: number): void {
     this.#room(fd);
@@ -138,7 +151,8 @@ export class Poller {
 
   readonly #turn = (): void => {
     const { calls, monoMs } = this.#setup;
-    const until = monoMs() + MOST_TURN_MS;
+    this.#turns++;
+    this.#untilMs = monoMs() + MOST_TURN_MS;
     const again = this.#again;
     this.#again = [];
     let isOver = false;
@@ -151,9 +165,10 @@ export class Poller {
         this.#after = [];
         for (const call of after) this.#do(call);
         isOver = count <= 0 && after.length === 0;
-        if (isOver || monoMs() >= until) break;
+        if (isOver || this.isLate()) break;
       }
     } finally {
+      this.#untilMs = Number.POSITIVE_INFINITY;
       this.#isDue = false;
       if (!isOver || this.#again.length > 0 || this.#after.length > 0) this.#due();
     }
