@@ -131,7 +131,7 @@ export class KernelTransport implements Transport, PumpOwner {
     if ((mode & RELAYS) !== 0) {
       if (this.#tls.has(row)) this.#tls.run(row, fd, seen);
       else this.#pump.run(fd);
-    } else if ((mode & SECURES) !== 0) this.#handshake(row);
+    } else if ((mode & SECURES) !== 0) this.#handshake(row, seen === 0);
     else if ((mode & DIALS) !== 0 && fd === this.#rows.upstream(row)) this.#dialing.ready(row, fd);
     else if ((mode & READS) !== 0 && fd === this.#rows.client(row)) this.#readHello(row, fd);
   }
@@ -188,7 +188,7 @@ export class KernelTransport implements Transport, PumpOwner {
       this.#rows.setMode(row, SECURES);
       this.#later(row, () => {
         try {
-          if (failed === null) this.#handshake(row);
+          if (failed === null) this.#handshake(row, false);
           else this.#events.handshaken(row, failed);
         } catch (error) {
           this.#fault(fd, error);
@@ -209,11 +209,12 @@ export class KernelTransport implements Transport, PumpOwner {
   /**
    * A step of a handshake takes a third of a millisecond, and hundreds can be due in one round: those beyond the time of a
    * turn go on in the next one, before what comes then. INVARIANT: each turn makes at least one.
+   * `isRequested`: it was put off before, and this is its next turn.
    */
-  #handshake(row: number): void {
+  #handshake(row: number, isRequested: boolean): void {
     const { turn } = this.#poller;
     if (this.#handshakesOf === turn && this.#poller.isLate()) {
-      if (this.#tls.putOff(row)) this.#poller.again(this.#rows.client(row));
+      if (this.#tls.putOff(row, isRequested)) this.#poller.again(this.#rows.client(row));
       return;
     }
     this.#handshakesOf = turn;

@@ -56,10 +56,13 @@ export class TlsConnections {
     return failedOutcome(one.session, step.detail);
   }
 
-  /** Whether the next turn has to be requested: false where that was done already, or there is no handshake any more. */
-  putOff(row: number): boolean {
+  /**
+   * Whether the next turn has to be requested: false where that was done already, or there is no handshake any more.
+   * `isRequested`: what was requested before is this very call.
+   */
+  putOff(row: number, isRequested: boolean): boolean {
     const one = this.#rows[row] ?? null;
-    if (one === null || one.isJudged || one.isPutOff) return false;
+    if (one === null || one.isJudged || (one.isPutOff && !isRequested)) return false;
     one.isPutOff = true;
     return true;
   }

@@ -22,6 +22,9 @@ const selected = libc.func("void SSL_get0_alpn_selected(uintptr_t, void *, void 
 const copy = libc.func("uintptr_t memcpy(void *, uintptr_t, size_t)");
 const takeSession = libc.func("uintptr_t SSL_get1_session(uintptr_t)");
 const offerSession = libc.func("int SSL_set_session(uintptr_t, uintptr_t)");
+const allowEarly = libc.func("int SSL_SESSION_set_max_early_data(uintptr_t, uint32_t)");
+const writeEarly = libc.func("int SSL_write_early_data(uintptr_t, const void *, size_t, void *)");
+const earlyStatus = libc.func("int SSL_get_early_data_status(uintptr_t)");
 const freeSession = libc.func("void SSL_SESSION_free(uintptr_t)");
 const SSL_SENT_SHUTDOWN = 1;
 const SSL_CTRL_SET_MAX_SEND_FRAGMENT = 52;
@@ -48,6 +51,8 @@ export interface PeerSetup {
   readonly tickets?: TicketKeys;
   /** Of an earlier pair; it stays the caller's. */
   readonly resumes?: Handle;
+  /** The client sends it with its hello, though no session was given out for that. */
+  readonly early?: string;
 }
 
 export interface Pair {
@@ -68,10 +73,12 @@ export interface Pair {
   /** The session that the client could resume; `released` frees it. */
   kept(): Handle;
   isReused(): boolean;
+  /** What became of the client's early data: "not sent", "rejected" or "accepted". */
+  early(): string;
   close(): void;
 }
 
-export function pair({ calls = OPENSSL, trusted, shows, name, most, groups: list, serves = [], offers = [], tickets, resumes }: PeerSetup = {}): Pair {
+export function pair({ calls = OPENSSL, trusted, shows, name, most, groups: list, serves = [], offers = [], tickets, resumes, early }: PeerSetup = {}): Pair {
   const made = OpensslContext.create({
     calls,
     shown: SERVER,
@@ -102,10 +109,14 @@ export function pair({ calls = OPENSSL, trusted, shows, name, most, groups: list
     const wire = Buffer.concat(offers.map((one) => Buffer.from([one.length, ...Buffer.from(one)])));
     protocols(peer, wire, wire.length);
   }
-  if (resumes !== undefined) offerSession(peer, resumes);
+  if (resumes !== undefined) {
+    if (early !== undefined) allowEarly(resumes, 16_384);
+    offerSession(peer, resumes);
+  }
   // Its hello is looked at before the server has a session, as the gateway does it.
   OPENSSL.ERR_clear_error();
-  OPENSSL.SSL_do_handshake(peer);
+  if (early === undefined) OPENSSL.SSL_do_handshake(peer);
+  else if (writeEarly(peer, Buffer.from(early), early.length, new BigUint64Array(1)) !== 1) throw new Error("the client sends no early data");
   const hello = Buffer.alloc(MOST_HELLO_BYTES);
   const length = KERNEL.recv(near, hello, hello.length, MSG_PEEK);
   const session = TlsSession.accept(made.value, near, offers, hello.subarray(0, Math.max(0, length)));
@@ -153,6 +164,7 @@ export function pair({ calls = OPENSSL, trusted, shows, name, most, groups: list
       OPENSSL.SSL_read(peer, Buffer.alloc(1), 1);
       return Number(takeSession(peer));
     },
+    early: () => ["not sent", "rejected", "accepted"][Number(earlyStatus(peer))] ?? "unknown",
     isReused: () => OPENSSL.SSL_session_reused(session.handle) === 1,
     close() {
       session.free();

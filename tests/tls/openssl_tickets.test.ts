@@ -2,6 +2,7 @@
 // are replaced; and what happens where OpenSSL doesn't take them.
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
+import { EAGAIN } from "../../gateway/kernel/calls.ts";
 import { SSL_CTRL_SET_TLSEXT_TICKET_KEYS, TLS1_2_VERSION, type Handle, type OpensslCalls } from "../../gateway/kernel/openssl.ts";
 import { made, OpensslContext } from "../../gateway/kernel/tls_context.ts";
 import { TICKET_KEY_BYTES, TicketKeys } from "../../gateway/kernel/tls_tickets.ts";
@@ -111,6 +112,24 @@ for (const version of VERSIONS) {
     });
   });
 }
+
+test("early data is refused and never read, with a ticket of the keys now and of those before", () => {
+  const tickets = TicketKeys.create();
+  const { next } = visit({ tickets });
+  for (const rotations of [0, 1]) {
+    if (rotations > 0) tickets.rotate();
+    const one = pair({ tickets, resumes: next, early: "DELETE /" });
+    assert.is(one.handshake(), "done");
+    assert.equal([one.isReused(), one.early()], [true, "rejected"]);
+    one.send("late");
+    const into = Buffer.alloc(64);
+    const reads = [one.session.read(into, into.length, () => 0), one.session.read(into, into.length, () => 0)];
+    assert.equal([reads, into.toString("latin1", 0, 4)], [[4, -EAGAIN], "late"]);
+    one.close();
+  }
+  released(next);
+  assert.equal(made, { contexts: 0, sessions: 0 });
+});
 
 test("where a certificate is requested there is nothing to take up, whatever the keys", () => {
   const tickets = TicketKeys.create();
