@@ -349,6 +349,7 @@ class Running implements Daemon {
     withdrawn.look();
     descriptors.check();
     credentials.warnOfEnds();
+    credentials.rotateTickets();
     const poisoned = inForce.engine?.poisoned === true;
     if (poisoned && !this.#poisonSaid) say("the policy module failed inside: everything is refused until a reload puts a module in force");
     this.#poisonSaid = poisoned;

@@ -139,7 +139,8 @@ interface Given {
 /** Decides connections, serves them and records them. */
 function makeServing(setup: DaemonSetup, { cap, keeper }: Given, chosen: Chosen, ending: AbortSignal) {
   const { config, clock, say } = setup;
-  const choice = chooseThreads({ threads: config.threads, engine: config.tls.engine }, chosen, setup.openssl);
+  const { openssl } = setup;
+  const choice = chooseThreads({ threads: config.threads, engine: config.tls.engine }, chosen, openssl && (() => ok(openssl)));
   if (!choice.ok) return choice;
   const { engine } = choice.value;
   const counters = newCounters();
@@ -166,8 +167,7 @@ function makeServing(setup: DaemonSetup, { cap, keeper }: Given, chosen: Chosen,
   const markers = createMarkers(setup.print, counters);
   const recorder = createRecorder({ audit, counters, markers, clock, onError: config.audit.on_error });
   const threads = openThreads(config, choice.value, chosen);
-  const native = threads === null || engine.calls === null ? engine.native : threadedEngine(engine.calls, threads);
-  const credentials = createCredentials(config, clock, say, native);
+  const credentials = createCredentials(config, clock, say, threads === null ? engine : threadedEngine(engine, threads));
   const table = new ConnectionTable();
   const admitter = createAdmitter({
     contextOf: (info) => credentials.contextOf(info),

@@ -35,7 +35,7 @@ function head(status: unknown): string[] {
   const lines: (readonly [string, string])[] = [
     ["process", `pid ${text(at(status, "pid"))}, up ${duration(at(status, "uptime_ms"))}${at(status, "draining") === true ? ", DRAINING" : ""}`],
     ["forwarder", forwarderText(at(status, "forwarder"))],
-    ["TLS engine", text(at(at(status, "tls"), "engine"))],
+    ["TLS engine", engineText(at(status, "tls"))],
     ["threads", threadsText(at(status, "threads"))],
     ...(policy === null ? [] : policyLines(policy)),
     ...rows(at(status, "listeners"))
@@ -76,6 +76,11 @@ function threadsText(threads: unknown): string {
   const [count, because, connections] = [at(threads, "count"), at(threads, "because"), at(threads, "connections")];
   if (count === 1) return `1${typeof because === "string" ? ` (${text(because)})` : ""}`;
   return `${text(count)}, connections of each but the main one: ${Array.isArray(connections) ? connections.map(text).join(" ") : "?"}`;
+}
+
+function engineText(tls: unknown): string {
+  const because = at(tls, "because");
+  return `${text(at(tls, "engine"))}${typeof because === "string" ? ` (${text(because)})` : ""}`;
 }
 
 function forwarderText(forwarder: unknown): string {

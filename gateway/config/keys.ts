@@ -160,7 +160,7 @@ export const TABLES = {
       "auto",
       word(
         ["auto", "openssl", "node"],
-        "the engine of its handshakes and records: `openssl` calls the OpenSSL inside Node's binary (through koffi, on the kernel's forwarder), `node` is Node's own TLS, `auto` takes `node` in this release",
+        "the engine of its handshakes and records: `openssl` calls the OpenSSL inside Node's binary (through koffi, on the kernel's forwarder), `node` is Node's own TLS, `auto` takes `openssl` where the kernel's forwarder serves and its self-test passes, else `node`",
       ),
     ),
   }),

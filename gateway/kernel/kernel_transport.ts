@@ -61,6 +61,8 @@ export class KernelTransport implements Transport, PumpOwner {
   /** Bytes that have to be there before the kernel reports the client again. */
   readonly #due = new Int32Array(1);
   readonly #flights: (FirstFlights | null)[] = [];
+  /** The last turn that made a step of a handshake. */
+  #handshakesOf = 0;
 
   constructor({ calls, events, isReset, keepAliveMs, monoMs, mostPipes, lacked, thread }: KernelTransportSetup) {
     this.#calls = calls;
@@ -156,7 +158,7 @@ export class KernelTransport implements Transport, PumpOwner {
     if ((mode & RELAYS) !== 0) {
       if (this.#tls.has(row)) this.#tls.run(row, fd, seen);
       else this.#pump.run(fd);
-    } else if ((mode & SECURES) !== 0) this.#handshake(row);
+    } else if ((mode & SECURES) !== 0) this.#handshake(row, seen === 0);
     else if ((mode & DIALS) !== 0 && fd === this.#rows.upstream(row)) this.#dialing.ready(row, fd);
     else if ((mode & READS) !== 0 && fd === this.#rows.client(row)) this.#readHello(row, fd);
   }
@@ -208,7 +210,7 @@ export class KernelTransport implements Transport, PumpOwner {
     const fd = this.#rows.client(row);
     if (fd === NONE) return;
     if (context.native instanceof OpensslContext) {
-      this.secureWith(row, context.native, said);
+      this.secureWith(row, context.native, said, first);
       return;
     }
     this.#wakeAt(fd, 1);
@@ -223,15 +225,15 @@ export class KernelTransport implements Transport, PumpOwner {
   }
 
   /** The same with OpenSSL's engine, which reads the hello of the kernel once more. */
-  secureWith(row: number, context: OpensslContext, said: string | null): void {
+  secureWith(row: number, context: OpensslContext, said: string | null, first: Buffer): void {
     const fd = this.#rows.client(row);
     if (fd === NONE) return;
     this.#wakeAt(fd, 1);
-    const failed = this.#tls.begin(row, fd, context, said);
+    const failed = this.#tls.begin(row, fd, context, said, first);
     this.#rows.setMode(row, SECURES);
     this.#later(row, () => {
       try {
-        if (failed === null) this.#handshake(row);
+        if (failed === null) this.#handshake(row, false);
         else this.#events.handshaken(row, failed);
       } catch (error) {
         this.#fault(fd, error);
@@ -239,7 +241,18 @@ export class KernelTransport implements Transport, PumpOwner {
     });
   }
 
-  #handshake(row: number): void {
+  /**
+   * A step of a handshake takes a third of a millisecond, and hundreds can be due in one round: those beyond the time of a
+   * turn go on in the next one, before what comes then. INVARIANT: each turn makes at least one.
+   * `isRequested`: it was put off before, and this is its next turn.
+   */
+  #handshake(row: number, isRequested: boolean): void {
+    const { turn } = this.#poller;
+    if (this.#handshakesOf === turn && this.#poller.isLate()) {
+      if (this.#tls.putOff(row, isRequested)) this.#poller.again(this.#rows.client(row));
+      return;
+    }
+    this.#handshakesOf = turn;
     const outcome = this.#tls.handshake(row);
     if (outcome === null) return;
     this.#rows.setMode(row, 0);

@@ -29,6 +29,8 @@ export interface OpensslCalls {
   SSL_CTX_ctrl_handle(context: Handle, command: number, value: number, handle: Handle): number;
   /** The same with bytes that are read. */
   SSL_CTX_ctrl_bytes(context: Handle, command: number, value: number, bytes: Uint8Array): number;
+  /** The keys of tickets that a context has, as SSL_CTRL_GET_TLSEXT_TICKET_KEYS gives them; null where it gives none. */
+  ticketKeys(context: Handle, bytes: number): Buffer | null;
   SSL_CTX_set_options(context: Handle, options: number): number;
   SSL_CTX_clear_options(context: Handle, options: number): number;
   SSL_CTX_get_options(context: Handle): number;
@@ -108,6 +110,9 @@ export const RECORD_CALLBACK = "int RecordCallback(int, int, int, uintptr_t, siz
 export const SSL_CTRL_MODE = 33;
 export const SSL_CTRL_SET_SESS_CACHE_MODE = 44;
 export const SSL_CTRL_GET_SESS_CACHE_MODE = 45;
+export const SSL_CTRL_GET_MAX_CERT_LIST = 50;
+export const SSL_CTRL_SET_MAX_CERT_LIST = 51;
+const SSL_CTRL_GET_TLSEXT_TICKET_KEYS = 58;
 export const SSL_CTRL_SET_TLSEXT_TICKET_KEYS = 59;
 export const SSL_CTRL_CLEAR_MODE = 78;
 export const SSL_CTRL_CHAIN_CERT = 89;
@@ -208,13 +213,14 @@ function errorsOf(
   };
 }
 
-type ContextCalls = Pick<OpensslCalls, Extract<keyof OpensslCalls, `SSL_CTX_${string}` | `TLS_${string}` | `X509_STORE_${string}`>>;
+type ContextCalls = Pick<OpensslCalls, Extract<keyof OpensslCalls, `SSL_CTX_${string}` | `TLS_${string}` | `X509_STORE_${string}` | "ticketKeys">>;
 
 function contextsOf(libc: Libc): ContextCalls {
   const verify = libc.func("void SSL_CTX_set_verify(uintptr_t, int, uintptr_t)");
   const id = libc.func("int SSL_CTX_set_session_id_context(uintptr_t, const void *, unsigned int)");
   const control = libc.func("long SSL_CTX_ctrl(uintptr_t, int, long, uintptr_t)");
   const controlBytes = libc.func("long SSL_CTX_ctrl(uintptr_t, int, long, const void *)");
+  const controlInto = libc.func("long SSL_CTX_ctrl(uintptr_t, int, long, void *)");
   const alpn = libc.func("void SSL_CTX_set_alpn_select_cb(uintptr_t, uintptr_t, uintptr_t)");
   return {
     TLS_server_method: numeric(libc, "uintptr_t TLS_server_method()"),
@@ -224,6 +230,10 @@ function contextsOf(libc: Libc): ContextCalls {
     SSL_CTX_ctrl: (context, command, value) => numberOf(control(context, command, value, 0)),
     SSL_CTX_ctrl_handle: (context, command, value, handle) => numberOf(control(context, command, value, handle)),
     SSL_CTX_ctrl_bytes: (context, command, value, bytes) => numberOf(controlBytes(context, command, value, bytes)),
+    ticketKeys(context, bytes) {
+      const keys = Buffer.alloc(bytes);
+      return numberOf(controlInto(context, SSL_CTRL_GET_TLSEXT_TICKET_KEYS, bytes, keys)) === 1 ? keys : null;
+    },
     SSL_CTX_set_options: numeric(libc, "uint64_t SSL_CTX_set_options(uintptr_t, uint64_t)"),
     SSL_CTX_clear_options: numeric(libc, "uint64_t SSL_CTX_clear_options(uintptr_t, uint64_t)"),
     SSL_CTX_get_options: numeric(libc, "uint64_t SSL_CTX_get_options(uintptr_t)"),

@@ -53,6 +53,9 @@ export class Poller {
   #isDue = false;
   #isClosed = false;
   #added = 0;
+  /** When the turn under way is to end, on the clock of `monoMs`. */
+  #untilMs = Number.POSITIVE_INFINITY;
+  #turns = 0;
 
   /** Throws where the kernel or koffi doesn't allow it. */
   constructor(setup: PollerSetup) {
@@ -102,6 +105,16 @@ export class Poller {
     if (--this.#added === 0) this.#watch?.unref();
   }
 
+  /** The number of the turn that is under way, or was last. */
+  get turn(): number {
+    return this.#turns;
+  }
+
+  /** Whether the time of this turn is over. Work that takes long by itself is then left to the next one, by `again`. */
+  isLate(): boolean {
+    return this.#setup.monoMs() >= this.#untilMs;
+  }
+
   /** Calls `ready(fd, 0)` in the next turn. */
   again(fd: number): void {
     this.#room(fd);
@@ -147,7 +160,9 @@ export class Poller {
 
   #turn(ms: number): void {
     const { calls, monoMs } = this.#setup;
-    let until = ms === 0 ? monoMs() + MOST_TURN_MS : 0;
+    this.#turns++;
+    // A wait is not the turn's time.
+    this.#untilMs = ms === 0 ? monoMs() + MOST_TURN_MS : Number.POSITIVE_INFINITY;
     const again = this.#again;
     this.#again = [];
     let isOver = false;
@@ -155,15 +170,16 @@ export class Poller {
       for (let i = 0; i < again.length; i += 2) this.#report(again[i] ?? 0, again[i + 1] ?? 0, 0);
       for (let round = 0; round < MOST_ROUNDS && !this.#isClosed; round++) {
         const count = calls.epollWait(this.#epoll, this.#events, EVENTS_PER_ROUND, round === 0 ? ms : 0);
-        if (until === 0) until = monoMs() + MOST_TURN_MS;
+        if (round === 0 && ms !== 0) this.#untilMs = monoMs() + MOST_TURN_MS;
         for (let i = 0; i < count; i++) this.#reportAt(i * this.#layout.words);
         const after = this.#after;
         this.#after = [];
         for (const call of after) this.#do(call);
         isOver = count <= 0 && after.length === 0;
-        if (isOver || monoMs() >= until) break;
+        if (isOver || this.isLate()) break;
       }
     } finally {
+      this.#untilMs = Number.POSITIVE_INFINITY;
       this.#isDue = false;
       if (!isOver || this.#again.length > 0 || this.#after.length > 0) this.#due();
     }

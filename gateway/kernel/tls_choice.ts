@@ -1,4 +1,5 @@
-// The engine of TLS that ends here, OpenSSL by tls_connections.ts or Node's. It is chosen once, at the start.
+// The engine of TLS that ends here, OpenSSL by tls_connections.ts or Node's. It is chosen once: at the start where
+// OpenSSL's was requested, else when it is needed first, because the self-test costs a tenth of a start.
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import { EXIT_UNSUPPORTED, failure, type Failure } from "../exit.ts";
 import type { NativeEngine } from "../tls/credentials.ts";
@@ -13,24 +14,35 @@ export interface ChosenEngine {
   readonly native: NativeEngine | null;
   /** OpenSSL's calls, where it serves. */
   readonly calls: OpensslCalls | null;
+  /** Why `auto` did not take OpenSSL's; null where it did, and where Node's was requested. */
+  readonly because: string | null;
 }
 
-const NODE: ChosenEngine = { name: "node", native: null, calls: null };
+/** Gives the same answer each time; the first may make the self-test. */
+export type EngineChoice = () => ChosenEngine;
 
-/** `kernel` is null where the kernel's forwarder doesn't serve. `calls` in place of this machine's: where a test makes them fail. */
+const REQUESTED: ChosenEngine = { name: "node", native: null, calls: null, because: null };
+
+/** `kernel` is null where the kernel's forwarder doesn't serve. `tried` in place of this machine's self-test: for a test. */
 export function chooseEngine(
   wanted: "auto" | "openssl" | "node",
   kernel: KernelCalls | null,
-  calls: OpensslCalls | null = null,
-): Result<ChosenEngine, Failure> {
-  // OpenSSL's engine has to be requested until its leak check has passed on each Node: docs/performance.md.
-  if (wanted !== "openssl") return ok(NODE);
-  const found =
-    calls !== null ? ok(calls)
-    : kernel === null ? failed("it needs the kernel's forwarder, and Node's serves")
-    : tested(kernel);
-  if (found.ok) return ok({ name: "openssl", native: nativeOf(found.value), calls: found.value });
-  return failed(failure(EXIT_UNSUPPORTED, `\`tls.engine\` is "openssl", and that can't serve here: ${found.error}; "node" serves everywhere`));
+  tried: (kernel: KernelCalls) => Result<OpensslCalls, string> = tested,
+): Result<EngineChoice, Failure> {
+  if (wanted === "node") return ok(() => REQUESTED);
+  const found = (): Result<OpensslCalls, string> => (kernel === null ? failed("it needs the kernel's forwarder, and Node's serves") : tried(kernel));
+  let chosen: ChosenEngine | null = null;
+  if (wanted === "auto") return ok(() => (chosen ??= ofFound(found())));
+  const now = found();
+  if (!now.ok) return failed(failure(EXIT_UNSUPPORTED, `\`tls.engine\` is "openssl", and that can't serve here: ${now.error}; "auto" takes Node's there`));
+  const openssl = ofFound(now);
+  return ok(() => openssl);
+}
+
+function ofFound(found: Result<OpensslCalls, string>): ChosenEngine {
+  return found.ok ?
+      { name: "openssl", native: nativeOf(found.value), calls: found.value, because: null }
+    : { name: "node", native: null, calls: null, because: found.error };
 }
 
 /** The self-test's answer doesn't change while the process lives. */

@@ -18,6 +18,8 @@ interface TlsConnection {
   isJudged: boolean;
   /** OpenSSL has sent an alert, which a reset could overtake. */
   isAlerted: boolean;
+  /** Its handshake goes on in the next turn. */
+  isPutOff: boolean;
   relay: TlsRelay | null;
 }
 
@@ -32,11 +34,11 @@ export class TlsConnections {
   }
 
   /** A session on the client's socket, whose hello is still in the kernel. Null, or why there is none. */
-  begin(row: number, fd: number, context: OpensslContext, said: string | null): Handshake | null {
+  begin(row: number, fd: number, context: OpensslContext, said: string | null, hello: Buffer): Handshake | null {
     this.end(row);
-    const session = TlsSession.accept(context, fd, []);
+    const session = TlsSession.accept(context, fd, [], hello);
     if (session === null) return { denial: denial(CODE_TLS_FAILED), detail: "no session of TLS can be made" };
-    this.#rows[row] = { session, fd, said, isJudged: false, isAlerted: false, relay: null };
+    this.#rows[row] = { session, fd, said, isJudged: false, isAlerted: false, isPutOff: false, relay: null };
     return null;
   }
 
@@ -44,6 +46,7 @@ export class TlsConnections {
   handshake(row: number): Handshake | null {
     const one = this.#rows[row] ?? null;
     if (one === null || one.isJudged) return null;
+    one.isPutOff = false;
     const step = one.session.handshake();
     if (step === "more") return null;
     one.isJudged = true;
@@ -51,6 +54,17 @@ export class TlsConnections {
     if (step === "done") return judge(one.session, one.said);
     one.isAlerted = true;
     return failedOutcome(one.session, step.detail);
+  }
+
+  /**
+   * Whether the next turn has to be requested: false where that was done already, or there is no handshake any more.
+   * `isRequested`: what was requested before is this very call.
+   */
+  putOff(row: number, isRequested: boolean): boolean {
+    const one = this.#rows[row] ?? null;
+    if (one === null || one.isJudged || (one.isPutOff && !isRequested)) return false;
+    one.isPutOff = true;
+    return true;
   }
 
   has(row: number): boolean {

@@ -1,21 +1,24 @@
 // An SSL_CTX of an expose. Certificates and keys come in as DER of what our own reader has read; each setting is read back
 // and compared after it was set, because an openssl.cnf of the machine may have changed what is underneath.
 //
-// INVARIANT: one context serves one expose alone. Its ticket keys are its own, so what a client got here is good nowhere else.
-import { randomBytes } from "node:crypto";
+// INVARIANT: one context serves one expose alone. Its ticket keys are the expose's own, so what a client got here is good
+// nowhere else.
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { Shown, Trusted } from "../tls/context.ts";
 import { readBlocks } from "../tls/pem.ts";
 import type { NativeContext } from "../tls/secure.ts";
 import { answerProtocols } from "./tls_alpn.ts";
 import { prepareRecords } from "./tls_records.ts";
+import { TICKET_KEY_BYTES, TicketKeys } from "./tls_tickets.ts";
 import {
   SSL_CTRL_CHAIN_CERT,
+  SSL_CTRL_GET_MAX_CERT_LIST,
   SSL_CTRL_GET_MAX_PROTO_VERSION,
   SSL_CTRL_GET_MIN_PROTO_VERSION,
   SSL_CTRL_GET_SESS_CACHE_MODE,
   SSL_CTRL_MODE,
   SSL_CTRL_SET_GROUPS_LIST,
+  SSL_CTRL_SET_MAX_CERT_LIST,
   SSL_CTRL_SET_MAX_PROTO_VERSION,
   SSL_CTRL_SET_MIN_PROTO_VERSION,
   SSL_CTRL_SET_SESS_CACHE_MODE,
@@ -48,9 +51,8 @@ const MODES = SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFE
 const SECURITY_LEVEL = 2;
 const TICKETS = 2;
 const SSL_SESS_CACHE_OFF = 0;
-/** Its name, a key of HMAC and one of AES. */
-const TICKET_KEY_BYTES = 16 + 32 + 32;
-const SESSION_ID_CONTEXT_BYTES = 16;
+/** Of a client's message with its certificate and those between it and a root: ten of 6 KiB each. OpenSSL's own is 100 KiB. */
+export const MOST_CERTIFICATE_BYTES = 64 * 1024;
 
 const TLS_1_3_CIPHERS = ["TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256"];
 /** Those of Node's own list that need no parameters for Diffie-Hellman, in its order. */
@@ -88,18 +90,8 @@ export interface OpensslContextSetup {
   readonly trusted: Trusted | null;
   /** Protocols by ALPN, the preferred one first; where it is empty, a client's list is not answered. */
   readonly protocols?: readonly string[];
-  /** Where contexts of several threads serve one expose: what they have in common. Else each has its own. */
-  readonly shared?: SharedKeys;
-}
-
-/** A session of one context is resumed by another that has the same. */
-export interface SharedKeys {
-  readonly ticketKeys: Uint8Array;
-  readonly sessionIdContext: Uint8Array;
-}
-
-export function newSharedKeys(): SharedKeys {
-  return { ticketKeys: randomBytes(TICKET_KEY_BYTES), sessionIdContext: randomBytes(SESSION_ID_CONTEXT_BYTES) };
+  /** Of the expose, where it has a context in another thread already. */
+  readonly tickets?: TicketKeys;
 }
 
 export class OpensslContext implements NativeContext {
@@ -107,12 +99,14 @@ export class OpensslContext implements NativeContext {
   /** A client's certificate is requested, and verified, in each handshake. */
   readonly requestsCertificate: boolean;
   readonly protocols: readonly string[];
+  #tickets: TicketKeys;
   readonly #handle: Handle;
   #isFreed = false;
 
-  private constructor({ calls, trusted, protocols = [] }: OpensslContextSetup, handle: Handle) {
+  private constructor({ calls, trusted, protocols = [] }: OpensslContextSetup, handle: Handle, tickets: TicketKeys) {
     this.calls = calls;
     this.#handle = handle;
+    this.#tickets = tickets;
     this.requestsCertificate = trusted !== null;
     this.protocols = protocols;
     made.contexts++;
@@ -120,13 +114,13 @@ export class OpensslContext implements NativeContext {
 
   /** Or what can't be had of this OpenSSL, as the end of a sentence. */
   static create(setup: OpensslContextSetup): Result<OpensslContext, string> {
-    const { calls, trusted } = setup;
+    const { calls, trusted, tickets = TicketKeys.create() } = setup;
     calls.ERR_clear_error();
     const handle = calls.SSL_CTX_new(calls.TLS_server_method());
     if (handle === 0) return failed("OpenSSL makes no context");
-    const context = new OpensslContext(setup, handle);
+    const context = new OpensslContext(setup, handle, tickets);
     try {
-      const fault = configured(setup, handle) ?? different(calls, handle, trusted !== null);
+      const fault = configured({ ...setup, tickets }, handle) ?? different(calls, handle, trusted !== null, tickets);
       if (fault === null) return ok(context);
       context.free();
       return failed(fault);
@@ -141,9 +135,40 @@ export class OpensslContext implements NativeContext {
     return this.#isFreed ? 0 : this.calls.SSL_new(this.#handle);
   }
 
-  /** New keys for tickets: those that were given out are good no more, and their clients make a handshake of their own. */
-  renewTicketKeys(): boolean {
-    return !this.#isFreed && setTicketKeys(this.calls, this.#handle, newSharedKeys().ticketKeys);
+  /** The keys of its expose's tickets, for contexts of that expose in other threads. */
+  get tickets(): TicketKeys {
+    return this.#tickets;
+  }
+
+  /** New tickets get new keys; see TicketKeys. False: OpenSSL did not take them, and the context is not to be used any more. */
+  rotateTickets(): boolean {
+    this.#tickets.rotate();
+    return this.takeTickets(this.#tickets);
+  }
+
+  /** The keys that the expose's tickets have from now on. */
+  takeTickets(tickets: TicketKeys): boolean {
+    this.#tickets = tickets;
+    return !this.#isFreed && setTicketKeys(this.calls, this.#handle, tickets.current);
+  }
+
+  /**
+   * Makes the one call in which OpenSSL reads a hello with a ticket of the keys before.
+   * INVARIANT: nothing else happens on this context meanwhile, and a context that did not get its keys back begins nothing.
+   */
+  withPreviousTickets<T>(call: () => T): T {
+    const { current, previous } = this.#tickets;
+    if (previous === null || this.#isFreed || !setTicketKeys(this.calls, this.#handle, previous)) return call();
+    let isBack = false;
+    try {
+      return call();
+    } finally {
+      try {
+        isBack = setTicketKeys(this.calls, this.#handle, current);
+      } finally {
+        if (!isBack) this.free();
+      }
+    }
   }
 
   /** Handshakes and connections under way keep what they need. */
@@ -165,12 +190,16 @@ function wantedVerify(requestsCertificate: boolean): number {
 }
 
 /** The setting that OpenSSL refused; null where it took all. */
-function configured({ calls, shown, trusted, protocols = [], shared = newSharedKeys() }: OpensslContextSetup, context: Handle): string | null {
+function configured(
+  { calls, shown, trusted, protocols = [], tickets }: OpensslContextSetup & { readonly tickets: TicketKeys },
+  context: Handle,
+): string | null {
   const isMtls = trusted !== null;
   calls.SSL_CTX_set_security_level(context, SECURITY_LEVEL);
   calls.SSL_CTX_clear_options(context, EVERY_OPTION);
   calls.SSL_CTX_set_options(context, wantedOptions(isMtls));
   calls.SSL_CTX_ctrl(context, SSL_CTRL_MODE, MODES);
+  calls.SSL_CTX_ctrl(context, SSL_CTRL_SET_MAX_CERT_LIST, MOST_CERTIFICATE_BYTES);
   // INVARIANT: no session is kept to be resumed by its number, and where a certificate is requested there is no ticket either.
   calls.SSL_CTX_ctrl(context, SSL_CTRL_SET_SESS_CACHE_MODE, SSL_SESS_CACHE_OFF);
   calls.SSL_CTX_set_verify(context, wantedVerify(isMtls));
@@ -182,8 +211,8 @@ function configured({ calls, shown, trusted, protocols = [], shared = newSharedK
     ["the groups", GROUPS.some((list) => calls.SSL_CTX_ctrl_bytes(context, SSL_CTRL_SET_GROUPS_LIST, 0, Buffer.from(`${list}\0`)) === 1)],
     ["the number of tickets", calls.SSL_CTX_set_num_tickets(context, isMtls ? 0 : TICKETS) === 1],
     ["no early data", calls.SSL_CTX_set_max_early_data(context, 0) === 1],
-    ["a context of sessions", calls.SSL_CTX_set_session_id_context(context, shared.sessionIdContext) === 1],
-    ["keys of tickets", setTicketKeys(calls, context, shared.ticketKeys)],
+    ["a context of sessions", calls.SSL_CTX_set_session_id_context(context, tickets.id) === 1],
+    ["keys of tickets", setTicketKeys(calls, context, tickets.current)],
     ["a count of records", prepareRecords(calls, context)],
   ];
   const refused = steps.find(([, did]) => !did);
@@ -244,7 +273,7 @@ function dersOf(text: string): readonly Buffer[] {
 }
 
 /** The setting that is not as it was set; null where all are. */
-function different(calls: OpensslCalls, context: Handle, isMtls: boolean): string | null {
+function different(calls: OpensslCalls, context: Handle, isMtls: boolean, tickets: TicketKeys): string | null {
   const rows: readonly (readonly [what: string, is: number, due: number])[] = [
     ["the least version", calls.SSL_CTX_ctrl(context, SSL_CTRL_GET_MIN_PROTO_VERSION, 0), TLS1_2_VERSION],
     ["the highest version", calls.SSL_CTX_ctrl(context, SSL_CTRL_GET_MAX_PROTO_VERSION, 0), TLS1_3_VERSION],
@@ -253,11 +282,13 @@ function different(calls: OpensslCalls, context: Handle, isMtls: boolean): strin
     ["the security level", calls.SSL_CTX_get_security_level(context), SECURITY_LEVEL],
     ["the mode of verification", calls.SSL_CTX_get_verify_mode(context), wantedVerify(isMtls)],
     ["the mode of sessions", calls.SSL_CTX_ctrl(context, SSL_CTRL_GET_SESS_CACHE_MODE, 0), SSL_SESS_CACHE_OFF],
+    ["the most bytes of a client's certificates", calls.SSL_CTX_ctrl(context, SSL_CTRL_GET_MAX_CERT_LIST, 0), MOST_CERTIFICATE_BYTES],
     ["the number of tickets", calls.SSL_CTX_get_num_tickets(context), isMtls ? 0 : TICKETS],
     ["the most early data", calls.SSL_CTX_get_max_early_data(context), 0],
   ];
   const wrong = rows.find(([, is, due]) => is !== due);
   if (wrong !== undefined) return `OpenSSL has changed ${wrong[0]}: ${wrong[1]} in place of ${wrong[2]}`;
+  if (calls.ticketKeys(context, TICKET_KEY_BYTES)?.equals(tickets.current) !== true) return "OpenSSL has changed the keys of tickets";
   const ciphers = ciphersOf(calls, context);
   const due = [...TLS_1_3_CIPHERS, ...TLS_1_2_CIPHERS];
   return ciphers !== null && ciphers.join() === due.join() ? null : `OpenSSL has changed the ciphers: ${ciphers?.join(" ") ?? "none"}`;

@@ -34,24 +34,27 @@ export class TlsSession {
   readonly context: OpensslContext;
   #handle: Handle;
   readonly #protocol: string | null;
+  /** The next call of OpenSSL's reads a hello that may have a ticket of the keys before. */
+  #isOfPrevious: boolean;
   #messages = 0;
   #isBroken = false;
   #windowMs = 0;
 
-  private constructor(context: OpensslContext, handle: Handle, protocol: string | null) {
+  private constructor(context: OpensslContext, handle: Handle, protocol: string | null, isOfPrevious: boolean) {
     this.calls = context.calls;
     this.context = context;
     this.#handle = handle;
     this.#protocol = protocol;
+    this.#isOfPrevious = isOfPrevious;
     made.sessions++;
   }
 
-  /** Null where OpenSSL makes none. `offered` is the hello's list of protocols. The descriptor stays the caller's. */
-  static accept(context: OpensslContext, fd: number, offered: readonly string[]): TlsSession | null {
+  /** Null where OpenSSL makes none. `offered` is the hello's list of protocols, `hello` its bytes. The descriptor stays the caller's. */
+  static accept(context: OpensslContext, fd: number, offered: readonly string[], hello: Buffer | null = null): TlsSession | null {
     const { calls, protocols } = context;
     const handle = context.newSession();
     if (handle === 0) return null;
-    const session = new TlsSession(context, handle, chooseProtocol(protocols, offered));
+    const session = new TlsSession(context, handle, chooseProtocol(protocols, offered), hello !== null && context.tickets.mayBeOfPrevious(hello));
     let isReady = false;
     try {
       isReady = calls.SSL_set_fd(handle, fd) === 1;
@@ -72,8 +75,11 @@ export class TlsSession {
     const handle = this.#handle;
     if (handle === 0) return "gone";
     calls.ERR_clear_error();
-    const result =
+    const step = (): number =>
       this.context.protocols.length === 0 ? calls.SSL_do_handshake(handle) : withProtocol(calls, this.#protocol, () => calls.SSL_do_handshake(handle));
+    const isOfPrevious = this.#isOfPrevious;
+    this.#isOfPrevious = false;
+    const result = isOfPrevious ? this.context.withPreviousTickets(step) : step();
     if (result === 1) {
       // From now on a record without data comes back by itself, so that it can be counted.
       calls.SSL_ctrl(handle, SSL_CTRL_CLEAR_MODE, SSL_MODE_AUTO_RETRY);

@@ -19,7 +19,7 @@ import type { CoordinatedChanges } from "../reload/coordinated.ts";
 import type { Flows } from "../datagram/flows.ts";
 import type { Forwarder } from "../connection/forwarder.ts";
 import type { Chosen } from "../kernel/choice.ts";
-import type { ChosenEngine } from "../kernel/tls_choice.ts";
+import type { EngineChoice } from "../kernel/tls_choice.ts";
 import type { ServingThreads } from "../threads/choice.ts";
 import type { Keeper } from "../reload/keeper.ts";
 import type { Reloader } from "../reload/reload.ts";
@@ -78,7 +78,7 @@ export interface Context {
   /** To be called at a reload that somebody requested: says which keys of the configuration it does not take over. */
   readonly configChanged: () => void;
   /** The engine of TLS that ends here. */
-  readonly engine: ChosenEngine;
+  readonly engine: EngineChoice;
   readonly threads: ServingThreads;
 }
 

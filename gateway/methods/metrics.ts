@@ -43,8 +43,9 @@ export function metricsText(context: Context): string {
   out.family("ingressd_forwarder_info", "gauge", "what accepts, dials and moves bytes: the kernel's calls, or Node's sockets", [
     [{ forwarder: context.chosen.name }, 1],
   ]);
-  out.family("ingressd_tls_engine_info", "gauge", "the engine of TLS that ends here: the calls of OpenSSL, on the kernel's forwarder, or Node's", [
-    [{ engine: context.engine.name }, 1],
+  const serves = context.engine();
+  out.family("ingressd_tls_engine_info", "gauge", "the engine of TLS that ends here: the calls of OpenSSL, on the kernel's forwarder, or Node's and why", [
+    [{ engine: serves.name, because: serves.because ?? "" }, 1],
   ]);
   const perThread = context.threads.connections();
   out.one("ingressd_threads", "gauge", "threads that serve, with the main one", context.threads.count);

@@ -10,6 +10,7 @@ const TOP_RULES = 100;
 export const status: Endpoint = async (context) => {
   const { inForce, ports, leases, counters, forwarder, flows, clock, topDenied, reloader } = context;
   const { engine } = inForce;
+  const serves = context.engine();
   const absent = new Set(context.withoutAddress().map(({ id }) => id));
   let buffered = 0;
   for (let row = 0; row < forwarder.table.rows; row++) buffered += forwarder.buffered(row);
@@ -19,7 +20,7 @@ export const status: Endpoint = async (context) => {
       uptime_ms: clock.monoMs() - context.startedMs,
       draining: context.draining(),
       forwarder: { name: context.chosen.name, because: context.chosen.because, backlog: BACKLOG, somaxconn: longestBacklog() },
-      tls: { engine: context.engine.name },
+      tls: { engine: serves.name, because: serves.because },
       threads: { count: context.threads.count, because: context.threads.because, connections: context.threads.connections() },
       policy:
         engine === null ? null : (

@@ -33,6 +33,8 @@ export const CONTEXT = 10;
 export const RETIRE = 11;
 /** The worker closes what it has, and ends. */
 export const STOP = 12;
+/** The payload is the keys of tickets that the context `a` has from now on. */
+export const TICKETS = 13;
 
 // From a worker.
 

@@ -2,20 +2,34 @@
 // ticket keys and session context, so that a session of one is resumed by another.
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { OpensslCalls } from "../kernel/openssl.ts";
-import { newSharedKeys, OpensslContext } from "../kernel/tls_context.ts";
-import type { NativeEngine } from "../tls/credentials.ts";
+import type { EngineChoice } from "../kernel/tls_choice.ts";
+import { OpensslContext } from "../kernel/tls_context.ts";
+import { TicketKeys } from "../kernel/tls_tickets.ts";
+import type { EngineOfTls, NativeEngine } from "../tls/credentials.ts";
 import type { NativeContext } from "../tls/secure.ts";
 import type { Threads } from "./threads.ts";
+
+type Announcing = Pick<Threads, "announce" | "takeTickets" | "retire">;
 
 export class ThreadedContext implements NativeContext {
   /** Its number in each thread. */
   readonly id: number;
-  readonly #threads: Pick<Threads, "retire">;
+  readonly #threads: Announcing;
+  readonly #tickets: TicketKeys;
   #isFreed = false;
 
-  constructor(id: number, threads: Pick<Threads, "retire">) {
+  constructor(id: number, tickets: TicketKeys, threads: Announcing) {
     this.id = id;
+    this.#tickets = tickets;
     this.#threads = threads;
+  }
+
+  /** A thread whose OpenSSL does not take them begins no handshake of this context any more. */
+  rotateTickets(): boolean {
+    if (this.#isFreed) return false;
+    this.#tickets.rotate();
+    this.#threads.takeTickets(this.id, this.#tickets.bytes());
+    return true;
   }
 
   free(): void {
@@ -25,15 +39,22 @@ export class ThreadedContext implements NativeContext {
   }
 }
 
-/** INVARIANT: what the main thread's OpenSSL refuses is given to no thread. */
-export function threadedEngine(calls: OpensslCalls, threads: Pick<Threads, "announce" | "retire">): NativeEngine {
+/** In place of OpenSSL's engine in the main thread. */
+export function threadedEngine(engine: EngineChoice, threads: Announcing): EngineOfTls {
+  const { calls, because } = engine();
+  const native = calls === null ? null : nativeEngine(calls, threads);
+  return () => ({ native, because });
+}
+
+/** INVARIANT: a context that the main thread's OpenSSL refuses is given to no thread. */
+function nativeEngine(calls: OpensslCalls, threads: Announcing): NativeEngine {
   return {
     context(shown, trusted): Result<ThreadedContext, string> {
-      const shared = newSharedKeys();
-      const tried = OpensslContext.create({ calls, shown, trusted, shared });
+      const tickets = TicketKeys.create();
+      const tried = OpensslContext.create({ calls, shown, trusted, tickets });
       if (!tried.ok) return failed(tried.error);
       tried.value.free();
-      return ok(new ThreadedContext(threads.announce({ shown, trusted, shared }), threads));
+      return ok(new ThreadedContext(threads.announce({ shown, trusted, tickets: tickets.bytes() }), tickets, threads));
     },
   };
 }

@@ -74,6 +74,13 @@ export class Threads {
     return id;
   }
 
+  /** The context's tickets have these keys from now on. */
+  takeTickets(id: number, keys: Uint8Array): void {
+    if (this.#isClosed) return;
+    for (const { commands } of this.all) commands.write(m.TICKETS, m.NO_ROW, 0, id, 0, 0, keys);
+    this.onCommand();
+  }
+
   retire(id: number): void {
     if (this.#isClosed) return;
     for (const { commands } of this.all) commands.write(m.RETIRE, m.NO_ROW, 0, id);

@@ -15,7 +15,8 @@ import { openCalls, type KernelCalls } from "../kernel/calls.ts";
 import { KernelTransport } from "../kernel/kernel_transport.ts";
 import { nearPortOf } from "../kernel/near_end.ts";
 import { openOpenssl, type OpensslCalls } from "../kernel/openssl.ts";
-import { OpensslContext, type SharedKeys } from "../kernel/tls_context.ts";
+import { OpensslContext } from "../kernel/tls_context.ts";
+import { TicketKeys } from "../kernel/tls_tickets.ts";
 import type { Shown, Trusted } from "../tls/context.ts";
 import { createFirstFlights, type FirstFlights, type FlightStep } from "../tls/first_flights.ts";
 import { HelloReading } from "../tls/hello_reading.ts";
@@ -49,7 +50,8 @@ export interface GivenContext {
   readonly id: number;
   readonly shown: Shown;
   readonly trusted: Trusted | null;
-  readonly shared: SharedKeys;
+  /** See TicketKeys. */
+  readonly tickets: Uint8Array;
 }
 
 /** Serves until it is stopped. Throws where the thread can't go on. */
@@ -144,14 +146,12 @@ class ThreadWorker {
     } else if (kind === m.DROP) this.#events.write(m.DROPPED, row, generation);
   }
 
-  #ofThread({ kind, a }: Message): void {
+  #ofThread({ kind, a, payload }: Message): void {
     if (kind === m.STOP) this.#isStopped = true;
     else if (kind === m.CONTEXT) this.#addContext(a);
-    else if (kind === m.RETIRE) {
-      const context = this.#contexts.get(a);
-      this.#contexts.delete(a);
-      if (context !== undefined && typeof context !== "string") context.free();
-    } else throw new Error(`a command that no thread has (${kind})`);
+    else if (kind === m.TICKETS) this.#takeTickets(a, payload ?? Buffer.alloc(0));
+    else if (kind === m.RETIRE) this.#retire(a);
+    else throw new Error(`a command that no thread has (${kind})`);
   }
 
   #command({ kind, row, a, b, payload }: Message): void {
@@ -164,7 +164,6 @@ class ThreadWorker {
         this.#transport.pause(row);
         return;
       case m.SECURE:
-        this.#readings[row] = null;
         this.#secure(row, a, b === 1 && payload !== null ? payload.toString("latin1") : null);
         return;
       case m.DIAL:
@@ -192,11 +191,12 @@ class ThreadWorker {
   #addContext(id: number): void {
     const received: { readonly message: GivenContext } | undefined = receiveMessageOnPort(this.#port);
     if (received?.message.id !== id) throw new Error("a context of TLS was announced and did not come");
-    const { shown, trusted, shared } = received.message;
+    const { shown, trusted } = received.message;
+    const tickets = TicketKeys.from(received.message.tickets);
     const opened = this.#openssl === null ? openOpenssl() : null;
     if (opened?.ok === true) this.#openssl = opened.value;
     const calls = this.#openssl;
-    const made = calls === null ? null : OpensslContext.create({ calls, shown, trusted, shared });
+    const made = calls === null || tickets === null ? null : OpensslContext.create({ calls, shown, trusted, tickets });
     this.#contexts.set(
       id,
       made === null ? "OpenSSL can't be called in this thread"
@@ -205,10 +205,27 @@ class ThreadWorker {
     );
   }
 
+  #takeTickets(id: number, bytes: Buffer): void {
+    const context = this.#contexts.get(id);
+    if (context === undefined || typeof context === "string") return;
+    const tickets = TicketKeys.from(bytes);
+    if (tickets !== null && context.takeTickets(tickets)) return;
+    this.#retire(id);
+    this.#contexts.set(id, "OpenSSL does not take the keys of tickets in this thread");
+  }
+
+  #retire(id: number): void {
+    const context = this.#contexts.get(id);
+    this.#contexts.delete(id);
+    if (context !== undefined && typeof context !== "string") context.free();
+  }
+
   #secure(row: number, id: number, said: string | null): void {
     const context = this.#contexts.get(id) ?? "there is no such context";
+    const first = this.#readings[row]?.bytes() ?? Buffer.alloc(0);
+    this.#readings[row] = null;
     if (typeof context === "string") this.#write(m.HANDSHAKEN, row, CODE_TLS_FAILED, 0, 0, Buffer.from(context));
-    else this.#transport.secureWith(row, context, said);
+    else this.#transport.secureWith(row, context, said, first);
   }
 
   #dial(row: number, key: string): void {

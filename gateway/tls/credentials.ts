@@ -33,6 +33,8 @@ export interface Credentials {
   ends(): readonly CredentialEnd[];
   /** Warns, once each, of what has ended while it is in use. */
   warnOfEnds(): void;
+  /** Replaces ticket keys whose time is over, so that no secret outlives its time where nobody comes; to be called on a tick. */
+  rotateTickets(): void;
   /** No handshake is to begin any more. */
   close(): void;
 }
@@ -71,21 +73,26 @@ export interface NativeEngine {
   context(shown: Shown, trusted: Trusted | null): Result<NativeContext, string>;
 }
 
-/** Ticket keys are replaced after so long; clients then make one handshake of their own. */
+/** The engine that serves, and why it is not the other; called first where a policy has TLS that ends here. */
+export type EngineOfTls = () => { readonly native: NativeEngine | null; readonly because: string | null };
+const NODE = { native: null, because: null };
+
+/** Ticket keys are replaced after so long. OpenSSL's engine reads tickets of the keys before for as long again; on Node's clients make one handshake of their own. */
 export const TICKET_KEYS_MS = 12 * 3_600_000;
 
 export function createCredentials(
   config: CredentialConfig,
   clock: GatewayClock,
   say: (sentence: string) => void,
-  native: NativeEngine | null = null,
+  engine: EngineOfTls = () => NODE,
 ): Credentials {
-  return new CredentialStore(config, clock, say, native);
+  return new CredentialStore(config, clock, say, engine);
 }
 
 interface KeptContext {
   readonly context: TlsContext;
-  readonly madeMs: number;
+  /** When its ticket keys were made, by the monotonic clock. */
+  readonly keysMs: number;
 }
 
 class CredentialStore implements Credentials {
@@ -102,20 +109,20 @@ class CredentialStore implements Credentials {
   /** The last sentence about each thing, so that it is said once. */
   readonly #said = new Map<string, string>();
 
-  readonly #native: NativeEngine | null;
+  readonly #engine: EngineOfTls;
 
-  constructor(config: CredentialConfig, clock: GatewayClock, say: (sentence: string) => void, native: NativeEngine | null) {
+  constructor(config: CredentialConfig, clock: GatewayClock, say: (sentence: string) => void, engine: EngineOfTls) {
     this.#config = config;
     this.#clock = clock;
     this.#say = say;
-    this.#native = native;
+    this.#engine = engine;
   }
 
   close(): void {
     this.#keepContexts(new Set());
   }
 
-  /** Frees those of other exposes, and those that are too old. */
+  /** Frees those of other exposes. */
   #keepContexts(keys: ReadonlySet<string>): void {
     for (const [key, { context }] of this.#contexts) {
       if (keys.has(key)) continue;
@@ -131,6 +138,8 @@ class CredentialStore implements Credentials {
 
   async #prepare(next: readonly ListenerInfo[]): Promise<Result<Part, string>> {
     const files = this.#read("all");
+    // Its self-test is made here, and not in the swap.
+    if (next.some(endsTls)) this.#engine();
     for (const info of next) {
       const missing = lackOf(info, files, this.#config);
       if (missing !== null && !this.#isClosing(info.name, missing))
@@ -169,27 +178,43 @@ class CredentialStore implements Credentials {
     const key = keyOf(info);
     const now = this.#clock.monoMs();
     const known = this.#contexts.get(key);
-    if (known !== undefined && now - known.madeMs < TICKET_KEYS_MS) return known.context;
+    const kept = known === undefined ? null : this.#withFreshKeys(key, known, now);
+    if (kept !== null) return kept;
     const shown = this.#current.certs.get(info.cert ?? "");
     const trusted = info.mode === "mtls" ? this.#current.cas.get(info.ca ?? "") : null;
     if (shown === undefined || trusted === undefined) return "there is no certificate for it";
     const made = this.#makeContext(info.name, shown.value, trusted?.value ?? null);
     if (typeof made === "string") return made;
-    known?.context.native?.free();
-    this.#contexts.set(key, { context: made, madeMs: now });
+    this.#contexts.set(key, { context: made, keysMs: now });
     return made;
+  }
+
+  /** Its context, with ticket keys that are not too old; null where it had to be dropped. */
+  #withFreshKeys(key: string, { context, keysMs }: KeptContext, nowMs: number): TlsContext | null {
+    const age = nowMs - keysMs;
+    if (age < TICKET_KEYS_MS) return context;
+    const { native } = context;
+    // Where the time of the keys is over twice, no ticket of theirs is good any more.
+    const turns = age < 2 * TICKET_KEYS_MS ? 1 : 2;
+    if (native !== undefined && Array.from({ length: turns }, () => native.rotateTickets()).every(Boolean)) {
+      this.#contexts.set(key, { context, keysMs: nowMs });
+      return context;
+    }
+    this.#contexts.delete(key);
+    native?.free();
+    return null;
   }
 
   #makeContext(expose: string, shown: Shown, trusted: Trusted | null): TlsContext | string {
     const context = createContext(shown, trusted);
-    const native = this.#native?.context(shown, trusted) ?? null;
+    const native = this.#engine().native?.context(shown, trusted) ?? null;
     if (native === null) return context;
     const about = `engine ${expose}`;
     if (native.ok) {
       this.#sayOnce(about, null);
       return { ...context, native: native.value };
     }
-    this.#sayOnce(about, `expose \`${expose}\`: its TLS can't be OpenSSL's: ${native.error}; it is refused, because \`tls.engine\` is "openssl"`);
+    this.#sayOnce(about, `expose \`${expose}\`: its TLS can't be OpenSSL's: ${native.error}; it is refused; tls.engine = "node" serves it by Node's`);
     return native.error;
   }
 
@@ -206,6 +231,11 @@ class CredentialStore implements Credentials {
       ...[...this.#current.certs].map(([name, { notAfter }]) => ({ kind: "cert" as const, name, notAfter })),
       ...[...this.#current.cas].map(([name, { notAfter }]) => ({ kind: "ca" as const, name, notAfter })),
     ];
+  }
+
+  rotateTickets(): void {
+    const now = this.#clock.monoMs();
+    for (const [key, kept] of [...this.#contexts]) if (kept.context.native !== undefined) this.#withFreshKeys(key, kept, now);
   }
 
   warnOfEnds(): void {
@@ -287,6 +317,10 @@ class CredentialStore implements Credentials {
     };
     for (const name of Object.keys(this.#config.certs)) about("cert", name, this.#current.certs.get(name));
     for (const name of Object.keys(this.#config.cas)) about("ca", name, this.#current.cas.get(name));
+    if (of.some(endsTls)) {
+      const { because } = this.#engine();
+      this.#sayOnce("engine of TLS", because === null ? null : `Node's TLS serves in place of OpenSSL's calls: ${because}`);
+    }
     const closed = new Map(of.map((info) => [`expose ${info.name}`, this.#closedWith(info, this.#current)]));
     for (const [about, sentence] of closed) this.#sayOnce(about, sentence);
     for (const about of [...this.#said.keys()]) if (about.startsWith("expose ") && !closed.has(about)) this.#said.delete(about);
@@ -309,8 +343,12 @@ function keyOf({ name, mode, cert, ca }: ListenerInfo): string {
   return JSON.stringify([name, mode, cert, ca]);
 }
 
+function endsTls({ mode }: ListenerInfo): boolean {
+  return mode === "tls" || mode === "mtls";
+}
+
 function needs(info: ListenerInfo): readonly (readonly [Kind, string])[] {
-  if (info.mode !== "tls" && info.mode !== "mtls") return [];
+  if (!endsTls(info)) return [];
   return [...(info.cert === null ? [] : [["cert", info.cert] as const]), ...(info.mode !== "mtls" || info.ca === null ? [] : [["ca", info.ca] as const])];
 }
 

@@ -14,6 +14,8 @@ import { subjectNames } from "./subject_names.ts";
 /** A context of another engine than Node's (gateway/kernel); freed when no handshake is to begin with it any more. */
 export interface NativeContext {
   free(): void;
+  /** New keys for session tickets; tickets of the keys until now stay good until the next time. The answer is whether the context can still be used. */
+  rotateTickets(): boolean;
 }
 
 /** The TLS context of a listener (context.ts makes it). */

@@ -5,6 +5,7 @@ import { constants } from "node:crypto";
 import { connect } from "node:tls";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
+import { TICKET_KEYS_MS } from "../../gateway/tls/credentials.ts";
 import { dns, leaf } from "../tls/certificates.ts";
 import { lastAccept, put, read, SERVED, within, type Came, type Setting } from "../tls/tls_under_test.ts";
 import { freePort, moduleOf } from "./gateway_under_test.ts";
@@ -48,6 +49,15 @@ async function visit(
   });
   const came = await read(socket);
   return { ...came, session: came.sessions.at(-1) ?? session };
+}
+
+/** The engine of TLS that serves. */
+async function engineOf({ gateway }: Setting): Promise<unknown> {
+  const control = await gateway.control();
+  const status: unknown = await control.call("status", {});
+  control.close();
+  const found = JSON.stringify(status).match(/"tls":\{"engine":"(\w+)"/);
+  return found?.[1];
 }
 
 const WWW = "www.example.com";
@@ -104,6 +114,29 @@ for (const way of WAYS) {
       await s.gateway.daemon.reload();
       assert.equal([(await visit(s, way, WWW, renewed.session)).got, lastAccept(s).code], ["", "no_match"], "who is refused now is refused with a session too");
     }));
+
+  // Half a day of the gateway's ticks takes seconds: only where there are tickets.
+  if (way.resumes)
+    test(`${way.what}: keys of tickets are replaced every 12 hours, and a ticket is good until the second time`, () =>
+      within(OPEN, { mode: "tls" }, async (s) => {
+        // Node's engine has no keys before.
+        const keepsBefore = (await engineOf(s)) === "openssl";
+        const first = await visit(s, way, WWW);
+        s.gateway.clock.advance(TICKET_KEYS_MS);
+        const over = await visit(s, way, WWW, first.session);
+        assert.equal([over.got, over.reused], [SERVED, keepsBefore], "once");
+        const again = await visit(s, way, WWW, first.session);
+        assert.equal([again.got, again.reused], [SERVED, keepsBefore], "and again");
+        s.gateway.clock.advance(TICKET_KEYS_MS);
+        const late = await visit(s, way, WWW, first.session);
+        assert.equal([late.got, late.reused], [SERVED, false], "twice");
+        const fresh = await visit(s, way, WWW, late.session);
+        assert.equal([fresh.got, fresh.reused], [SERVED, true], "what it got then is good");
+        put(s.folder, "web", leaf(s.site, { names: [dns(WWW)] }));
+        await s.gateway.daemon.renew();
+        const renewed = await visit(s, way, WWW, fresh.session);
+        assert.equal([renewed.got, renewed.reused], [SERVED, false], "not after a renewal");
+      }));
 
   test(`${way.what}: a session of one expose is not taken up at another`, () =>
     within(OPEN, { mode: "tls" }, async (s) => {

@@ -4,7 +4,7 @@ import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { EAGAIN, ECONNRESET } from "../../gateway/kernel/calls.ts";
 import { TLS1_2_VERSION } from "../../gateway/kernel/openssl.ts";
-import { made } from "../../gateway/kernel/tls_context.ts";
+import { made, MOST_CERTIFICATE_BYTES } from "../../gateway/kernel/tls_context.ts";
 import { failedOutcome, judge } from "../../gateway/kernel/tls_outcome.ts";
 import { selfSigned } from "../../gateway/kernel/tls_self_signed.ts";
 import { MESSAGE, MOST_MESSAGES, type HandshakeStep } from "../../gateway/kernel/tls_session.ts";
@@ -74,6 +74,37 @@ test("only a verified certificate is one", () => {
         const word = typeof step === "string" ? wordOf(judge(one.session, null)) : wordOf(failedOutcome(one.session, step.detail));
         // A key that signed itself with the name of another is a signature that does not verify.
         assert.ok(word === due || (due.startsWith("certificate_refused") && word.startsWith("certificate_refused ")), word);
+      });
+    }
+  }
+});
+
+/** One that signs itself, with exactly so many bytes of DER: a signature takes 70 to 72 of them. */
+function certificateOf(bytes: number): typeof CLIENT {
+  for (let name = bytes - 300; ;) {
+    const one = selfSigned("x".repeat(name));
+    if (one.der.length === bytes) return one;
+    // Twice in it, as who it is and who has signed it.
+    name += (bytes - one.der.length) >> 1;
+  }
+}
+
+test(`a client's certificates may have ${MOST_CERTIFICATE_BYTES} bytes, and not one more`, () => {
+  for (const [most, around] of [
+    // The length of a context, of the list, and of the certificate, and that of its extensions; in TLS 1.2 two lengths.
+    [undefined, 1 + 3 + 3 + 2],
+    [TLS1_2_VERSION, 3 + 3],
+  ] as const) {
+    for (const [more, due] of [
+      [0, "known"],
+      [1, "tls_failed ERR_SSL_EXCESSIVE_MESSAGE_SIZE"],
+    ] as const) {
+      const shows = certificateOf(MOST_CERTIFICATE_BYTES - around + more);
+      within({ trusted: shows, shows, ...(most !== undefined && { most }) }, (one) => {
+        let step = one.step();
+        // It fills the socket pair more than once.
+        for (let i = 0; i < 64 && step === "more"; i++) step = one.step();
+        assert.is(typeof step === "string" ? wordOf(judge(one.session, null)) : wordOf(failedOutcome(one.session, step.detail)), due);
       });
     }
   }
