@@ -59,36 +59,44 @@ async function metricOf(gateway: Under): Promise<string> {
   );
 }
 
-const rows: readonly (readonly [config: string, engine: "openssl" | "node", because: string | null])[] = [
-  ...(FORWARDERS.includes("kernel") ?
-    ([
-      ['forwarder = "kernel"\ntls.engine = "auto"\n', "openssl", null],
-      ['forwarder = "kernel"\ntls.engine = "openssl"\n', "openssl", null],
-      ['forwarder = "kernel"\ntls.engine = "node"\n', "node", null],
-    ] as const)
-  : []),
-  ['forwarder = "node"\ntls.engine = "auto"\n', "node", ON_NODE],
-  ['forwarder = "node"\ntls.engine = "node"\n', "node", null],
-];
-for (const [config, engine, because] of rows) {
-  test(`${config.replace(/\n/g, " ")}: ${engine} serves, and status, metric and log say so`, async () => {
-    const s = await served();
-    const gateway = await running({ policy: s.policy, config: config + s.tables, forwarder: config.includes('"node"\ntls') ? "node" : "kernel" });
-    assert.is((await call(s)).got, SERVED);
-    assert.equal(await tlsOf(gateway), { engine, because });
-    assert.is(await metricOf(gateway), `ingressd_tls_engine_info{engine="${engine}",because="${because ?? ""}"} 1`);
-    const sentences = gateway.said.filter((line) => SENTENCE.test(line));
-    assert.equal(sentences, because === null ? [] : [`Node's TLS serves in place of OpenSSL's calls: ${because}`]);
-    gateway.place(moduleOf(`${s.policy} # again`));
-    await gateway.daemon.reload();
-    assert.is(gateway.said.filter((line) => SENTENCE.test(line)).length, sentences.length, "it is said once");
-  });
+type Row = readonly [wanted: "auto" | "openssl" | "node", engine: "openssl" | "node", because: string | null];
+const ROWS: Readonly<Record<"kernel" | "node", readonly Row[]>> = {
+  kernel: [
+    ["auto", "openssl", null],
+    ["openssl", "openssl", null],
+    ["node", "node", null],
+  ],
+  node: [
+    ["auto", "node", ON_NODE],
+    ["node", "node", null],
+  ],
+};
+for (const forwarder of FORWARDERS) {
+  for (const [wanted, engine, because] of ROWS[forwarder]) {
+    test(`forwarder = "${forwarder}", tls.engine = "${wanted}": ${engine} serves, and status, metric and log say so`, async () => {
+      const s = await served();
+      const gateway = await running({
+        policy: s.policy,
+        config: `tls.engine = "${wanted}"
+${s.tables}`,
+        forwarder,
+      });
+      assert.is((await call(s)).got, SERVED);
+      assert.equal(await tlsOf(gateway), { engine, because });
+      assert.is(await metricOf(gateway), `ingressd_tls_engine_info{engine="${engine}",because="${because ?? ""}"} 1`);
+      const sentences = gateway.said.filter((line) => SENTENCE.test(line));
+      assert.equal(sentences, because === null ? [] : [`Node's TLS serves in place of OpenSSL's calls: ${because}`]);
+      gateway.place(moduleOf(`${s.policy} # again`));
+      await gateway.daemon.reload();
+      assert.is(gateway.said.filter((line) => SENTENCE.test(line)).length, sentences.length, "it is said once");
+    });
+  }
 }
 
 test("nothing is said where no TLS ends here, and it is once a policy has it", async () => {
   const s = await served();
   const plain = `edition 1\nexpose web on tcp ${s.port} { backend 127.0.0.1:1 allow from any }`;
-  const gateway = await running({ policy: plain, config: `forwarder = "node"\ntls.engine = "auto"\n${s.tables}`, forwarder: "node" });
+  const gateway = await running({ policy: plain, config: `forwarder = "node"\ntls.engine = "auto"\n${s.tables}` });
   assert.equal(await tlsOf(gateway), { engine: "node", because: ON_NODE }, "status says it all the same");
   assert.not.ok(gateway.said.some((line) => SENTENCE.test(line)));
   gateway.place(moduleOf(s.policy));

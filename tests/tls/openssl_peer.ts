@@ -73,7 +73,7 @@ export interface Pair {
   /** The session that the client could resume; `released` frees it. */
   kept(): Handle;
   isReused(): boolean;
-  /** What became of the client's early data: "not sent", "rejected" or "accepted". */
+  /** Whether the client's early data was "not sent", "rejected" or "accepted". */
   early(): string;
   close(): void;
 }

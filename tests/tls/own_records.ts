@@ -74,18 +74,18 @@ export interface Own {
 }
 
 /**
- * A client whose handshake stands where a test wants it. `during`: it has the keys of the handshake, and its own last
+ * Makes a client that stops where a test wants it to. `during`: it has the keys of the handshake, and its own last
  * flight is kept back. `after`: the handshake is over, and it has sent no data.
  */
 export function ownClient(port: number, when: "during" | "after", options: ConnectionOptions): Promise<Own> {
   const raw = connectPlain({ port, host: "127.0.0.1" });
   const closed = new Promise<void>((resolve) => raw.once("close", () => resolve()));
   const secrets = new Map<string, Buffer>();
-  let isHeld = false;
+  let isStopped = false;
   const between = new Duplex({
     read() {},
     write(chunk: Buffer, _encoding, done) {
-      if (!isHeld) raw.write(chunk);
+      if (!isStopped) raw.write(chunk);
       done();
     },
   });
@@ -101,15 +101,15 @@ export function ownClient(port: number, when: "during" | "after", options: Conne
     client.on("keylog", (line: Buffer) => {
       const [name = "", , secret = ""] = line.toString().trim().split(" ");
       secrets.set(name, Buffer.from(secret, "hex"));
-      if (when !== "during" || name !== "CLIENT_HANDSHAKE_TRAFFIC_SECRET" || isHeld) return;
-      isHeld = true;
+      if (when !== "during" || name !== "CLIENT_HANDSHAKE_TRAFFIC_SECRET" || isStopped) return;
+      isStopped = true;
       own(name);
     });
     client.on("secureConnect", () => {
       if (when !== "after") return;
       // Its last flight has gone out by now; what it would say from here on is the test's to say.
       setImmediate(() => {
-        isHeld = true;
+        isStopped = true;
         own("CLIENT_TRAFFIC_SECRET_0");
       });
     });
