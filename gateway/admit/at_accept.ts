@@ -14,7 +14,7 @@ import {
 import type { CodeNumber } from "../../runtime/abi/names.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import type { Answer, Pending } from "../../runtime/host/decision.ts";
-import type { ListenerInfo, PolicyEngine } from "../../runtime/host/module.ts";
+import type { ListenerInfo, Peer, PolicyEngine } from "../../runtime/host/module.ts";
 import { CHARGED_LISTENER } from "../connection/charges.ts";
 import { SOURCE_GONE, type SOURCE_ODD } from "../connection/table.ts";
 import type { OpenPort, Ports } from "../listen/ports.ts";
@@ -37,8 +37,6 @@ export interface Room {
   readonly backend: number;
 }
 
-type Known = PeerFacts & { readonly source: Address };
-
 const PENDING: Pending = { allowed: false, later: true };
 
 /** A refusal of everything on a socket just now; null where there is none. */
@@ -56,11 +54,11 @@ export function decideAtAccept(
   room: Room,
   peers: readonly PeerFacts[],
 ): readonly Charged[] {
-  const known: Known[] = [];
+  const known: Peer[] = [];
   const found = peers.map(({ source, zone }): Charged | null => {
     if (typeof source === "number") return refused(source === SOURCE_GONE ? CODE_NO_PEER : CODE_BAD_PEER);
     if (closed !== null) return refused(closed);
-    known.push({ source, zone });
+    known.push({ listener: info?.id ?? -1, source, zone });
     return null;
   });
   const decided = engine === null || info === undefined ? [] : decideKnown(engine, info, room, known);
@@ -68,7 +66,7 @@ export function decideAtAccept(
   return found.map((one) => one ?? decided[next++] ?? refused(CODE_INTERNAL));
 }
 
-function decideKnown(engine: PolicyEngine, info: ListenerInfo, { overall, backend }: Room, peers: readonly Known[]): readonly Charged[] {
+function decideKnown(engine: PolicyEngine, info: ListenerInfo, { overall, backend }: Room, peers: readonly Peer[]): readonly Charged[] {
   const answers: Charged[] = [];
   let roomOverall = overall;
   // A connection whose hello is read first is not under way to the backend yet.
@@ -78,7 +76,7 @@ function decideKnown(engine: PolicyEngine, info: ListenerInfo, { overall, backen
     const room = Math.min(roomOverall, roomBackend);
     if (room <= 0) break;
     const part = peers.slice(answers.length, answers.length + room);
-    const given = engine.admit(part.map(({ source, zone }) => ({ listener: info.id, source, zone })));
+    const given = engine.admit(part);
     for (let i = 0; i < part.length; i++) {
       const answer = atAccept(given[i] ?? denial(CODE_INTERNAL), info);
       const goesOn = answer.allowed || answer.later;

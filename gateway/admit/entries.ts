@@ -27,6 +27,7 @@ export function acceptEntry(
   const name = table.name[row];
   const identity = table.identity[row]?.identity;
   const evaluable = engine !== null && info !== undefined && typeof source !== "number" && !engine.poisoned;
+  const words = identity === undefined ? undefined : clientWords(identity, evaluable ? matchingWord(engine, info.id, source, name ?? null, identity) : null);
   return {
     op: "accept",
     decision,
@@ -38,7 +39,8 @@ export function acceptEntry(
     local: open?.local ?? "",
     source: table.endpointOf(row),
     sni: name ?? undefined,
-    ...(identity !== undefined && clientWords(identity, evaluable ? matchingWord(engine, info.id, source, name ?? null, identity) : null)),
+    client: words?.client,
+    client_more: words?.client_more,
     shadow: evaluable ? engine.shadow(info.id, source, name, identity) : null,
     backend: decision.allowed ? open?.serves.backend.address.key : undefined,
     detail,

@@ -81,6 +81,8 @@ export function createAudit(open: () => AuditFile, counters: Counters, say: (sen
   return new AuditWriter(open, counters, say);
 }
 
+const ROOM_BYTES = 256 * 1024;
+
 class AuditWriter implements Audit {
   readonly #open: () => AuditFile;
   readonly #counters: Counters;
@@ -88,6 +90,7 @@ class AuditWriter implements Audit {
   #file: AuditFile;
   /** The rest of a line that a pipe has taken in part. */
   #rest: Buffer = Buffer.alloc(0);
+  readonly #room = Buffer.allocUnsafeSlow(ROOM_BYTES);
   #failing = false;
   #forward: ((lines: readonly string[]) => void) | null = null;
 
@@ -108,13 +111,13 @@ class AuditWriter implements Audit {
       this.#rest = this.#rest.subarray(this.#put(this.#rest));
       if (this.#rest.length > 0) return this.#counted(lines.length, 0);
     }
-    const bytes = Buffer.from(lines.join(""), "utf8");
+    const bytes = this.#bytesOf(lines.join(""));
     const taken = this.#put(bytes);
     if (taken === bytes.length) return this.#counted(lines.length, lines.length);
     const { whole, end } = wholeLines(lines, taken);
     if (taken === end || this.#cutBack(taken - end)) return this.#counted(lines.length, whole);
     // The line has begun and will be finished first, so it counts as recorded.
-    this.#rest = bytes.subarray(taken, end + Buffer.byteLength(lines[whole] ?? ""));
+    this.#rest = Buffer.from(bytes.subarray(taken, end + Buffer.byteLength(lines[whole] ?? "")));
     return this.#counted(lines.length, whole + 1);
   }
 
@@ -144,6 +147,13 @@ class AuditWriter implements Audit {
 
   close(): void {
     this.#file.close();
+  }
+
+  /** Of a batch that is not unusually long in room that the next batch uses again. */
+  #bytesOf(text: string): Buffer {
+    // A UTF-16 unit takes at most three bytes of UTF-8.
+    if (3 * text.length > this.#room.length) return Buffer.from(text, "utf8");
+    return this.#room.subarray(0, this.#room.write(text, "utf8"));
   }
 
   /** How many bytes were taken. */

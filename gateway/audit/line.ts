@@ -10,7 +10,6 @@ export interface AuditFacts {
   readonly decision: Decision;
   /** Generation of the policy that decided; 0 before the first. */
   readonly generation: number;
-  readonly wallMs: number;
   /** Listener (expose) and service names of the policy. */
   readonly listener?: string | undefined;
   readonly service?: string | undefined;
@@ -33,31 +32,48 @@ export interface AuditFacts {
   readonly backend?: string | undefined;
   /** The connection's number; numbers are used again after an end. */
   readonly connection?: number | undefined;
-  /** Name and place of the rule that decides. */
-  readonly rule?: string | undefined;
-  readonly at?: string | undefined;
   /** Free words for people, for example why a register was refused. */
   readonly detail?: string | undefined;
   /** Refusals of registrations and messages since the last record of one that have no record of their own. */
   readonly unrecorded?: number | undefined;
 }
 
+/** Name and place of the rule that decides. */
+export interface RuleWords {
+  readonly rule?: string | undefined;
+  readonly at?: string | undefined;
+}
+
+const NO_WORDS: RuleWords = {};
+
+/** The parts that most records of a batch have in common are made once. */
+const [rule, at, listener, service, local, backend] = [last("rule"), last("at"), last("listener"), last("service"), last("local"), last("backend")];
+
 /** One call makes the line of every refusal, so it is put together from its parts, and not by JSON.stringify of a whole object. */
-export function auditLine(facts: AuditFacts): string {
-  const { decision, shadow } = facts;
-  let json = `{"time":"${timeOf(facts.wallMs)}","generation":${facts.generation},"op":"${facts.op}"`;
+export function auditLine(facts: AuditFacts, wallMs: number, words: RuleWords = NO_WORDS): string {
+  const { decision, shadow, proto } = facts;
+  let json = `{"time":"${timeOf(wallMs)}","generation":${facts.generation},"op":"${facts.op}"`;
   json += decision.allowed ? `,"decision":"allow","reason":"none"` : `,"decision":"deny","reason":"${decision.reason}"`;
   json += `,"code":"${decision.code}"`;
   if (decision.rule >= 0) json += `,"rule_id":${decision.rule}`;
-  json += text("rule", field(facts.rule)) + text("at", field(facts.at)) + text("listener", field(facts.listener)) + text("service", field(facts.service));
-  json += text("subject", field(facts.subject));
-  if (facts.proto === "udp") json += `,"proto":"udp"`;
-  json += text("local", field(facts.local)) + text("source", field(facts.source)) + text("sni", field(facts.sni));
-  json += text("client", facts.client) + number("client_more", facts.client_more);
+  json += rule(words.rule) + at(words.at) + listener(facts.listener) + service(facts.service);
+  json += text("subject", facts.subject);
+  if (proto === "udp") json += `,"proto":"udp"`;
+  json += local(facts.local) + text("source", facts.source) + text("sni", facts.sni);
+  if (facts.client !== undefined) json += jsonOf("client", facts.client) + number("client_more", facts.client_more);
   if (shadow) json += `,"shadow":${JSON.stringify(shadowJson(shadow))}`;
-  json += text("backend", field(facts.backend)) + number("connection", facts.connection);
-  json += text("detail", field(facts.detail)) + number("unrecorded", facts.unrecorded);
+  json += backend(facts.backend) + number("connection", facts.connection);
+  json += text("detail", facts.detail) + number("unrecorded", facts.unrecorded);
   return `${json}}\n`;
+}
+
+/** A field whose value is mostly that of the record before. */
+function last(key: string): (value: string | undefined) => string {
+  let [known, json]: [string | undefined, string] = [undefined, ""];
+  return (value) => {
+    if (value !== known) [known, json] = [value, text(key, value)];
+    return json;
+  };
 }
 
 /** Records of one batch have one time. */
@@ -74,7 +90,10 @@ function timeOf(wallMs: number): string {
 const PLAIN = /^[ !#-[\]-~]*$/;
 
 function text(key: string, value: string | undefined): string {
-  if (value === undefined) return "";
+  return value === undefined ? "" : jsonOf(key, field(value));
+}
+
+function jsonOf(key: string, value: string): string {
   return PLAIN.test(value) ? `,"${key}":"${value}"` : `,"${key}":${escapeControl(JSON.stringify(value))}`;
 }
 
@@ -87,9 +106,9 @@ function shadowJson({ verdict, reason, code, rule }: Shadow): object {
 }
 
 /** At most FIELD_BYTES bytes of UTF-8, cut between characters. */
-export function field(text: string | undefined): string | undefined {
+export function field(text: string): string {
   // A UTF-16 unit takes at most three bytes of UTF-8.
-  if (text === undefined || text.length * 3 <= FIELD_BYTES) return text;
+  if (text.length * 3 <= FIELD_BYTES) return text;
   const bytes = Buffer.from(text, "utf8");
   if (bytes.length <= FIELD_BYTES) return text;
   let end = FIELD_BYTES;

@@ -8,9 +8,9 @@ import type { GatewayClock } from "../clock.ts";
 import { countDecision, countShadow, type Counters } from "./counters.ts";
 import type { Markers } from "./markers.ts";
 import type { Audit } from "./audit.ts";
-import { auditLine, type AuditFacts } from "./line.ts";
+import { auditLine, type AuditFacts, type RuleWords } from "./line.ts";
 
-export type Entry = Omit<AuditFacts, "wallMs" | "rule" | "at">;
+export type Entry = AuditFacts;
 
 export interface Recorder {
   /** Returns the decisions that take effect, in the same order; `info` names the rules. */
@@ -29,11 +29,12 @@ export interface RecorderSetup {
 
 export function createRecorder({ audit, counters, markers, clock, onError }: RecorderSetup): Recorder {
   const refused = deny(CODE_AUDIT_CLOSED);
+  const words = new WordsOfRules();
   return {
     record(entries, info) {
       const wallMs = clock.wallMs();
       const monoMs = clock.monoMs();
-      const lines = entries.map((entry) => auditLine({ ...entry, wallMs, ...ruleWords(entry.decision, info) }));
+      const lines = entries.map((entry) => auditLine(entry, wallMs, words.of(entry.decision.rule, info)));
       const recorded = audit.write(lines);
       return entries.map((entry, i) => {
         const lost = i >= recorded && onError === "closed";
@@ -52,13 +53,19 @@ export function createRecorder({ audit, counters, markers, clock, onError }: Rec
   };
 }
 
-function ruleWords(decision: Decision, info: PolicyInfo | null): { rule?: string; at?: string } {
-  const rule = info?.rules[decision.rule];
-  if (rule === undefined) return {};
-  const origin = rule.origins[0];
-  const name = rule.names[0];
-  return {
-    ...(name !== undefined && { rule: name }),
-    ...(origin !== undefined && { at: `${origin.file}:${origin.line}` }),
-  };
+/** Made once for each rule of the policy that decided last. */
+class WordsOfRules {
+  #info: PolicyInfo | null = null;
+  #words: (RuleWords | undefined)[] = [];
+
+  of(rule: number, info: PolicyInfo | null): RuleWords | undefined {
+    if (info === null || rule < 0) return undefined;
+    if (info !== this.#info) [this.#info, this.#words] = [info, []];
+    return (this.#words[rule] ??= wordsOf(info.rules[rule]));
+  }
+}
+
+function wordsOf(rule: PolicyInfo["rules"][number] | undefined): RuleWords {
+  const origin = rule?.origins[0];
+  return { rule: rule?.names[0], at: origin === undefined ? undefined : `${origin.file}:${origin.line}` };
 }

@@ -27,6 +27,7 @@ export function ended(s: Stage, row: number, reset: "client" | "backend" | null)
 
 export function sweep(s: Stage, row: number, ageMs: number, now: number): void {
   const { idle_ms: idleMs, lifetime_ms: lifetimeMs } = s.timers;
+  s.transport.keepBackend(row);
   if (s.table.flights[row]?.isLate() === true) secondHello(s, row, "late");
   else if (idleMs > 0 && now - (s.table.activeMs[row] ?? now) >= idleMs) cut(s, row, "idle");
   else if (lifetimeMs > 0 && ageMs >= lifetimeMs) cut(s, row, "lifetime");

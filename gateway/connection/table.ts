@@ -2,7 +2,7 @@
 // arrays, so that a forwarder needs no object per connection; the fields that only some have are in columns of objects. A row
 // is used again after its connection ended.
 import type { Identity } from "../../runtime/host/identity.ts";
-import { formatEndpoint, formatHost, type Address } from "../../runtime/net/address.ts";
+import { formatEndpoint, formatHost, formatV4, MAPPED, type Address } from "../../runtime/net/address.ts";
 import type { Permit } from "../../runtime/host/decision.ts";
 import type { Backend } from "../forward/backends.ts";
 import type { FirstFlights } from "../tls/first_flights.ts";
@@ -139,7 +139,13 @@ export class ConnectionTable {
     this.sourcePort[row] = port;
     this.zone[row] = number ?? 0;
     this.known[row] = typeof known === "number" ? known : SOURCE_KNOWN;
-    if (typeof known !== "number") this.source.set(known, 4 * row);
+    if (typeof known === "number") return;
+    const at = 4 * row;
+    const s = this.source;
+    s[at] = known[0];
+    s[at + 1] = known[1];
+    s[at + 2] = known[2];
+    s[at + 3] = known[3];
   }
 
   /** The peer's address, or why there is none. */
@@ -153,6 +159,7 @@ export class ConnectionTable {
 
   /** The peer's address for records, with its zone; undefined where it is not known. */
   hostOf(row: number): string | undefined {
+    if (this.#isV4(row)) return formatV4(this.source[4 * row + 3] ?? 0);
     const source = this.sourceOf(row);
     return typeof source === "number" ? undefined : formatHost(source, this.#zones.nameOf(this.zone[row] ?? 0));
   }
@@ -164,8 +171,16 @@ export class ConnectionTable {
 
   /** The same with the peer's port: `192.0.2.7:40000`, `[fe80::7%eth0]:40000`. */
   endpointOf(row: number): string | undefined {
+    if (this.#isV4(row)) return `${formatV4(this.source[4 * row + 3] ?? 0)}:${this.sourcePort[row] ?? 0}`;
     const source = this.sourceOf(row);
     return typeof source === "number" ? undefined : formatEndpoint(source, this.sourcePort[row] ?? 0, this.#zones.nameOf(this.zone[row] ?? 0));
+  }
+
+  /** Most are; they need no object to be named. */
+  #isV4(row: number): boolean {
+    const at = 4 * row;
+    const s = this.source;
+    return this.known[row] === SOURCE_KNOWN && s[at] === 0 && s[at + 1] === 0 && s[at + 2] === MAPPED;
   }
 
   #grow(): void {

@@ -37,6 +37,8 @@ export interface Transport {
   descriptorOf(listening: number): number | null;
   /** The peer was not refused at its accept: from now on the kernel probes it while it is silent. */
   keep(row: number): void;
+  /** The same of the backend of a relayed connection; called from time to time while it lasts. */
+  keepBackend(row: number): void;
   /** Reads the client, and reports `clientBytes`, `clientEnded` and `clientGone` until `pause`. */
   read(row: number): void;
   pause(row: number): void;

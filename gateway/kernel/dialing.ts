@@ -4,10 +4,13 @@ import type { TransportEvents } from "../connection/transport.ts";
 import type { BackendAddress } from "../forward/backend.ts";
 import { EAGAIN, type KernelCalls } from "./calls.ts";
 import { isShortage, type Listeners } from "./listeners.ts";
-import type { Poller } from "./poller.ts";
+import { EPOLLERR, EPOLLHUP, EPOLLOUT, type Poller } from "./poller.ts";
 import type { Pump } from "./pump.ts";
-import { DIALS, WANTS, type Rows } from "./rows.ts";
-import { connectTo, errorOf } from "./sockets.ts";
+import { DIALS, KEPT, RELAYS, WANTS, type Rows } from "./rows.ts";
+import { connectTo, errorOf, keepAlive } from "./sockets.ts";
+
+/** Far longer than a sweep takes to come by: where probes are due sooner, the socket has them from the start. */
+const KEPT_LATER_MS = 5_000;
 
 export interface DialingSetup {
   readonly calls: KernelCalls;
@@ -45,6 +48,18 @@ export class Dialing {
     this.#wanting.push({ row, epoch: rows.epoch(row), address });
   }
 
+  /**
+   * A relayed row was seen at a sweep: its backend is probed from now on where it stays silent. Most connections have
+   * ended before the first sweep, and need no calls for it.
+   */
+  keep(row: number): void {
+    const { calls, rows, keepAliveMs } = this.#setup;
+    const mode = rows.mode(row);
+    if ((mode & (RELAYS | KEPT)) !== RELAYS) return;
+    rows.setMode(row, mode | KEPT);
+    if (keepAliveMs >= KEPT_LATER_MS) keepAlive(calls, rows.upstream(row), keepAliveMs);
+  }
+
   /** Serves those that wait. Answers whether nobody waits any more. */
   serveWanting(): boolean {
     const { rows } = this.#setup;
@@ -59,26 +74,28 @@ export class Dialing {
     return true;
   }
 
-  /** The socket of a dialed row can be written, or has failed. */
-  ready(row: number, fd: number): void {
+  /** The socket of a dialed row can be written, or has failed; `seen` are its events. */
+  ready(row: number, fd: number, seen: number): void {
     const { calls, rows, events } = this.#setup;
-    const error = errorOf(calls, fd);
+    // Only a socket that has failed reports an error or a hang-up.
+    const isConnected = (seen & (EPOLLOUT | EPOLLERR | EPOLLHUP)) === EPOLLOUT || errorOf(calls, fd) === 0;
     rows.setMode(row, 0);
-    if (error === 0) events.connected(row);
+    if (isConnected) events.connected(row);
     else events.connectFailed(row, "refused");
   }
 
   /** False where there is no descriptor for it. */
   #connect(row: number, address: BackendAddress): boolean {
     const { calls, rows, events, poller, pump, listeners, keepAliveMs, interest, later } = this.#setup;
-    let fd = connectTo(calls, address, keepAliveMs);
-    if (isShortage(fd) && listeners.lack()) fd = connectTo(calls, address, keepAliveMs);
+    let fd = connectTo(calls, address);
+    if (isShortage(fd) && listeners.lack()) fd = connectTo(calls, address);
     if (isShortage(fd)) return false;
     rows.setMode(row, DIALS);
     if (fd < 0) {
       later(row, () => events.connectFailed(row, fd === -EAGAIN ? "busy" : "refused"));
       return true;
     }
+    if (keepAliveMs < KEPT_LATER_MS && address.kind === "tcp") keepAlive(calls, fd, keepAliveMs);
     rows.setUpstream(row, fd);
     pump.begin(fd);
     const client = rows.client(row);

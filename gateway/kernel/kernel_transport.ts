@@ -159,7 +159,7 @@ export class KernelTransport implements Transport, PumpOwner {
       if (this.#tls.has(row)) this.#tls.run(row, fd, seen);
       else this.#pump.run(fd);
     } else if ((mode & SECURES) !== 0) this.#handshake(row, seen === 0);
-    else if ((mode & DIALS) !== 0 && fd === this.#rows.upstream(row)) this.#dialing.ready(row, fd);
+    else if ((mode & DIALS) !== 0 && fd === this.#rows.upstream(row)) this.#dialing.ready(row, fd, seen);
     else if ((mode & READS) !== 0 && fd === this.#rows.client(row)) this.#readHello(row, fd);
   }
 
@@ -170,6 +170,10 @@ export class KernelTransport implements Transport, PumpOwner {
 
   /** The listening socket had the option already. */
   keep(): void {}
+
+  keepBackend(row: number): void {
+    this.#dialing.keep(row);
+  }
 
   read(row: number): void {
     const fd = this.#rows.client(row);

@@ -16,6 +16,9 @@ export const WANTS = 16;
 /** Its handshake is under way. */
 export const SECURES = 32;
 
+/** Its backend is probed where it stays silent. */
+export const KEPT = 64;
+
 const FIRST = 1024;
 
 export class Rows {

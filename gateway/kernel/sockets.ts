@@ -45,7 +45,8 @@ export function listenAt(calls: KernelCalls, { host, port }: Local, keepAliveMs:
   if (fd < 0) return failed({ code: getSystemErrorName(fd) });
   calls.setOption(fd, SOL_SOCKET, SO_REUSEADDR, ON);
   if (familyOf(address) === AF_INET6) calls.setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, ON);
-  setStreamOptions(calls, fd, keepAliveMs);
+  setStreamOptions(calls, fd);
+  keepAlive(calls, fd, keepAliveMs);
   const bound = calls.bind(fd, address);
   const error = bound < 0 ? bound : calls.listen(fd, BACKLOG);
   if (error >= 0) return ok(fd);
@@ -56,20 +57,21 @@ export function listenAt(calls: KernelCalls, { host, port }: Local, keepAliveMs:
 /** The same of a socket that another process made, and is the caller's; after a failure it is closed. */
 export function listenOn(calls: KernelCalls, fd: number, keepAliveMs: number): Result<number, ListenFailure> {
   const set = calls.setNonBlocking(fd);
-  setStreamOptions(calls, fd, keepAliveMs);
+  setStreamOptions(calls, fd);
+  keepAlive(calls, fd, keepAliveMs);
   const error = set < 0 ? set : calls.listen(fd, BACKLOG);
   if (error >= 0) return ok(fd);
   calls.close(fd);
   return failed({ code: getSystemErrorName(error) });
 }
 
-/** A socket that connects to a backend, or is connected already; or a negative error number. */
-export function connectTo(calls: KernelCalls, backend: BackendAddress, keepAliveMs: number): number {
+/** A socket that connects to a backend, or is connected already; or a negative error number. It is not probed: see `keepAlive`. */
+export function connectTo(calls: KernelCalls, backend: BackendAddress): number {
   const address = backendAddress(backend, calls);
   if (address === null) return -ENODEV;
   const fd = calls.socket(familyOf(address), SOCK_STREAM);
   if (fd < 0) return fd;
-  if (backend.kind === "tcp") setStreamOptions(calls, fd, keepAliveMs);
+  if (backend.kind === "tcp") setStreamOptions(calls, fd);
   const result = calls.connect(fd, address);
   if (result >= 0 || result === -EINPROGRESS) return fd;
   calls.close(fd);
@@ -90,10 +92,14 @@ export function closeWithReset(calls: KernelCalls, fd: number): void {
   calls.close(fd);
 }
 
-function setStreamOptions(calls: KernelCalls, fd: number, keepAliveMs: number): void {
+function setStreamOptions(calls: KernelCalls, fd: number): void {
   calls.setOption(fd, IPPROTO_TCP, TCP_NODELAY, ON);
   // An urgent byte stays in its place among the others.
   calls.setOption(fd, SOL_SOCKET, SO_OOBINLINE, ON);
+}
+
+/** The kernel probes the other side after this long without a byte, also where a part of that time is over already. Zero: never. */
+export function keepAlive(calls: KernelCalls, fd: number, keepAliveMs: number): void {
   if (keepAliveMs === 0) return;
   calls.setOption(fd, SOL_SOCKET, SO_KEEPALIVE, ON);
   for (const [option, number] of [

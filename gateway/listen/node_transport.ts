@@ -100,6 +100,9 @@ export class NodeTransport implements Transport {
     this.clients[row]?.setKeepAlive(keepAlive, keepAliveInitialDelay);
   }
 
+  /** The socket had the option when it was dialed. */
+  keepBackend(): void {}
+
   read(row: number): void {
     const client = this.clients[row];
     if (client === null || client === undefined) return;

@@ -214,9 +214,10 @@ class RunningPolicy implements PolicyEngine {
   }
 
   admit(peers: readonly Peer[]): readonly Answer[] {
-    const decisions: Answer[] = [];
     // A scratch without room for a record can't answer, and every peer is denied below.
     const size = Math.max(1, this.#records);
+    if (peers.length <= size) return this.#admitSlice(peers);
+    const decisions: Answer[] = [];
     for (let from = 0; from < peers.length; from += size) decisions.push(...this.#admitSlice(peers.slice(from, from + size)));
     return decisions;
   }
@@ -228,9 +229,11 @@ class RunningPolicy implements PolicyEngine {
       peers.forEach(({ listener, source, zone = 0 }, i) => {
         const at = this.#scratch + i * abi.BATCH_BYTES;
         view.setInt32(at + abi.R_BATCH_LISTENER, this.#has(listener) ? listener : -1, true);
-        source.forEach((word, w) => {
-          view.setUint32(at + abi.R_BATCH_SOURCE + 4 * w, word, true);
-        });
+        const [a, b, c, d] = source;
+        view.setUint32(at + abi.R_BATCH_SOURCE, a, true);
+        view.setUint32(at + abi.R_BATCH_SOURCE + 4, b, true);
+        view.setUint32(at + abi.R_BATCH_SOURCE + 8, c, true);
+        view.setUint32(at + abi.R_BATCH_SOURCE + 12, d, true);
         view.setInt32(at + abi.R_BATCH_VERDICT, v.VERDICT_DENY, true);
         view.setUint32(at + abi.BATCH_ZONE, zone, true);
       });

@@ -6,7 +6,8 @@ import { scanV4, scanV6 } from "./scan.ts";
 /** Sixteen bytes, most significant word first; each word is an unsigned 32-bit integer. */
 export type Address = readonly [number, number, number, number];
 
-const MAPPED = 0xffff;
+/** The third word of an IPv4 address. */
+export const MAPPED = 0xffff;
 
 export const ANY4: Address = [0, 0, MAPPED, 0];
 export const ANY6: Address = [0, 0, 0, 0];
@@ -47,9 +48,14 @@ export function parseAddress(text: string): Address | null {
   return [scanned[0] ?? 0, scanned[1] ?? 0, scanned[2] ?? 0, scanned[3] ?? 0];
 }
 
+/** The dotted quad of the 32 bits of an IPv4 address. */
+export function formatV4(bits: number): string {
+  return `${bits >>> 24}.${(bits >>> 16) & 255}.${(bits >>> 8) & 255}.${bits & 255}`;
+}
+
 /** RFC 5952 text; IPv4 as a dotted quad. */
 export function formatAddress(a: Address): string {
-  if (isV4(a)) return [a[3] >>> 24, (a[3] >>> 16) & 255, (a[3] >>> 8) & 255, a[3] & 255].join(".");
+  if (isV4(a)) return formatV4(a[3]);
   const parts = a.flatMap((w) => [w >>> 16, w & 0xffff]);
   return new ipaddr.IPv6(parts).toRFC5952String();
 }

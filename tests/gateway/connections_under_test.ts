@@ -71,6 +71,7 @@ class SilentTransport implements Transport {
     this.calls.push("unlisten");
   }
   keep = this.#noting("keep");
+  keepBackend(): void {}
   read = this.#noting("read");
   pause = this.#noting("pause");
   secure = this.#noting("secure");

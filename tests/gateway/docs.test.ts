@@ -63,25 +63,26 @@ test("every configuration key has its row with its default and meaning", () => {
 });
 
 test("every audit field has its row", () => {
-  const text = auditLine({
-    op: "accept",
-    proto: "udp",
-    decision: { ...denial(8), rule: 1 },
-    generation: 1,
-    wallMs: 0,
-    listener: "l",
-    service: "s",
-    subject: "x",
-    local: "l",
-    source: "s",
-    backend: "b",
-    sni: "n",
-    shadow: { verdict: "deny", reason: "sni", code: "deny_name", rule: 1 },
-    connection: 1,
-    rule: "r",
-    at: "a",
-    detail: "d",
-  });
+  const text = auditLine(
+    {
+      op: "accept",
+      proto: "udp",
+      decision: { ...denial(8), rule: 1 },
+      generation: 1,
+      listener: "l",
+      service: "s",
+      subject: "x",
+      local: "l",
+      source: "s",
+      backend: "b",
+      sni: "n",
+      shadow: { verdict: "deny", reason: "sni", code: "deny_name", rule: 1 },
+      connection: 1,
+      detail: "d",
+    },
+    0,
+    { rule: "r", at: "a" },
+  );
   const record: unknown = JSON.parse(text);
   const fields = typeof record === "object" && record !== null ? Object.keys(record) : [];
   assert.is(fields.length, 20);

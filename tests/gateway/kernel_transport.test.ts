@@ -8,7 +8,24 @@ import type { Socket } from "node:net";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { tcpBackend } from "../../gateway/forward/backend.ts";
-import { EAGAIN, EMFILE, ENOMEM, EPOLL_CTL_ADD, openCalls, SHUT_WR, type KernelCalls } from "../../gateway/kernel/calls.ts";
+import {
+  EAGAIN,
+  EMFILE,
+  ENOBUFS,
+  ENOMEM,
+  EPOLL_CTL_ADD,
+  IPPROTO_TCP,
+  openCalls,
+  SHUT_WR,
+  SO_ERROR,
+  SO_KEEPALIVE,
+  SOL_SOCKET,
+  TCP_KEEPCNT,
+  TCP_KEEPIDLE,
+  TCP_KEEPINTVL,
+  type KernelCalls,
+} from "../../gateway/kernel/calls.ts";
+import { SWEEP_MS } from "../../gateway/daemon.ts";
 import { usableCalls } from "../../gateway/kernel/self_test.ts";
 import { connectTo } from "../../gateway/kernel/sockets.ts";
 import { openLibc } from "../../runtime/shell/libc.ts";
@@ -16,6 +33,7 @@ import { skip } from "../skip.ts";
 import { backend, eventually, freePort, running, visit, type Under } from "./gateway_under_test.ts";
 
 const EPERM = 1;
+const PROBES: readonly number[] = [TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT];
 const test = suite("kernel transport");
 const usable = await usableCalls();
 const MSG_OOB = 1;
@@ -94,6 +112,78 @@ function tests(calls: KernelCalls): void {
     assert.is(gateway.daemon.counters.ends.get("done"), 6);
   });
 
+  test("options of a backend's socket: probes are set once, by the first sweep, or at once where they are due soon", async () => {
+    const behind = await backend("hello");
+    const rows = [
+      [0, 0, 0],
+      [4_999, 4, 4],
+      [5_000, 0, 4],
+    ] as const;
+    for (const [keepaliveMs, before, after] of rows) {
+      let upstream = -1;
+      const options: number[] = [];
+      const noting: KernelCalls = {
+        ...calls,
+        connect(fd, address) {
+          upstream = fd;
+          return calls.connect(fd, address);
+        },
+        setOption(fd, level, option, value) {
+          if (level === IPPROTO_TCP ? PROBES.includes(option) : option === SO_KEEPALIVE) options.push(fd);
+          return calls.setOption(fd, level, option, value);
+        },
+      };
+      const at = await freePort();
+      const gateway = await running({
+        calls: noting,
+        config: `[timers]\nkeepalive_ms = ${keepaliveMs}`,
+        policy: `edition 1\nexpose web on tcp ${at} { backend 127.0.0.1:${behind.port} allow from any }`,
+      });
+      const client = visit(at);
+      assert.is(await client.first, "hello");
+      const set = (): number => options.filter((fd) => fd === upstream).length;
+      const value = new Int32Array(1);
+      assert.is(set(), before, `${keepaliveMs}`);
+      for (const due of [after, after]) {
+        gateway.clock.advance(SWEEP_MS);
+        assert.is(set(), due, `${keepaliveMs}, after a sweep`);
+      }
+      assert.is(calls.getOption(upstream, SOL_SOCKET, SO_KEEPALIVE, value), 0);
+      assert.is(value[0], after === 0 ? 0 : 1);
+      client.socket.destroy();
+      await gateway.stop();
+    }
+  });
+
+  test("an error of a connect is read where the kernel reports one, and a failure to read it is a refusal", async () => {
+    let reads = 0;
+    for (const answers of [null, -ENOBUFS]) {
+      const behind = await backend("hello");
+      const closed = await freePort();
+      const [at, other] = [await freePort(), await freePort()];
+      const noting: KernelCalls = {
+        ...calls,
+        getOption(fd, level, option, value) {
+          if (option === SO_ERROR) reads++;
+          return answers ?? calls.getOption(fd, level, option, value);
+        },
+      };
+      const gateway = await running({
+        calls: noting,
+        policy: `edition 1\nexpose up on tcp ${at} { backend 127.0.0.1:${behind.port} allow from any }\nexpose down on tcp ${other} { backend 127.0.0.1:${closed} allow from any }`,
+      });
+      const client = visit(at);
+      assert.is(await client.first, "hello");
+      assert.is(reads, 0, "a socket that can be written has connected");
+      await visit(other).closed;
+      assert.is(reads, 1);
+      await eventually(() => gateway.daemon.counters.ends.get("backend_refused") === 1, "the refusal is counted");
+      client.socket.destroy();
+      await gateway.stop();
+      reads = 0;
+    }
+  });
+
   for (const [because, refusing] of [
     ["all pipes are in use, or none can be made", { pipe: () => -EMFILE }],
     ["a pipe can't be made larger", { setPipeSize: () => -EPERM }],
@@ -141,7 +231,7 @@ function tests(calls: KernelCalls): void {
     });
     const address = tcpBackend("127.0.0.1", at);
     if (typeof address === "string") throw new Error(address);
-    const fd = connectTo(calls, address, 0);
+    const fd = connectTo(calls, address);
     assert.ok(fd >= 0);
     const [block, urgent, tail] = [randomBytes(100_000), Buffer.from("!"), Buffer.from("behind it")];
     const sent: Buffer[] = [];

@@ -44,6 +44,39 @@ test("the most refused sources are kept in bounded memory, never counted too low
   assert.is(top.first(1000).length, TOP_PLACES, "a newcomer takes the place of the smallest");
 });
 
+test("the places of refused sources are those of the plain sketch, whichever of the smallest goes", () => {
+  const top = new TopDenied();
+  const exact = new Map<string, number>();
+  let [state, refusals] = [7, 0];
+  const below = (n: number): number => (state = (state * 48_271) % 0x7fffffff) % n;
+  for (let i = 0; i < 20_000; i++) {
+    // A few sources come often, many once.
+    const source = below(3) === 0 ? `198.51.100.${below(8)}` : `192.0.2.${below(256)}`;
+    exact.set(source, (exact.get(source) ?? 0) + 1);
+    top.add(source);
+    refusals++;
+    if (i % 500 !== 0) continue;
+    const kept = top.first(TOP_PLACES);
+    assert.is(
+      kept.reduce((sum, { denials }) => sum + denials, 0),
+      refusals,
+      "each refusal is counted in one place",
+    );
+    assert.is(new Set(kept.map(({ source: name }) => name)).size, kept.length);
+    const floor = kept.length < TOP_PLACES ? 0 : (kept.at(-1)?.denials ?? 0);
+    for (const { source: name, denials } of kept) {
+      const least = exact.get(name) ?? 0;
+      assert.ok(denials >= least && denials <= least + floor, `${name}: ${denials}, exact ${least}, floor ${floor}`);
+    }
+    for (const [name, denials] of exact)
+      if (denials > floor)
+        assert.ok(
+          kept.some(({ source: one }) => one === name),
+          name,
+        );
+  }
+});
+
 test("where the control socket is when nothing is configured", () => {
   const rows: readonly (readonly [NodeJS.ProcessEnv, string])[] = [
     [{ XDG_RUNTIME_DIR: "/run/user/1000" }, "/run/user/1000/ingressd/control.sock"],

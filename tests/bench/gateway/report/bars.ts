@@ -27,6 +27,7 @@ export const BARS: readonly Bar[] = [
   { row: "tls", work: "TLS", required: "1.1 / 1.0 x", most: { 20: 1.1, 26: 1 }, measure: value },
   { row: "mtls", work: "mTLS", required: "1.1 / 0.95 x", most: { 20: 1.1, 26: 0.95 }, measure: value },
   { row: "idle", work: "memory of an idle connection", required: "1.0 x", most: both(1), measure: value },
+  { row: "idle_tls", work: "memory of an idle TLS connection", required: "1.0 x", most: both(1), measure: value },
   { row: "newcomers", work: "honest p99 among 4,500 newcomers a second", required: "3 x", most: both(3), measure: ({ p99 }) => p99 },
   { row: "latency", work: "p99.9 at 1,000 connections a second", required: "2 ms more", most: both(2), measure: ({ p999 }) => p999, beyond: true },
 ];
@@ -50,6 +51,12 @@ export function reachedBar(results: GatewayResults, { row, measure, most, beyond
   if (found === null) return null;
   const forwarder = id.includes("kernel") ? "" : " (forwarder `node`)";
   return { met: found <= limit, text: `${beyond ? `${digits(found)} ms more` : `${digits(found)} x`}${forwarder}` };
+}
+
+/** What was missed on one of these Nodes, and has no cause above yet. */
+export function missesWithoutCause(results: GatewayResults): readonly string[] {
+  const isMissed = (bar: Bar): boolean => Object.keys(bar.most).some((major) => reachedBar(results, bar, major)?.met === false);
+  return BARS.filter((bar) => (bar.cause ?? "") === "" && isMissed(bar)).map(({ work }) => work);
 }
 
 /** The median over the rounds of what the subject needs beyond HAProxy. */

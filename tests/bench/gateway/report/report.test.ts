@@ -24,6 +24,7 @@ const rounds = (...values: readonly number[]): Measured => ({ figures: values.ma
 function row(subjects: Readonly<Record<string, Measured>>, more: Partial<GatewayRow> = {}): GatewayRow {
   return {
     made: "2026-01-02",
+    seconds: 60,
     kind: "cpu",
     title: "a row",
     unit: "µs",

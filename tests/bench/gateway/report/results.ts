@@ -28,6 +28,8 @@ export interface Measured {
 export interface GatewayRow {
   /** The day, which can be before that of the last run. */
   readonly made: string;
+  /** How long it took. */
+  readonly seconds: number;
   readonly kind: "cpu" | "latency" | "memory" | "crowd";
   readonly title: string;
   readonly unit: string;
