@@ -24,6 +24,13 @@ export interface Suite<T> {
 }
 
 let closings: Closing[] | null = null;
+/** Of the running test; null: as above. */
+let mostIdleMs: number | null = null;
+
+/** For a long check, whose other processes alone are busy: the running test fails after so many idle milliseconds. */
+export function stallsAfter(ms: number): void {
+  mostIdleMs = ms;
+}
 
 /**
  * Registers a function that closes a resource of the running test. The last one is called first. Outside a test this does
@@ -38,6 +45,7 @@ export function suite<T extends object = Record<string, never>>(name: string, co
   const add = (title: string, body: Body<T>): void => {
     inner(title, async (given) => {
       closings = [];
+      mostIdleMs = null;
       try {
         await untilStalled(title, async () => body(given));
       } finally {
@@ -75,7 +83,7 @@ async function untilStalled(title: string, body: () => Promise<void>): Promise<v
       idleMs = performance.eventLoopUtilization(now, last).active > BUSY_MS ? 0 : idleMs + LOOK_MS;
       last = now;
       const open = process.getActiveResourcesInfo();
-      if (idleMs < (open.includes("ProcessWrap") ? STALL_WITH_PROCESSES_MS : STALL_MS)) return;
+      if (idleMs < (mostIdleMs ?? (open.includes("ProcessWrap") ? STALL_WITH_PROCESSES_MS : STALL_MS))) return;
       clearInterval(timer);
       reject(new Error(`\`${title}\` waits for what does not come; open are ${[...new Set(open)].join(", ")}`));
     }, LOOK_MS);

@@ -3,42 +3,22 @@
 //   first datagram -> PENDING -> decided at the end of the turn -> CONNECTING -> OPEN -> ended by a timer, a cap, its backend
 //
 // A refusal is silent on the wire: the source may be forged, and an answer would reach somebody else.
-import type { Decision } from "../../runtime/host/decision.ts";
-import type { Code } from "../../runtime/abi/names.ts";
-import type { GatewayClock } from "../clock.ts";
 import type { ListenFailure, ListeningSocket, Local } from "../connection/forwarder.ts";
-import { CONNECTING, FREE, OPEN, PENDING } from "../connection/states.ts";
-import type { ConnectionTable } from "../connection/table.ts";
-import type { Drop } from "../drop.ts";
+import { CONNECTING, OPEN, PENDING } from "../connection/states.ts";
 import type { End } from "../end.ts";
-import type { Backend } from "../forward/backends.ts";
 import type { UdpPlaces } from "../listen/addresses.ts";
 import { mayAnswer } from "./budget.ts";
-import type { FlowDecider, MakeRoom } from "./decider.ts";
+import { evict, queue } from "./deciding.ts";
+import { end, endAll, free, unbindIfOver, type Bound, type Desk } from "./desk.ts";
 import { FlowTable } from "./flow_table.ts";
+import { sweep } from "./sweep.ts";
 import type { ConnectFailure, DatagramEvents, DatagramTransport } from "./transport.ts";
 
-/** Flows decided by one call. */
-const BATCH_FLOWS = 256;
 /** The most flows that wait on a paused socket. */
 export const PAUSED_FLOWS = 1024;
 
-/** In milliseconds; zero switches the lifetime off. */
-export interface FlowTimers {
-  readonly udp_fresh_ms: number;
-  readonly udp_idle_ms: number;
-  readonly lifetime_ms: number;
-}
-
-export interface FlowsSetup<A> {
-  readonly table: ConnectionTable;
-  readonly decider: FlowDecider;
-  readonly clock: GatewayClock;
-  readonly timers: FlowTimers;
+export interface FlowsSetup<A> extends Pick<Desk<A>, "table" | "decider" | "clock" | "timers" | "dropped" | "afterTurn"> {
   readonly transport: (events: DatagramEvents<A>) => DatagramTransport<A>;
-  readonly dropped: (because: Drop) => void;
-  /** Calls back after the events of this turn. */
-  readonly afterTurn: (flush: () => void) => void;
 }
 
 export interface Flows {
@@ -56,29 +36,6 @@ export interface Flows {
   makeRoom(): boolean;
   /** Gives up what the transport has opened for itself. No flow and no bound socket is left. */
   close(): void;
-}
-
-/** A bound socket. */
-interface Bound {
-  readonly number: number;
-  readonly local: Local;
-  queued: number[];
-  paused: boolean;
-  /** It closes with its last flow. */
-  closing: boolean;
-  flows: number;
-}
-
-interface Desk<A> extends Pick<FlowsSetup<A>, "table" | "decider" | "clock" | "timers" | "dropped" | "afterTurn"> {
-  readonly flows: FlowTable<A>;
-  readonly transport: DatagramTransport<A>;
-  readonly bound: Map<number, Bound>;
-  /** Sockets with flows that are to be decided after this turn. */
-  readonly queued: Set<Bound>;
-  readonly drainers: (() => void)[];
-  /** The generation whose listener numbers the fresh flows are filed under. */
-  filed: number;
-  live: number;
 }
 
 export function createFlows<A>(setup: FlowsSetup<A>): Flows {
@@ -159,17 +116,6 @@ function release<A>(d: Desk<A>, bound: Bound): void {
   if (bound.queued.length > 0) queue(d, bound);
 }
 
-function endAll<A>(d: Desk<A>, bound: Bound): void {
-  for (const row of [...d.flows.rows()]) if (d.table.socket[row] === bound.number) free(d, row, d.table.state[row] === PENDING ? null : "cut");
-  bound.queued = [];
-  unbindIfOver(d, bound);
-}
-
-function unbindIfOver<A>(d: Desk<A>, bound: Bound): void {
-  if (!bound.closing || bound.flows > 0 || !d.bound.delete(bound.number)) return;
-  d.transport.unbind(bound.number);
-}
-
 function received<A>(d: Desk<A>, number: number, key: string, way: () => A, bytes: Buffer): void {
   const row = d.flows.rowOf(key) ?? begun(d, number, key, way());
   if (row === null) return;
@@ -195,89 +141,6 @@ function begun<A>(d: Desk<A>, number: number, key: string, way: A): number | nul
   bound.queued.push(row);
   if (!bound.paused) queue(d, bound);
   return row;
-}
-
-function queue<A>(d: Desk<A>, bound: Bound): void {
-  if (d.queued.size === 0) d.afterTurn(() => flush(d));
-  d.queued.add(bound);
-}
-
-function flush<A>(d: Desk<A>): void {
-  const turn = [...d.queued];
-  d.queued.clear();
-  const makeRoom: MakeRoom = (code, listener, capKey) => roomFor(d, code, listener, capKey);
-  for (const bound of turn) {
-    const rows = bound.queued;
-    bound.queued = [];
-    for (let i = 0; i < rows.length; i += BATCH_FLOWS) {
-      const batch = rows.slice(i, i + BATCH_FLOWS).filter((row) => d.table.state[row] === PENDING && d.table.socket[row] === bound.number);
-      const decisions = d.decider.flows(bound.number, batch, makeRoom);
-      batch.forEach((row, j) => settle(d, row, decisions[j]));
-    }
-  }
-}
-
-function roomFor<A>(d: Desk<A>, code: Code, listener: number, capKey: string): boolean {
-  refile(d);
-  const { flows } = d;
-  switch (code) {
-    case "cap_overall":
-    case "cap_table":
-      return evict(d, flows.oldestFresh());
-    case "cap_listener":
-      return evict(d, flows.oldestFreshOfListener(listener));
-    case "cap_source":
-      return evict(d, flows.oldestFreshOfSource(capKey));
-    default:
-      return false;
-  }
-}
-
-function refile<A>(d: Desk<A>): void {
-  const generation = d.decider.generation();
-  if (d.filed === generation) return;
-  d.filed = generation;
-  d.flows.refile((row) => d.decider.capKey(row));
-}
-
-function evict<A>(d: Desk<A>, row: number | null): boolean {
-  if (row === null) return false;
-  free(d, row, "made_room");
-  return true;
-}
-
-function settle<A>(d: Desk<A>, row: number, decision: Decision | undefined): void {
-  const { table, decider } = d;
-  if (decision === undefined || !decision.allowed) {
-    free(d, row, null);
-    return;
-  }
-  const backend = table.backend[row];
-  const now = d.clock.monoMs();
-  table.state[row] = CONNECTING;
-  table.permit[row] = decision;
-  table.openedMs[row] = now;
-  table.activeMs[row] = now;
-  d.live++;
-  d.flows.capKey[row] = decider.capKey(row);
-  refile(d);
-  d.flows.addFresh(row);
-  const wrong = ownerFault(backend);
-  if (wrong !== null) {
-    decider.notOwned(row, wrong);
-    free(d, row, "backend_not_owned");
-  } else if (backend === undefined) free(d, row, "backend_refused");
-  else d.transport.connect(row, backend.address);
-}
-
-/** INVARIANT: a check that fails inside is a refusal. */
-function ownerFault(backend: Backend | undefined): string | null {
-  if (backend === undefined || backend.owner === null) return null;
-  try {
-    return backend.owner(backend.address);
-  } catch (error) {
-    return `it could not be looked at (${error instanceof Error ? error.message : String(error)})`;
-  }
 }
 
 function connected<A>(d: Desk<A>, row: number): void {
@@ -314,55 +177,6 @@ function answered<A>(d: Desk<A>, row: number, bytes: Buffer): void {
   table.activeMs[row] = d.clock.monoMs();
   flows.datagramsOut[row] = (flows.datagramsOut[row] ?? 0) + 1;
   d.transport.toClient(socket, way, bytes);
-}
-
-/** A request, which any state may get: what is free, or not yet decided, has nothing to cut. */
-function end<A>(d: Desk<A>, row: number, because: End): void {
-  const state = d.table.state[row];
-  if (d.table.isFlow[row] === 1 && (state === CONNECTING || state === OPEN)) free(d, row, because);
-}
-
-/** `because` is null where it was never admitted. */
-function free<A>(d: Desk<A>, row: number, because: End | null): void {
-  const { table } = d;
-  if (table.state[row] === FREE) return;
-  const wasLive = table.state[row] !== PENDING;
-  const bound = d.bound.get(table.socket[row] ?? -1);
-  d.transport.close(row);
-  d.decider.closed(row, because);
-  d.flows.give(row);
-  if (bound !== undefined) {
-    bound.flows--;
-    unbindIfOver(d, bound);
-  }
-  if (!wasLive) return;
-  d.live--;
-  if (d.live === 0) for (const resolve of d.drainers.splice(0)) resolve();
-}
-
-function sweep<A>(d: Desk<A>, now: number): void {
-  const {
-    table,
-    flows,
-    timers: { udp_fresh_ms: freshMs, udp_idle_ms: idleMs, lifetime_ms: lifetimeMs },
-  } = d;
-  /** Results of the owner checks: each backend is checked once a sweep. */
-  const found = new Map<Backend, string | null>();
-  for (const row of [...flows.rows()]) {
-    const state = table.state[row];
-    const backend = table.backend[row];
-    if ((state !== CONNECTING && state !== OPEN) || backend === undefined) continue;
-    const wrong = found.has(backend) ? (found.get(backend) ?? null) : ownerFault(backend);
-    found.set(backend, wrong);
-    const age = now - (table.openedMs[row] ?? now);
-    if (wrong !== null) {
-      d.decider.notOwned(row, wrong);
-      free(d, row, "backend_not_owned");
-    } else if (flows.isFresh(row)) {
-      if (age >= freshMs) free(d, row, (flows.datagramsOut[row] ?? 0) > 0 ? "done" : "unanswered");
-    } else if (now - (table.activeMs[row] ?? now) >= idleMs) free(d, row, "idle");
-    else if (lifetimeMs > 0 && age >= lifetimeMs) free(d, row, "lifetime");
-  }
 }
 
 function connectedFrom<A>(d: Desk<A>, port: number): string | null {

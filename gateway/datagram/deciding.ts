@@ -1,0 +1,93 @@
+// Decides new flows in batches, after the events of a turn. Where a cap is full, the oldest fresh flow makes room.
+import type { Code } from "../../runtime/abi/names.ts";
+import type { Decision } from "../../runtime/host/decision.ts";
+import { CONNECTING, PENDING } from "../connection/states.ts";
+import type { Backend } from "../forward/backends.ts";
+import type { MakeRoom } from "./decider.ts";
+import { free, type Bound, type Desk } from "./desk.ts";
+
+/** Flows decided by one call. */
+const BATCH_FLOWS = 256;
+
+export function queue<A>(d: Desk<A>, bound: Bound): void {
+  if (d.queued.size === 0) d.afterTurn(() => flush(d));
+  d.queued.add(bound);
+}
+
+function flush<A>(d: Desk<A>): void {
+  const turn = [...d.queued];
+  d.queued.clear();
+  const makeRoom: MakeRoom = (code, listener, capKey) => roomFor(d, code, listener, capKey);
+  for (const bound of turn) {
+    const rows = bound.queued;
+    bound.queued = [];
+    for (let i = 0; i < rows.length; i += BATCH_FLOWS) {
+      const batch = rows.slice(i, i + BATCH_FLOWS).filter((row) => d.table.state[row] === PENDING && d.table.socket[row] === bound.number);
+      const decisions = d.decider.flows(bound.number, batch, makeRoom);
+      batch.forEach((row, j) => settle(d, row, decisions[j]));
+    }
+  }
+}
+
+function roomFor<A>(d: Desk<A>, code: Code, listener: number, capKey: string): boolean {
+  refile(d);
+  const { flows } = d;
+  switch (code) {
+    case "cap_overall":
+    case "cap_table":
+      return evict(d, flows.oldestFresh());
+    case "cap_listener":
+      return evict(d, flows.oldestFreshOfListener(listener));
+    case "cap_source":
+      return evict(d, flows.oldestFreshOfSource(capKey));
+    default:
+      return false;
+  }
+}
+
+function refile<A>(d: Desk<A>): void {
+  const generation = d.decider.generation();
+  if (d.filed === generation) return;
+  d.filed = generation;
+  d.flows.refile((row) => d.decider.capKey(row));
+}
+
+export function evict<A>(d: Desk<A>, row: number | null): boolean {
+  if (row === null) return false;
+  free(d, row, "made_room");
+  return true;
+}
+
+function settle<A>(d: Desk<A>, row: number, decision: Decision | undefined): void {
+  const { table, decider } = d;
+  if (decision === undefined || !decision.allowed) {
+    free(d, row, null);
+    return;
+  }
+  const backend = table.backend[row];
+  const now = d.clock.monoMs();
+  table.state[row] = CONNECTING;
+  table.permit[row] = decision;
+  table.openedMs[row] = now;
+  table.activeMs[row] = now;
+  d.live++;
+  d.flows.capKey[row] = decider.capKey(row);
+  refile(d);
+  d.flows.addFresh(row);
+  const wrong = ownerFault(backend);
+  if (wrong !== null) {
+    decider.notOwned(row, wrong);
+    free(d, row, "backend_not_owned");
+  } else if (backend === undefined) free(d, row, "backend_refused");
+  else d.transport.connect(row, backend.address);
+}
+
+/** INVARIANT: a check that fails inside is a refusal. */
+export function ownerFault(backend: Backend | undefined): string | null {
+  if (backend === undefined || backend.owner === null) return null;
+  try {
+    return backend.owner(backend.address);
+  } catch (error) {
+    return `it could not be looked at (${error instanceof Error ? error.message : String(error)})`;
+  }
+}

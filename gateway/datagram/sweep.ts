@@ -1,0 +1,30 @@
+// Ends what is over by the clock, and flows whose backend is no longer its owner's.
+import { CONNECTING, OPEN } from "../connection/states.ts";
+import type { Backend } from "../forward/backends.ts";
+import { ownerFault } from "./deciding.ts";
+import { free, type Desk } from "./desk.ts";
+
+export function sweep<A>(d: Desk<A>, now: number): void {
+  const {
+    table,
+    flows,
+    timers: { udp_fresh_ms: freshMs, udp_idle_ms: idleMs, lifetime_ms: lifetimeMs },
+  } = d;
+  /** Results of the owner checks: each backend is checked once a sweep. */
+  const found = new Map<Backend, string | null>();
+  for (const row of [...flows.rows()]) {
+    const state = table.state[row];
+    const backend = table.backend[row];
+    if ((state !== CONNECTING && state !== OPEN) || backend === undefined) continue;
+    const wrong = found.has(backend) ? (found.get(backend) ?? null) : ownerFault(backend);
+    found.set(backend, wrong);
+    const age = now - (table.openedMs[row] ?? now);
+    if (wrong !== null) {
+      d.decider.notOwned(row, wrong);
+      free(d, row, "backend_not_owned");
+    } else if (flows.isFresh(row)) {
+      if (age >= freshMs) free(d, row, (flows.datagramsOut[row] ?? 0) > 0 ? "done" : "unanswered");
+    } else if (now - (table.activeMs[row] ?? now) >= idleMs) free(d, row, "idle");
+    else if (lifetimeMs > 0 && age >= lifetimeMs) free(d, row, "lifetime");
+  }
+}
