@@ -22,6 +22,8 @@ import { hashOf, STATE_FORMAT, writeState } from "./handed_state.ts";
 export const SILENCE_MS = 10_000;
 /** How long connections that are not yet admitted have for hello and handshake, once nothing is accepted. */
 export const SETTLE_MS = 500;
+/** Turns of the event loop that they have at least. */
+const SETTLE_TURNS = 64;
 /** Bytes of one part of the state. */
 export const PART_BYTES = 256 * 1024;
 
@@ -156,11 +158,7 @@ export class Giving {
       await this.#giveUp("no descriptor is left to keep its sockets");
       return failed("no descriptor is left");
     }
-    const untilMs = clock.monoMs() + SETTLE_MS;
-    while (this.#isUnsettled() && clock.monoMs() < untilMs)
-      await new Promise<void>((resolve) => {
-        setImmediate(resolve);
-      });
+    await this.#settle();
     if (this.#round !== round) return failed(UNKNOWN);
     const { engine } = inForce;
     engine?.setClock({ monoMs: clock.monoMs(), wallSeconds: Math.floor(clock.wallMs() / 1000) });
@@ -218,6 +216,16 @@ export class Giving {
   #heard(round: Round): void {
     round.disarm();
     round.disarm = this.#setup.clock.after(SILENCE_MS, () => void this.#giveUp(`it was silent for ${SILENCE_MS / 1000} s`));
+  }
+
+  /** A process that gets no time for `SETTLE_MS` still has its turns. */
+  async #settle(): Promise<void> {
+    const { clock } = this.#setup;
+    const untilMs = clock.monoMs() + SETTLE_MS;
+    for (let turns = 0; this.#isUnsettled() && (turns < SETTLE_TURNS || clock.monoMs() < untilMs); turns++)
+      await new Promise<void>((resolve) => {
+        setImmediate(resolve);
+      });
   }
 
   #isUnsettled(): boolean {

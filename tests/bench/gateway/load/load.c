@@ -1,6 +1,6 @@
 // What all modes share, and the command line:
 //   load backend ECHO_PORT BULK_PORT UDP_PORT
-//   load ping|refused|bulk|datagrams|open ADDRESS PORT [key=value …]
+//   load ping|refused|bulk|datagrams|connects ADDRESS PORT [key=value …]
 #define _GNU_SOURCE
 #include "load.h"
 #include <sys/resource.h>
@@ -87,7 +87,7 @@ static int by_size(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-static void print_latencies(const char *name, struct latencies *l) {
+void print_latencies(const char *name, struct latencies *l) {
   if (l->count == 0) return;
   qsort(l->ms, l->count, sizeof *l->ms, by_size);
   const double shares[] = { .5, .99, .999, 1 };
@@ -122,6 +122,7 @@ static void option(struct options *o, const char *text) {
   else if (IS("list")) read_addresses(value);
   else if (IS("concurrency")) o->concurrency = atoi(value);
   else if (IS("rate")) o->rate = atoi(value);
+  else if (IS("reference")) o->reference = atoi(value);
   else if (IS("honest")) o->honest_rate = atoi(value);
   else if (IS("seconds")) o->seconds = atof(value);
   else if (IS("count")) o->count = strtoull(value, NULL, 10);
@@ -151,6 +152,7 @@ int main(int argc, char **argv) {
   else if (strcmp(o.mode, "refused") == 0) run_refused(&o);
   else if (strcmp(o.mode, "bulk") == 0) run_bulk(&o);
   else if (strcmp(o.mode, "datagrams") == 0) run_datagrams(&o);
+  else if (strcmp(o.mode, "connects") == 0 && o.rate > 0) run_connects(&o);
   else die("no such mode");
   return 0;
 }

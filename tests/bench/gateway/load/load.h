@@ -30,6 +30,8 @@ struct options {
   uint32_t first, addresses;
   const char *addresses_file;
   int concurrency, rate, honest_rate;
+  /** A port that is reached without a proxy; 0: none. */
+  int reference;
   double seconds;
   uint64_t count, bytes, payload;
   bool tls, hello, keep;
@@ -58,6 +60,8 @@ int watched(int epoll, int fd, void *mark);
 int dial(const struct options *o, int type);
 uint32_t source_of(const struct options *o);
 void add_latency(struct latencies *l, uint64_t from);
+/** `,"name":{…}`; nothing where there are none. */
+void print_latencies(const char *name, struct latencies *l);
 void print_outcome(struct outcome *o, uint64_t from);
 
 void run_backend(int echo_port, int bulk_port, int udp_port);
@@ -65,6 +69,7 @@ void run_pings(const struct options *o);
 void run_refused(const struct options *o);
 void run_bulk(const struct options *o);
 void run_datagrams(const struct options *o);
+void run_connects(const struct options *o);
 void start_tls(const struct options *o);
 SSL *new_tls(int fd);
 /** A ClientHello of OpenSSL for bench.test, without a connection. */
