@@ -118,6 +118,9 @@ export class ThreadedTransport implements Transport {
   /** The listening socket had the option already. */
   keep(): void {}
 
+  /** A worker has it probed from RELAY on. */
+  keepBackend(): void {}
+
   read(row: number): void {
     this.#send(row, m.READ);
     this.#rows.await(row, WAITS_HELLO);

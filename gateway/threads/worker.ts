@@ -253,6 +253,7 @@ class ThreadWorker {
       : new ReportedFlights(createFirstFlights({ hello, helloMs: this.#given.helloMs, clock: this.#clock }), () => this.#write(m.HELLO_DUE, row));
     this.#flights[row] = flights;
     this.#transport.relayPermitted(row, first, flights);
+    this.#transport.keepBackend(row);
   }
 
   /** Makes records of the reports of the transport. */
