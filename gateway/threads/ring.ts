@@ -59,6 +59,8 @@ export class RingWriter {
   /** Records for which there was no room. */
   #kept: Message[] = [];
   #head = 0;
+  /** Something was written since the reader was woken last. */
+  #isNew = false;
   /** As it was read last; the reader may be further. */
   #tail = 0;
 
@@ -96,8 +98,10 @@ export class RingWriter {
     if (this.#kept.length === 0) Atomics.store(this.#views.control, WAITS, 0);
   }
 
-  /** Wakes a reader that sleeps. */
+  /** Wakes a reader that sleeps, where there is something new for it. */
   wake(): void {
+    if (!this.#isNew) return;
+    this.#isNew = false;
     if (Atomics.exchange(this.#views.control, SLEEPS, 0) === 1) this.#wakeReader();
   }
 
@@ -123,6 +127,7 @@ export class RingWriter {
     if (payload !== null) bytes.set(payload, (at + HEADER_WORDS) * WORD_BYTES);
     this.#head = (this.#head + skipped + needed) | 0;
     Atomics.store(control, HEAD, this.#head);
+    this.#isNew = true;
     return true;
   }
 

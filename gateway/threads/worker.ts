@@ -26,6 +26,8 @@ import { NO_GENERATION, WorkerRows } from "./worker_rows.ts";
 
 /** Commands of a turn; then connections have theirs. */
 const MOST_COMMANDS = 256;
+/** Bytes that were moved are reported after so long, or with the end of their connection: each report wakes the main thread. */
+const REPORT_MS = 50;
 /** Backends whose addresses are kept parsed. */
 const MOST_BACKENDS = 1024;
 
@@ -85,6 +87,8 @@ class ThreadWorker {
   readonly #contexts = new Map<number, OpensslContext | string>();
   readonly #backends = new Map<string, BackendAddress | string>();
   readonly #timers = new Set<Timer>();
+  /** When the bytes that were moved are to be reported; null: there are none. */
+  #reportAtMs: number | null = null;
   #openssl: OpensslCalls | null = null;
   #isStopped = false;
 
@@ -269,8 +273,8 @@ class ThreadWorker {
         this.#write(m.CONNECTED, row, fd, nearPortOf(this.#calls, fd) ?? -1);
       },
       connectFailed: (row, failure) => this.#write(m.CONNECT_FAILED, row, m.failureNumber(failure)),
-      fromClient: (row, bytes) => this.#rows.add(row, bytes, 0),
-      fromBackend: (row, bytes) => this.#rows.add(row, 0, bytes),
+      fromClient: (row, bytes) => this.#moved(row, bytes, 0),
+      fromBackend: (row, bytes) => this.#moved(row, 0, bytes),
       secondHello: (row, fault) => this.#write(m.SECOND_HELLO, row, m.faultNumber(fault)),
       ended: (row, reset) => {
         const [fromClient, fromBackend] = this.#rows.take(row);
@@ -321,19 +325,34 @@ class ThreadWorker {
     this.#rows.end(row);
     this.#readings[row] = null;
     this.#flights[row] = null;
-    if (this.#holding.delete(row)) this.#setBuffered(row, 0);
+    this.#holding.delete(row);
+    if (row < this.#buffered.length && this.#buffered[row] !== 0) Atomics.store(this.#buffered, row, 0);
   }
 
   /** Reports the bytes that a turn has moved, and those that it has buffered. */
   #report(): void {
-    for (const row of this.#rows.moved()) {
-      const [fromClient, fromBackend] = this.#rows.take(row);
-      if (fromClient > 0 || fromBackend > 0) this.#write(m.BYTES, row, fromClient, fromBackend);
-      this.#holds(row);
+    if (this.#rows.hasMoved) {
+      const now = this.#clock.monoMs();
+      this.#reportAtMs ??= now + REPORT_MS;
+      if (now >= this.#reportAtMs) this.#reportBytes();
     }
     for (const row of this.#holding) this.#holds(row);
     this.#events.flush();
     this.#events.wake();
+  }
+
+  #reportBytes(): void {
+    this.#reportAtMs = null;
+    for (const row of this.#rows.moved()) {
+      const [fromClient, fromBackend] = this.#rows.take(row);
+      if (fromClient > 0 || fromBackend > 0) this.#write(m.BYTES, row, fromClient, fromBackend);
+    }
+  }
+
+  #moved(row: number, fromClient: number, fromBackend: number): void {
+    this.#rows.add(row, fromClient, fromBackend);
+    // Whether the other side has taken them is seen at the end of the turn.
+    this.#holding.add(row);
   }
 
   #holds(row: number): void {
@@ -341,11 +360,7 @@ class ThreadWorker {
     const bytes = this.#transport.buffered(row) + (this.#readings[row]?.reading.bytesRead ?? 0) + (this.#flights[row]?.bufferedBytes() ?? 0);
     if (bytes > 0) this.#holding.add(row);
     else if (!this.#holding.delete(row)) return;
-    this.#setBuffered(row, bytes);
-  }
-
-  #setBuffered(row: number, bytes: number): void {
-    if (row < this.#buffered.length) Atomics.store(this.#buffered, row, bytes);
+    if (row < this.#buffered.length && this.#buffered[row] !== bytes) Atomics.store(this.#buffered, row, bytes);
   }
 
   #later(ms: number, call: () => void): Cancel {
@@ -356,8 +371,9 @@ class ThreadWorker {
 
   /** Until the next timer; -1: there is none. */
   #timerMs(): number {
-    if (this.#timers.size === 0) return -1;
-    return Math.max(0, Math.min(...[...this.#timers].map(({ atMs }) => atMs)) - this.#clock.monoMs());
+    const due = [...this.#timers].map(({ atMs }) => atMs);
+    if (this.#reportAtMs !== null) due.push(this.#reportAtMs);
+    return due.length === 0 ? -1 : Math.max(0, Math.min(...due) - this.#clock.monoMs());
   }
 
   #runTimers(): void {

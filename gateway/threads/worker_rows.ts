@@ -44,6 +44,10 @@ export class WorkerRows {
     return bytes;
   }
 
+  get hasMoved(): boolean {
+    return this.#moved.length > 0;
+  }
+
   /** The rows of which something was moved since the last time. */
   moved(): readonly number[] {
     const rows = this.#moved;

@@ -2,6 +2,7 @@
 // of every size. Each ends, with a record; nobody reaches the backend, nothing is left, and the next good client is served.
 import { connect as connectPlain, type Socket } from "node:net";
 import { connect } from "node:tls";
+import { atLength } from "../at_length.ts";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { made } from "../../gateway/kernel/tls_context.ts";
@@ -12,7 +13,7 @@ import { authority, dns, leaf, uri } from "./certificates.ts";
 import { put, putAuthority } from "./tls_under_test.ts";
 
 const test = suite("openssl fuzz");
-const ROUNDS = process.argv.includes("--at-length") ? 2_000 : 150;
+const ROUNDS = atLength(2_000, 150);
 const AT_ONCE = 25;
 
 /** Numbers that are the same in each run (mulberry32). */
