@@ -7,7 +7,7 @@ const FEWER_ROUNDS = 3;
 
 /** Of one measurement. `warm` is before the first round: V8 compiles in it, programs in C only fill their pools. */
 export const SECONDS = { warm: 2.5, warmNative: 0.5, cpu: 1, latency: 6, reference: 0.6, settle: 1 };
-export const QUICK_SECONDS = { warm: 0.3, warmNative: 0.1, cpu: 0.3, latency: 1, reference: 0.2, settle: 0.2 };
+export const QUICK_SECONDS = { warm: 0.3, warmNative: 0.1, cpu: 0.3, latency: 0.6, reference: 0.2, settle: 0.2 };
 
 export const isCompared = (subject) => subject.id === "haproxy" || subject.id.startsWith("ingressd-kernel");
 const isOfV8 = (subject) => subject.id.startsWith("ingressd") || subject.id.startsWith("net");
@@ -19,8 +19,12 @@ export function variantsOf(rows, { quick }) {
   );
 }
 
+/** In a short run every subject starts in these rows, and in the others those of HAProxy and ingressd do. */
+const QUICK_ROWS = ["connection", "mtls", "udp"];
+
 /** The subjects of a row: all, or the compared ones and those that `also` names. */
-export function subjectsOf(row, subjects) {
+export function subjectsOf(row, subjects, { quick }) {
+  if (quick && !QUICK_ROWS.includes(row.name)) return subjects.filter((subject) => isCompared(subject) || subject.ours === true);
   return row.also === undefined ? subjects : subjects.filter((subject) => isCompared(subject) || row.also.includes(subject.id));
 }
 
@@ -54,7 +58,9 @@ function figureSeconds(row, seconds) {
 
 /** Seconds that a row takes where no round has to be measured again. */
 export function rowSeconds(row, all, options, seconds) {
-  const subjects = subjectsOf(row, all).filter((subject) => subject.cannot[row.name] === undefined && (row.log || subject.cannot.unlogged === undefined));
+  const subjects = subjectsOf(row, all, options).filter(
+    (subject) => subject.cannot[row.name] === undefined && (row.log || subject.cannot.unlogged === undefined),
+  );
   const starts = subjects.map((subject) => (subject.ours === true ? START.own + (row.prefixes ?? 0) * 5e-6 : START.other + (row.prefixes ?? 0) * 1.5e-6));
   const warm = row.kind === "memory" ? [] : subjects.map((subject) => warmSeconds(subject, seconds) + 0.1);
   const figures = subjects.map((subject) => roundsOf(row, subject, options) * (figureSeconds(row, seconds) + (row.kind === "memory" ? START.own : 0)));

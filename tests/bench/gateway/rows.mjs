@@ -57,7 +57,7 @@ export function rowsOf({ quick, others }) {
       load: { mode: "ping", rate: newcomers, honest: 100, from: "127.0.2.0", addresses: 60_000 },
       of: "honest",
     },
-    ...(quick ? PREFIXES.slice(0, 2) : PREFIXES).map((prefixes) =>
+    ...(quick ? PREFIXES.slice(1, 2) : PREFIXES).map((prefixes) =>
       cpu(
         `prefixes_${prefixes}`,
         `new connection with ${prefixes.toLocaleString("en-US")} prefixes in the policy`,

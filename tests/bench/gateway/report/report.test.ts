@@ -2,10 +2,11 @@
 // a gap is never a figure.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { BARS, reachedBar } from "./bars.ts";
+import { existsSync } from "node:fs";
+import { BARS, missesWithoutCause, reachedBar } from "./bars.ts";
 import { gatewayChart } from "./chart.ts";
 import { barTable, gatewayPage } from "./page.ts";
-import { median, ratioOf, type GatewayFigure, type GatewayResults, type GatewayRow, type Measured } from "./results.ts";
+import { median, ratioOf, readGatewayResults, type GatewayFigure, type GatewayResults, type GatewayRow, type Measured } from "./results.ts";
 
 const test = suite("gateway report");
 
@@ -91,6 +92,15 @@ test("one Node that misses is enough, and only a known cause is printed", () => 
   assert.match(made, "- *new connection*: missed: ");
   assert.not.match(made, "- *TLS*: missed");
   assert.match(lineOf(made, "TLS"), "| not measured | not measured | not measured |");
+});
+
+test("what was missed and has no cause is named, and what was recorded has a cause for each miss", () => {
+  const of = (value: number): GatewayResults => results({ tls: row({ haproxy: rounds(100), "ingressd-kernel-20": rounds(value) }) });
+  const due = BARS.filter(({ row: name, cause }) => name === "tls" && cause === undefined).map(({ work }) => work);
+  assert.equal(missesWithoutCause(of(200)), due);
+  assert.equal(missesWithoutCause(of(100)), []);
+  const recorded = new URL("../results.json", import.meta.url);
+  if (existsSync(recorded)) assert.equal(missesWithoutCause(readGatewayResults(recorded)), [], "report/bars.ts needs a `cause` for these");
 });
 
 test("the forwarder `kernel` is compared, and Node's only where the other was not measured", () => {

@@ -1,15 +1,11 @@
 // ingressd as it is shipped, with one of its forwarders. A policy with an expose for each port; the audit goes to a
 // file, or to /dev/null in rows without a log (every record is still written).
 import { spawnSync } from "node:child_process";
-import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../../../..", import.meta.url));
-const { properties: keys } = JSON.parse(readFileSync(join(root, "schemas/config/ingressd.schema.json"), "utf8"));
-
-/** Whether this version's compiler takes a udp expose with a backend. */
-let datagrams;
 
 export function ingressd({ path, version }, forwarder) {
   const [major] = version.split(".");
@@ -19,13 +15,11 @@ export function ingressd({ path, version }, forwarder) {
     label: `ingressd, forwarder \`${forwarder}\`, Node ${major}`,
     node: version,
     ours: true,
-    missing: forwarder === "kernel" && keys.forwarder === undefined ? "this version has no key `forwarder`: it has Node's forwarder alone" : undefined,
+    missing: undefined,
     cannot: {},
     command(world) {
       const [policy, config] = [join(world.folder, "bench.wasm"), join(world.folder, "bench.toml")];
       copyFileSync(world.clients.file, join(world.folder, "clients.txt"));
-      datagrams ??= builds(world.folder, [expose("udp", world.ports.udp, world.backends.udp)]);
-      this.cannot = datagrams ? {} : { udp: "this version does not forward datagrams" };
       const built = build(world.folder, policyOf(world), policy);
       if (built.status !== 0) throw new Error(`ingressc: ${(built.stdout + built.stderr).trim().slice(0, 300)}`);
       writeFileSync(config, configuration(world, forwarder, engine));
@@ -43,7 +37,7 @@ export function ingressd({ path, version }, forwarder) {
 }
 
 function expose(name, port, backend, mode = "", more = "") {
-  return `expose ${name} on ${name === "udp" ? "udp" : "tcp"} ${port} bind 127.0.0.1${mode} {
+  return `expose ${name} on ${name === "datagrams" ? "udp" : "tcp"} ${port} bind 127.0.0.1${mode} {
   backend 127.0.0.1:${backend}
   ${more}
   cap 1000000 connections
@@ -58,14 +52,13 @@ function policyOf({ ports, backends }) {
     expose("tls", ports.tls, backends.echo, " as tls", 'cert "bench"'),
     expose("mtls", ports.mtls, backends.echo, " as mtls", 'cert "bench"\n  ca "bench"'),
     expose("passthrough", ports.passthrough, backends.echo, " as passthrough").replace("allow from clients", 'allow from clients sni "bench.test"'),
-    ...(datagrams ? [expose("udp", ports.udp, backends.udp)] : []),
+    expose("datagrams", ports.udp, backends.udp, "", "amplify 2"),
   ];
 }
 
 function build(folder, exposes, out) {
   const path = join(folder, "bench.ingress");
-  const people = exposes.some((text) => text.includes("client people")) ? ['ids people = dns "client.bench.test"'] : [];
-  writeFileSync(path, ["edition 1", 'net clients = file "clients.txt" max 2000000', ...people, ...exposes, ""].join("\n"));
+  writeFileSync(path, ["edition 1", 'net clients = file "clients.txt" max 2000000', 'ids people = dns "client.bench.test"', ...exposes, ""].join("\n"));
   return spawnSync(process.execPath, ["compiler/cli/ingressc.mjs", "build", path, "-o", out], {
     cwd: root,
     encoding: "utf8",
@@ -73,16 +66,15 @@ function build(folder, exposes, out) {
   });
 }
 
-const builds = (folder, exposes) => build(folder, exposes, join(folder, "try.wasm")).status === 0;
-
 function configuration({ folder, log, certs, most }, forwarder, engine) {
   return [
-    ...(keys.forwarder === undefined ? [] : [`forwarder = "${forwarder}"`]),
+    `forwarder = "${forwarder}"`,
     "[audit]",
     `file = "${log ? join(folder, "audit.jsonl") : "/dev/null"}"`,
     "[caps]",
     `connections = ${most}`,
-    ...(keys.tls?.properties?.engine === undefined ? [] : ["[tls]", `engine = "${engine}"`]),
+    "[tls]",
+    `engine = "${engine}"`,
     "[certs.bench]",
     `cert = "${certs.server}"`,
     `key = "${certs.serverKey}"`,
