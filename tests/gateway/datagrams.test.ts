@@ -159,7 +159,9 @@ test("node: without `bind` each address of the host is open, and addresses that 
   const behind = await udpBackend();
   const port = await freeUdpPort();
   const more: Address[] = [...LOOPBACK];
-  const gateway = await running({ policy: policyOf(port, behind.port, "amplify 1 allow from any"), hostAddresses: () => more, forwarder: "node" });
+  current.forwarder = "node";
+  const { forwarder } = current;
+  const gateway = await running({ policy: policyOf(port, behind.port, "amplify 1 allow from any"), hostAddresses: () => more, forwarder });
   const second = parseAddress("127.0.0.2");
   if (second === null) return;
   more.push(second);

@@ -132,7 +132,7 @@ else {
     const auto = chooseEngine("auto", kernel, refuses);
     assert.ok(auto.ok);
     assert.is(tries, 0, "not before it is needed");
-    const node = { name: "node", native: null, because: "a wrong certificate is not refused" };
+    const node = { name: "node", native: null, calls: null, because: "a wrong certificate is not refused" };
     assert.equal([auto.value(), auto.value(), tries], [node, node, 1]);
     const strict = chooseEngine("openssl", kernel, refuses);
     assert.equal(!strict.ok && strict.error, {
@@ -141,7 +141,7 @@ else {
     });
     tries = 0;
     const requested = chooseEngine("node", kernel, refuses);
-    assert.equal([requested.ok && requested.value(), tries], [{ name: "node", native: null, because: null }, 0]);
+    assert.equal([requested.ok && requested.value(), tries], [{ name: "node", native: null, calls: null, because: null }, 0]);
     const good = chooseEngine("auto", kernel, () => (tries++, ok(openssl.value)));
     assert.ok(good.ok && good.value().native !== null && good.value() === good.value());
     assert.is(tries, 1);

@@ -15,6 +15,7 @@ const ONE_FORWARDER: readonly (readonly [path: string, forwarder: "kernel" | "no
   ["tests/gateway/kernel_poller.test.ts", "kernel", "epoll by the poller itself"],
   ["tests/gateway/kernel_sockaddr.test.ts", "kernel", "the bytes of the kernel's addresses"],
   ["tests/gateway/kernel_transport.test.ts", "kernel", "splice and its urgent marks, and calls that a test makes fail"],
+  ["tests/gateway/threads.test.ts", "kernel", "several threads need the kernel's forwarder"],
   ["tests/gateway/without_koffi.test.ts", "node", "the kernel's calls need koffi"],
   ["tests/tls/openssl_conversations.test.ts", "kernel", "OpenSSL's engine serves on the kernel's forwarder alone"],
   ["tests/tls/openssl_faults.test.ts", "kernel", "OpenSSL's engine serves on the kernel's forwarder alone"],

@@ -83,10 +83,14 @@ function client({ ports, site, own }: World, mode: Mode, from = "127.0.0.1"): Cl
   });
   socket.on("error", () => undefined);
   const first = new Promise<string>((resolve) => {
-    socket.once("data", (chunk) => resolve(chunk.toString()));
+    socket.once("data", (chunk: Buffer) => resolve(chunk.toString()));
     socket.once("close", () => resolve(""));
   });
   return { socket, first, closed: new Promise((resolve) => socket.once("close", resolve)) };
+}
+
+function said(socket: Client["socket"]): Promise<string> {
+  return new Promise((resolve) => socket.once("data", (chunk: Buffer) => resolve(chunk.toString())));
 }
 
 async function connections({ gateway }: Pick<World, "gateway">): Promise<readonly number[]> {
@@ -108,8 +112,8 @@ for (const mode of MODES) {
     }
     for (const [i, { socket }] of clients.entries()) {
       socket.write(`again ${i}`);
-      const [chunk] = await once(socket, "data");
-      assert.match(String(chunk), new RegExp(`again ${i}$`));
+      const chunk = await said(socket);
+      assert.match(chunk, new RegExp(`again ${i}$`));
     }
     for (const { socket } of clients) socket.destroy();
     await eventually(() => w.gateway.daemon.forwarder.live === 0, "all have ended");
@@ -255,8 +259,8 @@ test("a certificate that is changed is shown by both threads from the next hands
   assert.equal(await connections(w), [2, 2]);
   for (const { socket } of before) {
     socket.write("still");
-    const [chunk] = await once(socket, "data");
-    assert.is(String(chunk), "still");
+    const chunk = await said(socket);
+    assert.is(chunk, "still");
   }
   await w.gateway.stop();
 });
@@ -299,8 +303,8 @@ test("a drain lets connections of both threads end, and the threads after them",
   const stopped = w.gateway.daemon.stop();
   for (const { socket } of all) {
     socket.write("last words");
-    const [chunk] = await once(socket, "data");
-    assert.is(String(chunk), "last words");
+    const chunk = await said(socket);
+    assert.is(chunk, "last words");
     socket.end();
   }
   await stopped;

@@ -1,4 +1,4 @@
-// The queue of records between two threads: nothing is lost, reordered or read twice, whatever its room.
+// The queue of records between two threads loses nothing, keeps its order and reads nothing twice.
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
@@ -49,7 +49,7 @@ test("a payload is the reader's own", () => {
   assert.is(message?.payload?.toString(), "text");
 });
 
-test("the largest payload goes, and one byte more is refused and leaves the ring as it was", () => {
+test("the largest payload goes, and one byte more is refused, and the ring is as it was", () => {
   const { writer, all } = pair();
   assert.throws(() => writer.write(1, 1, 1, 0, 0, 0, Buffer.alloc(MOST_PAYLOAD + 1)), /too large/);
   writer.write(2, 2, 2, 0, 0, 0, Buffer.alloc(MOST_PAYLOAD));
@@ -117,7 +117,7 @@ test("records of every size go round the end of the memory", () => {
   assert.ok(wrote.length - read.length < 3);
 });
 
-test("a reader takes at most as many as it was told, and the rest the next time", () => {
+test("a reader takes at most as many as it is allowed, and the rest the next time", () => {
   const { writer, all } = pair();
   for (let i = 0; i < 5; i++) writer.write(1, i, 1);
   assert.is(all(2).length, 2);
@@ -184,7 +184,11 @@ test("two threads lose nothing at a small ring", async () => {
          writer.flush();
        }
      });`,
-    { eval: true, execArgv: [], workerData: { there, back, count: COUNT, register: urlOf("runtime/host/register.mjs"), ring: urlOf("gateway/threads/ring.ts") } },
+    {
+      eval: true,
+      execArgv: [],
+      workerData: { there, back, count: COUNT, register: urlOf("runtime/host/register.mjs"), ring: urlOf("gateway/threads/ring.ts") },
+    },
   );
   const failed = new Promise<never>((_, reject) => worker.once("error", reject));
   const writer = new RingWriter(there, () => undefined);

@@ -1,4 +1,4 @@
-// What a run measures: which subjects a row has, in how many rounds, for how many seconds, and how long all of it takes.
+// The plan of a run: which subjects a row has, in how many rounds, for how many seconds, and how long all of it takes.
 // HAProxy and ingressd's forwarder `kernel` are compared with the bars, so they have the most rounds; the others are
 // there to be seen beside them.
 

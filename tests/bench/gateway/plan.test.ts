@@ -1,4 +1,4 @@
-// What a whole run measures: every row that the page has, enough rounds where a bar is, and no more time than half an hour.
+// The plan of a whole run: every row that the page has, enough rounds where a bar is, and no more time than half an hour.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { QUICK_SECONDS, rowSeconds, roundsOf, SECONDS, subjectsOf, variantsOf, type PlannedSubject } from "./plan.mjs";

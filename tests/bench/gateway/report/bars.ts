@@ -53,7 +53,7 @@ export function reachedBar(results: GatewayResults, { row, measure, most, beyond
   return { met: found <= limit, text: `${beyond ? `${digits(found)} ms more` : `${digits(found)} x`}${forwarder}` };
 }
 
-/** What was missed on one of these Nodes, and has no cause above yet. */
+/** The bars that are missed on one of these Nodes and have no cause above. */
 export function missesWithoutCause(results: GatewayResults): readonly string[] {
   const isMissed = (bar: Bar): boolean => Object.keys(bar.most).some((major) => reachedBar(results, bar, major)?.met === false);
   return BARS.filter((bar) => (bar.cause ?? "") === "" && isMissed(bar)).map(({ work }) => work);
