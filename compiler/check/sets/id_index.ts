@@ -24,7 +24,7 @@ const STEP_CHARACTERS = 32;
 interface Node {
   /** The pattern that ends here. */
   end: IdEntry | null;
-  /** The pattern that goes on from here by one segment or more. */
+  /** The pattern that continues from here by one segment or more. */
   deep: IdEntry | null;
   whole: Map<string, Node> | null;
   /** Segments of which this is the beginning. */
@@ -76,17 +76,9 @@ export class IdIndex {
         if (at.end !== null && !deep) found.push(at.end);
         return;
       }
-      const { text, open } = segment;
-      this.#spend(text);
-      const same = open ? undefined : at.whole?.get(text);
-      if (same !== undefined) walk(same, depth + 1);
-      for (const length of at.lengths) {
-        if (open ? length > text.length : length >= text.length) break;
-        const begun = text.slice(0, length);
-        this.#spend(begun);
-        const next = at.begun?.get(begun);
-        if (next !== undefined) walk(next, depth + 1);
-      }
+      this.#including(at, segment, (next) => {
+        walk(next, depth + 1);
+      });
     };
     const root = this.#roots.get(rootOf(pattern));
     if (root !== undefined) walk(root, 0);
@@ -106,32 +98,38 @@ export class IdIndex {
       if (segment === undefined && !deep) return;
       if (segment === undefined || segment.open) {
         const beginning = segment?.text ?? "";
-        const goesOn = (text: string): boolean => segment === undefined || (text.startsWith(beginning) && text.length > beginning.length);
+        const continues = (text: string): boolean => segment === undefined || (text.startsWith(beginning) && text.length > beginning.length);
         for (const [text, next] of at.whole ?? []) {
           this.#spend(beginning);
-          if (goesOn(text)) walk(next, depth + 1);
+          if (continues(text)) walk(next, depth + 1);
         }
         for (const [text, next] of at.begun ?? []) {
           this.#spend(beginning);
-          if (goesOn(text) || beginning.startsWith(text)) walk(next, depth + 1);
+          if (continues(text) || beginning.startsWith(text)) walk(next, depth + 1);
         }
         return;
       }
-      const { text } = segment;
-      this.#spend(text);
-      const same = at.whole?.get(text);
-      if (same !== undefined) walk(same, depth + 1);
-      for (const length of at.lengths) {
-        if (length >= text.length) break;
-        const begun = text.slice(0, length);
-        this.#spend(begun);
-        const next = at.begun?.get(begun);
-        if (next !== undefined) walk(next, depth + 1);
-      }
+      this.#including(at, segment, (next) => {
+        walk(next, depth + 1);
+      });
     };
     const root = this.#roots.get(rootOf(pattern));
     if (root !== undefined) walk(root, 0);
     return found;
+  }
+
+  /** Visits the nodes behind the edges that include all of a segment: the same one, then its beginnings, the shortest first. */
+  #including(at: Node, { text, open }: ReadId["segments"][number], visit: (next: Node) => void): void {
+    this.#spend(text);
+    const same = open ? undefined : at.whole?.get(text);
+    if (same !== undefined) visit(same);
+    for (const length of at.lengths) {
+      if (open ? length > text.length : length >= text.length) break;
+      const begun = text.slice(0, length);
+      this.#spend(begun);
+      const next = at.begun?.get(begun);
+      if (next !== undefined) visit(next);
+    }
   }
 
   #spend(text: string): void {
