@@ -205,9 +205,9 @@ export class KernelTransport implements Transport, PumpOwner {
   }
 
   /** A hello that comes in small pieces is reported when what its records announce is there. */
-  #wakeAt(fd: number, bytes: number): void {
+  #wakeAt(fd: number, bytes: number): number {
     this.#due[0] = bytes;
-    this.#calls.setOption(fd, SOL_SOCKET, SO_RCVLOWAT, this.#due);
+    return this.#calls.setOption(fd, SOL_SOCKET, SO_RCVLOWAT, this.#due);
   }
 
   secure(row: number, context: TlsContext, said: string | null, first: Buffer): void {
@@ -218,7 +218,10 @@ export class KernelTransport implements Transport, PumpOwner {
       return;
     }
     this.#wakeAt(fd, 1);
-    this.#pump.skip(fd, first.length);
+    if (!this.#pump.skip(fd, first.length)) {
+      this.#later(row, () => this.#events.faulted(row, "the hello can't be taken out of the client's socket"));
+      return;
+    }
     this.#rows.takeClient(row);
     this.#poller.remove(fd);
     this.#pump.end(fd);
@@ -296,6 +299,11 @@ export class KernelTransport implements Transport, PumpOwner {
   relayPermitted(row: number, first: Buffer | null, flights: FirstFlights | null): void {
     const [client, upstream] = [this.#rows.client(row), this.#rows.upstream(row)];
     if (client === NONE || upstream === NONE) return;
+    // INVARIANT: a backend gets no byte twice, and a client whose bytes would not be reported is not kept waiting.
+    if (first !== null && !this.#tls.has(row) && (this.#wakeAt(client, 1) < 0 || !this.#pump.skip(client, first.length))) {
+      this.#later(row, () => this.#events.faulted(row, "the hello can't be taken out of the client's socket"));
+      return;
+    }
     this.#rows.setMode(row, RELAYS);
     this.#flights[row] = flights;
     if (this.#tls.has(row)) {
@@ -313,10 +321,6 @@ export class KernelTransport implements Transport, PumpOwner {
       });
       this.#poller.again(client);
       return;
-    }
-    if (first !== null) {
-      this.#wakeAt(client, 1);
-      this.#pump.skip(client, first.length);
     }
     this.#pump.join(client, upstream, first);
   }

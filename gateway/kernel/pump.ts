@@ -138,13 +138,14 @@ export class Pump {
     return got > 0 ? -EAGAIN : got;
   }
 
-  /** Takes bytes that were seen out of the kernel. */
-  skip(fd: number, bytes: number): void {
+  /** Takes bytes that were seen out of the kernel; false where it does not give them. */
+  skip(fd: number, bytes: number): boolean {
     for (let left = bytes; left > 0;) {
       const got = this.#calls.recv(fd, this.#shared, Math.min(left, READ_BYTES), 0);
-      if (got <= 0 && got !== -EINTR) return;
+      if (got <= 0 && got !== -EINTR) return false;
       left -= Math.max(0, got);
     }
+    return true;
   }
 
   mayRead(fd: number): boolean {

@@ -54,6 +54,8 @@ interface Side {
   done: boolean;
   /** Nothing can be sent to it any more. */
   deaf: boolean;
+  /** Its end could not be sent: it is gone already, or never gets it. The rest of its bytes shows which. */
+  endless: boolean;
   /** A send has used up its socket's error: a later end of its bytes is none. */
   failed: boolean;
   /** Read from it, and not yet taken by the other. */
@@ -61,7 +63,7 @@ interface Side {
 }
 
 function side(name: Side["name"]): Side {
-  return { name, readable: true, hung: true, writable: true, ended: false, broken: false, done: false, deaf: false, failed: false, left: null };
+  return { name, readable: true, hung: true, writable: true, ended: false, broken: false, done: false, deaf: false, endless: false, failed: false, left: null };
 }
 
 export class TlsRelay {
@@ -110,7 +112,11 @@ export class TlsRelay {
         this.#passEnd(source, target);
         return;
       }
-      if (!source.readable) return;
+      if (!source.readable) {
+        // A side that can't be sent to and says nothing would be waited for in vain.
+        if (source.deaf || source.endless) this.#finish(source.name);
+        return;
+      }
       this.#read(source, target);
     }
     this.#setup.events.again();
@@ -229,8 +235,9 @@ export class TlsRelay {
       }
     }
     source.done = true;
-    // Where the target is gone already there is nobody to be given the end.
-    calls.shutdown(target === this.#client ? client : backend, SHUT_WR);
+    if (calls.shutdown(target === this.#client ? client : backend, SHUT_WR) >= 0) return true;
+    target.endless = target.readable = target.hung = true;
+    this.#setup.events.again();
     return true;
   }
 
