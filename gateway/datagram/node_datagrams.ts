@@ -5,7 +5,8 @@ import type { ListenFailure, Local } from "../connection/forwarder.ts";
 import type { PeerAddress } from "../connection/transport.ts";
 import type { BackendAddress } from "../forward/backend.ts";
 import { peerOf } from "../listen/peer.ts";
-import { createFlows, type Flows, type FlowsSetup } from "./flows.ts";
+import type { FlowsSetup } from "./desk.ts";
+import { createFlows, type Flows } from "./flows.ts";
 import type { DatagramEvents, DatagramTransport } from "./transport.ts";
 
 /** The kernel's buffer of a bound socket, for bursts; net.core.rmem_max may be lower. */
@@ -29,11 +30,11 @@ class NodeDatagrams implements DatagramTransport<RemoteInfo> {
     this.#events = events;
   }
 
-  async bind(number: number, { host, port }: Local): Promise<ListenFailure | null> {
+  async bind(number: number, { host, port, inherited }: Local): Promise<ListenFailure | null> {
     const socket = newSocket(host);
     const failed = await new Promise<ListenFailure | null>((resolve) => {
       socket.once("error", (error) => resolve({ code: codeOf(error) }));
-      socket.bind({ address: host, port, exclusive: true }, () => resolve(null));
+      socket.bind(inherited === undefined ? { address: host, port, exclusive: true } : { fd: inherited.fd, exclusive: true }, () => resolve(null));
     });
     if (failed !== null) {
       socket.close();
@@ -51,6 +52,21 @@ class NodeDatagrams implements DatagramTransport<RemoteInfo> {
   unbind(number: number): void {
     this.#bound.get(number)?.close();
     this.#bound.delete(number);
+  }
+
+  /** Node's sockets are never handed over, because they name no descriptor and can't stop receiving. */
+  suspend(): void {}
+
+  resume(): null {
+    return null;
+  }
+
+  descriptorOf(): null {
+    return null;
+  }
+
+  localOf(): string {
+    return "";
   }
 
   peerOf({ address, port }: RemoteInfo): PeerAddress {

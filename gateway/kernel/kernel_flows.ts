@@ -1,5 +1,6 @@
 // Flows over the kernel's own calls. New ones are decided at the end of the round that received them.
-import { createFlows, type Flows, type FlowsSetup } from "../datagram/flows.ts";
+import type { FlowsSetup } from "../datagram/desk.ts";
+import { createFlows, type Flows } from "../datagram/flows.ts";
 import type { KernelCalls } from "./calls.ts";
 import { KernelDatagrams, type Way } from "./kernel_datagrams.ts";
 
