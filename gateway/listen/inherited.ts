@@ -92,7 +92,8 @@ export class Inherited {
         engine.info,
       );
       if (decision?.allowed === true) {
-        if (socket.proto === "tcp") this.#setup.setBacklog(socket.fd, KEPT_PEERS);
+        // The kernel keeps one more than the number that it is given.
+        if (socket.proto === "tcp") this.#setup.setBacklog(socket.fd, KEPT_PEERS - 1);
         continue;
       }
       // A policy may have changed since the gateway before this one stored it.

@@ -1,77 +1,19 @@
 // The state of a takeover, given by the test in the place of a gateway: of another release, tampered with, cut short, too
 // large, or of a gateway that falls silent. The next gateway is a real process.
-import { mkdirSync, rmSync } from "node:fs";
-import { createServer, type Socket } from "node:net";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { openLibc } from "../../runtime/shell/libc.ts";
 import { fieldsOf } from "../../runtime/shell/rpc_client.ts";
 import { hashOf, LIMITS_FORM, STATE_FORMAT } from "../../gateway/takeover/handed_state.ts";
 import { skip } from "../skip.ts";
-import { atEnd, suite } from "../suite.ts";
+import { suite } from "../suite.ts";
 import { backend, eventually, freePort, moduleOf, probe, recordsIn, temporaryFolder } from "./gateway_under_test.ts";
 import { launch, place, type Running } from "./ingressd_process.ts";
+import { giver, type Given, type Giver } from "./takeover_giver.ts";
 import { caller, gatewayToTake, only, step } from "./takeover_under_test.ts";
 
 const test = suite("takeover's state");
-
-interface Given {
-  readonly state: Buffer;
-  /** Of `freeze`, in place of the right ones. */
-  readonly bytes?: unknown;
-  readonly sha256?: unknown;
-  readonly seed?: string;
-}
-
-interface Giver {
-  readonly steps: string[];
-  readonly cut: unknown[];
-}
-
-/** Answers as a gateway without a listening socket does. */
-async function giver(path: string, { state, bytes = state.length, sha256 = hashOf(state), seed = Buffer.alloc(16).toString("base64") }: Given): Promise<Giver> {
-  const it: Giver = { steps: [], cut: [] };
-  const sockets = new Set<Socket>();
-  const answerTo = (params: Readonly<Record<string, unknown>>): unknown => {
-    it.steps.push(String(params["step"]));
-    switch (params["step"]) {
-      case "begin":
-        return { id: "0".repeat(32), pid: process.pid, seed, sockets: 0 };
-      case "freeze":
-        return { bytes, sha256 };
-      case "state":
-        return state.subarray(Number(params["from"]), Number(params["from"]) + 1_000).toString("base64");
-      case "serving":
-        server.close();
-        rmSync(path, { force: true });
-        return null;
-      case "cut":
-        it.cut.push(params["rows"]);
-        return null;
-      default:
-        return null;
-    }
-  };
-  const server = createServer((socket) => {
-    sockets.add(socket);
-    socket.on("error", () => undefined);
-    socket.on("data", (chunk) => {
-      for (const line of chunk
-        .toString()
-        .split("\n")
-        .filter((one) => one !== "")) {
-        const call = fieldsOf(JSON.parse(line)) ?? {};
-        socket.write(`${JSON.stringify({ jsonrpc: "2.0", id: call["id"], result: answerTo(fieldsOf(call["params"]) ?? {}) })}\n`);
-      }
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(path, resolve));
-  atEnd(() => {
-    server.close();
-    for (const socket of sockets) socket.destroy();
-  });
-  return it;
-}
 
 interface Taken {
   readonly next: Running;
