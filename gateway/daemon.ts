@@ -202,7 +202,7 @@ class Running implements Daemon {
   /** Another gateway serves: this one relays its connections to their end, and decides nothing. */
   #handOver(report: Reporting): void {
     const {
-      context: { ports },
+      context: { ports, flows },
       admitter,
       reports,
       own,
@@ -216,6 +216,7 @@ class Running implements Daemon {
     this.#refuseUnread();
     audit.handOver((lines) => report("takeover_records", { lines }));
     for (const open of ports.all()) ports.close(open);
+    flows.retire();
     inherited.close();
     own.control?.unlisten();
     own.http?.close();

@@ -270,7 +270,8 @@ function makeReloading(setup: DaemonSetup, serving: Serving, keeper: Keeper | nu
   };
   const swap = new Swap(swapping);
   const participants = [credentials.participant, ...(setup.participants ?? [])];
-  const beforeFirst = taking === undefined ? null : (engine: PolicyEngine) => adopt({ taking, forwarder, ports, backends, audit, clock }, engine);
+  const beforeFirst =
+    taking === undefined ? null : (engine: PolicyEngine) => adopt({ taking, forwarder, flows, ports, backends, audit, recorder, say, clock }, engine);
   const reloader = new Reloader({ inForce, keeper, swap, ports, counters, turns, clock, say, ending, reports, beforeFirst, participants });
   const changes = new CoordinatedChanges({ reloader, clock, counts: counters.changes, say });
   return { turns, opener, swapping, swap, reloader, changes, inherited, seed };
@@ -280,13 +281,14 @@ type Reloading = ReturnType<typeof makeReloading>;
 
 /** Hands this gateway over to the next one. */
 function makeGiving({ clock, say }: DaemonSetup, serving: Serving, reloading: Reloading, isEnding: () => boolean) {
-  const { ports, forwarder, inForce } = serving;
+  const { ports, forwarder, flows, inForce } = serving;
   const { turns, seed, changes } = reloading;
   const handing: Handing = { handedOver: () => undefined, done: () => undefined, abandoned: () => undefined };
   const giving = new Giving({
     calls: passingCalls(),
     ports,
     forwarder,
+    flows,
     inForce,
     turns,
     clock,

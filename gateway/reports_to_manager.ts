@@ -70,6 +70,6 @@ function store(manager: ServiceManager, open: OpenPort): void {
 }
 
 /** A name has no colon. */
-function storeName({ local }: OpenPort): string {
-  return `${STORE_PREFIX}${local.replaceAll(":", "_")}`;
+function storeName({ local, proto }: OpenPort): string {
+  return `${STORE_PREFIX}${proto === "udp" ? "udp " : ""}${local.replaceAll(":", "_")}`;
 }

@@ -7,7 +7,7 @@ import type { ListenerInfo } from "../../runtime/host/module.ts";
 import type { PolicyInForce } from "../../runtime/shell/policy_in_force.ts";
 import type { Entry, Recorder } from "../audit/recorder.ts";
 import type { Suppression } from "../audit/suppressed.ts";
-import { CHARGED_EVERYTHING, CHARGED_OVERALL, charge, release, type Account } from "../connection/charges.ts";
+import { CHARGED_EVERYTHING, CHARGED_LISTENER, CHARGED_OVERALL, charge, release, type Account } from "../connection/charges.ts";
 import type { GatewayClock } from "../clock.ts";
 import type { ConnectionTable } from "../connection/table.ts";
 import type { End } from "../end.ts";
@@ -44,6 +44,11 @@ export function createFlowDecider(desk: FlowDeskSetup): FlowDecider {
   const { table, inForce, ports } = desk;
   return {
     flows: (socket, rows, makeRoom) => flowsOf(desk, socket, rows, makeRoom),
+    again: (row) => decidedAgain(desk, row),
+    adopted(row) {
+      table.backend[row] = ports.numbered(table.socket[row] ?? -1)?.serves.backend;
+      charge(desk.account, row, CHARGED_OVERALL | CHARGED_LISTENER);
+    },
     capKey(row) {
       const info = inForce.engine?.info.listeners[table.listener[row] ?? -1];
       const source = table.sourceOf(row);
@@ -55,6 +60,30 @@ export function createFlowDecider(desk: FlowDeskSetup): FlowDecider {
     closed: desk.closed,
     generation: () => inForce.generation,
   };
+}
+
+/** INVARIANT: what it was charged stays charged, whatever is answered: the caller frees the row of a refusal. */
+function decidedAgain(desk: FlowDeskSetup, row: number): Decision {
+  const { table, inForce, ports, recorder } = desk;
+  const open = ports.numbered(table.socket[row] ?? -1);
+  try {
+    desk.setClock();
+    const { engine } = inForce;
+    const source = table.sourceOf(row);
+    const closed = closedFor(open, engine, ports, desk.isDraining());
+    const answer =
+      closed !== null ? denial(closed)
+      : engine === null || typeof source === "number" ? denial(CODE_BAD_PEER)
+      : engine.accept(table.listener[row] ?? -1, source);
+    const verdict = answer.allowed || !answer.later ? answer : denial(CODE_INTERNAL);
+    const [decision = denial(CODE_INTERNAL)] = recorder.record([acceptEntry(table, row, open, verdict, inForce, "taken over")], engine?.info ?? null);
+    if (!decision.allowed || open === undefined) return decision.allowed ? denial(CODE_INTERNAL) : decision;
+    table.backend[row] = open.serves.backend;
+    table.generation[row] = inForce.generation;
+    return decision;
+  } catch {
+    return desk.lost();
+  }
 }
 
 /** INVARIANT: without `amplify` a client is sent one datagram for each of its own, and no more. */

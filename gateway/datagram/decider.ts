@@ -11,6 +11,10 @@ export type MakeRoom = (code: Code, listener: number, capKey: string) => boolean
 export interface FlowDecider {
   /** Phase 1 of flows whose first datagram came to one bound socket; the answers are in the same order. A Permit's row has its backend. Must not throw. */
   flows(socket: number, rows: readonly number[], makeRoom: MakeRoom): readonly Decision[];
+  /** Decides a flow again that the gateway before this one admitted and charged; it stays counted in the caps. The row has its backend where it is admitted. */
+  again(row: number): Decision;
+  /** A row of such a flow begins to count in the caps. */
+  adopted(row: number): void;
   /** The key under which a cap per source counts an admitted row. */
   capKey(row: number): string;
   /** The `amplify` of the expose that a bound socket serves now. */

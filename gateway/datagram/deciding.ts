@@ -64,7 +64,6 @@ function settle<A>(d: Desk<A>, row: number, decision: Decision | undefined): voi
     free(d, row, null);
     return;
   }
-  const backend = table.backend[row];
   const now = d.clock.monoMs();
   table.state[row] = CONNECTING;
   table.permit[row] = decision;
@@ -74,9 +73,14 @@ function settle<A>(d: Desk<A>, row: number, decision: Decision | undefined): voi
   d.flows.capKey[row] = decider.capKey(row);
   refile(d);
   d.flows.addFresh(row);
+  dial(d, row);
+}
+
+export function dial<A>(d: Desk<A>, row: number): void {
+  const backend = d.table.backend[row];
   const wrong = ownerFault(backend);
   if (wrong !== null) {
-    decider.notOwned(row, wrong);
+    d.decider.notOwned(row, wrong);
     free(d, row, "backend_not_owned");
   } else if (backend === undefined) free(d, row, "backend_refused");
   else d.transport.connect(row, backend.address);

@@ -44,6 +44,8 @@ export interface Desk<A> {
   /** The generation whose listener numbers the fresh flows are filed under. */
   filed: number;
   live: number;
+  /** Since when another gateway receives; null: this one does. */
+  retiredMs: number | null;
 }
 
 /** A request, which any state may get: what is free, or not yet decided, has nothing to cut. */

@@ -17,8 +17,12 @@ const ALL = 0;
 /** `A` is what the transport knows of a datagram's way, to send answers back on it. */
 export class FlowTable<A> {
   readonly table: ConnectionTable;
-  /** The way of the first datagram. */
+  /** The way of the first datagram; none where a flow of the gateway before waits for its client: see handed_flows.ts. */
   readonly way: (A | undefined)[] = [];
+  /** The local address of such a flow. */
+  readonly waitsAt: (string | undefined)[] = [];
+  /** Number of such flows. */
+  silentCount = 0;
   /** The engine's key of the source where a cap per source counts it. */
   readonly capKey: string[] = [];
   readonly datagramsIn: number[] = [];
@@ -53,11 +57,35 @@ export class FlowTable<A> {
   }
 
   take(key: string, way: A): number {
+    const row = this.#taken(key);
+    this.way[row] = way;
+    return row;
+  }
+
+  /** The row of a flow whose way its client's next datagram has. */
+  wait(key: string, to: string): number {
+    const row = this.#taken(key);
+    this.waitsAt[row] = to;
+    this.silentCount++;
+    return row;
+  }
+
+  /** It has come. */
+  come(row: number, key: string, way: A): void {
+    this.#rows.delete(this.#keys[row] ?? "");
+    this.#rows.set(key, row);
+    this.#keys[row] = key;
+    this.way[row] = way;
+    this.waitsAt[row] = undefined;
+    this.silentCount--;
+  }
+
+  #taken(key: string): number {
     const row = this.table.take();
     this.table.isFlow[row] = 1;
     this.#rows.set(key, row);
     this.#keys[row] = key;
-    this.way[row] = way;
+    this.way[row] = undefined;
     this.capKey[row] = "";
     this.datagramsIn[row] = 0;
     this.datagramsOut[row] = 0;
@@ -69,6 +97,8 @@ export class FlowTable<A> {
     this.takePending(row);
     this.endFresh(row);
     this.#rows.delete(this.#keys[row] ?? "");
+    if (this.waitsAt[row] !== undefined) this.silentCount--;
+    this.waitsAt[row] = undefined;
     this.way[row] = undefined;
     this.table.give(row);
   }

@@ -3,14 +3,15 @@
 //   first datagram -> PENDING -> decided at the end of the turn -> CONNECTING -> OPEN -> ended by a timer, a cap, its backend
 //
 // A refusal is silent on the wire: the source may be forged, and an answer would reach somebody else.
-import type { ListenFailure, ListeningSocket, Local } from "../connection/forwarder.ts";
-import { CONNECTING, OPEN, PENDING } from "../connection/states.ts";
+import type { Inherit, ListenFailure, ListeningSocket, Local } from "../connection/forwarder.ts";
+import { CONNECTING, FREE, OPEN, PENDING } from "../connection/states.ts";
 import type { End } from "../end.ts";
 import type { UdpPlaces } from "../listen/addresses.ts";
 import { mayAnswer } from "./budget.ts";
-import { evict, queue } from "./deciding.ts";
+import { dial, evict, queue } from "./deciding.ts";
 import { end, endAll, free, unbindIfOver, type Bound, type Desk } from "./desk.ts";
 import { FlowTable } from "./flow_table.ts";
+import { adoptFlow, handedFlows, handedKey, type HandedFlow } from "./handed_flows.ts";
 import { sweep } from "./sweep.ts";
 import type { ConnectFailure, DatagramEvents, DatagramTransport } from "./transport.ts";
 
@@ -32,6 +33,12 @@ export interface Flows {
   sweep(monoMs: number): void;
   drained(): Promise<void>;
   buffered(row: number): number;
+  /** For the next gateway. */
+  handed(): readonly HandedFlow[];
+  /** The previous gateway's. */
+  adopt(flows: readonly HandedFlow[]): void;
+  /** Another gateway receives: flows end within udp_fresh_ms. */
+  retire(): void;
   /** Ends the oldest fresh flow; false where there is none. */
   makeRoom(): boolean;
   /** Gives up what the transport has opened for itself. No flow and no bound socket is left. */
@@ -66,6 +73,7 @@ export function createFlows<A>(setup: FlowsSetup<A>): Flows {
     drainers: [],
     filed: -1,
     live: 0,
+    retiredMs: null,
   };
   return {
     udpPlaces: transport.udpPlaces,
@@ -81,6 +89,13 @@ export function createFlows<A>(setup: FlowsSetup<A>): Flows {
     sweep: (now) => sweep(d, now),
     drained: () => (d.live === 0 ? Promise.resolve() : new Promise((resolve) => d.drainers.push(resolve))),
     buffered: (row) => transport.buffered(row),
+    handed: () => handedFlows(d),
+    adopt(handed) {
+      for (const one of handed) adoptFlow(d, one);
+    },
+    retire() {
+      d.retiredMs = clock.monoMs();
+    },
     makeRoom: () => evict(d, d.flows.oldestFresh()),
     close: () => transport.shut(),
   };
@@ -90,22 +105,60 @@ async function open<A>(d: Desk<A>, bound: Bound): Promise<ListeningSocket | List
   // A socket that waits for its last flows must not keep the place from what is to be open there now.
   for (const old of [...d.bound.values()]) if (old.closing && old.local.port === bound.local.port) endAll(d, old);
   d.bound.set(bound.number, bound);
+  if (bound.local.inherited !== undefined && bound.paused) return inherit(d, bound, bound.local.inherited);
   const failed = await d.transport.bind(bound.number, bound.local);
   if (failed !== null) {
     d.bound.delete(bound.number);
     return failed;
   }
   return {
-    number: bound.number,
+    ...movable(d, bound),
     release: () => release(d, bound),
-    // A gateway with udp is not taken over, so these have nothing to do.
-    suspend: () => undefined,
-    resume: () => Promise.resolve(null),
-    descriptor: () => null,
     close() {
       bound.closing = true;
       release(d, bound);
       unbindIfOver(d, bound);
+    },
+  };
+}
+
+function movable<A>({ transport }: Desk<A>, { number }: Bound): Pick<ListeningSocket, "number" | "suspend" | "resume" | "descriptor"> {
+  return {
+    number,
+    suspend: () => transport.suspend(number),
+    // The socket was kept, because answers are sent from it.
+    resume: () => Promise.resolve(transport.resume(number)),
+    descriptor: () => transport.descriptorOf(number),
+  };
+}
+
+/** INVARIANT: before its release nothing is received on it, so that no datagram is lost with this process. */
+function inherit<A>(d: Desk<A>, bound: Bound, { fd, giveBack, lost }: Inherit): ListeningSocket {
+  const { number, local } = bound;
+  let begun = false;
+  return {
+    ...movable(d, bound),
+    descriptor: () => (begun ? d.transport.descriptorOf(number) : fd),
+    release() {
+      if (begun) return;
+      begun = true;
+      bound.paused = false;
+      void d.transport.bind(number, local).then((failed) => {
+        if (failed === null) return;
+        endAll(d, bound);
+        d.bound.delete(number);
+        lost(failed.code);
+      });
+    },
+    close() {
+      bound.closing = true;
+      if (begun) {
+        unbindIfOver(d, bound);
+        return;
+      }
+      endAll(d, bound);
+      d.bound.delete(number);
+      giveBack();
     },
   };
 }
@@ -117,10 +170,32 @@ function release<A>(d: Desk<A>, bound: Bound): void {
 }
 
 function received<A>(d: Desk<A>, number: number, key: string, way: () => A, bytes: Buffer): void {
-  const row = d.flows.rowOf(key) ?? begun(d, number, key, way());
+  const row = d.flows.rowOf(key) ?? (d.flows.silentCount > 0 ? returned(d, number, key, way()) : begun(d, number, key, way()));
   if (row === null) return;
   if (d.table.state[row] === OPEN) forward(d, row, bytes);
   else if (!d.flows.addPending(row, bytes)) d.dropped("overflow");
+}
+
+/** As `begun`, but a flow of the gateway before this one goes on. */
+function returned<A>(d: Desk<A>, number: number, key: string, way: A): number | null {
+  const { table, flows, transport } = d;
+  const local = d.bound.get(number)?.local;
+  const { source, port, zone = "" } = transport.peerOf(way);
+  const row =
+    local === undefined || typeof source === "number" ?
+      undefined
+    : flows.rowOf(handedKey({ host: local.host, port: local.port, source, sourcePort: port, zone, to: transport.localOf(way) }));
+  if (row === undefined) return begun(d, number, key, way);
+  flows.come(row, key, way);
+  const decision = d.decider.again(row);
+  if (!decision.allowed) {
+    free(d, row, "rechecked");
+    return null;
+  }
+  table.permit[row] = decision;
+  table.activeMs[row] = d.clock.monoMs();
+  dial(d, row);
+  return d.table.state[row] === FREE ? null : row;
 }
 
 /** The row of a new flow, or null where it is not taken. */

@@ -29,11 +29,11 @@ class NodeDatagrams implements DatagramTransport<RemoteInfo> {
     this.#events = events;
   }
 
-  async bind(number: number, { host, port }: Local): Promise<ListenFailure | null> {
+  async bind(number: number, { host, port, inherited }: Local): Promise<ListenFailure | null> {
     const socket = newSocket(host);
     const failed = await new Promise<ListenFailure | null>((resolve) => {
       socket.once("error", (error) => resolve({ code: codeOf(error) }));
-      socket.bind({ address: host, port, exclusive: true }, () => resolve(null));
+      socket.bind(inherited === undefined ? { address: host, port, exclusive: true } : { fd: inherited.fd, exclusive: true }, () => resolve(null));
     });
     if (failed !== null) {
       socket.close();
@@ -51,6 +51,21 @@ class NodeDatagrams implements DatagramTransport<RemoteInfo> {
   unbind(number: number): void {
     this.#bound.get(number)?.close();
     this.#bound.delete(number);
+  }
+
+  /** Node's sockets are never handed over, because they name no descriptor and can't stop receiving. */
+  suspend(): void {}
+
+  resume(): null {
+    return null;
+  }
+
+  descriptorOf(): null {
+    return null;
+  }
+
+  localOf(): string {
+    return "";
   }
 
   peerOf({ address, port }: RemoteInfo): PeerAddress {

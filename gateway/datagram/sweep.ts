@@ -1,4 +1,4 @@
-// Ends what is over by the clock, and flows whose backend is no longer its owner's.
+// Ends what is over by the clock, what another gateway has taken over, and flows whose backend is no longer its owner's.
 import { CONNECTING, OPEN } from "../connection/states.ts";
 import type { Backend } from "../forward/backends.ts";
 import { ownerFault } from "./deciding.ts";
@@ -12,7 +12,12 @@ export function sweep<A>(d: Desk<A>, now: number): void {
   } = d;
   /** Results of the owner checks: each backend is checked once a sweep. */
   const found = new Map<Backend, string | null>();
+  const isOver = d.retiredMs !== null && now - d.retiredMs >= freshMs;
   for (const row of [...flows.rows()]) {
+    if (isOver) {
+      free(d, row, "done");
+      continue;
+    }
     const state = table.state[row];
     const backend = table.backend[row];
     if ((state !== CONNECTING && state !== OPEN) || backend === undefined) continue;

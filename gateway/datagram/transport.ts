@@ -14,10 +14,18 @@ export type ConnectFailure = "no_descriptor" | "refused";
 /** `A` is the way of a datagram: where it came from, and to which address. */
 export interface DatagramTransport<A> {
   readonly udpPlaces: UdpPlaces;
+  /** An inherited socket is bound already; it is the transport's from now on. */
   bind(number: number, local: Local): Promise<ListenFailure | null>;
+  /** Receives nothing until `resume`, and answers are still sent. */
+  suspend(number: number): void;
+  resume(number: number): ListenFailure | null;
+  /** Of the kernel's socket; null where it can't be shared with another process. */
+  descriptorOf(number: number): number | null;
   /** The kernel's socket is gone when this returns. */
   unbind(number: number): void;
   peerOf(way: A): PeerAddress;
+  /** The local address that the datagram came to, the same in every process. */
+  localOf(way: A): string;
   /** Makes a socket of the flow's own; reports `connected` or `connectFailed` once, at once or later. */
   connect(row: number, address: BackendAddress): void;
   toBackend(row: number, bytes: Buffer): void;

@@ -95,19 +95,19 @@ export class KernelDatagrams implements DatagramTransport<Way> {
     return Promise.resolve(null);
   }
 
-  #open({ host, port }: Local): Result<number, ListenFailure> {
+  #open({ host, port, inherited }: Local): Result<number, ListenFailure> {
     const calls = this.#calls;
     const address = internetAddress(host, port, calls);
     if (address === null) return failed({ code: "EADDRNOTAVAIL" });
-    const fd = calls.socket(familyOf(address), SOCK_DGRAM);
+    const fd = inherited?.fd ?? calls.socket(familyOf(address), SOCK_DGRAM);
     if (fd < 0) return failed({ code: getSystemErrorName(fd) });
     const isV6 = familyOf(address) === AF_INET6;
-    if (isV6) calls.setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, ON);
+    if (isV6 && inherited === undefined) calls.setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, ON);
     // Where the kernel grants less, bursts are lost sooner.
     const room = new Int32Array([RECEIVE_BYTES]);
     if (calls.setOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, room) < 0) calls.setOption(fd, SOL_SOCKET, SO_RCVBUF, room);
     let error = isV6 ? calls.setOption(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, ON) : calls.setOption(fd, IPPROTO_IP, IP_PKTINFO, ON);
-    if (error >= 0) error = calls.bind(fd, address);
+    if (error >= 0 && inherited === undefined) error = calls.bind(fd, address);
     if (error >= 0) error = this.#poller.add(fd, EPOLLIN);
     if (error >= 0) return ok(fd);
     calls.close(fd);
@@ -120,7 +120,28 @@ export class KernelDatagrams implements DatagramTransport<Way> {
     this.#flush();
     this.#bound.delete(number);
     this.#numbers[fd] = undefined;
-    this.#closeFd(fd);
+    // Another process may have the same file, which stays in the epoll descriptor then.
+    this.#poller.remove(fd);
+    this.#calls.close(fd);
+  }
+
+  suspend(number: number): void {
+    const fd = this.#bound.get(number);
+    if (fd !== undefined) this.#poller.remove(fd);
+  }
+
+  resume(number: number): ListenFailure | null {
+    const fd = this.#bound.get(number);
+    const error = fd === undefined ? 0 : this.#poller.add(fd, EPOLLIN);
+    return error < 0 ? { code: getSystemErrorName(error) } : null;
+  }
+
+  descriptorOf(number: number): number | null {
+    return this.#bound.get(number) ?? null;
+  }
+
+  localOf({ info }: Way): string {
+    return info.length === V4_INFO_BYTES ? info.toString("hex", LOCAL_AT, DESTINATION_AT) : info.toString("hex", 0, V6_INFO_BYTES - 4);
   }
 
   peerOf({ name }: Way): PeerAddress {

@@ -8,6 +8,7 @@ import type { Decision } from "../../runtime/host/decision.ts";
 import type { PolicyEngine } from "../../runtime/host/module.ts";
 import type { Recorder } from "../audit/recorder.ts";
 import type { Inherit } from "../connection/forwarder.ts";
+import { keyOf as portKey } from "./ports.ts";
 
 export type Proto = "tcp" | "udp";
 
@@ -74,14 +75,15 @@ export class Inherited {
   }
 
   /**
+   * `wanted`: whether the policy opens a port with this key by itself.
    * Queries phase 0 about each socket that the policy's own exposures don't take, with a record. Those that it grants wait for their
    * service; the others are foreign, and closed. The answer is why the policy can't be served with them, or null.
    */
-  check(engine: PolicyEngine, generation: number, wanted: (local: string) => boolean, recorder: Recorder): string | null {
+  check(engine: PolicyEngine, generation: number, wanted: (key: string) => boolean, recorder: Recorder): string | null {
     const foreign: string[] = [];
     for (const [key, socket] of this.#waiting) {
       const local = localOf(socket);
-      if (socket.proto === "tcp" && wanted(local)) continue;
+      if (wanted(portKey(socket.proto, local))) continue;
       const info = engine.info.listeners[engine.listenerAt(socket.proto, socket.port, socket.address)];
       const answer: Decision =
         info === undefined ? denial(CODE_NOT_EXPOSED) : engine.bind({ subject: "ingressd", proto: socket.proto, address: socket.address, port: socket.port });
@@ -90,7 +92,8 @@ export class Inherited {
         engine.info,
       );
       if (decision?.allowed === true) {
-        if (socket.proto === "tcp") this.#setup.setBacklog(socket.fd, KEPT_PEERS);
+        // The kernel keeps one more than the number that it is given.
+        if (socket.proto === "tcp") this.#setup.setBacklog(socket.fd, KEPT_PEERS - 1);
         continue;
       }
       // A policy may have changed since the gateway before this one stored it.

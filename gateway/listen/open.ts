@@ -71,14 +71,10 @@ export function createOpener({ ports, forwarder, recorder, maxPorts, inherited, 
       try {
         const own = { proto: info.proto, host: formatHost(address, zone), port };
         let open: OpenPort | null = null;
-        // INVARIANT: flows are never handed over, see takeover/giving.ts.
-        const given =
-          info.proto === "udp" ?
-            null
-          : inherited.take("tcp", local, (code) => {
-              if (open !== null) ports.close(open);
-              say(`the inherited socket ${local} can't be served (${code}): the port is closed`);
-            });
+        const given = inherited.take(info.proto, local, (code) => {
+          if (open !== null) ports.close(open);
+          say(`the inherited socket ${local}/${info.proto} can't be served (${code}): the port is closed`);
+        });
         const socket = await forwarder.open(given === null ? own : { ...own, inherited: given }, given !== null || paused);
         if (isListenFailure(socket)) return notOpened(wanted, socket.code, forwarder.connectedFrom(info.proto, port));
         open = ports.add(wanted, socket);

@@ -54,6 +54,7 @@ export function socketReader(libc: Libc): ReadSocket {
     const isTcp = type === SOCK_STREAM && protocol === IPPROTO_TCP;
     if (!isTcp && (type !== SOCK_DGRAM || protocol !== IPPROTO_UDP)) return no("is neither TCP nor UDP");
     if (isTcp && option(libc, fd, SO_ACCEPTCONN) !== 1) return no("is a TCP socket that does not listen");
+    if (!isTcp && libc.getpeername(fd, Buffer.alloc(ADDRESS_BYTES), [ADDRESS_BYTES]) >= 0) return no("is a UDP socket that is connected to one peer");
     const place = boundPlace(libc, fd);
     if (place === null || place.port === 0) return no("is not bound to an address and port");
     const isDual = domain === AF_INET6 && isWildcard(place.address) && option(libc, fd, IPV6_V6ONLY, IPPROTO_IPV6) !== 1;

@@ -89,7 +89,7 @@ export class Swap {
     this.#setClock(engine);
     const want = openings.wanted(engine, hostAddresses());
     if (!want.ok) return failed({ cause: "policy", message: want.error });
-    const foreign = inForce.generation > 0 ? null : inherited.check(engine, 1, (local) => want.value.has(local), recorder);
+    const foreign = inForce.generation > 0 ? null : inherited.check(engine, 1, (key) => want.value.has(key), recorder);
     if (foreign !== null) return failed({ cause: "sockets", message: foreign });
     // The place of an own socket that is to close is free only after the swap.
     const closing = ports.all().filter(({ key }) => !want.value.has(key));

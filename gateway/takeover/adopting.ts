@@ -4,9 +4,13 @@ import type { PolicyEngine } from "../../runtime/host/module.ts";
 import type { ListenerInfo } from "../../runtime/host/module.ts";
 import { parseAddress } from "../../runtime/net/address.ts";
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
+import { CODE_UNSUPPORTED } from "../../runtime/abi/verdicts.ts";
+import { denial } from "../../runtime/host/ask.ts";
+import type { Recorder } from "../audit/recorder.ts";
 import type { Audit } from "../audit/audit.ts";
 import type { GatewayClock } from "../clock.ts";
 import type { Forwarder } from "../connection/forwarder.ts";
+import type { Flows } from "../datagram/flows.ts";
 import { ENDS, type End } from "../end.ts";
 import { canonicalBackend } from "../forward/backend.ts";
 import type { Backends } from "../forward/backends.ts";
@@ -17,31 +21,38 @@ import type { Taking } from "./taking.ts";
 export interface AdoptSetup {
   readonly taking: Taking;
   readonly forwarder: Forwarder;
+  readonly flows: Pick<Flows, "adopt">;
   readonly ports: Ports;
   readonly backends: Backends;
   readonly audit: Audit;
+  readonly recorder: Recorder;
+  readonly say: (sentence: string) => void;
   readonly clock: GatewayClock;
 }
 
 /** Passes the point of no return; the answer is why that could not be, or null. */
 export async function adopt(setup: AdoptSetup, engine: PolicyEngine): Promise<string | null> {
-  const { taking, forwarder, clock } = setup;
+  const { taking, forwarder, flows, clock } = setup;
   const frozen = await taking.freeze();
   if (!frozen.ok) return frozen.error;
-  const { places, connections, limits } = frozen.value;
+  const { places, connections, limits, unread, flows: handed } = frozen.value;
   const sockets = places.map((place) => absentSocket(setup, place));
   const unknown = sockets.find((socket) => !socket.ok);
   if (unknown?.ok === false) return unknown.error;
   engine.setClock({ monoMs: clock.monoMs(), wallSeconds: Math.floor(clock.wallMs() / 1000) });
-  engine.importState(limits);
+  if (limits === null) exhaust(setup, engine);
+  else engine.importState(limits);
   /** Rows here, by those of the other process. */
   const rows = new Map<number, number>();
   for (const { row, place, facts } of connections) {
     const socket = sockets[place];
     if (socket?.ok === true) rows.set(row, forwarder.adopt(socket.value, facts, { cut: () => taking.cut(row) }));
   }
+  flows.adopt(handed);
   const served = await taking.serving();
   if (!served.ok) return served.error;
+  if (unread.length > 0) setup.say(`${unread.length} connections are broken off: another release admitted them, and what it says of them is not known here`);
+  for (const row of unread) taking.cut(row);
   taking.follow({
     ended(row, end, bytesIn, bytesOut) {
       const own = rows.get(row);
@@ -55,6 +66,13 @@ export async function adopt(setup: AdoptSetup, engine: PolicyEngine): Promise<st
     },
   });
   return null;
+}
+
+/** INVARIANT: a limit whose state is not known has no token for anybody. */
+function exhaust({ recorder, say }: AdoptSetup, engine: PolicyEngine): void {
+  const detail = `the gateway that ran is of another release, whose limits can't be read here: every limit counts as exhausted, for ${Math.ceil(engine.exhaustLimits() / 1000)} s at most`;
+  say(`WARNING: ${detail}`);
+  recorder.record([{ op: "load", decision: denial(CODE_UNSUPPORTED), generation: 1, local: "", detail }], null);
 }
 
 /** The number of a socket that stands for the other process's. */

@@ -12,11 +12,12 @@ import { MOST_DESCRIPTORS, type UnixMessages } from "../../runtime/shell/unix_me
 import type { Cancel, GatewayClock } from "../clock.ts";
 import type { Client } from "../control/client.ts";
 import type { Forwarder } from "../connection/forwarder.ts";
+import type { Flows } from "../datagram/flows.ts";
 import { FREE, PENDING, READING, SECURING } from "../connection/states.ts";
 import type { OpenPort, Ports } from "../listen/ports.ts";
 import type { InForce } from "../admit/admit.ts";
 import type { Turns } from "../reload/turns.ts";
-import { hashOf, STATE_FORMAT, writeState } from "./handed_state.ts";
+import { hashOf, writeState } from "./handed_state.ts";
 
 /** The next gateway's longest silence. */
 export const SILENCE_MS = 10_000;
@@ -34,6 +35,7 @@ export interface GivingSetup {
   readonly calls: { readonly libc: Libc; readonly messages: UnixMessages } | null;
   readonly ports: Ports;
   readonly forwarder: Forwarder;
+  readonly flows: Pick<Flows, "handed">;
   readonly inForce: InForce;
   readonly turns: Turns;
   readonly clock: GatewayClock;
@@ -93,11 +95,13 @@ export class Giving {
     const own = process.geteuid?.();
     if (client.caller.peerUid === null || client.caller.peerUid !== own)
       return failed(`the caller runs as uid ${client.caller.peerUid ?? "unknown"}, and only uid ${own ?? "unknown"} may take over`);
-    if (format !== STATE_FORMAT)
-      return failed(`the other release reads state of the form ${format}, and this one writes ${STATE_FORMAT}: stop this gateway and start the other one`);
+    // Another release reads what it knows of this one's state.
+    if (!Number.isInteger(format) || format < 1) return failed("no release of ingressd has a state of this form");
     if (this.#round !== null || this.#over !== null) return failed("another takeover is under way");
-    if (ports.all().some(({ proto }) => proto === "udp"))
-      return failed("an expose on udp is open, and flows can't be handed over: stop this gateway and start the other one");
+    if (ports.all().some(({ proto, socket }) => proto === "udp" && socket.descriptor() === null))
+      return failed(
+        "an expose on udp is served by Node's sockets, which can't be handed over (forwarder = \"kernel\"): stop this gateway and start the other one",
+      );
     if (isBusy()) return failed("a change is prepared, or the gateway stops: try again when that is over");
     const id = randomBytes(16).toString("hex");
     const round = await new Promise<Round | null>((begun) => {
@@ -145,7 +149,7 @@ export class Giving {
   /** Stops accepting and freezes the state; its size and hash. */
   async freeze(id: string): Promise<Result<{ readonly bytes: number; readonly sha256: string }, string>> {
     const round = this.#of(id);
-    const { calls, forwarder, ports, inForce, clock } = this.#setup;
+    const { calls, forwarder, flows, ports, inForce, clock } = this.#setup;
     if (round === null || calls === null || round.paused !== null) return failed(UNKNOWN);
     round.paused = round.ports.flatMap((open) => {
       const fd = open.socket.descriptor();
@@ -163,7 +167,7 @@ export class Giving {
     const { engine } = inForce;
     engine?.setClock({ monoMs: clock.monoMs(), wallSeconds: Math.floor(clock.wallMs() / 1000) });
     // INVARIANT: from this turn on nothing is admitted here, and each end is reported.
-    round.state = writeState(forwarder.table, ports, engine?.exportState() ?? new Uint8Array(0));
+    round.state = writeState(forwarder.table, ports, flows.handed(), engine?.exportState() ?? new Uint8Array(0));
     forwarder.reportEnds((row, end) => {
       if (end === null) return;
       const { table } = forwarder;
@@ -246,6 +250,7 @@ export class Giving {
     this.#setup.forwarder.reportEnds(() => undefined);
     for (const { open, fd } of round.paused ?? []) {
       const refused = await open.socket.resume(fd);
+      if (open.proto === "udp") this.#setup.calls?.libc.close(fd);
       if (refused !== null) this.#setup.say(`${open.local} can't be served again (${refused.code})`);
     }
     round.release();

@@ -7,10 +7,13 @@ import { NAME_FAULTS } from "../tls/server_name.ts";
 import { fieldsOf } from "../../runtime/shell/rpc_client.ts";
 import { CLOSING, CONNECTING, OPEN } from "../connection/states.ts";
 import type { ConnectionTable, RemoteFacts } from "../connection/table.ts";
+import type { HandedFlow } from "../datagram/handed_flows.ts";
 import type { Ports } from "../listen/ports.ts";
 
-/** Goes up when the state, or the records of limits in it, change their form. */
-export const STATE_FORMAT = 1;
+/** Goes up when the state changes its form. */
+export const STATE_FORMAT = 2;
+/** Goes up when the records of limits in it (PolicyEngine.exportState) change theirs. */
+export const LIMITS_FORM = 1;
 
 /** The place that a connection came by, as it was served when it was admitted. */
 export interface HandedPlace {
@@ -34,16 +37,20 @@ export interface HandedConnection {
 export interface HandedState {
   readonly places: readonly HandedPlace[];
   readonly connections: readonly HandedConnection[];
-  /** Of PolicyEngine.exportState. */
-  readonly limits: Uint8Array;
+  readonly flows: readonly HandedFlow[];
+  /** Of PolicyEngine.exportState; null where another release wrote them in a form that is not known here. */
+  readonly limits: Uint8Array | null;
+  /** Rows of connections of another release whose facts are not known here, so that no policy could decide them. */
+  readonly unread: readonly number[];
 }
 
 /** Every connection that is admitted and has not ended. */
-export function writeState(table: ConnectionTable, ports: Ports, limits: Uint8Array): Buffer {
+export function writeState(table: ConnectionTable, ports: Ports, flows: readonly HandedFlow[], limits: Uint8Array): Buffer {
   const places = new Map<number, number>();
   const rows: object[] = [];
   const written: HandedPlace[] = [];
   for (let row = 0; row < table.rows; row++) {
+    if (table.isFlow[row] === 1) continue;
     const state = table.state[row];
     const source = table.sourceOf(row);
     const open = ports.numbered(table.socket[row] ?? -1);
@@ -76,30 +83,54 @@ export function writeState(table: ConnectionTable, ports: Ports, limits: Uint8Ar
       ...(known !== undefined && { words: known.identity.words, ca: known.ca }),
     });
   }
-  return Buffer.from(JSON.stringify({ places: written, connections: rows, limits: Buffer.from(limits).toString("base64") }));
+  return Buffer.from(
+    JSON.stringify({
+      format: STATE_FORMAT,
+      limitsForm: LIMITS_FORM,
+      places: written,
+      connections: rows,
+      flows: flows.map(writtenFlow),
+      limits: Buffer.from(limits).toString("base64"),
+    }),
+  );
 }
 
 export function hashOf(state: Uint8Array): string {
   return createHash("sha256").update(state).digest("hex");
 }
 
-/** Null where it is not what `writeState` writes. */
+/** Null where it is not what `writeState` of this release writes, or, of another release, nothing that can be used. */
 export function readState(text: string): HandedState | null {
   try {
     const fields = fieldsOf(JSON.parse(text));
-    const [places, connections, limits] = [fields?.["places"], fields?.["connections"], fields?.["limits"]];
-    if (!Array.isArray(places) || !Array.isArray(connections) || typeof limits !== "string") return null;
+    const [places, connections, flows] = [listIn(fields, "places"), listIn(fields, "connections"), listIn(fields, "flows")];
+    if (fields === null || places === null || connections === null) return null;
+    const isOwn = fields["format"] === STATE_FORMAT;
+    const limits = limitsOf(fields);
     const readPlaces = places.map(placeOf);
-    const readConnections = connections.map((one: unknown) => connectionOf(one, places.length));
-    if (readPlaces.includes(null) || readConnections.includes(null)) return null;
+    const readConnections = connections.map((one) => connectionOf(one, readPlaces));
+    const readFlows = (flows ?? []).map(flowOf);
+    const unread = connections.filter((_, i) => readConnections[i] === null).map((one) => numberIn(fieldsOf(one), "row", 2 ** 31));
+    if (isOwn && (flows === null || limits === null || [...readPlaces, ...readConnections, ...readFlows].includes(null))) return null;
+    // INVARIANT: what can't be decided here can be broken off there, or nothing is taken over.
+    if (unread.includes(null)) return null;
     return {
-      places: readPlaces.filter((one) => one !== null),
+      places: readPlaces.map((one) => one ?? NO_PLACE),
       connections: readConnections.filter((one) => one !== null),
-      limits: new Uint8Array(Buffer.from(limits, "base64")),
+      flows: readFlows.filter((one) => one !== null),
+      limits,
+      unread: unread.filter((row) => row !== null),
     };
   } catch {
     return null;
   }
+}
+
+/** No connection that was read came by it. */
+const NO_PLACE: HandedPlace = { local: "0.0.0.0:0", host: "0.0.0.0", port: 0, zone: "", listener: "", service: "", backend: "127.0.0.1:1" };
+
+function limitsOf({ limitsForm, limits }: Readonly<Record<string, unknown>>): Uint8Array | null {
+  return limitsForm === LIMITS_FORM && typeof limits === "string" ? new Uint8Array(Buffer.from(limits, "base64")) : null;
 }
 
 function placeOf(value: unknown): HandedPlace | null {
@@ -120,12 +151,13 @@ function placeOf(value: unknown): HandedPlace | null {
   return { local, host, port, zone, listener, service, backend };
 }
 
-function connectionOf(value: unknown, places: number): HandedConnection | null {
+function connectionOf(value: unknown, places: readonly (HandedPlace | null)[]): HandedConnection | null {
   const fields = fieldsOf(value);
-  const [row, place, sourcePort] = [numberIn(fields, "row", 2 ** 31), numberIn(fields, "place", places - 1), numberIn(fields, "sourcePort", 65_535)];
+  const [row, place, sourcePort] = [numberIn(fields, "row", 2 ** 31), numberIn(fields, "place", places.length - 1), numberIn(fields, "sourcePort", 65_535)];
   const source = parseAddress(textIn(fields, "source") ?? "");
   const zone = textIn(fields, "zone");
   if (fields === null || row === null || place === null || sourcePort === null || source === null || zone === null) return null;
+  if (places[place] === null) return null;
   const { name, nameFault, words, ca } = fields;
   if (name !== undefined && name !== null && typeof name !== "string") return null;
   const fault = nameFault === null ? null : NAME_FAULTS.find((one) => one === nameFault);
@@ -137,11 +169,30 @@ function connectionOf(value: unknown, places: number): HandedConnection | null {
   return { row, place, facts: { source, sourcePort, zone, name, nameFault: fault, identity } };
 }
 
+function writtenFlow({ source, ...flow }: HandedFlow): object {
+  return { ...flow, source: formatAddress(source) };
+}
+
+function flowOf(value: unknown): HandedFlow | null {
+  const fields = fieldsOf(value);
+  const [host, zone, to] = [textIn(fields, "host"), textIn(fields, "zone"), textIn(fields, "to")];
+  const [port, sourcePort] = [numberIn(fields, "port", 65_535), numberIn(fields, "sourcePort", 65_535)];
+  const source = parseAddress(textIn(fields, "source") ?? "");
+  const fresh = fields?.["fresh"];
+  if (host === null || zone === null || to === null || port === null || sourcePort === null || source === null || typeof fresh !== "boolean") return null;
+  return { host, port, source, sourcePort, zone, to, fresh };
+}
+
 type Fields = Readonly<Record<string, unknown>> | null;
 
 function textIn(fields: Fields, name: string): string | null {
   const value = fields?.[name];
   return typeof value === "string" ? value : null;
+}
+
+function listIn(fields: Fields, name: string): readonly unknown[] | null {
+  const value = fields?.[name];
+  return Array.isArray(value) ? value : null;
 }
 
 function numberIn(fields: Fields, name: string, most: number): number | null {

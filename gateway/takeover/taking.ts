@@ -17,6 +17,8 @@ const WAIT_MS = 2_000;
 const MOST_LINE = 64 * 1024 * 1024;
 const MOST_STATE = 1024 * 1024 * 1024;
 const SEED_BYTES = 16;
+/** Rows of one message. */
+const MOST_CUTS = 1024;
 
 export interface TakingSetup {
   readonly path: string;
@@ -160,7 +162,7 @@ class Round implements Taking {
     if (!frozen.ok) return frozen;
     const fields = fieldsOf(frozen.value) ?? {};
     const [bytes, sha256] = [fields["bytes"], fields["sha256"]];
-    if (typeof bytes !== "number" || bytes > MOST_STATE) return failed("it has no state of a known size");
+    if (typeof bytes !== "number" || bytes < 0 || bytes > MOST_STATE) return failed("it has no state of a known size");
     const parts: Buffer[] = [];
     for (let at = 0; at < bytes;) {
       const part = await this.#step("state", { from: at });
@@ -171,7 +173,7 @@ class Round implements Taking {
       at += content.length;
     }
     const whole = Buffer.concat(parts);
-    const state = hashOf(whole) === sha256 ? readState(whole.toString()) : null;
+    const state = whole.length === bytes && hashOf(whole) === sha256 ? readState(whole.toString()) : null;
     return state === null ? failed("its state is damaged") : ok(state);
   }
 
@@ -188,7 +190,10 @@ class Round implements Taking {
   }
 
   cut(row: number): void {
-    if (this.#cuts.length === 0) setImmediate(() => void this.#rpc?.call("takeover", { step: "cut", rows: this.#cuts.splice(0) }));
+    if (this.#cuts.length === 0)
+      setImmediate(() => {
+        while (this.#cuts.length > 0) void this.#rpc?.call("takeover", { step: "cut", rows: this.#cuts.splice(0, MOST_CUTS) });
+      });
     this.#cuts.push(row);
   }
 

@@ -15,7 +15,7 @@ import type { Identity } from "./identity.ts";
 import { MAX_IDENTITY_BYTES, MAX_IDENTITY_NAMES } from "./identity.ts";
 import { instantiateInTurns, instantiatePolicy } from "./instance.ts";
 import type { EngineExports } from "./instance.ts";
-import { copyLimits, recordsOf } from "./move_limits.ts";
+import { copyLimits, exhausted, recordsOf } from "./move_limits.ts";
 import type { ValidToken } from "./token.ts";
 import type { BindRequest, Clock, LoadedPolicy, Peer, PolicyEngine, PolicyInfo } from "./module.ts";
 
@@ -292,6 +292,12 @@ class RunningPolicy implements PolicyEngine {
     const changed = from instanceof RunningPolicy ? this.#run(() => this.#copyLimits(from), null) : null;
     if (changed === null) this.importState(from.exportState());
     else if (changed.size > 0) this.importState(recordsOf(from.exportState(), changed));
+  }
+
+  exhaustLimits(): number {
+    const { records, longestMs } = this.#run(() => exhausted(this.#exports), { records: new Uint8Array(0), longestMs: 0 });
+    this.importState(records);
+    return longestMs;
   }
 
   /** The identities of the limits that were not copied and have to go through records, or null where all have to. */

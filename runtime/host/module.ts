@@ -215,6 +215,8 @@ export interface PolicyEngine {
   importState(state: Uint8Array): void;
   /** Does the same as `importState(from.exportState())`, faster. Both engines have the same seed and time. */
   takeState(from: PolicyEngine): void;
+  /** Every limit counts as exhausted for everyone. Returns the milliseconds until each has a token for everyone again; 0 where there is no limit. */
+  exhaustLimits(): number;
   /** How many concurrent connections the module counts for a listener. */
   connections(listener: number): number;
   /** How many entries of the limits' table are in use, and how many there are in all; for `status`. */

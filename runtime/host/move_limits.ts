@@ -2,6 +2,7 @@
 // work between any two modules. Where both have the same layout of their limiter, its memory is copied unchanged, because
 // a reload moves full tables in the turn in which it swaps the modules.
 import * as abi from "../abi/layout.ts";
+import { concatBytes } from "../abi/sections.ts";
 import { sameBytes } from "./bytes.ts";
 import type { EngineExports } from "./instance.ts";
 
@@ -119,4 +120,43 @@ export function recordsOf(state: Uint8Array, identities: ReadonlySet<bigint>): U
     length += abi.STATE_BYTES;
   }
   return kept.subarray(0, length);
+}
+
+/** More than the longest debt; the engine lowers it to that. */
+const MOST_DEBT = (1n << 63n) - 1n;
+
+/**
+ * Records of state by which every limit counts as exhausted. A limit per listener has a record of its own. Those per source
+ * or identity share the sketch, which has no keys, so that the longest of them decides how long each is exhausted.
+ */
+export function exhausted(exports: EngineExports): { readonly records: Uint8Array; readonly longestMs: number } {
+  const limiter = new Limiter(exports);
+  const records: Uint8Array[] = [];
+  let keyed = 0n;
+  let longestMs = 0;
+  for (let limit = 0; limit < limiter.limits; limit++) {
+    const record = limiter.record(limit);
+    const view = new DataView(record.buffer, record.byteOffset, record.byteLength);
+    const [count, period, burst] = [abi.R_LIMIT_COUNT, abi.R_LIMIT_PERIOD_MS, abi.R_LIMIT_BURST].map((at) => BigInt(view.getUint32(at, true)));
+    if (count === undefined || period === undefined || burst === undefined || count === 0n) continue;
+    const debt = (((burst * period) << BigInt(abi.DEBT_SHIFT)) + count - 1n) / count;
+    longestMs = Math.max(longestMs, Number(debt >> BigInt(abi.DEBT_SHIFT)));
+    if (view.getUint32(abi.R_LIMIT_KIND, true) === abi.LIMIT_PER_LISTENER)
+      records.push(stateRecord(abi.STATE_LISTENER, limiter.identity(limit), 0n, MOST_DEBT));
+    else if (debt > keyed) keyed = debt;
+  }
+  // With one cell a row, each stands for all cells of its row.
+  if (keyed > 0n) for (let row = 0n; row < BigInt(abi.SKETCH_ROWS); row++) records.push(stateRecord(abi.STATE_SKETCH, 0n, row, keyed));
+  return { records: concatBytes(records), longestMs };
+}
+
+function stateRecord(kind: number, identity: bigint, print: bigint, debt: bigint): Uint8Array {
+  const bytes = new Uint8Array(abi.STATE_BYTES);
+  const view = new DataView(bytes.buffer);
+  view.setBigUint64(abi.R_STATE_IDENTITY, identity, true);
+  view.setBigUint64(abi.R_STATE_PRINT, print, true);
+  view.setBigUint64(abi.R_STATE_DEBT, debt, true);
+  view.setUint32(abi.R_STATE_KIND, kind, true);
+  view.setUint32(abi.R_STATE_CELLS, 1, true);
+  return bytes;
 }

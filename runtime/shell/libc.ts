@@ -14,6 +14,7 @@ export interface Libc {
   shutdown(fd: number, how: number): number;
   /** `bytes` is the room in `address`, and afterwards what the kernel has of it. */
   getsockname(fd: number, address: Uint8Array, bytes: number[]): number;
+  getpeername(fd: number, address: Uint8Array, bytes: number[]): number;
   getsockopt: Getsockopt;
   /** The same for options that read `value` first. */
   exchangeOption: Getsockopt;
@@ -111,6 +112,7 @@ function functionsOf(koffi: Koffi): Libc {
     fcntl: declare("int fcntl(int, int, int)"),
     shutdown: declare("int shutdown(int, int)"),
     getsockname: declare("int getsockname(int, _Out_ void *, _Inout_ uint32_t *)"),
+    getpeername: declare("int getpeername(int, _Out_ void *, _Inout_ uint32_t *)"),
     getsockopt: declare("int getsockopt(int, int, int, _Out_ void *, _Inout_ uint32_t *)"),
     exchangeOption: declare("int getsockopt(int, int, int, _Inout_ void *, _Inout_ uint32_t *)"),
     send: declare("long send(int, const void *, unsigned long, int)"),

@@ -44,13 +44,13 @@ export interface Scene {
   readonly gateway: Under;
   readonly behind: Behind;
   readonly got: Got;
-  /** What the backend gets of a client that is served. */
+  /** The bytes that the backend gets of a client that is served. */
   readonly question: Buffer;
   served(): Promise<Exchange>;
   refused(): Promise<Exchange>;
 }
 
-/** What the backend does with each of its connections. */
+/** The backend answers each of its connections at its end. */
 export function answering(got: Got): (socket: Socket) => void {
   return (socket) => {
     socket.on("data", (chunk: Buffer) => got.bytes.push(chunk));

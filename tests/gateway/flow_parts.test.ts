@@ -143,7 +143,7 @@ test("so many datagrams of a flow wait, and so many bytes of all", () => {
 const CAP = 50;
 
 /** Flows over a transport that does nothing, under one cap. */
-async function silent() {
+async function silent(refusesAgain = (): boolean => false) {
   const table = new ConnectionTable();
   const clock = manualClock();
   const flushes: (() => void)[] = [];
@@ -167,6 +167,11 @@ async function silent() {
           table.backend[row] = { address, verify: null, owner: null, load: { underWay: 0 } };
           return mintPermit(CODES[CODE_ALLOWED].name, 0);
         }),
+      again: () => (refusesAgain() ? denial(CODE_CAP_OVERALL) : mintPermit(CODES[CODE_ALLOWED].name, 0)),
+      adopted(row) {
+        admitted++;
+        table.backend[row] = { address, verify: null, owner: null, load: { underWay: 0 } };
+      },
       capKey: () => "",
       amplify: () => 1,
       fault: () => undefined,
@@ -183,6 +188,10 @@ async function silent() {
         udpPlaces: "wildcards",
         bind: () => Promise.resolve(null),
         unbind: () => void sent.push("unbound"),
+        suspend: () => undefined,
+        resume: () => null,
+        descriptorOf: () => null,
+        localOf: () => "7f000001",
         peerOf: (source) => ({ source, port: 1, zone: "" }),
         connect: (row) => events.connected(row),
         toBackend: (row) => void sent.push(`in ${row}`),
@@ -242,6 +251,92 @@ test("what happens to a flow that is not there, or not yet, does nothing", async
   assert.equal(sent, []);
   turn();
   assert.equal([flows.live, sent], [1, ["in 0"]]);
+});
+
+const LOCAL = { host: "0.0.0.0", port: 53, proto: "udp" } as const;
+const HANDED = { host: "0.0.0.0", port: 53, source: fromV4(9), sourcePort: 1, zone: "", to: "7f000001", fresh: false };
+
+test("a flow that was handed over counts and waits, and its next datagram is decided again and goes on", async () => {
+  const { flows, events, turn, ends, sent } = await silent();
+  await flows.open(7, LOCAL, false);
+  flows.adopt([HANDED, HANDED]);
+  assert.equal([flows.live, flows.fresh], [1, 0], "one flow, once");
+  assert.equal(flows.handed(), [HANDED], "the next takeover hands it over as it came");
+  events.received(7, "key", () => fromV4(9), Buffer.alloc(20));
+  assert.is(sent.length, 1, "in the same turn, because nothing is charged");
+  events.received(7, "key", () => fromV4(9), Buffer.alloc(20));
+  turn();
+  assert.equal([flows.live, sent.length, ends.size], [1, 2, 0]);
+  assert.equal(flows.handed(), [HANDED]);
+});
+
+const OTHERS: readonly (readonly [what: string, other: Partial<typeof HANDED>])[] = [
+  ["source", { source: fromV4(8) }],
+  ["source port", { sourcePort: 2 }],
+  ["zone", { zone: "eth0" }],
+  ["local address", { to: "7f000002" }],
+];
+for (const [what, other] of OTHERS) {
+  test(`a datagram with another ${what} than the flow that waits begins a flow of its own`, async () => {
+    const { flows, events, turn } = await silent();
+    await flows.open(7, LOCAL, false);
+    flows.adopt([{ ...HANDED, ...other }]);
+    events.received(7, "key", () => fromV4(9), Buffer.alloc(20));
+    turn();
+    assert.is(flows.live, 2);
+  });
+}
+
+test("a flow of a socket that is not here is no flow, and one whose client stays silent ends when it would have", async () => {
+  const { flows, ends, clock } = await silent();
+  await flows.open(7, LOCAL, false);
+  flows.adopt([{ ...HANDED, port: 54 }, { ...HANDED, host: "127.0.0.1" }, HANDED, { ...HANDED, sourcePort: 2, fresh: true }]);
+  assert.equal([flows.live, flows.fresh], [2, 1]);
+  clock.advance(2_999);
+  flows.sweep(clock.monoMs());
+  assert.is(flows.live, 2);
+  clock.advance(1);
+  flows.sweep(clock.monoMs());
+  assert.equal([flows.live, ends.get("unanswered")], [1, 1]);
+  clock.advance(26_999);
+  flows.sweep(clock.monoMs());
+  assert.is(flows.live, 1);
+  clock.advance(1);
+  flows.sweep(clock.monoMs());
+  assert.equal([flows.live, ends.get("idle")], [0, 1]);
+});
+
+test("a flow that is refused when it is decided again ends, gives its place back, and sends nothing on", async () => {
+  const { flows, events, turn, ends, sent } = await silent(() => true);
+  await flows.open(7, LOCAL, false);
+  flows.adopt([HANDED]);
+  events.received(7, "key", () => fromV4(9), Buffer.alloc(20));
+  turn();
+  assert.equal([flows.live, ends.get("rechecked"), sent], [0, 1, []]);
+});
+
+test("a fresh flow that waits makes room like any other", async () => {
+  const { flows, events, turn, ends } = await silent();
+  await flows.open(7, LOCAL, false);
+  flows.adopt(Array.from({ length: CAP }, (_, i) => ({ ...HANDED, sourcePort: 100 + i, fresh: true })));
+  events.received(7, "key", () => fromV4(9), Buffer.alloc(20));
+  turn();
+  assert.equal([flows.live, ends.get("made_room")], [CAP, 1]);
+});
+
+test("once another gateway receives, flows get answers for udp_fresh_ms and then end", async () => {
+  const { flows, events, turn, ends, sent, clock } = await silent();
+  await flows.open(7, LOCAL, false);
+  events.received(7, "key", () => fromV4(9), Buffer.alloc(20));
+  turn();
+  flows.retire();
+  clock.advance(2_999);
+  events.answered(0, Buffer.alloc(1));
+  flows.sweep(clock.monoMs() - 1);
+  assert.equal([flows.live, sent.at(-1)], [1, "out"]);
+  clock.advance(1);
+  flows.sweep(clock.monoMs());
+  assert.equal([flows.live, ends.get("done")], [0, 1]);
 });
 
 test.run();

@@ -146,7 +146,7 @@ async function tls(real: KernelCalls): Promise<Scene> {
     policy: `edition 1\nexpose web on tcp ${at} as tls { backend 127.0.0.1:${behind.port} cert "web" allow from any sni "www.example.com" }`,
     config: `[certs.web]\ncert = "${folder}/web.pem"\nkey = "${folder}/web.key"\n`,
   });
-  const asked = async (servername: string): Promise<Exchange> => {
+  const exchanged = async (servername: string): Promise<Exchange> => {
     const wire = new Wire(visit(at).socket);
     const socket = connectTls({ socket: wire, ca: root.pem, servername, checkServerIdentity: () => undefined });
     wire.transports(socket);
@@ -160,7 +160,7 @@ async function tls(real: KernelCalls): Promise<Scene> {
     await new Promise((resolve) => socket.once("close", resolve));
     return { bytes: Buffer.concat(bytes), ended: isEnded };
   };
-  return { faulty, gateway, behind, got, question: QUESTION, served: () => asked("www.example.com"), refused: () => asked("other.example.com") };
+  return { faulty, gateway, behind, got, question: QUESTION, served: () => exchanged("www.example.com"), refused: () => exchanged("other.example.com") };
 }
 
 if (usable.ok) {

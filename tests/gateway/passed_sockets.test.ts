@@ -8,7 +8,8 @@ import { socketReader } from "../../gateway/listen/socket_facts.ts";
 import type { Libc } from "../../runtime/shell/libc.ts";
 import { skip } from "../skip.ts";
 import { suite } from "../suite.ts";
-import { backend, freePort, moduleOf, probe, recordsIn, running, temporaryFolder, visit, type Record } from "./gateway_under_test.ts";
+import { freeUdpPort, udpBackend, udpSocket } from "./datagrams_under_test.ts";
+import { backend, FORWARDERS, freePort, moduleOf, probe, recordsIn, running, temporaryFolder, visit, type Record } from "./gateway_under_test.ts";
 import { launch, place, type Running } from "./ingressd_process.ts";
 import { rawSockets } from "./raw_sockets.ts";
 import { intent, leaseOf } from "./registering.ts";
@@ -122,6 +123,8 @@ if (raw === null) {
     place(folder, only(port, 9));
     const rows: readonly (readonly [number, RegExp])[] = [
       [raw.bound(await freePort()), /descriptor 3 is a TCP socket that does not listen/],
+      [raw.udp(0), /the policy does not expose it to the gateway \(not_exposed\)/],
+      [raw.connected(await freePort(), 9), /descriptor 3 is a UDP socket that is connected to one peer/],
       [raw.unix(), /descriptor 3 is a unix socket, which no policy exposes/],
       [0, /descriptor 3 is (no socket|a unix socket)/],
       [raw.listening("::", await freePort(), false), /descriptor 3 listens on \[::\]:\d+ for IPv4 as well: .*BindIPv6Only=ipv6-only/],
@@ -132,6 +135,49 @@ if (raw === null) {
       await refused(launch(folder, "", { passed: { fds: [twice, twice] } })),
       new RegExp(`descriptor 4 is a second socket at 127\\.0\\.0\\.1:${port}`),
     );
+  });
+
+  for (const forwarder of FORWARDERS) {
+    test(`${forwarder}: a udp socket that was passed is served, with what came before the start, and phase 0 is recorded`, async () => {
+      const [behind, port, client] = [await udpBackend(), await freeUdpPort(), await udpSocket()];
+      const folder = temporaryFolder();
+      place(folder, moduleOf(`edition 1\nexpose dns on udp ${port} bind 127.0.0.1 { backend 127.0.0.1:${behind.port} amplify 3 allow from any }`));
+      const fd = raw.udp(port, true);
+      await client.send("early", port);
+      const it = launch(folder, `forwarder = "${forwarder}"\n[policy]\nwatch = false`, { passed: { fds: [fd], names: "dns" } });
+      await it.line("ingressd: ready");
+      raw.close(fd);
+      await client.until(1);
+      await client.send("late", port);
+      await client.until(2);
+      assert.equal(
+        client.got.map(({ bytes }) => bytes.toString()),
+        ["early", "late"],
+      );
+      const bound = records(folder).filter(({ op }) => op === "bind");
+      assert.equal(
+        bound.map(({ decision, local, proto }) => [decision, local, proto]),
+        [["allow", `127.0.0.1:${port}`, "udp"]],
+      );
+      place(folder, moduleOf("edition 1"));
+      assert.is(it.order("reload").code, 0);
+      const again = await udpSocket("127.0.0.1", port);
+      assert.is(again.port, port, "the reload closes it");
+    });
+  }
+
+  test("a passed udp socket of another port than the policy's, and tcp where udp is exposed, are foreign", async () => {
+    const [port, foreign] = [await freeUdpPort(), await freeUdpPort()];
+    const folder = temporaryFolder();
+    place(folder, moduleOf(`edition 1\nexpose dns on udp ${port} bind 127.0.0.1 { backend 127.0.0.1:9 amplify 3 allow from any }`));
+    const passed = { fds: [raw.udp(foreign), raw.listening("127.0.0.1", port)] };
+    assert.match(
+      await refused(launch(folder, "", { passed })),
+      new RegExp(`passed sockets that are not this policy's: 127\\.0\\.0\\.1:${foreign}/udp 127\\.0\\.0\\.1:${port}/tcp: .*--ignore-foreign-fds`),
+    );
+    const it = launch(folder, "", { passed, words: ["--ignore-foreign-fds"] });
+    await it.line("ingressd: ready");
+    await it.says(`the inherited socket 127.0.0.1:${foreign}/udp is closed`);
   });
 
   test("a number that nobody passed is Node's own and stays open", async () => {

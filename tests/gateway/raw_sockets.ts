@@ -9,7 +9,10 @@ export interface RawSockets {
   listening(host: string, port: number, v6only?: boolean): number;
   /** A TCP socket that is bound and does not listen. */
   bound(port: number): number;
-  udp(port: number): number;
+  /** With `knowing`, the kernel notes the local address of each datagram. */
+  udp(port: number, knowing?: boolean): number;
+  /** A UDP socket that is connected to another port. */
+  connected(port: number, to: number): number;
   unix(): number;
   /** The socket is another's to close from now on. */
   give(fd: number): number;
@@ -63,9 +66,18 @@ export function rawSockets(): RawSockets | null {
       bind4(fd, "127.0.0.1", port);
       return fd;
     },
-    udp(port) {
+    udp(port, knowing = false) {
       const fd = made(2, 2);
       bind4(fd, "127.0.0.1", port);
+      // IP_PKTINFO.
+      if (knowing) libc.func("int setsockopt(int, int, int, const void *, uint32_t)")(fd, 0, 8, Buffer.from([1, 0, 0, 0]), 4);
+      return fd;
+    },
+    connected(port, to) {
+      const fd = made(2, 2);
+      bind4(fd, "127.0.0.1", port);
+      const address = Buffer.from([2, 0, to >> 8, to & 255, 127, 0, 0, 1, ...Buffer.alloc(8)]);
+      checked(libc.connect(fd, address, 16));
       return fd;
     },
     unix: () => made(1, 1),

@@ -8,6 +8,7 @@ import { openUnixMessages, unixAddress, type UnixMessages } from "../../runtime/
 import { skip } from "../skip.ts";
 import { atEnd, suite } from "../suite.ts";
 import { backend, eventually, freePort, manualClock, moduleOf, probe, temporaryFolder, visit } from "./gateway_under_test.ts";
+import { freeUdpPort, udpBackend, udpSocket } from "./datagrams_under_test.ts";
 import { launch, place } from "./ingressd_process.ts";
 
 const test = suite("service manager");
@@ -124,6 +125,25 @@ if (libc === null || messages === null) {
     await heard(from, `FDSTOREREMOVE=1\nFDNAME=ingressd-port 127.0.0.1_${gone}`);
     assert.is(await lost.first, "");
     assert.is(await probe(port), "allow");
+  });
+
+  test("a udp socket lies in the store under a name of its own, and what comes during a restart is served", async () => {
+    const [behind, port, client] = [await udpBackend(), await freeUdpPort(), await udpSocket()];
+    const folder = temporaryFolder();
+    const [to, at] = [`backend 127.0.0.1:${behind.port} allow from any`, "bind 127.0.0.1"];
+    place(folder, moduleOf(`edition 1\nexpose web on tcp ${port} ${at} { ${to} }\nexpose dns on udp ${port} ${at} { amplify 3 ${to} }`));
+    const from = receiver(libc, messages, join(folder, "notify"));
+    const started = { env: { NOTIFY_SOCKET: join(folder, "notify") } };
+    const first = launch(folder, 'forwarder = "kernel"', started);
+    await heard(from, /^READY=1/);
+    assert.equal([...from.store.keys()].sort(), [`ingressd-port 127.0.0.1_${port}`, `ingressd-port udp 127.0.0.1_${port}`]);
+    first.child.kill("SIGKILL");
+    await first.exit;
+    await client.send("meanwhile", port);
+    const second = launch(folder, 'forwarder = "kernel"', { ...started, passed: { fds: [...from.store.values()], names: [...from.store.keys()].join(":") } });
+    await second.line("ingressd: ready");
+    await client.until(1);
+    assert.is(client.got[0]?.bytes.toString(), "meanwhile");
   });
 
   test("the watchdog gets a sign of life twice in its time, and no more once it stops", async () => {

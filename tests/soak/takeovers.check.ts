@@ -21,7 +21,7 @@ const PER_SECOND = GIVEN_FORWARDER === "node" ? either(500, 200) : either(2_000,
 const P99_MS = 300;
 /** Where clients need so long without a gateway, in the same run, the machine is busy with something else. */
 const BUSY_P99_MS = 100;
-/** The part of its rate that the load may miss, where the machine gives it no time. */
+/** The part of its rate that the load may miss. */
 const RATE_MISSED = 0.02;
 /** Of the load without a takeover, for comparison. */
 const STEADY_MS = either(5_000, 2_000);
@@ -155,7 +155,7 @@ expose rare on tcp ${limited} bind 127.0.0.1 { ${to} limit 2/h per source }`),
     assert.equal(during.lost, { failed: 0, wrong: 0, refused: 0, reset: 0, cut: 0, silent: 0 });
     assert.ok(during.perSecond >= PER_SECOND * (1 - RATE_MISSED), `${during.perSecond} connections a second`);
     if (before.overflows > 0 || during.referenceP99 > BUSY_P99_MS)
-      figure("the bar for the connect time", "not applied: other programs take the time of the load, see the figures without a gateway");
+      figure("the bar for the connect time", "not applied, because this machine is busy with other programs: see the figures without a gateway");
     else assert.ok(during.p99 <= P99_MS, `p99 ${during.p99.toFixed(1)} ms, ${during.referenceP99.toFixed(1)} ms without a gateway`);
     for (const { socket } of kept) socket.destroy();
     gateway.child.kill("SIGTERM");
