@@ -299,7 +299,7 @@ export class KernelTransport implements Transport, PumpOwner {
   relayPermitted(row: number, first: Buffer | null, flights: FirstFlights | null): void {
     const [client, upstream] = [this.#rows.client(row), this.#rows.upstream(row)];
     if (client === NONE || upstream === NONE) return;
-    // INVARIANT: a backend gets no byte twice, and a client whose bytes would not be reported is not kept waiting.
+    // INVARIANT: a backend gets no byte twice, and a client of which nothing more would be reported is broken off.
     if (first !== null && !this.#tls.has(row) && (this.#wakeAt(client, 1) < 0 || !this.#pump.skip(client, first.length))) {
       this.#later(row, () => this.#events.faulted(row, "the hello can't be taken out of the client's socket"));
       return;

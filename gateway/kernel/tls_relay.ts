@@ -54,7 +54,7 @@ interface Side {
   done: boolean;
   /** Nothing can be sent to it any more. */
   deaf: boolean;
-  /** Its end could not be sent: it is gone already, or never gets it. The rest of its bytes shows which. */
+  /** The end could not be sent to it. Either it is gone, or it never gets the end; the rest of its bytes shows which. */
   endless: boolean;
   /** A send has used up its socket's error: a later end of its bytes is none. */
   failed: boolean;

@@ -326,7 +326,7 @@ test("`threads` is a whole number from 1 to 64, with a forwarder and an engine t
     ["threads = 1.5", /`threads` = 1\.5/],
     ['threads = "2"', /`threads` = "2"/],
     ['threads = 2\nforwarder = "node"', /`threads` = 2 needs the kernel's forwarder, and `forwarder` is "node"/],
-    ['threads = 2\ntls.engine = "node"', /`threads` = 2 needs OpenSSL's engine of TLS, and `tls\.engine` is "node"/],
+    ['threads = 2\nforwarder = "kernel"\ntls.engine = "node"', /`threads` = 2 needs OpenSSL's engine of TLS, and `tls\.engine` is "node"/],
   ] as const) {
     let said = "";
     try {
