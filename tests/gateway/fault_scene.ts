@@ -7,12 +7,15 @@ import type { Socket } from "node:net";
 import * as assert from "uvu/assert";
 import { FREE } from "../../gateway/connection/states.ts";
 import { resetReader } from "../../gateway/forward/reset.ts";
-import { EINTR } from "../../gateway/kernel/calls.ts";
+import { EAGAIN, EINTR } from "../../gateway/kernel/calls.ts";
 import { made } from "../../gateway/kernel/tls_context.ts";
+import { atLength } from "../at_length.ts";
 import type { Suite } from "../suite.ts";
 import { described, ERRORS, stepsOf, type FaultyCalls, type Named, type Plan } from "./faulty_calls.ts";
 import { eventually, visit, type Under } from "./gateway_under_test.ts";
 
+/** Of the gateway's clock, in milliseconds. */
+const RETRY_MS = 20;
 /** Node says "end" for both. */
 const wasReset = resetReader();
 
@@ -86,13 +89,15 @@ async function run({ faulty, gateway, behind, got, question, served, refused }: 
   faulty.arm(plan);
   // It may take until the fault has ended.
   const both = [served(), refused()] as const;
+  // A backend whose queue is full is dialed again after a while.
+  const moving = plan?.name === "connect" && plan.error === EAGAIN ? setInterval(() => gateway.clock.advance(RETRY_MS), 5) : undefined;
   if (plan?.stays === true) {
     const before = performance.now();
     await eventually(() => performance.now() - before > 250, what);
     assert.ok(faulty.total < 4 * usual + 400, `${what}: ${faulty.total} calls in a quarter of a second, usually ${usual}`);
     faulty.arm(null);
   }
-  const [allowed, denied] = await Promise.all(both);
+  const [allowed, denied] = await Promise.all(both).finally(() => clearInterval(moving));
   assert.equal([denied.bytes.length, behind.accepted - accepted <= 1], [0, true], `${what}: nobody is admitted who must not be`);
   if (allowed.ended) assert.ok(allowed.bytes.equals(ANSWER), `${what}: ${allowed.bytes.length} bytes ended in order`);
   else assert.ok(allowed.bytes.equals(ANSWER.subarray(0, allowed.bytes.length)), `${what}: other bytes than the backend's`);
@@ -148,7 +153,8 @@ export function testsOf(
     if (name !== "close" && name !== "epollWait") {
       test(`${kind}: ${name} fails for a while`, async () => {
         const at = await ready();
-        for (const error of ERRORS[name]) if (error !== EINTR) await run(at, { name, step: 0, error, stays: true }, open, total());
+        const lasting = ERRORS[name].filter((error) => error !== EINTR);
+        for (const error of lasting.slice(0, atLength(lasting.length, 2))) await run(at, { name, step: 0, error, stays: true }, open, total());
       });
     }
   }

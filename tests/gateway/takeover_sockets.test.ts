@@ -190,35 +190,41 @@ if (raw === null) {
 expose web on tcp ${port} bind 127.0.0.1 as mtls {
   backend 127.0.0.1:${behind}
   cert "web" ca "corp"
-  allow from any client uri "spiffe://corp.example/${who}" cap 1 connections per client
+  allow from any client uri "spiffe://corp.example/${who}" cap 100 connections, 1 per identity
 }`;
     const certificates = temporaryFolder();
     put(certificates, "web", leaf(site, { names: [dns("www.example.com")] }));
     putAuthority(certificates, "corp", clients);
     const config = `${UNWATCHED}\n[certs.web]\ncert = "${certificates}/web.pem"\nkey = "${certificates}/web.key"\n[cas.corp]\nfile = "${certificates}/corp.pem"`;
     const it = await gatewayToTake({ config, policy: (port, behind) => policy(port, behind, "*/web") });
-    const client = async (who: string): Promise<{ readonly socket: TLSSocket; readonly first: string }> => {
+    const client = async (who: string): Promise<{ readonly socket: TLSSocket; readonly from: number | undefined; readonly first: string }> => {
       const { pem, key } = leaf(clients, { names: [uri(`spiffe://corp.example/${who}/web`)] });
       const socket = connectTls({ host: "127.0.0.1", port: it.port, servername: "www.example.com", ca: site.pem, cert: pem, key });
       atEnd(() => socket.destroy());
       socket.on("error", () => undefined);
+      let from: number | undefined;
+      socket.once("connect", () => (from = socket.localPort));
       const first = await new Promise<string>((resolve) => {
         socket.once("data", (chunk: Buffer) => resolve(chunk.toString()));
         socket.once("close", () => resolve(""));
       });
-      return { socket, first };
+      return { socket, from, first };
     };
     const [kept, cut] = [await client("ops"), await client("dev")];
     assert.equal([kept.first, cut.first], ["hello", "hello"]);
     const closed = new Promise<void>((resolve) => cut.socket.once("close", () => resolve()));
     const second = await it.taken();
     assert.is((await client("ops")).first, "", "the cap of its identity is full");
-    assert.is((await client("qa")).first, "hello");
+    const other = await client("qa");
+    assert.is(other.first, "hello");
     place(it.folder, moduleOf(policy(it.port, it.behind, "ops/*")));
     assert.is(second.order("reload").code, 0);
     await closed;
     assert.is(await says(kept.socket, "on"), "on");
-    assert.ok(it.records("recheck").some(({ client: who, code }) => code === "rechecked" && who?.includes("spiffe://corp.example/dev/web") === true));
+    assert.equal(
+      it.records("recheck").map(({ source, code, detail }) => [source, code, detail]),
+      [cut, other].map(({ from }) => [`127.0.0.1:${from}`, "rechecked", "no_identity"]),
+    );
   });
 }
 
