@@ -30,6 +30,7 @@ export const PRIVATE = new RegExp(
     "deals?",
     "former",
     "whoever",
+    "(?:goes|go|went|gone|going) on",
   ].join("|")})\\b`,
   "gi",
 );
@@ -65,5 +66,6 @@ export const ALLOWED: readonly Allowed[] = [
   { use: /\bon hold\b|\bhold(?:s|ing)? (?:a|the|its|one|that) (?:lock|mutex)\b|\block (?:is|was) held\b/gi, why: "locks are held" },
   { use: /\bopen,? waiting\b|\bwaiting,? reading\b/gi, why: "the name of a connection's state" },
   { use: /\bFrequently asked questions\b/gi, why: "a heading that everybody knows" },
+  { use: /\bexpose gone on tcp\b/g, why: "an expose by the name of gone" },
   { use: /\bTime_?wait(?:ing)?\b/gi, why: "a state of TCP" },
 ];

@@ -7,7 +7,7 @@ import type { Phase } from "../compile.ts";
 export interface Progress {
   /** Something begins. */
   begin(what: string): void;
-  /** The same goes on, with text of so many characters that was read. */
+  /** The same continues, with text of so many characters that was read. */
   step(readCharacters?: number): void;
   /** Nothing is left of it on the terminal. */
   end(): void;

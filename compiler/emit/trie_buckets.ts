@@ -16,7 +16,7 @@ export interface Spread {
 /**
  * The first seed, of some, that spreads the nodes well, else the best of them. Names are an author's
  * own words: nobody else may make a decision slow by choosing them, so no bucket may be large. Node 0
- * is the root; `hashOf` a node goes on from its parent's, which comes before it.
+ * is the root; `hashOf` a node continues from its parent's, which comes before it.
  */
 export function spread(count: number, mostProbes: number, what: string, hashOf: (node: number, hashes: Uint32Array) => number): Spread {
   const buckets = 2 ** Math.ceil(Math.log2(Math.max(1, count - 1)));

@@ -1,5 +1,5 @@
 // Little-endian words at growing addresses. A number that does not fit its field stops the
-// build: an overflow that goes on silently becomes a wrong verdict.
+// build: an overflow that continues silently becomes a wrong verdict.
 
 const ALIGN = 8;
 const LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;

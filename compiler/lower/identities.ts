@@ -66,7 +66,7 @@ export function lowerIdentities(sets: readonly IdSet[], mostNodes: number, mostW
     }
     endOf.push(ends.get(key) ?? 0);
     const opened = [...begun.keys()].sort();
-    // Each part that goes on from here is compared with each beginning.
+    // Each part that continues from here is compared with each beginning.
     work += (whole.size + opened.length) * opened.length;
     const through = (part: string): readonly Progress[] =>
       opened.flatMap((text) => (part.startsWith(text) && part.length > text.length ? (begun.get(text) ?? []) : []));
@@ -118,7 +118,7 @@ class Patterns {
     return this.#members[pattern] ?? [];
   }
 
-  /** A node's patterns by their progress: those that end there, those that match whatever follows, and those that go on by each part. */
+  /** A node's patterns by their progress: those that end there, those that match whatever follows, and those that continue with each part. */
   sorted({ progress }: Node): {
     readonly ended: readonly number[];
     readonly deep: readonly number[];

@@ -38,7 +38,7 @@ export class LayeredBits {
       const word = at >>> 5;
       const rest = ((this.#rungs[level]?.[word] ?? 0) & (-1 << (at & 31))) >>> 0;
       if (rest !== 0) return Math.min(end, this.#down(level, word * 32 + lowestBit(rest)));
-      // Nothing more in this word: the rung above says where to go on.
+      // Nothing more in this word: the rung above says where to continue.
       at = word + 1;
     }
     return end;

@@ -78,7 +78,7 @@ export interface IdentityTable {
   readonly parts: readonly { readonly text: string; readonly open: boolean }[];
   /** By node: the number of its end record. */
   readonly endOf: Uint32Array;
-  /** Two classes each, of the word that ends here and of those that go on otherwise, and 1 where an edge from here is open. */
+  /** Two classes each, of the word that ends here and of those that continue otherwise, and 1 where an edge from here is open. */
   readonly ends: Uint32Array;
   /** Class 0 is that of a word in no set. */
   readonly classCount: number;

@@ -72,7 +72,7 @@ export interface HostSet {
 
 /** One pattern of identities: a word such as `uri:spiffe://corp.example/ops/*`, cut at each `/` that ends a part. */
 export interface IdPattern {
-  /** `open`: the part begins so and goes on. At most one is open, and then nothing is `deep`. */
+  /** `open`: the part begins so and may be longer. At most one is open, and then nothing is `deep`. */
   readonly parts: readonly { readonly text: string; readonly open: boolean }[];
   /** One more part or several follow. */
   readonly deep: boolean;

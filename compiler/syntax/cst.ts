@@ -22,7 +22,7 @@ export interface Cst {
   readonly children: Readonly<Record<string, readonly (Cst | Token)[]>>;
   /** Offsets of the first character and of the last; not numbers where there is none. */
   readonly location?: { readonly startOffset: number; readonly endOffset?: number };
-  /** Reading went on behind an error in this node. */
+  /** Reading continued behind an error in this node. */
   readonly recoveredNode?: boolean;
 }
 

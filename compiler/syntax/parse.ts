@@ -1,5 +1,5 @@
 // SourceFile -> concrete syntax tree and everything that is wrong with the text as text.
-// The tree is there whenever reading went on at all, with holes where the text was broken;
+// The tree is there whenever reading continued at all, with holes where the text was broken;
 // `brokenAfter` marks the holes, so that later phases don't complain about what is missing.
 import { EOF, type IRecognitionException, type IToken, type TokenType } from "chevrotain";
 import { MAX_ERRORS, MAX_NESTING, MAX_SOURCE_BYTES, MAX_WORDS } from "../source/bounds.ts";

@@ -1,4 +1,4 @@
-// How reading goes on behind an error: what may begin a statement, a clause or a line, what is
+// How reading continues behind an error: what may begin a statement, a clause or a line, what is
 // skipped until then, and what Chevrotain may make up. Keywords are soft, so the loops skip
 // stray text themselves instead of relying on the parser's follow sets.
 import { CstParser, EOF, createTokenInstance, type CstNode, type IToken, type TokenType } from "chevrotain";
@@ -58,7 +58,7 @@ const AFTER_MEMBER: ReadonlySet<TokenType> = new Set([
   ...STARTS.claim,
 ]);
 
-/** Where reading goes on behind an error: in the loop around one of these, or behind the head of a block. */
+/** Where reading continues behind an error: in the loop around one of these, or behind the head of a block. */
 const RESUMED = new Map<string, Context | "head">([
   ["statement", "statement"],
   ["clause", "clause"],
@@ -71,7 +71,7 @@ const RESUMED = new Map<string, Context | "head">([
   ["testHead", "head"],
 ]);
 
-/** After one of these a line goes on. */
+/** After one of these a line continues. */
 const CONTINUES: ReadonlySet<TokenType> = new Set([Comma, Equals, LBrace, LParen, Arrow, KW.except]);
 
 /** Inserting one of these in recovery can't change what the author said. */
@@ -207,10 +207,10 @@ export class Recovering extends CstParser {
     this.CST_STACK.push({ name: rule, children: {}, location: { startOffset: NaN, endOffset: NaN } });
   }
 
-  // Chevrotain goes on at any token that may follow any rule that is being read. With soft
+  // Chevrotain continues at any token that may follow any rule that is being read. With soft
   // keywords that is nearly everything: a test's `allow` would end the test and its block. The
   // five methods below are its own (11.2.0) and replace that: an error ends the statement, clause
-  // or line in which it is, and its block goes on with the next one.
+  // or line in which it is, and its block continues with the next one.
 
   declare protected readonly getCurrRuleFullName: () => string;
 

@@ -246,7 +246,7 @@ function verdictOf<A>(desk: Desk, row: number, evaluate: (facts: Facts, shut: Re
   }
 }
 
-/** Records the last word on a connection that phase 1 did not refuse, and lets it go on or gives its charges back. */
+/** Records the last word on a connection that phase 1 did not refuse, and lets it continue or gives its charges back. */
 function conclude(desk: Desk, row: number, verdict: Decision, by: DecidedBy | null, detail?: string): Decision {
   const { table, inForce, recorder } = desk;
   const open = portOf(desk, row);

@@ -41,7 +41,7 @@ interface Inputs {
 
 /** With a context, the gateway does the handshake and decides again. `closed`: what closedFor says of the socket. */
 export function decideByName(facts: Facts, closed: CodeNumber | null, room: Room, contextOf: ContextOf): Verdict<Decision | TlsContext> {
-  const at = goingOn(facts, closed);
+  const at = inputsOf(facts, closed);
   if ("allowed" in at) return free(at);
   const { engine, info, source } = at;
   const answer = engine.named(info.id, source, facts.name);
@@ -63,7 +63,7 @@ export function decideByIdentity(
   context: TlsContext,
   identity: Identity | null,
 ): Verdict<Decision> {
-  const at = goingOn(facts, closed);
+  const at = inputsOf(facts, closed);
   if ("allowed" in at) return free(at);
   const { engine, info, source } = at;
   // INVARIANT: a client that was verified by another authority, or by none, is not known to this listener.
@@ -77,7 +77,7 @@ export function decideByIdentity(
 }
 
 /** The inputs of the decision, or a denial where a fact is missing. */
-function goingOn({ engine, info, countedBy, source, nameFault }: Facts, closed: CodeNumber | null): Inputs | Denial {
+function inputsOf({ engine, info, countedBy, source, nameFault }: Facts, closed: CodeNumber | null): Inputs | Denial {
   if (closed !== null) return denial(closed);
   if (engine === null || info === undefined || typeof source === "number") return denial(CODE_INTERNAL);
   // A connection that the policy in force did not count does not belong to it: a reload withdrew its listener.

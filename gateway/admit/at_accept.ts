@@ -79,10 +79,10 @@ function decideKnown(engine: PolicyEngine, info: ListenerInfo, { overall, backen
     const given = engine.admit(part);
     for (let i = 0; i < part.length; i++) {
       const answer = atAccept(given[i] ?? denial(CODE_INTERNAL), info);
-      const goesOn = answer.allowed || answer.later;
-      if (goesOn) roomOverall--;
+      const admitted = answer.allowed || answer.later;
+      if (admitted) roomOverall--;
       if (answer.allowed) roomBackend--;
-      answers.push({ answer, charged: goesOn ? CHARGED_LISTENER : 0 });
+      answers.push({ answer, charged: admitted ? CHARGED_LISTENER : 0 });
     }
   }
   const full = roomOverall <= 0 ? CODE_CAP_OVERALL : CODE_CAP_BACKEND;

@@ -104,7 +104,7 @@ export const TABLES = {
     ),
     on_error: orElse(
       "closed",
-      word(["closed", "count"], "when a record can't be written: `closed` refuses what could not be recorded, `count` goes on and counts the lost records"),
+      word(["closed", "count"], "when a record can't be written: `closed` refuses what could not be recorded, `count` serves it and counts the lost records"),
     ),
   }),
   metrics: table(
@@ -143,7 +143,7 @@ export const TABLES = {
     lifetime_ms: orElse(0, whole(0, 2_592_000_000, "the longest life of a connection, or of a flow of datagrams; 0: no end")),
     udp_fresh_ms: orElse(3_000, whole(100, 600_000, "a flow of datagrams whose client has not sent again after an answer ends")),
     udp_idle_ms: orElse(30_000, whole(100, 86_400_000, "any other flow of datagrams ends without one in either direction")),
-    drain_ms: orElse(10_000, whole(0, 3_600_000, "how long connections may go on after SIGTERM")),
+    drain_ms: orElse(10_000, whole(0, 3_600_000, "how long connections may stay open after SIGTERM")),
     interface_poll_ms: orElse(5_000, whole(100, 3_600_000, "how often the interface addresses are read for `bind NET` listeners")),
     policy_check_ms: orElse(
       10_000,

@@ -131,7 +131,7 @@ function cut(s: Stage, row: number, end: End): void {
   else refuse(s, row, DRAINING);
 }
 
-/** The same, of those whose hello is read or whose handshake goes on. */
+/** The same, of those whose hello is read or whose handshake continues. */
 function refuse(s: Stage, row: number, refusal: Refusal): void {
   const state = s.table.state[row];
   if (state === READING) reading.named(s, row, refusal);

@@ -80,7 +80,7 @@ export class ConnectionTable {
   readonly backend: (Backend | undefined)[] = [];
   /** From its admission on. */
   readonly permit: (Permit | undefined)[] = [];
-  /** While its hello is read, and until what was read has gone on. */
+  /** While its hello is read, and until what was read has been passed on. */
   readonly reading: (HelloReading | undefined)[] = [];
   /** While its TLS handshake is under way. */
   readonly context: (TlsContext | undefined)[] = [];

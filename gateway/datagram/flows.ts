@@ -176,7 +176,7 @@ function received<A>(d: Desk<A>, number: number, key: string, way: () => A, byte
   else if (!d.flows.addPending(row, bytes)) d.dropped("overflow");
 }
 
-/** As `begun`, but a flow of the gateway before this one goes on. */
+/** As `begun`, but a flow of the gateway before this one continues. */
 function returned<A>(d: Desk<A>, number: number, key: string, way: A): number | null {
   const { table, flows, transport } = d;
   const local = d.bound.get(number)?.local;

@@ -250,7 +250,7 @@ export class KernelTransport implements Transport, PumpOwner {
 
   /**
    * A step of a handshake takes a third of a millisecond, and hundreds can be due in one round: those beyond the time of a
-   * turn go on in the next one, before what comes then. INVARIANT: each turn makes at least one.
+   * turn continue in the next one, before what comes then. INVARIANT: each turn makes at least one.
    * `isRequested`: it was put off before, and this is its next turn.
    */
   #handshake(row: number, isRequested: boolean): void {

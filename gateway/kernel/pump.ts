@@ -48,7 +48,7 @@ export interface PumpOwner {
   isClient(fd: number): boolean;
   /** Whether the connection's first flights are still read. */
   readsAlong(source: number): boolean;
-  /** The same: what goes on, of a chunk or of the end (null); null after a fault, which the owner handles. */
+  /** The same: what is passed on, of a chunk or of the end (null); null after a fault, which the owner handles. */
   step(source: number, chunk: Buffer | null): FlightStep | null;
   /** Nothing more can be moved; `broken` is the descriptor that broke off, or -1. Both sockets are still open. */
   finished(source: number, broken: number): void;
@@ -115,7 +115,7 @@ export class Pump {
     if (((this.#flags[b] ?? 0) & (READABLE | ENDED)) !== 0) this.#poller.again(b);
   }
 
-  /** Reads a socket whose bytes don't go on yet. -EAGAIN: nothing now; 0: the end; else the bytes, or a negative error number. */
+  /** Reads a socket whose bytes are not passed on yet. -EAGAIN: nothing now; 0: the end; else the bytes, or a negative error number. */
   read(fd: number): Buffer | number {
     const flags = this.#flags[fd] ?? 0;
     if ((flags & ENDED) !== 0) return (flags & BROKEN) !== 0 ? -EPIPE : 0;

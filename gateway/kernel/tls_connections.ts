@@ -18,7 +18,7 @@ interface TlsConnection {
   isJudged: boolean;
   /** OpenSSL has sent an alert, which a reset could overtake. */
   isAlerted: boolean;
-  /** Its handshake goes on in the next turn. */
+  /** Its handshake continues in the next turn. */
   isPutOff: boolean;
   relay: TlsRelay | null;
 }
@@ -42,7 +42,7 @@ export class TlsConnections {
     return null;
   }
 
-  /** Goes on with the handshake. Null while it is under way, and after its outcome was given. */
+  /** Continues with the handshake. Null while it is under way, and after its outcome was given. */
   handshake(row: number): Handshake | null {
     const one = this.#rows[row] ?? null;
     if (one === null || one.isJudged) return null;

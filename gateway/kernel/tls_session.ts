@@ -121,7 +121,7 @@ export class TlsSession {
     return this.#counted(monoMs()) ? MESSAGE : -ECONNRESET;
   }
 
-  /** Whether it may go on. */
+  /** Whether it may continue. */
   #counted(nowMs: number): boolean {
     if (nowMs - this.#windowMs >= WINDOW_MS) [this.#windowMs, this.#messages] = [nowMs, 0];
     return ++this.#messages <= MOST_MESSAGES;

@@ -10,7 +10,7 @@ import type { Lease } from "../intents/leases.ts";
 export const unregister: Endpoint = async (context, client, params) => {
   const lease = ownLease(context, client.caller.service, params);
   if (lease === null) return noSuchLease(context, client);
-  // Another connection of the service may end it as well: its owner must not believe that it goes on.
+  // Another connection of the service may end it as well: its owner must not believe that it continues.
   endLease(context, lease, lease.owner === client.number ? null : { because: "it was unregistered over another connection", word: "unregistered" });
   return { result: { closed: true } };
 };

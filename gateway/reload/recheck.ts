@@ -101,7 +101,7 @@ class Round {
     return closed;
   }
 
-  /** The record of a connection that is to be closed; `unread` where one whose hello or handshake goes on was refused. */
+  /** The record of a connection that is to be closed; `unread` where one whose hello or handshake continues was refused. */
   #answer(row: number): Entry | "unread" | null {
     const { engine, forwarder, generation, onReload } = this.#setup;
     const { table } = forwarder;

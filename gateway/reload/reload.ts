@@ -100,7 +100,7 @@ export class Reloader {
     const because = beforeFirst === null || inForce.generation > 0 ? null : await beforeFirst(change.value.engine);
     if (because === null) return change.value.commit();
     await change.value.abort();
-    return failed({ cause: "takeover", message: `the gateway that runs can't be taken over, and goes on: ${because}` });
+    return failed({ cause: "takeover", message: `the gateway that runs can't be taken over, and continues: ${because}` });
   }
 
   async #prepareFile(): Promise<Result<Undoable, Refused>> {

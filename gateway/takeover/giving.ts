@@ -1,5 +1,5 @@
 // The gateway that is taken over. Until the next one says `serving` nothing of it has changed, and if the next one ends, or is silent,
-// before that, this one goes on. After `serving` it decides nothing: it relays its connections to their end and reports
+// before that, this one continues. After `serving` it decides nothing: it relays its connections to their end and reports
 // each to the next one.
 //
 //   begin     reloads and registrations wait            sockets   listening sockets go over; both processes have them
@@ -241,7 +241,7 @@ export class Giving {
     return false;
   }
 
-  /** This gateway goes on as before. */
+  /** This gateway continues as before. */
   async #giveUp(because: string): Promise<void> {
     const round = this.#round;
     if (round === null) return;

@@ -40,7 +40,7 @@ export interface Taking {
   readonly sockets: readonly InheritedSocket[];
   /** Stops the other gateway's accepting, and gives its state. */
   freeze(): Promise<Result<HandedState, string>>;
-  /** Passes the point of no return. After a failure the other gateway goes on. */
+  /** Passes the point of no return. After a failure the other gateway continues. */
   serving(): Promise<Result<null, string>>;
   /** The control socket is open. */
   done(): Promise<void>;

@@ -180,7 +180,7 @@ export class RingReader {
     Atomics.store(this.#views.control, SLEEPS, 0);
   }
 
-  /** Null where the memory goes on at its beginning. */
+  /** Null where the ring wraps to the beginning of the memory. */
   #next(): Message | null {
     const { control, words, bytes } = this.#views;
     const at = this.#tail & (words.length - 1);

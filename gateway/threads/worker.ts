@@ -56,7 +56,7 @@ export interface GivenContext {
   readonly tickets: Uint8Array;
 }
 
-/** Serves until it is stopped. Throws where the thread can't go on. */
+/** Serves until it is stopped. Throws where the thread can't continue. */
 export function runWorker(given: WorkerGiven, port: MessagePort, ready: () => void): void {
   const calls = openCalls();
   if (calls === null) throw new Error("koffi can't be loaded in a thread");
@@ -81,7 +81,7 @@ class ThreadWorker {
   readonly #buffered: Int32Array;
   /** Rows of which something is buffered. */
   readonly #holding = new Set<number>();
-  /** While a hello is read, and until it has gone on. */
+  /** While a hello is read, and until it has been passed on. */
   readonly #readings: (HelloWithBytes | null)[] = [];
   readonly #flights: (FirstFlights | null)[] = [];
   readonly #contexts = new Map<number, OpensslContext | string>();

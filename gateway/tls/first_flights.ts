@@ -3,9 +3,9 @@
 // the one that was decided about, byte by byte.
 //
 //   client --hello--> backend                     decided before
-//   client --[change of cipher, early data]--> backend    goes on as it comes
+//   client --[change of cipher, early data]--> backend    passed on unchanged
 //   client <--ServerHello-- backend               both have sent their first flight: nothing more is read
-//   client <--HelloRetryRequest-- backend         goes on; the next hello of the client is read first
+//   client <--HelloRetryRequest-- backend         passed on; the next hello of the client is read first
 //   client --second hello--> backend              whole, the same name: nothing more is read
 //
 // A client may send the second hello before it was requested. It is read all the same; only where it can't be

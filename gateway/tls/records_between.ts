@@ -1,4 +1,4 @@
-// The records that a client may send between its first hello and a second one: they go on to the backend as they come.
+// The records that a client may send between its first hello and a second one, which are passed to the backend unchanged.
 import type { HelloFault } from "./hello_faults.ts";
 
 const HANDSHAKE = 22;

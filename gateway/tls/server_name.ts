@@ -44,7 +44,7 @@ export function saidName(said: string | null): SaidName {
 }
 
 /**
- * The same where the hello goes on to a backend as it came: there a trailing dot is a fault, because a
+ * The same where the hello is passed to a backend unchanged: there a trailing dot is a fault, because a
  * backend may take `a.test.` for another name than `a.test`.
  */
 export function passedName(name: SaidName): SaidName {

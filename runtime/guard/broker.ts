@@ -1,4 +1,4 @@
-// Answers the system calls that a guarded program waits for. The program never goes on with its own
+// Answers the system calls that a guarded program waits for. The program never continues with its own
 // call: another thread could have turned the address, or the descriptor, since it was looked at. The
 // broker copies the address once, takes a copy of the descriptor, decides by the policy about the
 // socket as the kernel describes it, and binds or listens itself.
@@ -67,7 +67,7 @@ async function handle(setup: BrokerSetup, notification: Notification): Promise<v
   try {
     result = isLandlock(notification) ? noteLandlock(setup, notification) : await answer(setup, notification);
   } finally {
-    // INVARIANT: whatever went wrong, the call fails; a bind or listen never goes on by itself.
+    // INVARIANT: whatever went wrong, the call fails; a bind or listen never proceeds by itself.
     setup.kernel.respond(setup.listener, notification.id, result);
   }
 }

@@ -44,7 +44,7 @@ interface TokenSocket {
 }
 
 export interface Direct extends TokenBinds {
-  /** To be called some times a second: renews what goes on and closes what has ended. */
+  /** To be called some times a second: renews what continues and closes what has ended. */
   tick(): void;
   /** Another policy is in force. */
   reloaded(): void;

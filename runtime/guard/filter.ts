@@ -1,5 +1,5 @@
 // The seccomp filter of a guarded program, in classic BPF: which system calls the supervisor is notified
-// of, and which fail or end the program at once. A call that is not named here goes on as ever.
+// of, and which fail or end the program at once. A call that is not named here is made as usual.
 //
 //   other ABI (32-bit, x32)      the process is killed: its numbers mean other calls
 //   bind, listen                 notified
@@ -155,7 +155,7 @@ const and = (mask: number): Instruction => ({ code: AND, k: mask, whenTrue: 0, w
 const answer = (k: number): Instruction => ({ code: RETURN, k, whenTrue: 0, whenFalse: 0 });
 /** Ends with `result` where they are equal. */
 const when = (k: number, result: number): readonly Instruction[] => [{ code: JUMP_EQUAL, k, whenTrue: 0, whenFalse: 1 }, answer(result)];
-/** Goes on with the next instruction where they are equal, else ends with `result`. */
+/** Continues with the next instruction where they are equal, else ends with `result`. */
 const unless = (k: number, result: number): readonly Instruction[] => [{ code: JUMP_EQUAL, k, whenTrue: 1, whenFalse: 0 }, answer(result)];
 /** The instructions for one system call; each way through `block` ends. */
 const of = (number: number, block: readonly Instruction[]): readonly Instruction[] => [

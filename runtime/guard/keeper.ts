@@ -84,7 +84,7 @@ export async function keepGuard({ libc, kernel, clock, argv, keyFd, forwarded, s
     await endAll({ kernel, clock, say }, heard.word, reap);
     say(
       first === "silent" ?
-        "the guard was stopped, or could not go on, while its program had a port under a token: all that it guarded is ended"
+        "the guard was stopped, or could not continue, while its program had a port under a token: all that it guarded is ended"
       : "the guard has ended while its program had a port under a token: all that it guarded is ended",
     );
   }

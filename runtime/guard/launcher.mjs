@@ -83,7 +83,7 @@ say(`listener ${listener}`);
 // The go-ahead comes when the supervisor has the notifications; without it nothing is executed.
 const word = Buffer.alloc(1);
 if (readSync(CHANNEL, word, 0, 1, null) !== 1) process.exit(1);
-// Only standard input, output and error go on.
+// The program inherits only standard input, output and error.
 if (closeRange(numbers.closeRange, CHANNEL, 0xffffffff, CLOSE_RANGE_CLOEXEC) !== 0) {
   say("descriptors", koffi.errno());
   process.exit(1);

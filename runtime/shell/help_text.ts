@@ -89,7 +89,7 @@ function flagRows(flags: FlagSpecs): string {
   );
 }
 
-/** Rows of `label  value`, the values in one column, indented by two; a long value goes on in its column. */
+/** Rows of `label  value`, the values in one column, indented by two; a long value continues in its column. */
 function wrappedRows(pairs: readonly (readonly [string, string])[]): string {
   const width = Math.max(0, ...pairs.map(([label]) => label.length)) + 2;
   return pairs

@@ -107,7 +107,7 @@ demo("`npm start` serves until Ctrl-C reaches every process in the foreground, e
     assert.is(await get(18443), "200 hello from behind ingressd");
     assert.is(await get(18444), "closed");
     await says(/deny +127\.0\.0\.1:\d+ to console +\(deny_rule, demo\.ingress:\d+\)/);
-    // A second start finds the port busy: one sentence, and the first goes on.
+    // A second start finds the port busy: one sentence, and the first continues.
     const second = await start([START], ["--once"], { env: here(dir) }).ended;
     assert.is(second.code, 1);
     assert.match(second.err, /^\ndemo: port 18443 is in use by another program, and the policy needs it: [^\n]+\n$/);

@@ -117,7 +117,7 @@ const REPORTED: readonly (readonly [what: string, text: string, reported: readon
   ["a template in a template", "template t() { template u() { } }", ["ING105 template"]],
   ["a template without its list", "template t { allow from $a }", ["ING106 {"]],
   ["a use without its list", "use t\nnet a = any", ["ING106 "]],
-  ["a list that goes on", "use t(a b)", ["ING106 b"]],
+  ["a list that continues", "use t(a b)", ["ING106 b"]],
   ["a word in a list of parameters", "template t(a) { }", ["ING106 a"]],
   ["a name that is a parameter", "template $t() { }", ["ING115 $t"]],
   ["a template's name that is a parameter", "template t($a) { use $a() }", ["ING115 $a"]],

@@ -210,7 +210,7 @@ const LINES: readonly (readonly [words: string, ...tests: readonly string[]])[] 
   ],
   [
     "a full disk fails as configured",
-    `${HOST}/audit.test.ts: closed: what can't be recorded is refused; count: it goes on`,
+    `${HOST}/audit.test.ts: closed: what can't be recorded is refused; count: it continues`,
     "tests/soak/full_disk.check.ts: full_disk",
   ],
   [

@@ -169,7 +169,7 @@ test("whole lines and exact counts are written for every amount of room", () => 
   }
 });
 
-test("closed: what can't be recorded is refused; count: it goes on", () => {
+test("closed: what can't be recorded is refused; count: it continues", () => {
   const policy = loadPolicy(moduleOf("edition 1\nexpose web on tcp 4443 { backend 127.0.0.1:9 allow from any }"));
   if (!policy.ok) throw new Error(policy.error.message);
   const engine = openEngine(policy.value, new Uint8Array(16));
@@ -249,7 +249,7 @@ test("hangup opens a rotated file again", async () => {
   const before = gateway.records().length;
   renameSync(join(gateway.folder, "audit.jsonl"), join(gateway.folder, "audit.1"));
   await probe(port);
-  assert.is(readFileSync(join(gateway.folder, "audit.1"), "utf8").split("\n").length - 1, before + 1, "the open file goes on");
+  assert.is(readFileSync(join(gateway.folder, "audit.1"), "utf8").split("\n").length - 1, before + 1, "the open file is still written");
   await gateway.daemon.hangup();
   await probe(port);
   assert.is(gateway.records().length, 1);

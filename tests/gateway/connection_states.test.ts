@@ -103,7 +103,7 @@ const REPORTS: readonly (readonly [what: string, may: readonly number[], report:
 
 for (const [state, way] of WAYS) {
   for (const [what, may, report] of REPORTS) {
-    test(`${what} while ${STATE_NAMES[state]}: ${may.includes(state) ? "goes on" : "ends it, with one record"}`, async () => {
+    test(`${what} while ${STATE_NAMES[state]}: ${may.includes(state) ? "continues" : "ends it, with one record"}`, async () => {
       const w = await world();
       const row = way(w);
       assert.is(w.table.state[row], state);

@@ -39,7 +39,7 @@ test("a stop abandons the reload under way, and none begins after it", async () 
   for (const answer of [await reload, await queued, await gateway.daemon.reload()]) {
     assert.is(answer.ok || answer.error.message, "the gateway is stopping: nothing was loaded");
   }
-  assert.not(visitor.socket.destroyed, "the drain goes on");
+  assert.not(visitor.socket.destroyed, "the drain continues");
   assert.is(gateway.daemon.counters.reloads, 1);
   assert.equal([await probe(a), await probe(b)], ["deny", "deny"]);
   assert.equal(

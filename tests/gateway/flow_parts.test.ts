@@ -256,7 +256,7 @@ test("what happens to a flow that is not there, or not yet, does nothing", async
 const LOCAL = { host: "0.0.0.0", port: 53, proto: "udp" } as const;
 const HANDED = { host: "0.0.0.0", port: 53, source: fromV4(9), sourcePort: 1, zone: "", to: "7f000001", fresh: false };
 
-test("a flow that was handed over counts and waits, and its next datagram is decided again and goes on", async () => {
+test("a flow that was handed over counts and waits, and its next datagram is decided again and passed on", async () => {
   const { flows, events, turn, ends, sent } = await silent();
   await flows.open(7, LOCAL, false);
   flows.adopt([HANDED, HANDED]);

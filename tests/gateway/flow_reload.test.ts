@@ -13,7 +13,7 @@ import { accepts, clients, current, LOOPBACK, onEach, policyOf, prove, query, se
 const test = suite("flow reload");
 const both = onEach(test);
 
-both("a reload decides flows again: what it refuses is silent from then on, what it admits goes on", async () => {
+both("a reload decides flows again: what it refuses is silent from then on, what it admits continues", async () => {
   const { gateway, port, behind } = await served("amplify 1 cap 9 connections, 1 per source allow from any");
   const other = await udpSocket("127.0.0.2");
   const [client] = await clients(1);
@@ -32,7 +32,7 @@ both("a reload decides flows again: what it refuses is silent from then on, what
     [[`127.0.0.2:${other.port}`, "rechecked", "no_match"]],
   );
   await query(client, port);
-  assert.is(accepts(gateway).length, 2, "its flow went on");
+  assert.is(accepts(gateway).length, 2, "its flow continued");
   await other.send("q", port, "127.0.0.1");
   await eventually(() => accepts(gateway).length === 3, "it is refused");
   assert.is(other.got.length, 1);
@@ -59,7 +59,7 @@ both("an expose that a reload removes loses its flows and its socket", async () 
   await (await udpSocket("0.0.0.0", port)).close();
 });
 
-both('with on_reload = "keep" a flow of a removed expose goes on, until its place is needed', async () => {
+both('with on_reload = "keep" a flow of a removed expose continues, until its place is needed', async () => {
   const { gateway, port, behind } = await served("amplify 1 allow from any", { config: 'on_reload = "keep"' });
   const [client] = await clients(1);
   if (client === undefined) return;

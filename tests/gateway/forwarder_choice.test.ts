@@ -89,7 +89,7 @@ test("kernel without koffi: no start and no port, exit 4 with the remedy; check-
   assert.match(checked.stderr, /config\.toml: `forwarder` can't be used, because koffi is not installed: npm install koffi, or set forwarder = "auto"\n/);
 });
 
-test("a machine that the self-test refuses: auto goes on with Node's and says why, kernel ends the start", async () => {
+test("a machine that the self-test refuses: auto uses Node's sockets and says why, kernel ends the start", async () => {
   const refuses = () => Promise.resolve(failed({ because: "splice does not work", isMissing: false }));
   assert.equal(await chooseForwarder("auto", refuses), { ok: true, value: { name: "node", calls: null, because: "splice does not work" } });
   const refused = await chooseForwarder("kernel", refuses);

@@ -153,7 +153,7 @@ for (const mode of MODES) {
     await w.stop();
   });
 
-  test(`${mode}: what ends stays an end, with all its bytes, and the other direction goes on`, async (forwarder) => {
+  test(`${mode}: what ends stays an end, with all its bytes, and the other direction continues`, async (forwarder) => {
     const w = await world(forwarder, mode);
     for (const first of ["client", "backend"] as const) {
       const client = await w.client();
@@ -260,7 +260,7 @@ test("a client that has ended, and resets when it is answered, has ended: its up
   await w.stop();
 });
 
-test("TLS that ends without a close_notify was cut, and what came before goes on first", async (forwarder) => {
+test("TLS that ends without a close_notify was cut, and what came before is passed on first", async (forwarder) => {
   for (const mode of ["tls", "mtls"] as const) {
     const w = await world(forwarder, mode);
     const ways: readonly (readonly [what: string, seen: Seen, disconnect: (client: Side) => void])[] = [

@@ -184,7 +184,7 @@ interface Output {
 const DATA = Buffer.from("anything at all");
 const OTHER = helloOf("b.example");
 
-test("what goes on, and what is refused, in any pieces", () => {
+test("what is passed on, and what is refused, in any pieces", () => {
   const passes: readonly (readonly [what: string, first: Buffer, said: readonly Said[]])[] = [
     [
       "no retry",

@@ -82,7 +82,7 @@ test("names without one", () => {
   for (const [text, fault] of refused) assert.equal(canonicalServerName(text), { fault }, JSON.stringify(text));
 });
 
-test("a trailing dot is a fault where the hello goes on as it came, and no other name is one for that", () => {
+test("a trailing dot is a fault where the hello is passed on unchanged, and no other name is one for that", () => {
   const table: readonly (readonly [said: string | null, name: string | null, fault: string | null])[] = [
     ["a.test", "a.test", null],
     ["a.test.", null, "name_dot"],

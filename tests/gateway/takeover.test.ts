@@ -18,7 +18,7 @@ if (openLibc() === null) {
     assert.is(await early.first, "hello");
     const second = await it.taken();
     await it.first.says("another gateway has taken over");
-    assert.is(await says(early.socket, "still"), "still", "its bytes go on through the first");
+    assert.is(await says(early.socket, "still"), "still", "its bytes still pass through the first");
     const status = (): string => second.order("status", "--json").out;
     assert.match(status(), new RegExp(`"pid":${second.child.pid},`));
     assert.match(status(), /"connections":\{"live":1,/);

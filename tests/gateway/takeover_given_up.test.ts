@@ -1,4 +1,4 @@
-// A takeover that is not finished: the gateway that runs goes on as before.
+// A takeover that is not finished: the gateway that runs continues as before.
 import { chownSync, statSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
@@ -16,7 +16,7 @@ const UNWATCHED = "[policy]\nwatch = false";
 if (openLibc() === null) {
   skip("takeover given up", "koffi is not installed");
 } else {
-  test("a next gateway that ends at any step: the one that runs goes on as before", async () => {
+  test("a next gateway that ends at any step: the one that runs continues as before", async () => {
     const it = await gatewayToTake({ clauses: "allow from any limit 100/h per source", config: UNWATCHED });
     const early = visit(it.port);
     await early.first;

@@ -125,7 +125,7 @@ if (raw === null) {
     assert.match(await begun(rpc), /^[0-9a-f]{32}$/, "another one may begin");
   });
 
-  test("the port of a lease stays open until its service has registered again, and its connection goes on", async () => {
+  test("the port of a lease stays open until its service has registered again, and its connection continues", async () => {
     const it = await gatewayToTake({ config: SERVICE, policy: leased });
     const socket = join(it.folder, "run", "control.sock");
     const exposure = await expose({ service: "web", port: it.port, backend: `127.0.0.1:${it.behind}`, socket });

@@ -56,7 +56,7 @@ async function proven(port: number, host = "127.0.0.1"): Promise<UdpSocket> {
 if (openLibc() === null || !FORWARDERS.includes("kernel")) {
   skip("takeover of flows", "the kernel's forwarder can't be used here");
 } else {
-  test("a flow goes on in the next gateway: decided again, and charged by no limit a second time", async () => {
+  test("a flow continues in the next gateway: decided again, and charged by no limit a second time", async () => {
     const { it, udp } = await flowing("allow from any limit 2/h per source");
     const [one, two, three] = [await proven(udp), await proven(udp), await udpSocket()];
     await silent(three, two, udp);
@@ -80,7 +80,7 @@ if (openLibc() === null || !FORWARDERS.includes("kernel")) {
     assert.is(it.records("accept").filter(({ code }) => code === "cap_listener").length, 1);
   });
 
-  test("a client that stays silent over two takeovers goes on in the third gateway", async () => {
+  test("a client that stays silent over two takeovers continues in the third gateway", async () => {
     const { it, udp } = await flowing("allow from any limit 1/h per source");
     const one = await proven(udp);
     await it.taken();
@@ -152,7 +152,7 @@ if (openLibc() === null || !FORWARDERS.includes("kernel")) {
     assert.match(next.order("status", "--json").out, /"flows":\{"live":1,/);
   });
 
-  test("Node's sockets can't be handed over: the takeover is refused with a sentence, and flows go on", async () => {
+  test("Node's sockets can't be handed over: the takeover is refused with a sentence, and flows continue", async () => {
     const { it, udp } = await flowing("allow from any", 'forwarder = "node"');
     const client = await proven(udp);
     const refused = it.takeOver();

@@ -244,7 +244,7 @@ for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
   });
 }
 
-test("a certificate that is changed is shown by both threads from the next handshake on, and what is open goes on", async () => {
+test("a certificate that is changed is shown by both threads from the next handshake on, and what is open continues", async () => {
   const w = await world("allow from any");
   const before = [client(w, "tls"), client(w, "tls")];
   for (const { first } of before) assert.match(await first, /^hello/);

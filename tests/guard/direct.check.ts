@@ -245,7 +245,7 @@ test("a token that is not renewed closes the port, and one that is renewed does 
   await s.guarded.ended;
 });
 
-test("a stream that is established goes on after its port is closed", async () => {
+test("a stream that is established continues after its port is closed", async () => {
   const s = await setting();
   assert.is(await s.guarded.request("serve", s.port), "listening", s.guarded.err());
   const stream = connect({ port: s.port, host: "127.0.0.1" });

@@ -175,7 +175,7 @@ const udpBound = (port: number): boolean =>
 
 for (const [how, sentence] of [
   ["SIGKILL", /the guard has ended while its program had a port under a token: all that it guarded is ended/],
-  ["SIGSTOP", /the guard was stopped, or could not go on, while/],
+  ["SIGSTOP", /the guard was stopped, or could not continue, while/],
 ] as const) {
   for (const proto of ["tcp", "udp"] as const) {
     test(`a guard that gets ${how} takes a program with a ${proto} port with it, and all that it has forked`, async () => {

@@ -103,7 +103,7 @@ test("Redis answers at loopback and is bound only there; at another address it d
     assert.is(code, 1);
     assert.match(out, /Could not create server TCP listening socket .*: (bind: )?Permission denied/);
   }
-  // One address of two is refused, and Redis does not go on with the other.
+  // One address of two is refused, and Redis does not continue with the other.
   assert.is((await run(where, redis("--bind", "127.0.0.1", "0.0.0.0"))).code, 1);
 });
 

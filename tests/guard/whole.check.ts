@@ -36,7 +36,7 @@ test("5,000 binds while a thread turns the address: no socket is bound to any", 
   assert.equal([counts.leaked, counts.other], [0, 0]);
 });
 
-test("… while a broker that lets the call go on leaks", async () => {
+test("… while a broker that lets the call through leaks", async () => {
   let counts = { leaked: 0 };
   for (let round = 0; round < 5 && counts.leaked === 0; round++) {
     const child = spawn(process.execPath, ["--import", "tsx", program("continuing"), program("race"), "5000"], {
@@ -45,7 +45,7 @@ test("… while a broker that lets the call go on leaks", async () => {
     });
     counts = printed(await ended(child)) as { readonly leaked: number };
   }
-  console.log(`guard: a broker that lets calls go on leaked ${counts.leaked} of 5000`);
+  console.log(`guard: a broker that lets calls through leaked ${counts.leaked} of 5000`);
   assert.ok(counts.leaked > 0, "the race is not one");
 });
 
@@ -144,7 +144,7 @@ print(attempt(lambda: s.bind(("127.0.0.1", 0))), attempt(lambda: t.bind(("0.0.0.
   true,
 );
 
-test("only standard descriptors go on, and SIGPIPE ends a program as ever", async () => {
+test("only standard descriptors are inherited, and SIGPIPE ends a program as ever", async () => {
   const { out } = await run(where, ["bash", "-c", "yes | head -n 1; echo ${PIPESTATUS[0]}"]);
   assert.is(out, "y\n141\n");
   // A descriptor that the starter of the guard left open, with a number so high that Node doesn't close it.

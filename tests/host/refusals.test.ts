@@ -141,7 +141,7 @@ const rows: readonly (readonly [name: string, bytes: () => Uint8Array, due: stri
   ["limit sets that are no power of two", () => withHeader(abi.H_LIMIT_SETS, 3), "module_tables"],
   ["no cap table for a cap", () => withHeader(abi.H_CAP_SETS, 0), "module_tables"],
   [
-    "data that goes on behind the tables",
+    "data that continues behind the tables",
     () => withBody(SECTION_DATA, "", (body) => withData(concatBytes([dataIn(body), new Uint8Array(8)]))),
     "module_tables",
   ],

@@ -70,7 +70,7 @@ const words: readonly { readonly name: string; readonly found: RegExp }[] = [
   { name: "a lint rule switched off without its reason", found: /eslint-disable(?!-next-line [\w/@-]+ -- \w)/ },
   { name: "a barrel", found: /^export \* from/m },
   { name: "a default export", found: /^export default/m },
-  { name: "a catch that goes on silently", found: /catch *(\([^)]*\))? *\{ *\}/ },
+  { name: "a catch that continues silently", found: /catch *(\([^)]*\))? *\{ *\}/ },
 ];
 
 house("no code has a forbidden pattern", () => {

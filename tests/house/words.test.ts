@@ -20,6 +20,8 @@ const rows: readonly (readonly [path: string, text: string, counted: readonly st
   ["a.ts", "/** Doc.\n * Whoever reads it. */\nexport const y = 2;\n", ["whoever@2"]],
   ["a.ts", "const waitingRoom = 1;\nwaitingRoom + waitingRoom;\n", ["waiting@1"]],
   ["a.ts", "const carryOn = 1;\n", ["carry@1"]],
+  ["a.ts", "// The call goes on.\n", ["goes on@1"]],
+  ["a.ts", "// It goes once.\n", []],
   ["a.ts", 'say("the port is held");\n', ["held@1"]],
   ["a.ts", "say(`the port ${n} is held`);\n", ["held@1"]],
   ["a.ts", 'say("held");\n', []],
@@ -61,7 +63,7 @@ house("a file belongs to the narrowest folder", () => {
 
 house("the glossary names every word that is counted", () => {
   const glossary = read("docs/glossary.md").split("\n## Words that we don't use\n")[1] ?? "";
-  const named = new Set([...glossary.matchAll(/^\| \*([^|]+)\* \|/gm)].flatMap(([, words = ""]) => words.split(/[*, ]+/)));
+  const named = new Set([...glossary.matchAll(/^\| \*([^|]+)\* \|/gm)].flatMap(([, words = ""]) => words.split(/[*,]+ */)));
   const roots = [
     "stand",
     "hold",
@@ -80,6 +82,7 @@ house("the glossary names every word that is counted", () => {
     "deal",
     "former",
     "whoever",
+    "go on",
   ];
   assert.equal(
     roots.filter((word) => !named.has(word)),

@@ -80,7 +80,7 @@ function phase(policy: ModelPolicy, expose: ModelExpose, facts: Facts, has: Memb
   if (denies.length > 0) return refuse("deny_rule", lowest(denies, has));
   // 2. no allow that is true or open
   if (being(allows, "true", "open").length === 0) return refuse("no_match", []);
-  // 3. otherwise go on; when no fact is left to come, it is admitted
+  // 3. otherwise continue; when no fact is left to come, it is admitted
   const wait = (code: string): Answer => ({ allowed: false, later: true, reason: "none", code, rules: [] });
   if (readsName(expose) && facts.name === undefined) return wait("open");
   if (expose.mode === "mtls" && facts.client === undefined) return wait("open_identity");

@@ -28,7 +28,7 @@ function expressionOf({ type, text }: IdPattern): RegExp {
   const literal = (part: string): string => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
   const deep = key.endsWith("/**");
   const body = (deep ? key.slice(0, -2) : key).split("*").map(literal);
-  // Behind `?` or `#` a part goes on to the end.
+  // Behind `?` or `#` a part extends to the end.
   const last = deep || body.at(-1) !== "" ? "" : "(?:[^/?#]+(?:[?#].*)?|[?#].*)";
   const middle = body.length > 1 && last !== "" ? body.slice(0, -1).join("[^/?#]+") : body.join("[^/?#]+");
   const expression = new RegExp(`^${middle}${deep ? ".*" : last}$`, "s");

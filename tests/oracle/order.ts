@@ -41,7 +41,7 @@ function weigh(rule: ModelRule | ModelDeny, has: Membership): Weight {
   return weight;
 }
 
-/** Number by number; a list that only goes on is the later one. */
+/** Number by number; a list that begins with the other one and is longer is the later one. */
 function byNumbers<N extends number | bigint>(a: readonly N[], b: readonly N[]): number {
   const at = a.findIndex((n, i) => n !== b[i]);
   const [x, y] = [a[at], b[at]];

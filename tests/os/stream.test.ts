@@ -125,7 +125,7 @@ test("lost data is retransmitted after 1, 3, 7, 15 and 31 s, and the connection 
     segments(machine.tick()).map(({ data }) => data.length),
     [100],
   );
-  // The client acknowledges nothing of it; it goes on talking, so that the idle bound is not what ends it.
+  // The client acknowledges nothing of it; it continues to send, so that the idle bound is not what ends it.
   let at = 0;
   let said = 0;
   for (const [ms, due] of [

@@ -28,7 +28,7 @@ function query(sets: ReadonlyMap<string, readonly Prefix[]>, questions: readonly
     writeFileSync(join(folder, "load"), `table inet t {\n${tables.join("")}}\n`);
     const lines = questions.map(({ list, address }) => `get element inet t ${setName(list)} { ${addressText(address)} }`);
     writeFileSync(join(folder, "queries"), `${lines.join("\n")}\n`);
-    // nft -i goes on after an error; without its line editor it is forty times as quick.
+    // nft -i continues after an error; without its line editor it is forty times as quick.
     writeFileSync(join(folder, ".editrc"), "edit off\n");
     const { status, stdout, stderr } = spawnSync("unshare", ["-n", "sh", "-ec", "nft -f load; nft -i <queries"], {
       cwd: folder,

@@ -1,4 +1,4 @@
-// A client of TLS 1.3 that goes on by itself where Node's stops: it takes the keys that Node's client has agreed on, and
+// A client of TLS 1.3 that continues by itself where Node's stops: it takes the keys that Node's client has agreed on, and
 // seals whatever records a test wants to send with them.
 import { createCipheriv, createHmac } from "node:crypto";
 import { connect as connectPlain, type Socket } from "node:net";

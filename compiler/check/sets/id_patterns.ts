@@ -15,7 +15,7 @@ export type IdType = "uri" | "dns" | "ip" | "sha256";
 
 export interface Segment {
   readonly text: string;
-  /** The segment begins so and goes on. */
+  /** The segment begins so and continues. */
   readonly open: boolean;
 }
 
@@ -127,7 +127,7 @@ export function sharedId(a: ReadId, b: ReadId): ReadId | null {
 function sharedSegment(a: Segment, b: Segment): Segment | null {
   const [short, long] = a.text.length < b.text.length || (a.text.length === b.text.length && a.open) ? [a, b] : [b, a];
   if (!short.open) return !long.open && short.text === long.text ? long : null;
-  // An open segment goes on by at least one character.
+  // An open segment continues by at least one character.
   return long.text.startsWith(short.text) && (long.open || long.text.length > short.text.length) ? long : null;
 }
 

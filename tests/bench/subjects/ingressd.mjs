@@ -230,7 +230,7 @@ function admit(folder, world) {
       const listeners = numbered(part, ids);
       const peers = addressesOf(part, TEXTS).map((source, i) => ({ listener: listeners[i], source }));
       const mask = peers.length - 1;
-      // A batch that begins near the end goes on at the start.
+      // A batch that begins near the end continues at the start.
       peers.push(...peers.slice(0, PEERS));
       const decide = (first, n, verdicts, into) => {
         const at = first & mask;

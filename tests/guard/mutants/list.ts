@@ -41,7 +41,7 @@ const withoutDomain = edit("confinement.ts", "const domain = version >= LANDLOCK
 
 export const MUTANTS: readonly Mutant[] = [
   {
-    without: "the guard's own bind: the program goes on with its call",
+    without: "the guard's own bind: the program continues with its call",
     noticedBy: RACE,
     edits: [
       edit("kernel.ts", bindItself, "bind: () => 0,"),
@@ -57,7 +57,7 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    without: "the socket's own family: a mismatch goes on",
+    without: "the socket's own family: a mismatch continues",
     noticedBy: TABLE,
     edits: [edit("broker.ts", "local === null || local.family !== kind.domain", "local === null")],
   },

@@ -1,4 +1,4 @@
-// A broker that makes the guard's central mistake: it looks at the address and lets the call go on.
+// A broker that makes the guard's central mistake: it looks at the address and lets the call through.
 import koffi from "koffi";
 import { architecture } from "../../../runtime/guard/filter.ts";
 import { openKernel } from "../../../runtime/guard/kernel.ts";

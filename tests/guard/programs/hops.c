@@ -1,4 +1,4 @@
-// Forks without end, each process ending as soon as it has a child: what is looked for by its number has gone on
+// Forks without end, each process ending as soon as it has a child: what is looked for by its number has moved on
 // already. Usage: hops PORT; it listens there first.
 #include <arpa/inet.h>
 #include <stdio.h>

@@ -326,7 +326,7 @@ int main(int argc, char **argv) {
   watch(&input, EPOLLIN);
   printf("up\n");
   fflush(stdout);
-  // Between two runs the backends go on.
+  // Between two runs the backends continue.
   for (struct epoll_event events[256];;) {
     bool has_input = false;
     take(events, epoll_wait(epoll, events, 256, -1), &input, &has_input);

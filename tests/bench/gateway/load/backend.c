@@ -20,7 +20,7 @@ static int listening(int port, int type) {
   return fd;
 }
 
-/** Whether the connection goes on. */
+/** Whether the connection continues. */
 static bool echo(struct served *s) {
   static uint8_t buffer[CHUNK];
   for (;;) {

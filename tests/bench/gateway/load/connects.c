@@ -31,7 +31,7 @@ static void over(struct newcomer *c, int error) {
   live--;
 }
 
-static void go_on(struct newcomer *c) {
+static void advance(struct newcomer *c) {
   uint8_t buffer[PAYLOAD];
   if (c->fd < 0) return;
   if (!c->connected) {
@@ -73,7 +73,7 @@ static void turn(int epoll, uint64_t most_ns) {
   struct epoll_event events[256];
   struct timespec most = { (time_t)(most_ns / 1000000000u), (long)(most_ns % 1000000000u) };
   int n = epoll_pwait2(epoll, events, 256, &most, NULL);
-  for (int i = 0; i < n; i++) go_on(events[i].data.ptr);
+  for (int i = 0; i < n; i++) advance(events[i].data.ptr);
 }
 
 void run_connects(const struct options *o) {
