@@ -1,5 +1,8 @@
 // Suites for tests that open resources: a gateway, a backend, a connection, a process. Resources of a test are closed
 // when it ends, whether it passes or fails, and a test that waits for an event that never comes fails after five seconds.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { suite as uvuSuite } from "uvu";
 
 /** Only time in which this process is idle counts, so a busy machine does not use up the limit. */
@@ -40,11 +43,26 @@ export function atEnd(closing: Closing): void {
   closings?.push(closing);
 }
 
+/** Removed when the process ends, where they still exist. */
+const folders: string[] = [];
+
+/** A new folder with mode 0700, removed when the running test ends; one that is made outside a test, when the process ends. */
+export function ownFolder(prefix = "ingressd-test-", parent = tmpdir()): string {
+  const folder = mkdtempSync(join(parent, prefix));
+  closings?.push(() => removeFolder(folder));
+  if (folders.push(folder) === 1) process.once("exit", () => folders.forEach(removeFolder));
+  return folder;
+}
+
+function removeFolder(folder: string): void {
+  rmSync(folder, { recursive: true, force: true });
+}
+
 export function suite<T extends object = Record<string, never>>(name: string, context?: T): Suite<T> {
   const inner = uvuSuite<T>(name, context);
   const add = (title: string, body: Body<T>): void => {
     inner(title, async (given) => {
-      closings = [];
+      closings ??= [];
       mostIdleMs = null;
       try {
         await untilStalled(title, async () => body(given));
@@ -53,7 +71,15 @@ export function suite<T extends object = Record<string, never>>(name: string, co
       }
     });
   };
-  return Object.assign(add, { before: inner.before, after: inner.after, run: () => inner.run() });
+  // A resource that a hook opens for a test is closed with the test.
+  const beforeEach: Hook<T> = (hook) => {
+    inner.before.each(async (given) => {
+      closings ??= [];
+      await hook(given);
+    });
+  };
+  const before = Object.assign((hook: Body<T>) => inner.before(hook), { each: beforeEach });
+  return Object.assign(add, { before, after: inner.after, run: () => inner.run() });
 }
 
 async function closeAll(): Promise<void> {

@@ -5,9 +5,8 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, readdirSync } from "node:fs";
-import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { join } from "node:path";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { TestLine } from "../../compiler/policy/policy.ts";
 import { compileAndTest, type Tested } from "../../compiler/cli/tested.ts";
@@ -15,6 +14,7 @@ import { helloWith, records, serverName } from "../gateway/hello_bytes.ts";
 import { addressText } from "../oracle/space.ts";
 import { skip } from "../skip.ts";
 import { folder, freePort, PROJECT } from "./programs.ts";
+import { atEnd, suite } from "../suite.ts";
 
 type Question = Extract<TestLine, { readonly kind: "from" }>;
 
@@ -59,14 +59,15 @@ function adapted(name: string, changes: readonly (readonly [string, string])[]):
 }
 
 /** Answers the first bytes of every connection with a 200. */
-async function backend(): Promise<{ readonly server: Server; readonly port: number }> {
+async function backend(): Promise<number> {
   const server = createServer((socket: Socket) => {
     socket.on("error", () => socket.destroy());
     socket.once("data", () => socket.end("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"));
   });
   server.listen(0, "127.0.0.1");
+  atEnd(() => server.close());
   await once(server, "listening");
-  return { server, port: (server.address() as AddressInfo).port };
+  return (server.address() as AddressInfo).port;
 }
 
 /** Whether the backend's answer comes back to a client of that source. */
@@ -155,7 +156,7 @@ for (const { program, policy, config, args, payload } of PROXIES) {
   }
   acl(`${program} decides like ${policy}`, async () => {
     const dir = folder();
-    const { server, port: to } = await backend();
+    const to = await backend();
     const port = await freePort();
     const child = spawn(program, args(dir.write("config", config(port, to, dir.path)), dir.path), { stdio: ["ignore", "ignore", "pipe"] });
     let said = "";
@@ -163,23 +164,20 @@ for (const { program, policy, config, args, payload } of PROXIES) {
       said += part;
     });
     const ended = once(child, "close");
-    try {
-      await listening(port, ended).catch((error: unknown) => {
-        throw new Error(`${String(error)}: ${said}`);
-      });
-      const requests = questions(tested(policy));
-      const answers = await Promise.all(requests.map((q) => served(port, q, payload(q))));
-      assert.equal(
-        requests.map((q, i) => summary(q, answers[i] === true)),
-        requests.map((q) => summary(q, q.expected.verdict === "allow")),
-      );
-      assert.ok(answers.includes(true) && answers.includes(false));
-    } finally {
+    atEnd(() => {
       child.kill("SIGKILL");
-      await ended;
-      server.close();
-      dir.remove();
-    }
+      return ended;
+    });
+    await listening(port, ended).catch((error: unknown) => {
+      throw new Error(`${String(error)}: ${said}`);
+    });
+    const requests = questions(tested(policy));
+    const answers = await Promise.all(requests.map((q) => served(port, q, payload(q))));
+    assert.equal(
+      requests.map((q, i) => summary(q, answers[i] === true)),
+      requests.map((q) => summary(q, q.expected.verdict === "allow")),
+    );
+    assert.ok(answers.includes(true) && answers.includes(false));
   });
 }
 

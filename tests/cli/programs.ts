@@ -1,8 +1,7 @@
 // The real executables, started as a user starts them, and folders to start them in.
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -13,7 +12,7 @@ import { paint } from "../../compiler/cli/terminal.ts";
 import { wantsJson } from "../../runtime/shell/command_line.ts";
 import { EXIT_CODES } from "../../runtime/shell/exit.ts";
 import { program } from "../ready.ts";
-import { atEnd } from "../suite.ts";
+import { atEnd, ownFolder } from "../suite.ts";
 
 export const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
 /** Node's arguments for each. */
@@ -115,11 +114,12 @@ export interface Folder {
   /** Writes a file of the folder, with the folders on the way, and returns its absolute path. */
   write(name: string, content: string | Uint8Array): string;
   at(name: string): string;
+  /** Before its test ends, which removes it as well. */
   remove(): void;
 }
 
 export function folder(): Folder {
-  const path = mkdtempSync(join(tmpdir(), "ingressc-test-"));
+  const path = ownFolder("ingressc-test-");
   const at = (name: string): string => join(path, name);
   return {
     path,

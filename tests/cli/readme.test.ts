@@ -2,11 +2,11 @@
 import { existsSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { INGRESSC } from "../../compiler/cli/command_table.ts";
 import { EXIT_CODES } from "../../runtime/shell/exit.ts";
 import { folder, freePort, ingresscHere, INGRESSD, PROJECT, start } from "./programs.ts";
+import { atEnd, suite } from "../suite.ts";
 
 const readme = suite("README");
 const text = readFileSync(join(PROJECT, "README.md"), "utf8");
@@ -33,7 +33,6 @@ readme("the policy has eight lines, compiles, and its tests pass", async () => {
     assert.is(code, 0, `${line}\n${out}${err}`);
     assert.match(out, /2 lines of 1 test passed/);
   }
-  dir.remove();
 });
 
 readme("the explanation is the one that explain gives", async () => {
@@ -45,7 +44,6 @@ readme("the explanation is the one that explain gives", async () => {
   const { code, out } = await ingresscHere(["explain", file, request], dir.path);
   assert.is(code, 0);
   assert.is(out, output.join("\n"));
-  dir.remove();
 });
 
 readme("the markers are the ones that ingressd prints", async () => {
@@ -54,21 +52,15 @@ readme("the markers are the ones that ingressd prints", async () => {
   dir.write("edge.ingress", policy.replace("tcp 8443", `tcp ${port}`));
   assert.is((await ingresscHere(["build", "edge.ingress"], dir.path)).code, 0);
   const running = start(INGRESSD, ["--policy", "edge.wasm", "--control", dir.at("control.sock")], { cwd: dir.path });
-  try {
-    const [open = "", ready = "", deny = "", ...rest] = (blocks("")[0] ?? "").trimEnd().split("\n");
-    assert.equal(rest, []);
-    const exactly = (line: string): RegExp => new RegExp(`^${line.replace("8443", String(port)).replace(/[()]/g, "\\$&")}$`);
-    await running.line(exactly(open));
-    await running.line(exactly(ready));
-    const socket = connect(port, "127.0.0.1");
-    socket.on("error", () => socket.destroy());
-    await running.line(exactly(deny));
-    socket.destroy();
-  } finally {
-    running.child.kill("SIGTERM");
-    await running.ended;
-    dir.remove();
-  }
+  const [open = "", ready = "", deny = "", ...rest] = (blocks("")[0] ?? "").trimEnd().split("\n");
+  assert.equal(rest, []);
+  const exactly = (line: string): RegExp => new RegExp(`^${line.replace("8443", String(port)).replace(/[()]/g, "\\$&")}$`);
+  await running.line(exactly(open));
+  await running.line(exactly(ready));
+  const socket = connect(port, "127.0.0.1");
+  socket.on("error", () => socket.destroy());
+  atEnd(() => socket.destroy());
+  await running.line(exactly(deny));
 });
 
 readme("every command and exit code is named, and every link leads somewhere", () => {

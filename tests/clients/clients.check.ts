@@ -7,12 +7,12 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { backend, eventually, freePort, moduleOf, probe, running, temporaryFolder } from "../gateway/gateway_under_test.ts";
 import { policy } from "../gateway/registering.ts";
 import { skip } from "../skip.ts";
 import { thousandAnswers, type Outcome } from "./answers.ts";
+import { atEnd, suite } from "../suite.ts";
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const self = process.getuid?.() ?? 0;
@@ -77,6 +77,7 @@ interface Driven {
 
 function drive({ command: [file, ...words] }: Client, args: readonly (string | number)[]): Driven {
   const child = spawn(file, [...words, ...args.map(String)], { stdio: ["pipe", "pipe", "inherit"], env: { ...process.env, PYTHONDONTWRITEBYTECODE: "1" } });
+  atEnd(() => child.kill("SIGKILL"));
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return {
     child,
@@ -95,6 +96,7 @@ function listen(path: string, heard: (socket: Socket) => void): Promise<Server> 
       socket.on("error", () => undefined);
       heard(socket);
     });
+    atEnd(() => server.close());
     server.listen(path, () => resolve(server));
   });
 }
@@ -114,6 +116,7 @@ else {
       `import sys\nsys.path.insert(0, ${JSON.stringify(at("../../clients/python"))})\n${text.replaceAll("/run/web", shared).replace("8443", String(port))}`,
     );
     const child = spawn("unshare", ["--net", "python3", "-B", service], { stdio: ["ignore", "inherit", "inherit"] });
+    atEnd(() => child.kill("SIGKILL"));
     await eventually(() => gateway.markers.includes(`ingressd: port open (port=${port}, proto=tcp)`), "its port opens");
     assert.is(await probe(port), "allow");
     child.kill("SIGTERM");
@@ -142,7 +145,7 @@ for (const [name, { needs, make }] of Object.entries(CLIENTS)) {
     assert.is(answers.length, 1000);
     const queue = [...answers];
     const path = join(folder, `${name}-answers.sock`);
-    const server = await listen(path, (socket) => {
+    await listen(path, (socket) => {
       const answer = queue.shift();
       socket.once("data", () => {
         socket.write(Buffer.concat([answer?.line ?? Buffer.alloc(0), Buffer.from("\n")]));
@@ -158,12 +161,11 @@ for (const [name, { needs, make }] of Object.entries(CLIENTS)) {
       assert.equal(seen, expected, `answer ${index}: ${line.subarray(0, 300).toString("latin1")}`);
     }
     assert.is(await driven.ended, 0);
-    server.close();
   });
 
   test("a line that exceeds the bound ends the attempt", async () => {
     const path = join(folder, `${name}-endless.sock`);
-    const server = await listen(
+    await listen(
       path,
       (socket) =>
         void socket.once("data", () => {
@@ -177,14 +179,13 @@ for (const [name, { needs, make }] of Object.entries(CLIENTS)) {
     const driven = drive(client, ["answers", path, 1]);
     assert.equal(await driven.next(), { code: "unreachable", message: "" });
     assert.is(await driven.ended, 0);
-    server.close();
   });
 
   test("a lease with an end is renewed, and registered again if renewal is refused", async () => {
     const path = join(folder, `${name}-renew.sock`);
     const requests: string[] = [];
     let registrations = 0;
-    const server = await listen(path, (socket) => {
+    await listen(path, (socket) => {
       createInterface({ input: socket })
         .on("error", () => undefined)
         .on("line", (line) => {
@@ -208,7 +209,6 @@ for (const [name, { needs, make }] of Object.entries(CLIENTS)) {
     assert.is(await driven.ended, 0);
     assert.equal(requests.slice(0, 5), ["register  1000", "renew lease1 1000", "renew lease1 1000", "renew lease1 1000", "register  1000"]);
     assert.is(requests.at(-1), "unregister lease2");
-    server.close();
   });
 
   test("with a real gateway the port is open until close() and opens again after a restart", async () => {
@@ -246,7 +246,6 @@ for (const [name, { needs, make }] of Object.entries(CLIENTS)) {
     assert.is((await refused.next()).code, "not_exposed");
     assert.is(await refused.ended, 3);
     await second.stop();
-    behind.close();
   });
 
   test("a missing gateway and a foreign socket are reported", async () => {

@@ -1,14 +1,13 @@
 // The systemd unit: systemd-analyze accepts it, and a real systemd runs ingressd with one capability and no other
 // privileges, and restarts it with the last good policy.
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { moduleOf } from "../host/compiled.ts";
 import { skip } from "../skip.ts";
+import { atEnd, ownFolder, suite } from "../suite.ts";
 
 /** Maximum exposure level of the unit in systemd-analyze, times ten (levels are 0 to 10). */
 const MOST_EXPOSURE = 15;
@@ -89,7 +88,7 @@ const missing =
   : null;
 if (missing === null) {
   test("a real systemd runs the unit, and restarts it with the last good policy", async () => {
-    const scratch = mkdtempSync(join(tmpdir(), "ingressd-unit-"));
+    const scratch = ownFolder("ingressd-unit-");
     mkdirSync(join(scratch, "units"));
     mkdirSync(join(scratch, "mounts"));
     writeFileSync(join(scratch, "policy.wasm"), moduleOf("edition 1\nexpose web on tcp 181 { backend 127.0.0.1:9 allow from any }"));
@@ -109,54 +108,12 @@ if (missing === null) {
       ["--fork", "--kill-child", "--pid", "--mount", "--net", "sh", join(project, "tests/deploy/inside_namespaces.sh"), scratch, project],
       { stdio: ["ignore", "pipe", "pipe"] },
     );
+    const ended = new Promise((resolve) => outer.once("close", resolve));
     let log = "";
     for (const stream of [outer.stdout, outer.stderr]) stream.on("data", (chunk: Buffer) => (log += chunk.toString()));
-    try {
-      const own = outer.pid ?? 0;
-      const systemd = (): number => Number(read(`/proc/${own}/task/${own}/children`).trim());
-      const inside = (path: string): string => `/proc/${systemd()}/root${path}`;
-      const output = (): string => `${log}${read(inside("/run/err"))}`;
-      await until(() => read(inside("/run/out")).includes("ingressd: ready\n"), output);
-      assert.match(read(inside("/run/out")), /^ingressd: port open \(port=181, proto=tcp\)\n/);
-
-      const [gateway = 0] = gatewaysBelow(systemd());
-      const status = new Map(
-        read(`/proc/${gateway}/status`)
-          .split("\n")
-          .map((line) => [line.split(":")[0] ?? "", line.replace(/^[^:]*:\s*/, "")]),
-      );
-      const uid = read(inside("/etc/passwd"))
-        .split("\n")
-        .find((line) => line.startsWith("ingressd:"))
-        ?.split(":")[2];
-      assert.is(status.get("Uid"), [uid, uid, uid, uid].join("\t"));
-      assert.is.not(uid, "0");
-      // CAP_NET_BIND_SERVICE is bit 10.
-      for (const set of ["CapEff", "CapPrm", "CapBnd", "CapAmb"]) assert.is(status.get(set), "0000000000000400", set);
-      assert.equal([status.get("NoNewPrivs"), status.get("Seccomp")], ["1", "2"]);
-
-      const within = (command: string): string => spawnSync("nsenter", ["-t", String(gateway), "-m", "sh", "-c", command], { encoding: "utf8" }).stdout.trim();
-      for (const place of ["/etc/ingressd", "/opt/ingressd", "/usr", "/var"]) assert.is(within(`touch ${place}/x 2>/dev/null || echo no`), "no", place);
-      assert.is(
-        within(
-          "stat -c '%a %U' /var/lib/ingressd /run/ingressd /run/ingressd/control.sock /var/lib/ingressd/last_good.wasm /run/ingressd-services/web.sock | tr '\\n' ' '",
-        ),
-        "700 ingressd 700 ingressd 600 ingressd 600 ingressd 660 ingressd",
-      );
-      assert.is(within("find /home /root -mindepth 1 | wc -l"), "0");
-
-      rmSync(inside("/etc/ingressd/policy.wasm"));
-      process.kill(gateway, "SIGKILL");
-      await until(() => read(inside("/run/out")).split("ingressd: ready\n").length === 3, output);
-      assert.match(
-        read(inside("/run/err")),
-        /WARNING: the last good policy is in force in place of the file: policy `\/etc\/ingressd\/policy\.wasm` can't be read/,
-      );
-      assert.is.not(gatewaysBelow(systemd())[0], gateway);
-    } finally {
+    const end = async (): Promise<void> => {
       outer.kill("SIGKILL");
-      await new Promise((resolve) => outer.once("close", resolve));
-      rmSync(scratch, { recursive: true, force: true });
+      await ended;
       await until(
         () =>
           groups()
@@ -164,7 +121,50 @@ if (missing === null) {
             .every(removeGroup),
         () => "the end of its control groups",
       );
-    }
+    };
+    atEnd(end);
+    const own = outer.pid ?? 0;
+    const systemd = (): number => Number(read(`/proc/${own}/task/${own}/children`).trim());
+    const inside = (path: string): string => `/proc/${systemd()}/root${path}`;
+    const output = (): string => `${log}${read(inside("/run/err"))}`;
+    await until(() => read(inside("/run/out")).includes("ingressd: ready\n"), output);
+    assert.match(read(inside("/run/out")), /^ingressd: port open \(port=181, proto=tcp\)\n/);
+
+    const [gateway = 0] = gatewaysBelow(systemd());
+    const status = new Map(
+      read(`/proc/${gateway}/status`)
+        .split("\n")
+        .map((line) => [line.split(":")[0] ?? "", line.replace(/^[^:]*:\s*/, "")]),
+    );
+    const uid = read(inside("/etc/passwd"))
+      .split("\n")
+      .find((line) => line.startsWith("ingressd:"))
+      ?.split(":")[2];
+    assert.is(status.get("Uid"), [uid, uid, uid, uid].join("\t"));
+    assert.is.not(uid, "0");
+    // CAP_NET_BIND_SERVICE is bit 10.
+    for (const set of ["CapEff", "CapPrm", "CapBnd", "CapAmb"]) assert.is(status.get(set), "0000000000000400", set);
+    assert.equal([status.get("NoNewPrivs"), status.get("Seccomp")], ["1", "2"]);
+
+    const within = (command: string): string => spawnSync("nsenter", ["-t", String(gateway), "-m", "sh", "-c", command], { encoding: "utf8" }).stdout.trim();
+    for (const place of ["/etc/ingressd", "/opt/ingressd", "/usr", "/var"]) assert.is(within(`touch ${place}/x 2>/dev/null || echo no`), "no", place);
+    assert.is(
+      within(
+        "stat -c '%a %U' /var/lib/ingressd /run/ingressd /run/ingressd/control.sock /var/lib/ingressd/last_good.wasm /run/ingressd-services/web.sock | tr '\\n' ' '",
+      ),
+      "700 ingressd 700 ingressd 600 ingressd 600 ingressd 660 ingressd",
+    );
+    assert.is(within("find /home /root -mindepth 1 | wc -l"), "0");
+
+    rmSync(inside("/etc/ingressd/policy.wasm"));
+    process.kill(gateway, "SIGKILL");
+    await until(() => read(inside("/run/out")).split("ingressd: ready\n").length === 3, output);
+    assert.match(
+      read(inside("/run/err")),
+      /WARNING: the last good policy is in force in place of the file: policy `\/etc\/ingressd\/policy\.wasm` can't be read/,
+    );
+    assert.is.not(gatewaysBelow(systemd())[0], gateway);
+    await end();
     assert.equal(
       readdirSync("/etc").filter((name) => name === "ingressd"),
       [],

@@ -1,22 +1,20 @@
 // The completions, tried in the shells that they are for: what a user is offered after a Tab.
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { INGRESSC } from "../../compiler/cli/command_table.ts";
 import { readCommandLine } from "../../runtime/shell/command_line.ts";
 import { PROGRAMS } from "../../scripts/programs.ts";
 import { skip } from "../skip.ts";
+import { ownFolder, suite } from "../suite.ts";
 
 const test = suite("completion");
 const at = (name: string): string => fileURLToPath(new URL(`../../docs/deploy/completion/${name}`, import.meta.url));
-const folder = mkdtempSync(join(tmpdir(), "ingress-completion-"));
+const folder = ownFolder("ingress-completion-");
 for (const name of ["edge.ingress", "edge.wasm", "a key.key", "a.pub", "b.pub", "c.toml", "p.json", "notes.txt"]) writeFileSync(join(folder, name), "");
 mkdirSync(join(folder, "sub"));
-process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
 
 const COMPILER_WORDS = Object.keys(INGRESSC.commands).sort();
 

@@ -1,12 +1,9 @@
 // The largest policy that the language permits (100,000 rules, here over 1,000,000 prefixes) is compiled within the
 // memory that docs/performance.md states, loaded and evaluated, in separate processes.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { ownFolder, suite } from "../suite.ts";
 
 const size = suite("full size");
 const CHILD = fileURLToPath(new URL("../bench/child.mjs", import.meta.url));
@@ -23,29 +20,25 @@ function task(job: object): unknown {
 }
 
 size("100,000 rules x 1,000,000 prefixes", () => {
-  const folder = mkdtempSync(join(tmpdir(), "ingressd-size-"));
-  try {
-    task({ task: "world", world: WORLD, folder });
-    const compiled = task({ task: "compile", folder, warm: 0 }) as {
-      readonly peakMiB: number;
-      readonly coreBytes: number;
-      readonly rules: number;
-      readonly coldCpuMs: number;
-    };
-    console.log(
-      `full size: ${compiled.rules} rules after joining, module of ${compiled.coreBytes} bytes without its texts, ${Math.round(compiled.peakMiB)} MiB at most, ${Math.round(compiled.coldCpuMs)} ms of CPU`,
-    );
-    assert.ok(compiled.peakMiB <= MOST_MIB, `${compiled.peakMiB} MiB`);
-    const times = { runs: 1, runMs: 5, warmMs: 5, mostMs: 500, checkMs: 20_000 };
-    const { answers } = task({ task: "decide", subject: "call", folder, world: WORLD, times }) as {
-      readonly answers: { readonly "asked": number; readonly wrong: number };
-    };
-    console.log(`full size: ${answers.asked} questions, ${answers.wrong} answered wrongly`);
-    assert.ok(answers.asked >= LEAST_QUESTIONS, `only ${answers.asked} questions`);
-    assert.is(answers.wrong, 0);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  const folder = ownFolder("ingressd-size-");
+  task({ task: "world", world: WORLD, folder });
+  const compiled = task({ task: "compile", folder, warm: 0 }) as {
+    readonly peakMiB: number;
+    readonly coreBytes: number;
+    readonly rules: number;
+    readonly coldCpuMs: number;
+  };
+  console.log(
+    `full size: ${compiled.rules} rules after joining, module of ${compiled.coreBytes} bytes without its texts, ${Math.round(compiled.peakMiB)} MiB at most, ${Math.round(compiled.coldCpuMs)} ms of CPU`,
+  );
+  assert.ok(compiled.peakMiB <= MOST_MIB, `${compiled.peakMiB} MiB`);
+  const times = { runs: 1, runMs: 5, warmMs: 5, mostMs: 500, checkMs: 20_000 };
+  const { answers } = task({ task: "decide", subject: "call", folder, world: WORLD, times }) as {
+    readonly answers: { readonly "asked": number; readonly wrong: number };
+  };
+  console.log(`full size: ${answers.asked} questions, ${answers.wrong} answered wrongly`);
+  assert.ok(answers.asked >= LEAST_QUESTIONS, `only ${answers.asked} questions`);
+  assert.is(answers.wrong, 0);
 });
 
 size.run();

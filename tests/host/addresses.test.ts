@@ -2,7 +2,6 @@
 // address from outside: what is no address to one is none to any.
 import fc from "fast-check";
 import { BlockList, isIPv4, isIPv6, SocketAddress } from "node:net";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { readEndpoint } from "../../compiler/check/names/endpoint.ts";
 import { readId } from "../../compiler/check/sets/id_patterns.ts";
@@ -11,6 +10,7 @@ import { parseRequest } from "../../compiler/cli/request.ts";
 import { canonicalBackend } from "../../gateway/forward/backend.ts";
 import { formatAddress, isLinkLocal6, parseAddress } from "../../runtime/net/address.ts";
 import { parsePrefix } from "../../runtime/net/prefix.ts";
+import { suite } from "../suite.ts";
 
 const addresses = suite("addresses");
 

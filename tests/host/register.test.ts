@@ -1,28 +1,24 @@
 // The programs run this package's code and no other: neither a tsconfig.json of the current folder
 // nor a file in the shared temporary folder changes it.
 import { execFile } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { moduleOf } from "./compiled.ts";
+import { ownFolder, suite } from "../suite.ts";
 
 const run = promisify(execFile);
 const at = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const test = suite<{ dir: string }>("register", { dir: "" });
 
 test.before.each((context) => {
-  context.dir = mkdtempSync(join(tmpdir(), "ingressd-test-"));
+  context.dir = ownFolder();
   mkdirSync(join(context.dir, "tmp"));
   writeFileSync(join(context.dir, "evil.ts"), "process.exit(99);\n");
   const paths = Object.fromEntries(["smol-toml", "ajv/dist/2020.js", "ipaddr.js", "@assemblyscript/loader"].map((name) => [name, ["./evil.ts"]]));
   writeFileSync(join(context.dir, "tsconfig.json"), JSON.stringify({ compilerOptions: { baseUrl: ".", paths } }));
-});
-test.after.each(({ dir }) => {
-  rmSync(dir, { recursive: true, force: true });
 });
 
 function options(dir: string): { cwd: string; env: NodeJS.ProcessEnv } {

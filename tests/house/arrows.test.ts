@@ -2,9 +2,9 @@
 // message.
 import { posix } from "node:path";
 import ts from "typescript";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { sources } from "./sources.ts";
+import { suite } from "../suite.ts";
 
 interface Folder {
   /** The path that a file of the folder starts with; the first folder that fits is a file's folder. */

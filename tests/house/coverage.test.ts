@@ -1,17 +1,15 @@
 // The coverage of the test runner, on a small project: lines of files that run as they are and of built ones, in a
 // process and in the process that it starts.
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildSync } from "esbuild";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createCoverage } from "../coverage.mjs";
+import { atEnd, ownFolder, suite } from "../suite.ts";
 
 const test = suite("coverage");
-const project = mkdtempSync(join(tmpdir(), "coverage-"));
-test.after(() => rmSync(project, { recursive: true }));
+const project = ownFolder("coverage-");
 
 const write = (path: string, text: string): string => {
   mkdirSync(join(project, path, ".."), { recursive: true });
@@ -64,6 +62,7 @@ function linesOf(lcov: string): Readonly<Record<string, Readonly<Record<string, 
 
 test("lines of a process and of its child, by their sources; another run adds to them", () => {
   const coverage = createCoverage(project, [join(project, "dist")]);
+  atEnd(() => coverage.remove());
   const run = (...words: readonly string[]): void => {
     const folder = coverage.folder();
     const { status, stderr } = spawnSync(process.execPath, [parent, ...words], { env: { ...process.env, NODE_V8_COVERAGE: folder }, encoding: "utf8" });
@@ -71,45 +70,38 @@ test("lines of a process and of its child, by their sources; another run adds to
     coverage.read(folder);
   };
   const lcov = join(project, "coverage/lcov.info");
-  try {
-    run("none", built);
-    const lines = coverage.report(lcov);
-    const once = linesOf(lcov);
-    assert.equal(Object.keys(once), ["gateway/child.ts", "runtime/parent.mjs"]);
-    assert.equal(once["gateway/child.ts"], { 3: "1", 4: "1", 5: "0", 6: "0", 7: "1", 8: "1", 9: "1" });
-    const ofParent = once["runtime/parent.mjs"] ?? {};
-    assert.equal([ofParent["4"], ofParent["7"], "2" in ofParent], ["0", "1", false]);
-    assert.ok(lines.includes("never loaded: compiler/absent.ts"), lines.join("\n"));
-    assert.match(lines.find((line) => line.endsWith("  gateway")) ?? "", /^ 71\.4 % of 7 lines/);
-    run("other", write("runtime/none.mjs", "\n"));
-    coverage.report(lcov);
-    assert.equal(linesOf(lcov)["gateway/child.ts"], once["gateway/child.ts"]);
-  } finally {
-    coverage.remove();
-  }
+  run("none", built);
+  const lines = coverage.report(lcov);
+  const once = linesOf(lcov);
+  assert.equal(Object.keys(once), ["gateway/child.ts", "runtime/parent.mjs"]);
+  assert.equal(once["gateway/child.ts"], { 3: "1", 4: "1", 5: "0", 6: "0", 7: "1", 8: "1", 9: "1" });
+  const ofParent = once["runtime/parent.mjs"] ?? {};
+  assert.equal([ofParent["4"], ofParent["7"], "2" in ofParent], ["0", "1", false]);
+  assert.ok(lines.includes("never loaded: compiler/absent.ts"), lines.join("\n"));
+  assert.match(lines.find((line) => line.endsWith("  gateway")) ?? "", /^ 71\.4 % of 7 lines/);
+  run("other", write("runtime/none.mjs", "\n"));
+  coverage.report(lcov);
+  assert.equal(linesOf(lcov)["gateway/child.ts"], once["gateway/child.ts"]);
 });
 
 test("what a killed process left half written, and other files, count for nothing", () => {
   const coverage = createCoverage(project, [join(project, "dist")]);
-  try {
-    const folder = coverage.folder();
-    writeFileSync(join(folder, "coverage-1.json"), '{"result":[{"scriptId":"1",');
-    writeFileSync(
-      join(folder, "coverage-2.json"),
-      JSON.stringify({
-        result: [
-          { url: "node:fs", functions: [] },
-          { url: "file:///elsewhere/a.mjs", functions: [{ ranges: [{ startOffset: 0, endOffset: 9, count: 1 }] }] },
-        ],
-      }),
-    );
-    coverage.read(folder);
-    const lcov = join(project, "coverage/none.info");
-    coverage.report(lcov);
-    assert.is(readFileSync(lcov, "utf8"), "");
-  } finally {
-    coverage.remove();
-  }
+  atEnd(() => coverage.remove());
+  const folder = coverage.folder();
+  writeFileSync(join(folder, "coverage-1.json"), '{"result":[{"scriptId":"1",');
+  writeFileSync(
+    join(folder, "coverage-2.json"),
+    JSON.stringify({
+      result: [
+        { url: "node:fs", functions: [] },
+        { url: "file:///elsewhere/a.mjs", functions: [{ ranges: [{ startOffset: 0, endOffset: 9, count: 1 }] }] },
+      ],
+    }),
+  );
+  coverage.read(folder);
+  const lcov = join(project, "coverage/none.info");
+  coverage.report(lcov);
+  assert.is(readFileSync(lcov, "utf8"), "");
 });
 
 test.run();

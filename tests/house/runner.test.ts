@@ -1,13 +1,12 @@
 // The test runner: each row is a test file and the output that the runner must print for it.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { atEnd, ownFolder, stallsAfter, suite } from "../suite.ts";
 
 const project = fileURLToPath(new URL("../../", import.meta.url));
 const runner = join(project, "tests/run.mjs");
@@ -94,6 +93,12 @@ const rows: readonly Row[] = [
     last: "1 passed, 1 failed, 0 skipped",
     says: ["1 of 2 tests did not pass"],
   },
+  {
+    name: "a folder goes with its test, also one of a hook and of a test that fails",
+    text: `import { suite, ownFolder } from ${JSON.stringify(suiteFile)}; import { existsSync } from "node:fs"; const t = suite("t"); const made = []; const file = ownFolder(); t.before.each(() => { made.push(ownFolder()); }); t("f", () => { made.push(ownFolder()); throw new Error("f"); }); t("s", () => { const there = made.map(existsSync); if (there.join() !== "false,false,true" || !existsSync(file)) throw new Error(there.join()); });t.run();`,
+    last: "1 passed, 1 failed, 0 skipped",
+    says: ["f"],
+  },
   { name: "exits early", text: `${uvu}t("p", () => process.exit(0));t.run();`, last: "0 passed, 1 failed, 0 skipped", says: ["exit code 1"] },
   {
     name: "ends by a signal",
@@ -126,8 +131,9 @@ const rows: readonly Row[] = [
 ];
 
 const runnerTest = suite("runner");
-const root = mkdtempSync(join(tmpdir(), "runner-"));
-runnerTest.after(() => rmSync(root, { recursive: true }));
+const root = ownFolder("runner-");
+/** Processes of a row alone are busy while the test waits for it. */
+const ROW_MS = 120_000;
 
 interface Run {
   readonly status: number | null;
@@ -168,6 +174,7 @@ for (const [index, row] of queue) {
 
 for (const row of rows) {
   runnerTest(row.name, async () => {
+    stallsAfter(ROW_MS);
     const { status, lines, output } = await (runs.get(row) ?? Promise.reject(new Error("it was not run")));
     assert.is(lines.at(-1), row.last);
     assert.is(status, row.last.includes(" 0 failed") ? 0 : 1);
@@ -241,6 +248,7 @@ if (process.getuid?.() === 0)
     const folder = join(root, "network");
     mkdirSync(folder);
     const server = createServer().listen(0, "127.0.0.1");
+    atEnd(() => server.close());
     await once(server, "listening");
     const { port } = server.address() as AddressInfo;
     writeFileSync(
@@ -250,7 +258,6 @@ t("p", async () => { assert.equal(Object.keys(networkInterfaces()), ["lo"]); awa
     );
     const own = await run("--root", folder, "--own-network");
     const shared = await run("--root", folder);
-    server.close();
     assert.is(own.lines.at(-1), "1 passed, 0 failed, 0 skipped", own.output);
     assert.is(shared.lines.at(-1), "0 passed, 1 failed, 0 skipped");
   });

@@ -1,19 +1,15 @@
 // A trap, an inconsistent answer or a nested call poisons the engine of each native host for good, and data with
 // any changed bit is not loaded. tests/host and tests/engine/corrupt have the same tests for V8.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { skip } from "../skip.ts";
 import { answered, build, HOSTED, missing, RISCV, SANITIZED, writeEngine } from "./compiled.ts";
 import { makeVectors, VECTOR_SEED } from "./vectors.ts";
+import { ownFolder, suite } from "../suite.ts";
 
 const check = suite("faults");
-const folder = mkdtempSync(join(tmpdir(), "ingressd-faults-"));
-process.on("exit", () => {
-  rmSync(folder, { recursive: true, force: true });
-});
+const folder = ownFolder("ingressd-faults-");
 const file = join(folder, "vectors.bin");
 writeFileSync(file, makeVectors(VECTOR_SEED).bytes);
 writeEngine(folder);

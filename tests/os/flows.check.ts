@@ -1,14 +1,13 @@
 // The kernel's flows (runtime/os/image/flows.c) with the engine's native code, on this machine: everything that
 // a compromised ingressd could try. The expected answers are written by hand.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { buildPolicy } from "../../scripts/os/build.ts";
 import { skip } from "../skip.ts";
 import { called, HOSTED, missing, writeEngine } from "./compiled.ts";
+import { ownFolder, suite } from "../suite.ts";
 
 const check = suite("flows");
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -66,47 +65,34 @@ const lacks = missing(HOSTED);
 if (lacks !== null) skip("flows", lacks);
 else {
   check("whatever calls ingressd makes, only bytes that the module has allowed pass", () => {
-    const folder = mkdtempSync(join(tmpdir(), "ingressd-flows-"));
-    try {
-      writeEngine(folder);
-      const path = "policies/os_image.ingress";
-      const policy = buildPolicy(path, readFileSync(join(root, path), "utf8"));
-      writeFileSync(join(folder, "policy.bin"), policy.data);
-      writeFileSync(join(folder, "manifest"), policy.manifest);
-      const os = join(root, "runtime/os");
-      const flags = [
-        "-std=gnu11",
-        "-O1",
-        "-g",
-        "-fsanitize=undefined",
-        "-fno-sanitize-recover=all",
-        "-fno-strict-aliasing",
-        "-w",
-        "-I",
-        folder,
-        "-I",
-        os,
-        "-I",
-        join(os, "image"),
-      ];
-      called(
-        HOSTED.cc,
-        [
-          ...flags,
-          "engine.c",
-          join(os, "host.c"),
-          join(os, "image/flows.c"),
-          join(os, "image/process.c"),
-          join(root, "tests/os/native/flows.c"),
-          "-o",
-          "flows",
-        ],
-        folder,
-      );
-      assert.is(called(join(folder, "flows"), ["policy.bin", "manifest"], folder), DUE);
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
+    const folder = ownFolder("ingressd-flows-");
+    writeEngine(folder);
+    const path = "policies/os_image.ingress";
+    const policy = buildPolicy(path, readFileSync(join(root, path), "utf8"));
+    writeFileSync(join(folder, "policy.bin"), policy.data);
+    writeFileSync(join(folder, "manifest"), policy.manifest);
+    const os = join(root, "runtime/os");
+    const flags = [
+      "-std=gnu11",
+      "-O1",
+      "-g",
+      "-fsanitize=undefined",
+      "-fno-sanitize-recover=all",
+      "-fno-strict-aliasing",
+      "-w",
+      "-I",
+      folder,
+      "-I",
+      os,
+      "-I",
+      join(os, "image"),
+    ];
+    called(
+      HOSTED.cc,
+      [...flags, "engine.c", join(os, "host.c"), join(os, "image/flows.c"), join(os, "image/process.c"), join(root, "tests/os/native/flows.c"), "-o", "flows"],
+      folder,
+    );
+    assert.is(called(join(folder, "flows"), ["policy.bin", "manifest"], folder), DUE);
   });
 }
 

@@ -1,13 +1,11 @@
 // The image under QEMU: its output, its status, and the traffic that it refuses. The expected texts are written by
 // hand from docs/os.md. Frames are sent one at a time, and each is answered before the next.
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { once } from "node:events";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { NativePolicy } from "../../compiler/emit/native.ts";
 import { buildImage, buildPolicy, type Image } from "../../scripts/os/build.ts";
@@ -19,12 +17,10 @@ import { missingTools } from "../../scripts/os/tools.ts";
 import { chance } from "../oracle/random.ts";
 import { skip } from "../skip.ts";
 import { callGraph, deepest } from "./stack.ts";
+import { atEnd, ownFolder, suite } from "../suite.ts";
 
 const test = suite("the image");
-const folder = mkdtempSync(join(tmpdir(), "ingress-image-check-"));
-process.on("exit", () => {
-  rmSync(folder, { recursive: true, force: true });
-});
+const folder = ownFolder("ingress-image-check-");
 const SHIPPED = "policies/os_image.ingress";
 const BOOTS = 20;
 
@@ -53,7 +49,11 @@ expose health on tcp 8080 { cap 64 connections }
 `;
 
 function checks(image: Image, shipped: NativePolicy): void {
-  const start = (more: Partial<MachineOptions> = {}): Promise<Machine> => startMachine({ image: image.path, policy: shipped, selftest: true, ...more });
+  const start = async (more: Partial<MachineOptions> = {}): Promise<Machine> => {
+    const machine = await startMachine({ image: image.path, policy: shipped, selftest: true, ...more });
+    atEnd(() => machine.stop());
+    return machine;
+  };
   const lines = (machine: Machine): readonly string[] => machine.text().split("\n").slice(0, -1);
   const ready = async (more: Partial<MachineOptions> = {}): Promise<Machine> => {
     const machine = await start(more);

@@ -1,19 +1,15 @@
 // One vector file, three hosts. V8 wrote the answers; native x86-64 and rv64imac under QEMU must give the same
 // verdict, reason, code and rule, with the state of caps and limits kept between requests.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { skip } from "../skip.ts";
 import { answered, build, HOSTED, missing, RISCV, writeEngine } from "./compiled.ts";
 import { makeVectors, VECTOR_SEED } from "./vectors.ts";
+import { ownFolder, suite } from "../suite.ts";
 
 const check = suite("parity");
-const folder = mkdtempSync(join(tmpdir(), "ingressd-native-"));
-process.on("exit", () => {
-  rmSync(folder, { recursive: true, force: true });
-});
+const folder = ownFolder("ingressd-native-");
 
 const vectors = makeVectors(VECTOR_SEED);
 const file = join(folder, "vectors.bin");

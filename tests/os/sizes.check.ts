@@ -1,14 +1,13 @@
 // The sizes of the engine's native code: code, memory and stack are printed and compared with their bounds.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { OS_CODE_BYTES } from "../../runtime/abi/profiles.ts";
 import { skip } from "../skip.ts";
 import { answered, build, called, missing, RISCV, writeEngine } from "./compiled.ts";
 import { callGraph, deepest } from "./stack.ts";
 import { makeVectors, VECTOR_SEED } from "./vectors.ts";
+import { ownFolder, suite } from "../suite.ts";
 
 /** Stack bytes that a caller must have free, as docs/os.md states. */
 const STACK_BYTES = 2_048;
@@ -16,10 +15,7 @@ const STACK_BYTES = 2_048;
 const STATE_BYTES = 256;
 
 const check = suite("sizes");
-const folder = mkdtempSync(join(tmpdir(), "ingressd-sizes-"));
-process.on("exit", () => {
-  rmSync(folder, { recursive: true, force: true });
-});
+const folder = ownFolder("ingressd-sizes-");
 
 const OURS = /^(w2c_|wasm2c_|wasm_rt_|ingress_|call_|i32_|i64_|enter|evaluate|checked|deny|word|put|is_manifest|reasons|engine_sha256|digits|before|after)/;
 const MEMORY = /^(memcpy|memmove|memset|memcmp)$/;

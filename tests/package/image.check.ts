@@ -3,10 +3,10 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { moduleOf } from "../host/compiled.ts";
 import { must, newFolder, PROJECT, run } from "./packed.ts";
+import { atEnd, stallsAfter, suite } from "../suite.ts";
 
 interface Descriptor {
   readonly digest: string;
@@ -54,10 +54,6 @@ test.before(() => {
   mkdirSync(join(bundle, "rootfs"), { recursive: true });
   for (const { digest } of image.layers) must("tar", ["-xzf", blob(digest), "-C", join(bundle, "rootfs")]);
 });
-test.after(() => {
-  run("runc", ["--root", join(folder, "state"), "delete", "--force", id]);
-  rmSync(folder, { recursive: true, force: true });
-});
 
 /** The bundle's configuration: that of runc, with the image's words and user, and a root that can't be written. */
 function configure(args: readonly string[]): void {
@@ -97,22 +93,18 @@ test("ingressd serves a policy in it, and can't write its root", async () => {
   writeFileSync(policy, moduleOf("edition 1\nexpose web on tcp 8443 { backend 127.0.0.1:8080 allow from any }\n"));
   chmodSync(policy, 0o644);
   configure([...config.config.Entrypoint, ...config.config.Cmd]);
+  atEnd(() => run("runc", ["--root", join(folder, "state"), "delete", "--force", id]));
+  stallsAfter(START_MS);
   const runc = spawn("runc", ["--root", join(folder, "state"), "run", "--bundle", bundle, id], { stdio: ["ignore", "pipe", "pipe"] });
   let said = "";
   const ready = new Promise<void>((resolve, reject) => {
-    const late = setTimeout(() => {
-      reject(new Error(`not ready after ${START_MS} ms:\n${said}`));
-    }, START_MS);
     for (const stream of [runc.stdout, runc.stderr]) {
       stream.setEncoding("utf8").on("data", (part: string) => {
         said += part;
-        if (!said.includes("ingressd: ready")) return;
-        clearTimeout(late);
-        resolve();
+        if (said.includes("ingressd: ready")) resolve();
       });
     }
     runc.once("exit", () => {
-      clearTimeout(late);
       reject(new Error(`runc ended:\n${said}`));
     });
   });

@@ -1,13 +1,13 @@
 // The tarball in an empty prefix, as a user installs it, on the Node that runs this: all three programs run from there, a policy
 // is compiled, a connection is served, and a service registers its port.
-import { type ChildProcess, spawn } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { createServer, connect, type Server } from "node:net";
 import { once } from "node:events";
 import { dirname, join } from "node:path";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { must, newFolder, run, tarball } from "./packed.ts";
+import { atEnd, stallsAfter, suite } from "../suite.ts";
 
 const VERSION = (JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { readonly version: string }).version;
 
@@ -17,8 +17,6 @@ const bin = join(prefix, "bin");
 const modules = join(prefix, "lib/node_modules/ingressd");
 const work = join(folder, "work");
 const path = `${bin}:${dirname(process.execPath)}:/usr/bin:/bin`;
-const running: ChildProcess[] = [];
-const servers: Server[] = [];
 /** On a busy machine. */
 const START_MS = 60_000;
 
@@ -30,25 +28,24 @@ function installed(name: string, ...words: readonly string[]): ReturnType<typeof
 /** The same, left running; resolves when its output has the text. */
 function started(text: string, name: string, ...words: readonly string[]): Promise<void> {
   const child = spawn(join(bin, name), words, { cwd: work, env: { PATH: path, HOME: folder, NO_COLOR: "1" }, stdio: ["ignore", "pipe", "pipe"] });
-  running.push(child);
+  atEnd(async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill("SIGTERM");
+    await once(child, "exit");
+  });
+  stallsAfter(START_MS);
   let said = "";
   return new Promise((resolve, reject) => {
     const fail = (why: string): void => {
       reject(new Error(`${name} ${why} before it said \`${text}\`:\n${said}`));
     };
-    const late = setTimeout(() => {
-      fail(`ran ${START_MS} ms`);
-    }, START_MS);
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding("utf8").on("data", (part: string) => {
         said += part;
-        if (!said.includes(text)) return;
-        clearTimeout(late);
-        resolve();
+        if (said.includes(text)) resolve();
       });
     }
     child.once("exit", () => {
-      clearTimeout(late);
       fail("ended");
     });
   });
@@ -56,7 +53,7 @@ function started(text: string, name: string, ...words: readonly string[]): Promi
 
 async function echo(words: string): Promise<number> {
   const server = createServer((socket) => socket.end(words)).listen(0, "127.0.0.1");
-  servers.push(server);
+  atEnd(() => server.close());
   await once(server, "listening");
   return portOf(server);
 }
@@ -100,15 +97,6 @@ test.before(() => {
   mkdirSync(work, { recursive: true, mode: 0o700 });
   const said = run("npm", ["install", "--global", "--prefer-offline", "--prefix", prefix, tarball(folder)], { cwd: work });
   assert.is(said.code, 0, said.err);
-});
-test.after(async () => {
-  for (const child of running) {
-    if (child.exitCode !== null || child.signalCode !== null) continue;
-    child.kill("SIGTERM");
-    await once(child, "exit");
-  }
-  for (const server of servers) server.close();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 test("every program runs and has the package's version", () => {

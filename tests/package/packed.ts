@@ -1,9 +1,9 @@
 // The package as its users get it: the tarball, and folders that it is installed into.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { ownFolder } from "../suite.ts";
 
 export const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
 export const TOOLS = join(PROJECT, "tests/package/tools");
@@ -39,7 +39,7 @@ export function must(program: string, words: readonly string[], options: Paramet
 }
 
 export function newFolder(): string {
-  return mkdtempSync(join(tmpdir(), "ingressd-package-"));
+  return ownFolder("ingressd-package-");
 }
 
 /** The tarball that `INGRESSD_PACKAGES` has (a folder of `npm run release`), or else one that is made in `folder`. */

@@ -2,11 +2,9 @@
 // which every address is local: who is let in is what the oracle says, byte for byte, and the
 // audit says the same.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { accept } from "../oracle/evaluate.ts";
 import type { ModelExpose } from "../oracle/model.ts";
@@ -17,6 +15,7 @@ import { addressText, edges, isV4, v4 } from "../oracle/space.ts";
 import { skip } from "../skip.ts";
 import { missingData, realLists } from "./lists.ts";
 import type { Visitor, Visits } from "./visitors.ts";
+import { ownFolder, suite } from "../suite.ts";
 
 const real = suite("connections");
 const VISITORS = 2_000;
@@ -109,33 +108,29 @@ const missing = missingData() ?? missingTools();
 if (missing !== null) skip("real connections", missing);
 else {
   real("ingressd admits and refuses 2,000 real sources exactly as the oracle does", () => {
-    const folder = mkdtempSync(join(tmpdir(), "visitors-"));
-    try {
-      const { guests: list, text, files, allowed } = guests();
-      const { outcomes, markers, exitCode } = visitAll(folder, list, text, files);
-      const wrong = list.flatMap((g, i) =>
-        outcomes[i] === (allowed[i] === true ? "body" : "closed") ?
-          []
-        : [`${g.expose.name} from ${g.source}: ${outcomes[i] ?? "nothing"}, and the oracle says ${allowed[i] === true ? "allow" : "deny"}`],
-      );
-      const yes = allowed.filter((a) => a).length;
-      console.log(
-        `connections: ${list.length} sources (${list.filter((g) => isV4(g.at)).length} v4), ${yes} allowed, ${list.length - yes} denied, ${wrong.length} differ from the oracle`,
-      );
-      assert.equal(wrong.slice(0, 5), []);
-      assert.ok(yes > 300 && list.length - yes > 300);
-      assert.is(outcomes.length, VISITORS);
-      assert.is(exitCode, 0);
-      for (const port of new Set(list.map((g) => g.port))) assert.ok(markers.includes(`ingressd: port open (port=${port}, proto=tcp)`), `port ${port}`);
-      const records = readFileSync(join(folder, "audit.jsonl"), "utf8")
-        .trimEnd()
-        .split("\n")
-        .map((line) => JSON.parse(line) as { readonly op: string; readonly decision: string });
-      const accepts = records.filter((r) => r.op === "accept");
-      assert.equal([accepts.length, accepts.filter((r) => r.decision === "allow").length], [VISITORS, yes]);
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
+    const folder = ownFolder("visitors-");
+    const { guests: list, text, files, allowed } = guests();
+    const { outcomes, markers, exitCode } = visitAll(folder, list, text, files);
+    const wrong = list.flatMap((g, i) =>
+      outcomes[i] === (allowed[i] === true ? "body" : "closed") ?
+        []
+      : [`${g.expose.name} from ${g.source}: ${outcomes[i] ?? "nothing"}, and the oracle says ${allowed[i] === true ? "allow" : "deny"}`],
+    );
+    const yes = allowed.filter((a) => a).length;
+    console.log(
+      `connections: ${list.length} sources (${list.filter((g) => isV4(g.at)).length} v4), ${yes} allowed, ${list.length - yes} denied, ${wrong.length} differ from the oracle`,
+    );
+    assert.equal(wrong.slice(0, 5), []);
+    assert.ok(yes > 300 && list.length - yes > 300);
+    assert.is(outcomes.length, VISITORS);
+    assert.is(exitCode, 0);
+    for (const port of new Set(list.map((g) => g.port))) assert.ok(markers.includes(`ingressd: port open (port=${port}, proto=tcp)`), `port ${port}`);
+    const records = readFileSync(join(folder, "audit.jsonl"), "utf8")
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { readonly op: string; readonly decision: string });
+    const accepts = records.filter((r) => r.op === "accept");
+    assert.equal([accepts.length, accepts.filter((r) => r.decision === "allow").length], [VISITORS, yes]);
   });
   real.run();
 }

@@ -2,9 +2,9 @@
 // address space. nft reports every element that is missing; answers are used only if the numbers of found and missing
 // elements add up to the number of queries.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { ownFolder } from "../suite.ts";
 import { addressText, edges, isV4, prefixText, rangeOf, type Prefix } from "../oracle/space.ts";
 
 /** Prefixes a chunk: a miss makes nft read the chunk's sets anew, so they stay small. */
@@ -19,31 +19,27 @@ const setName = (list: string): string => list.replace(/\W/g, "_");
 
 /** Loads sets and queries elements in order; true if the kernel's set has the element. */
 function query(sets: ReadonlyMap<string, readonly Prefix[]>, questions: readonly { readonly list: string; readonly address: bigint }[]): boolean[] {
-  const folder = mkdtempSync(join(tmpdir(), "nft-"));
-  try {
-    const tables = [...sets].map(([list, prefixes]) => {
-      const elements = prefixes.length === 0 ? "" : `elements = { ${prefixes.map(prefixText).join(", ")} }\n`;
-      return `set ${setName(list)} {\ntype ipv4_addr\nflags interval\nauto-merge\n${elements}}\n`;
-    });
-    writeFileSync(join(folder, "load"), `table inet t {\n${tables.join("")}}\n`);
-    const lines = questions.map(({ list, address }) => `get element inet t ${setName(list)} { ${addressText(address)} }`);
-    writeFileSync(join(folder, "queries"), `${lines.join("\n")}\n`);
-    // nft -i continues after an error; without its line editor it is forty times as quick.
-    writeFileSync(join(folder, ".editrc"), "edit off\n");
-    const { status, stdout, stderr } = spawnSync("unshare", ["-n", "sh", "-ec", "nft -f load; nft -i <queries"], {
-      cwd: folder,
-      encoding: "utf8",
-      maxBuffer: 2 ** 28,
-      env: { ...process.env, EDITRC: join(folder, ".editrc"), HOME: folder },
-    });
-    const missing = new Set([...stderr.matchAll(/^Error: Could not process rule: No such file or directory\n(get element .*)$/gm)].map((m) => m[1]));
-    const misses = lines.filter((line) => missing.has(line)).length;
-    const hits = stdout.match(/elements = \{/g)?.length ?? 0;
-    if (status !== 0 || hits + misses !== lines.length) throw new Error(`nft answered ${hits} + ${misses} of ${lines.length}: ${stderr.slice(0, 500)}`);
-    return lines.map((line) => !missing.has(line));
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  const folder = ownFolder("nft-");
+  const tables = [...sets].map(([list, prefixes]) => {
+    const elements = prefixes.length === 0 ? "" : `elements = { ${prefixes.map(prefixText).join(", ")} }\n`;
+    return `set ${setName(list)} {\ntype ipv4_addr\nflags interval\nauto-merge\n${elements}}\n`;
+  });
+  writeFileSync(join(folder, "load"), `table inet t {\n${tables.join("")}}\n`);
+  const lines = questions.map(({ list, address }) => `get element inet t ${setName(list)} { ${addressText(address)} }`);
+  writeFileSync(join(folder, "queries"), `${lines.join("\n")}\n`);
+  // nft -i continues after an error; without its line editor it is forty times as quick.
+  writeFileSync(join(folder, ".editrc"), "edit off\n");
+  const { status, stdout, stderr } = spawnSync("unshare", ["-n", "sh", "-ec", "nft -f load; nft -i <queries"], {
+    cwd: folder,
+    encoding: "utf8",
+    maxBuffer: 2 ** 28,
+    env: { ...process.env, EDITRC: join(folder, ".editrc"), HOME: folder },
+  });
+  const missing = new Set([...stderr.matchAll(/^Error: Could not process rule: No such file or directory\n(get element .*)$/gm)].map((m) => m[1]));
+  const misses = lines.filter((line) => missing.has(line)).length;
+  const hits = stdout.match(/elements = \{/g)?.length ?? 0;
+  if (status !== 0 || hits + misses !== lines.length) throw new Error(`nft answered ${hits} + ${misses} of ${lines.length}: ${stderr.slice(0, 500)}`);
+  return lines.map((line) => !missing.has(line));
 }
 
 export interface KernelAnswers {

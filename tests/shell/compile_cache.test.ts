@@ -1,13 +1,13 @@
 // Where V8's compile cache may be: only where nobody but this user and root can write.
 import { spawnSync } from "node:child_process";
-import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { compileCacheFolder } from "../../runtime/shell/compile_cache.mjs";
 import { skip } from "../skip.ts";
+import { ownFolder, suite } from "../suite.ts";
 
 const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
 const uid = process.geteuid?.() ?? -1;
@@ -30,9 +30,8 @@ interface Context {
 
 const test = suite<Context>("compile cache", { root: "" });
 test.before.each((context) => {
-  context.root = mkdtempSync(join(BASE ?? "", ".ingressd-cache-test-"));
+  context.root = ownFolder(".ingressd-cache-test-", BASE ?? "");
 });
-test.after.each(({ root }) => rmSync(root, { recursive: true, force: true }));
 
 function folder(root: string, name: string, mode = 0o755): string {
   const path = join(root, name);
@@ -95,9 +94,8 @@ else {
     assert.is(find(folder(root, "open", 0o777), { temporary: own, cacheHome: own }), null);
     assert.is(find(own, { temporary: `${own}-other` }), join(own, "cache"), "a name that begins alike is another folder");
     for (const temporary of ["/tmp", "/var/tmp"]) {
-      const shared = mkdtempSync(join(temporary, "ingressd-cache-"));
+      const shared = ownFolder("ingressd-cache-", temporary);
       assert.is(find(shared, { cacheHome: shared }), null);
-      rmSync(shared, { recursive: true });
     }
   });
 

@@ -1,13 +1,12 @@
 // How a program starts: from a build that follows the sources. Each test has a copy of the project's sources.
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { skip } from "../skip.ts";
 import { start as startProcess } from "../cli/programs.ts";
+import { ownFolder, suite } from "../suite.ts";
 
 const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
 const SOURCES = [
@@ -33,12 +32,9 @@ const TEXT = "runtime/shell/help_text.ts";
 const test = suite<{ folder: string }>("start", { folder: "" });
 
 test.before.each((context) => {
-  context.folder = mkdtempSync(join(tmpdir(), "ingressd-start-"));
+  context.folder = ownFolder("ingressd-start-");
   for (const path of SOURCES) cpSync(join(PROJECT, path), join(context.folder, path), { recursive: true });
   symlinkSync(join(PROJECT, "node_modules"), join(context.folder, "node_modules"));
-});
-test.after.each(({ folder }) => {
-  rmSync(folder, { recursive: true, force: true });
 });
 
 interface Ended {

@@ -1,16 +1,15 @@
 // The guard without one of its points, each in a copy of the project, and the test with a real process that has to
 // notice. The tests pass in the copy as it is first, so that nothing else can be what they notice.
-import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { spawn } from "node:child_process";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { build } from "../../../scripts/build.mjs";
 import { transpile, type Transpiled } from "../../transpile.mjs";
 import { missing, place, remove } from "../guarded.ts";
 import { MUTANTS, type Mutant } from "./list.ts";
+import { atEnd, ownFolder, stallsAfter, suite } from "../../suite.ts";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const COPIED = ["compiler", "gateway", "package-lock.json", "package.json", "runtime", "schemas", "scripts", "tests", "tsconfig.json"];
@@ -47,7 +46,7 @@ async function transpiled(folder: string, names: readonly string[]): Promise<Tra
 }
 
 async function copyProject(): Promise<Copy> {
-  const folder = mkdtempSync(join(tmpdir(), "guard-"));
+  const folder = ownFolder("guard-");
   chmodSync(folder, 0o755);
   for (const name of COPIED) cpSync(join(ROOT, name), join(folder, name), { recursive: true, filter: (path) => !path.endsWith("node_modules") });
   symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
@@ -85,6 +84,7 @@ function ran(folder: string, built: string, name: string): Promise<string | null
     const end = (): void => {
       if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
     };
+    atEnd(end);
     const timer = setTimeout(() => {
       late = true;
       end();
@@ -147,10 +147,7 @@ if (lacks !== null) mutants("skipped", () => console.log(`SKIP guard mutants: ${
 else {
   const copies = await Promise.all(Array.from({ length: COPIES }, copyProject));
   mutants.after(() => {
-    for (const { folder, tests } of copies) {
-      tests.remove();
-      rmSync(folder, { recursive: true });
-    }
+    for (const { tests } of copies) tests.remove();
   });
   /** Each copy takes the next one when it is done with one. */
   const inCopies = async <T>(all: readonly T[], work: (copy: Copy, one: T) => Promise<void>): Promise<void> => {
@@ -168,6 +165,7 @@ else {
 
   const skipped = new Map<string, string>();
   mutants("the guard as it is passes", async () => {
+    stallsAfter(2 * TEST_MS);
     const tests = new Map(able.map(({ noticedBy }) => [noticedBy.join(), noticedBy]));
     const failed: string[] = [];
     await inCopies([...tests], async (copy, [key, test]) => {
@@ -179,14 +177,15 @@ else {
   });
 
   const fates = new Map<Mutant, Awaited<ReturnType<typeof fate>>>();
-  mutants("each is tried", () =>
-    inCopies(
+  mutants("each is tried", () => {
+    stallsAfter(2 * TEST_MS);
+    return inCopies(
       able.filter(({ noticedBy }) => !skipped.has(noticedBy.join())),
       async (copy, mutant) => {
         fates.set(mutant, await fate(copy, mutant));
       },
-    ),
-  );
+    );
+  });
 
   for (const mutant of able) {
     mutants(`without ${mutant.without}`, () => {
