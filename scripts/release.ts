@@ -4,7 +4,7 @@
 //   npm run release -- --dry-run            what CI does: made twice, and byte-equal
 //   npm run release -- --dry-run --node F   the image has the Node binary F (default: this one)
 //   npm run release                         the same, and the version, the changelog and the clean tree must be a release's
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
 import { sha256Of } from "./package/archive.ts";
@@ -29,6 +29,12 @@ function lacks(): readonly string[] {
   if (!headings.some((line) => line.startsWith(`## ${manifest.version}`))) found.push(`CHANGELOG.md has no heading \`## ${manifest.version}\``);
   if (headings.some((line) => line.startsWith("## Unreleased")))
     found.push(`CHANGELOG.md still has a part \`Unreleased\`: give it the heading \`## ${manifest.version}\``);
+  const module = `tests/host/releases/${manifest.version}.wasm`;
+  if (!existsSync(join(ROOT, module))) found.push(`there is no ${module}, which the next releases must load: CONTRIBUTING.md, "A release", step 2`);
+  const others = [...new Set(readFileSync(join(ROOT, "README.md"), "utf8").match(/(?<=ingressd[-_])\d+\.\d+\.\d+/g))].filter(
+    (version) => version !== manifest.version,
+  );
+  if (others.length > 0) found.push(`README.md names files of version ${others.join(", ")}`);
   if (run("git", ["status", "--porcelain"]) !== "") found.push("the tree has changes that are not committed");
   return found;
 }
