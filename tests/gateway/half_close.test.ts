@@ -178,6 +178,7 @@ test("idle, lifetime and backend timers", async (forwarder) => {
   const idle = visit(port);
   const busy = visit(port);
   await Promise.all([idle.first, busy.first]);
+  await eventually(() => [idle, busy].every(({ socket }) => countedFor(gateway, socket) === "hello".length), "the count of the greetings");
   for (let second = 0; second < 19; second++) {
     gateway.clock.advance(1000);
     const heard = new Promise((resolve) => busy.socket.once("data", resolve));
