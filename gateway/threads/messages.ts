@@ -35,6 +35,8 @@ export const RETIRE = 11;
 export const STOP = 12;
 /** The payload is the keys of tickets that the context `a` has from now on. */
 export const TICKETS = 13;
+/** Nothing: whether a worker reads it shows whether it runs (stalls.ts). */
+export const TICK = 14;
 
 // From a worker.
 

@@ -76,6 +76,12 @@ export class RingWriter {
     return this.#kept.length;
   }
 
+  /** How far the reader is, and whether there is more for it. */
+  progress(): { readonly readTo: number; readonly isUnread: boolean } {
+    const readTo = Atomics.load(this.#views.control, TAIL);
+    return { readTo, isUnread: readTo !== this.#head || this.#kept.length > 0 };
+  }
+
   /** The reader sees it at once if it reads just now; if it sleeps, after `wake`. Throws where the payload is too large. */
   write(kind: number, row: number, generation: number, a = 0, b = 0, c = 0, payload: Uint8Array | null = null): void {
     if ((payload?.length ?? 0) > MOST_PAYLOAD) throw new Error(`a record of ${payload?.length ?? 0} bytes is too large for a ring`);

@@ -17,17 +17,15 @@ import { EPOLLET, EPOLLIN, Poller } from "../kernel/poller.ts";
 import { closeWithReset } from "../kernel/sockets.ts";
 import type { FirstFlights } from "../tls/first_flights.ts";
 import type { TlsContext } from "../tls/secure.ts";
+import { LateHellos } from "./late_hellos.ts";
 import * as m from "./messages.ts";
-import type { Message } from "./ring.ts";
+import { ThreadEvents } from "./thread_events.ts";
 import { ThreadedContext } from "./threaded_context.ts";
 import { ThreadedRows, NONE, WAITS_CONNECTED, WAITS_DROPPED, WAITS_ENDED, WAITS_FAILED, WAITS_HANDSHAKE, WAITS_HELLO } from "./threaded_rows.ts";
 import type { Threads } from "./threads.ts";
 
 /** Records of one thread in a turn. */
 const MOST_EVENTS = 512;
-const NOTHING = Buffer.alloc(0);
-/** How often second hellos that are due are looked at. */
-const LOOK_MS = 250;
 /** Backends whose addresses are kept as bytes. */
 const MOST_KEYS = 1024;
 
@@ -46,15 +44,12 @@ export class ThreadedTransport implements Transport {
   readonly #calls: KernelCalls;
   readonly #threads: Threads;
   readonly #events: TransportEvents;
-  readonly #clock: Pick<GatewayClock, "monoMs" | "every">;
-  readonly #helloMs: number;
   readonly #poller: Poller;
   readonly #listeners: Listeners;
   readonly #rows = new ThreadedRows();
   readonly #keys = new Map<string, Buffer>();
-  /** Rows whose second hello is due, and since when. */
-  readonly #due = new Map<number, number>();
-  readonly #stopLooking: () => void;
+  readonly #lateHellos: LateHellos;
+  readonly #reports: ThreadEvents;
   #isWakeDue = false;
   #isClosed = false;
 
@@ -62,8 +57,6 @@ export class ThreadedTransport implements Transport {
     this.#calls = calls;
     this.#threads = threads;
     this.#events = events;
-    this.#clock = clock;
-    this.#helloMs = helloMs;
     this.#poller = new Poller({
       calls,
       monoMs: clock.monoMs,
@@ -79,7 +72,20 @@ export class ThreadedTransport implements Transport {
       lacked,
     });
     threads.onCommand = () => this.#wakeSoon();
-    this.#stopLooking = clock.every(LOOK_MS, () => this.#lookForLate());
+    this.#lateHellos = new LateHellos({
+      helloMs,
+      clock,
+      late: (row) => {
+        if (this.#rows.waits(row, WAITS_ENDED)) events.secondHello(row, "late");
+      },
+    });
+    this.#reports = new ThreadEvents({
+      rows: this.#rows,
+      events,
+      lateHellos: this.#lateHellos,
+      lacked: () => this.#listeners.lack(),
+      gone: (thread) => this.#gone(thread),
+    });
   }
 
   /** Calls back after the events of this round. */
@@ -170,13 +176,13 @@ export class ThreadedTransport implements Transport {
   }
 
   breakOff(row: number): void {
-    this.#due.delete(row);
+    this.#lateHellos.over(row);
     this.#rows.await(row, WAITS_ENDED | WAITS_FAILED);
     this.#send(row, m.BREAK_OFF);
   }
 
   drop(row: number): void {
-    this.#due.delete(row);
+    this.#lateHellos.over(row);
     const fd = this.#rows.takeFd(row);
     if (fd !== NONE) this.#close(fd);
     else if (this.#rows.thread(row) !== NONE) {
@@ -200,7 +206,7 @@ export class ThreadedTransport implements Transport {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#stopLooking();
+    this.#lateHellos.stop();
     this.#listeners.shut();
     this.#threads.close();
     this.#poller.close();
@@ -246,89 +252,16 @@ export class ThreadedTransport implements Transport {
   #drain(): void {
     for (const [number, { commands, events }] of this.#threads.all.entries()) {
       commands.flush();
-      const count = events.read(MOST_EVENTS, (message) => this.#take(number, message));
+      const count = events.read(MOST_EVENTS, (message) => this.#reports.take(number, message));
       if (count === MOST_EVENTS || !events.sleeps()) this.#poller.again(this.#threads.mainFd);
     }
     this.#wakeSoon();
   }
 
-  /** INVARIANT: what is thrown at one row ends that row, and the others are heard. */
-  #take(number: number, message: Message): void {
-    const { kind, row, generation } = message;
-    if (kind === m.LACKED) {
-      this.#listeners.lack();
-      return;
-    }
-    if (this.#rows.thread(row) !== number || this.#rows.generation(row) !== generation) return;
-    try {
-      this.#event(number, message);
-    } catch (error) {
-      this.#events.faulted(row, textOf(error));
-    }
-  }
-
-  #event(number: number, message: Message): void {
-    const { kind, row, a, b, payload } = message;
-    if (kind === m.DROPPED) {
-      this.#gone(number, row);
-      this.#events.dropped(row);
-      return;
-    }
-    if (this.#rows.waits(row, WAITS_DROPPED)) return;
-    if (kind === m.FAULTED) this.#events.faulted(row, payload?.toString() ?? "");
-    else if (kind === m.HELLO && this.#rows.waits(row, WAITS_HELLO)) this.#hello(row, a, payload ?? NOTHING);
-    else if (kind === m.HANDSHAKEN && this.#rows.took(row, WAITS_HANDSHAKE)) this.#events.handshaken(row, m.handshakeOf(message));
-    else if (kind === m.CONNECTED && this.#rows.took(row, WAITS_CONNECTED)) {
-      this.#rows.setNear(row, a, b);
-      this.#events.connected(row);
-    } else if (kind === m.CONNECT_FAILED && this.#rows.took(row, WAITS_FAILED)) this.#events.connectFailed(row, m.failureOf(a));
-    else if (this.#rows.waits(row, WAITS_ENDED)) this.#ofRelay(number, message);
-  }
-
-  #hello(row: number, end: number, bytes: Buffer): void {
-    this.#rows.report(row);
-    if (bytes.length > 0) this.#events.clientBytes(row, bytes);
-    if (!this.#rows.waits(row, WAITS_HELLO)) return;
-    if (end === m.CLIENT_ENDED) this.#events.clientEnded(row);
-    else if (end === m.CLIENT_GONE) this.#events.clientGone(row);
-  }
-
-  #ofRelay(number: number, { kind, row, a, b, c }: Message): void {
-    if (kind === m.BYTES || kind === m.ENDED) this.#moved(row, a >>> 0, b >>> 0);
-    if (kind === m.HELLO_DUE) this.#due.set(row, this.#clock.monoMs());
-    else if (kind === m.SECOND_HELLO) this.#events.secondHello(row, m.faultOf(a));
-    else if (kind === m.ENDED) {
-      this.#due.delete(row);
-      this.#gone(number, row);
-      this.#events.ended(
-        row,
-        c === m.BY_CLIENT ? "client"
-        : c === m.BY_BACKEND ? "backend"
-        : null,
-      );
-    }
-  }
-
-  #moved(row: number, fromClient: number, fromBackend: number): void {
-    if (fromClient > 0) this.#events.fromClient(row, fromClient);
-    if (fromBackend > 0) this.#events.fromBackend(row, fromBackend);
-  }
-
-  /** Nothing of the row is open in its thread any more. */
-  #gone(number: number, row: number): void {
+  #gone(number: number): void {
     const thread = this.#threads.all[number];
     if (thread !== undefined) thread.rows--;
-    this.#rows.end(row);
     this.#listeners.freed();
-  }
-
-  #lookForLate(): void {
-    const now = this.#clock.monoMs();
-    for (const [row, sinceMs] of this.#due) {
-      if (now - sinceMs < this.#helloMs) continue;
-      this.#due.delete(row);
-      if (this.#rows.waits(row, WAITS_ENDED)) this.#events.secondHello(row, "late");
-    }
   }
 
   #close(fd: number): void {

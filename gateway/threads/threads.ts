@@ -1,12 +1,16 @@
 // The worker threads, as the main thread has them: a ring each way, an eventfd that wakes each, and their ends.
 //
-// INVARIANT: a thread that ends by itself takes the process with it, because nobody else may close what it had.
+// INVARIANT: a thread that ends by itself, or runs no more, takes the process with it, because nobody else may close what it had.
 import { MessageChannel, Worker, type MessagePort } from "node:worker_threads";
 import { THREAD_WORKER } from "../../runtime/package/files.ts";
+import { systemClock } from "../../runtime/shell/clock.ts";
+import type { Cancel, GatewayClock } from "../clock.ts";
 import type { KernelCalls } from "../kernel/calls.ts";
 import * as m from "./messages.ts";
 import { newRing, RingReader, RingWriter } from "./ring.ts";
-import type { GivenContext, WorkerGiven } from "./worker.ts";
+import { STALL_MS, watchForStalls } from "./stalls.ts";
+import type { WorkerGiven } from "./worker.ts";
+import type { GivenContext } from "./worker_contexts.ts";
 
 /** Rows whose buffered bytes threads report. */
 const BUFFERED_ROWS = 1024 * 1024;
@@ -20,6 +24,8 @@ export interface ThreadsSetup {
   readonly helloMs: number;
   /** Of all threads together. */
   readonly mostPipes: number;
+  /** The machine's, unless given: a thread has no other. */
+  readonly clock?: Pick<GatewayClock, "monoMs" | "every">;
 }
 
 export interface Thread {
@@ -42,6 +48,8 @@ export class Threads {
   readonly #stop = new SharedArrayBuffer(WORD_BYTES);
   readonly #buffered = new SharedArrayBuffer(BUFFERED_ROWS * WORD_BYTES);
   readonly #bufferedOf = new Int32Array(this.#buffered);
+  readonly #stopWatching: Cancel;
+  #isStuck = false;
   #living = 0;
   #isClosed = false;
   #nextContext = 1;
@@ -54,6 +62,11 @@ export class Threads {
     this.mainFd = madeEventfd(setup.calls);
     this.all = Array.from({ length: setup.workers }, (_, i) => this.#start(setup, i + 1));
     this.ready = Promise.all(this.all.map(({ worker }) => new Promise((resolve) => worker.once("message", resolve)))).then(() => undefined);
+    this.#stopWatching = watchForStalls({
+      commands: this.all.map(({ commands }) => commands),
+      clock: setup.clock ?? systemClock(),
+      stalled: (thread) => this.#stuck(thread + 1),
+    });
     process.on("exit", this.#wakeToEnd);
   }
 
@@ -95,6 +108,7 @@ export class Threads {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#stopWatching();
     for (const { commands } of this.all) commands.write(m.STOP, m.NO_ROW, 0);
     this.wake();
   }
@@ -135,11 +149,19 @@ export class Threads {
   #died(number: number, because: string): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#stopWatching();
     throw new Error(`thread ${number} of ${this.all.length} that serve connections has died (${because}), and nobody else can end its connections`);
   }
 
+  #stuck(number: number): void {
+    this.#isStuck = true;
+    this.#died(number, `it has not run for ${STALL_MS / 1000} s`);
+  }
+
   /** INVARIANT: a thread that blocks in the kernel is woken, or the process would wait for it for ever. */
-  readonly #wakeToEnd = (): void => {
+  readonly #wakeToEnd = (exitCode: number): void => {
+    // Node would wait for it.
+    if (this.#isStuck) this.#calls.endProcess(exitCode);
     Atomics.store(new Int32Array(this.#stop), 0, 1);
     for (const { fd } of this.all) this.#calls.wake(fd);
   };

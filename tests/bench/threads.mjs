@@ -79,7 +79,9 @@ const optionsOf = (row) => ({
   concurrency: Number(given.clients),
   seconds,
   from: "127.0.1.1",
-  ...(row === "plain" ? {} : { tls: 1 }),
+  ...(row === "plain" ? {}
+  : row === "passthrough" ? { hello: 1 }
+  : { tls: 1 }),
   ...(row === "mtls" ? { cert: certs.client, key: certs.clientKey } : {}),
 });
 

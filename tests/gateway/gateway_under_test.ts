@@ -11,6 +11,7 @@ import type { SourceFile } from "../../compiler/source/source.ts";
 import type { GatewayClock } from "../../gateway/clock.ts";
 import { parseConfig } from "../../gateway/config/read.ts";
 import { openConnection, type Connection } from "../../gateway/client/connection.mjs";
+import { FREE } from "../../gateway/connection/states.ts";
 import { startDaemon, type Daemon } from "../../gateway/daemon.ts";
 import type { DaemonSetup } from "../../gateway/parts.ts";
 import type { Failure } from "../../gateway/exit.ts";
@@ -361,6 +362,13 @@ export async function probe(port: number, from = "127.0.0.1", to = "127.0.0.1"):
   socket.destroy();
   await closed;
   return answer === "" ? "deny" : "allow";
+}
+
+/** Bytes that went to this client, as the gateway has counted them: a thread reports them some milliseconds later. */
+export function countedFor({ daemon }: Under, { localPort }: Socket): number {
+  const { state, sourcePort, bytesOut, rows } = daemon.forwarder.table;
+  for (let row = 0; row < rows; row++) if (state[row] !== FREE && sourcePort[row] === localPort) return bytesOut[row] ?? 0;
+  return 0;
 }
 
 /** Longest wait for what sockets bring about, in processor time of this process: a busy machine does not use it up. */

@@ -6,7 +6,18 @@ import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { HIGH_WATER_BYTES, READ_BYTES } from "../../gateway/forward/relay.ts";
 import { PIPE_BYTES } from "../../gateway/kernel/pipes.ts";
-import { backend, eventually, FORWARDERS, freePort, running, visit, type BackendUnderTest, type ForwarderName, type Under } from "./gateway_under_test.ts";
+import {
+  backend,
+  countedFor,
+  eventually,
+  FORWARDERS,
+  freePort,
+  running,
+  visit,
+  type BackendUnderTest,
+  type ForwarderName,
+  type Under,
+} from "./gateway_under_test.ts";
 
 const one = suite("half_close");
 
@@ -167,11 +178,13 @@ test("idle, lifetime and backend timers", async (forwarder) => {
   const idle = visit(port);
   const busy = visit(port);
   await Promise.all([idle.first, busy.first]);
+  await eventually(() => [idle, busy].every(({ socket }) => countedFor(gateway, socket) === "hello".length), "the count of the greetings");
   for (let second = 0; second < 19; second++) {
     gateway.clock.advance(1000);
     const heard = new Promise((resolve) => busy.socket.once("data", resolve));
     busy.socket.write("x");
     await heard;
+    await eventually(() => countedFor(gateway, busy.socket) === "hello".length + second + 1, "the count of the byte");
     if (second === 3) assert.is(gateway.daemon.forwarder.live, 2, "five seconds have not passed");
     if (second === 5) await idle.closed;
   }

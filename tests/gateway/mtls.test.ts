@@ -13,7 +13,7 @@ const RULES =
 
 async function outcome(s: Setting, certificate: Issued | undefined): Promise<string> {
   const came = await call(s, certificate === undefined ? {} : { certificate });
-  const { code, reason, decision } = lastAccept(s);
+  const { code, reason, decision } = await lastAccept(s);
   assert.is(came.got, decision === "allow" ? SERVED : "");
   return decision === "allow" ? "allow" : `${reason} ${code}`;
 }
@@ -126,7 +126,7 @@ test("source, name and identity decide in their order, each with its reason", ()
       ];
       for (const [from, name, certificate, due] of rows) {
         const came = await call(s, { from, name, ...(certificate !== undefined && { certificate }) });
-        assert.is(lastAccept(s).code, due, `${from} ${name}`);
+        assert.is((await lastAccept(s)).code, due, `${from} ${name}`);
         assert.is(came.got, due === "allowed" ? SERVED : "", `${from} ${name}`);
       }
     },
@@ -257,7 +257,7 @@ test("a handshake under an authority that is exchanged meanwhile ends in a refus
       await s.gateway.daemon.renew();
       release();
       await eventually(() => s.gateway.records().length > before, due);
-      assert.is(lastAccept(s).code, due);
+      assert.is((await lastAccept(s)).code, due);
       socket.destroy();
     }
     between.close();

@@ -86,10 +86,10 @@ for (const way of WAYS) {
         const again = await visit(at, way, name, certificate, before.session ?? undefined);
         assert.equal([again.got, again.reused], [SERVED, false], `${what}: served, in a handshake of its own`);
         const bare = await visit(at, way, name, undefined, before.session ?? undefined);
-        assert.equal([bare.got, bare.reused, lastAccept(s).code], ["", false, "no_certificate"], `${what}: without the certificate`);
+        assert.equal([bare.got, bare.reused, (await lastAccept(s)).code], ["", false, "no_certificate"], `${what}: without the certificate`);
         if (certificate === own) continue;
         const wrong = await visit(at, way, name, own, before.session ?? undefined);
-        assert.equal([wrong.got, lastAccept(s).code], ["", "certificate_refused"], `${what}: with the certificate of the first`);
+        assert.equal([wrong.got, (await lastAccept(s)).code], ["", "certificate_refused"], `${what}: with the certificate of the first`);
       }
       // Over an exchange of the authority.
       const before = await visit(s, way, "www.example.com", own);
@@ -101,7 +101,7 @@ for (const way of WAYS) {
         [undefined, "no_certificate"],
       ] as const) {
         const after = await visit(s, way, "www.example.com", certificate, before.session ?? undefined);
-        assert.equal([after.got, after.reused, lastAccept(s).code], ["", false, code]);
+        assert.equal([after.got, after.reused, (await lastAccept(s)).code], ["", false, code]);
       }
       const renewed = await visit(s, way, "www.example.com", known, before.session ?? undefined);
       assert.equal([renewed.got, renewed.reused], [SERVED, false]);
@@ -141,7 +141,7 @@ test("a session is resumed where no certificate is requested, and only at that l
     s.gateway.place(moduleOf(s.policy(RULES, "mtls")));
     await s.gateway.daemon.reload();
     const bare = await visit(s, way, "www.example.com", undefined, again.session ?? undefined);
-    assert.equal([bare.got, bare.reused, lastAccept(s).code], ["", false, "no_certificate"]);
+    assert.equal([bare.got, bare.reused, (await lastAccept(s)).code], ["", false, "no_certificate"]);
     assert.is((await call(s, { certificate: s.issue({ names: [uri(OPS)] }) })).got, SERVED);
   }));
 

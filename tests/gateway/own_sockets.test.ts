@@ -71,7 +71,7 @@ test("a link that is turned to the control socket after the decision", async () 
     ["allowed"],
     "it was too late for the decision",
   );
-  assert.is(gateway.daemon.counters.ends.get("backend_not_owned"), 1);
+  await eventually(() => gateway.daemon.counters.ends.get("backend_not_owned") === 1, "the end's count");
   await gateway.stop();
 });
 

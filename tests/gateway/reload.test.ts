@@ -98,7 +98,7 @@ expose web on tcp ${port} { backend 127.0.0.1:${behind.port} cap 2 connections a
   assert.is(record?.code, "rechecked");
   assert.is(record?.detail, "no_match");
   assert.is(record?.generation, 2);
-  assert.is(gateway.daemon.counters.ends.get("rechecked"), 1);
+  await eventually(() => gateway.daemon.counters.ends.get("rechecked") === 1, "the end's count");
   const second = visit(port, { from: "127.0.0.3" });
   assert.is(await second.first, "hello", "one place of two is free");
   assert.is(await probe(port, "127.0.0.1"), "deny", "the connection that stayed counts in the new policy");

@@ -10,7 +10,7 @@ import { createHelloReader } from "../../gateway/tls/client_hello.ts";
 import { createFirstFlights, type FirstFlights } from "../../gateway/tls/first_flights.ts";
 import { createServerHelloReader } from "../../gateway/tls/server_hello.ts";
 import { authority, dns, leaf } from "../tls/certificates.ts";
-import { eventually, freePort, listening, running, type Record, type Under } from "./gateway_under_test.ts";
+import { countedFor, eventually, freePort, listening, running, type Record, type Under } from "./gateway_under_test.ts";
 import { bytes, helloWith, message, padding, record, records, serverName, u16, u24, u8, vector16, vector8 } from "./hello_bytes.ts";
 
 const test = suite("second hello");
@@ -563,7 +563,7 @@ test("another name in the second hello resets both sides, and the backend gets n
     await once(socket, "data");
     socket.write(second);
     if (detail === "late") {
-      await eventually(() => gateway.daemon.forwarder.buffered(0) === second.length, "it is kept");
+      await eventually(() => gateway.daemon.forwarder.buffered(0) === second.length && countedFor(gateway, socket) === HELLO_RETRY.length, "it is kept");
       gateway.clock.advance(999);
       assert.is(gateway.daemon.forwarder.live, 1, "a millisecond is left");
       gateway.clock.advance(251);

@@ -76,7 +76,7 @@ for (const way of WAYS) {
           assert.is(again.got, SERVED, `${first}, then ${name}`);
           // With another name it may be a handshake of its own: newer releases of Node tie a session to its name.
           if (name === first) assert.is(again.reused, way.resumes, name);
-          assert.is(lastAccept(s).sni, name === "" || name === "127.1" ? undefined : name);
+          assert.is((await lastAccept(s)).sni, name === "" || name === "127.1" ? undefined : name);
           const third = await visit(s, way, first, before.session);
           assert.equal([third.got, third.reused], [SERVED, way.resumes], `${first}, and once more`);
         }
@@ -92,7 +92,7 @@ for (const way of WAYS) {
         ["127.1", "hello_malformed"],
       ] as const) {
         const came = await visit(s, way, name, before.session);
-        assert.equal([came.got, lastAccept(s).code], ["", code], name);
+        assert.equal([came.got, (await lastAccept(s)).code], ["", code], name);
       }
       const again = await visit(s, way, WWW, before.session);
       assert.equal([again.got, again.reused], [SERVED, way.resumes]);
@@ -112,7 +112,11 @@ for (const way of WAYS) {
       assert.equal([renewed.got, renewed.reused], [SERVED, false]);
       s.gateway.place(moduleOf(s.policy("allow from 192.0.2.0/24")));
       await s.gateway.daemon.reload();
-      assert.equal([(await visit(s, way, WWW, renewed.session)).got, lastAccept(s).code], ["", "no_match"], "who is refused now is refused with a session too");
+      assert.equal(
+        [(await visit(s, way, WWW, renewed.session)).got, (await lastAccept(s)).code],
+        ["", "no_match"],
+        "who is refused now is refused with a session too",
+      );
     }));
 
   // Half a day of the gateway's ticks takes seconds: only where there are tickets.

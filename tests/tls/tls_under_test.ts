@@ -4,7 +4,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect as connectPlain } from "node:net";
 import { connect, type ConnectionOptions, type TLSSocket } from "node:tls";
-import { backend, freePort, running, temporaryFolder, type BackendUnderTest, type Record, type Under } from "../gateway/gateway_under_test.ts";
+import { READING, SECURING } from "../../gateway/connection/states.ts";
+import { backend, eventually, freePort, running, temporaryFolder, type BackendUnderTest, type Record, type Under } from "../gateway/gateway_under_test.ts";
 import { authority, dns, leaf, type Authority, type Issued, type Wish } from "./certificates.ts";
 
 export interface Setting {
@@ -45,7 +46,10 @@ export interface How {
   readonly more?: string;
 }
 
-export function lastAccept({ gateway }: Setting): Record {
+/** The record of the last connection. A thread's refusal reaches the client before the record is written. */
+export async function lastAccept({ gateway }: Setting): Promise<Record> {
+  const { table } = gateway.daemon.forwarder;
+  await eventually(() => table.state.every((state) => state !== READING && state !== SECURING), "the last decision");
   const record = gateway
     .records()
     .filter(({ op }) => op === "accept")
