@@ -24,12 +24,13 @@ import type { FlowDecider } from "../datagram/decider.ts";
 import type { End } from "../end.ts";
 import { FREE } from "../connection/states.ts";
 import type { ConnectionTable } from "../connection/table.ts";
+import { NO_ROW } from "../connection/transport.ts";
 import { bump, type Counters } from "../audit/counters.ts";
 import type { OpenPort, Ports } from "../listen/ports.ts";
 import type { TlsContext } from "../tls/secure.ts";
 import { passedName } from "../tls/server_name.ts";
 import { decideByIdentity, decideByName, type Facts, type Verdict } from "./after_hello.ts";
-import { decideAtAccept, closedFor, type Charged, type Room } from "./at_accept.ts";
+import { decideAtAccept, closedFor, type Charged, type PeerFacts, type Room } from "./at_accept.ts";
 import { acceptEntry, faultEntry, notOwnedEntry, secondHelloEntry } from "./entries.ts";
 import { createFlowDecider } from "./flow_decider.ts";
 import type { TopDenied } from "./top_denied.ts";
@@ -146,31 +147,31 @@ function decide(desk: Desk, socket: number, rows: readonly number[]): readonly A
   const shut = closedFor(open, engine, ports, desk.draining);
   setClock(desk);
   for (let room = roomFor(desk, open).overall; room < rows.length && desk.makeRoom(); room++);
-  const verdicts = decideAtAccept(
-    engine,
-    info,
-    shut,
-    roomFor(desk, open),
-    rows.map((row) => ({ source: table.sourceOf(row), zone: table.zone[row] ?? 0 })),
-  );
-  const due: number[] = [];
+  const peers: PeerFacts[] = [];
+  for (const row of rows) peers.push({ source: table.sourceOf(row), zone: table.zone[row] ?? 0 });
+  const verdicts = decideAtAccept(engine, info, shut, roomFor(desk, open), peers);
+  const answers: Answer[] = [];
   const entries: Entry[] = [];
-  const answers = rows.map((row, i): Answer => {
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i] ?? NO_ROW;
     const { answer, charged } = verdicts[i] ?? REFUSED;
+    answers.push(answer);
     if (answer.allowed || answer.later) {
       table.listener[row] = info?.id ?? -1;
       charge(account, row, charged);
     }
     // A connection that needs its hello first has no decision to record yet.
-    if (answer.allowed || !answer.later) {
-      due.push(i);
-      entries.push(acceptEntry(table, row, open, answer, inForce));
-    }
-    return answer;
-  });
+    if (answer.allowed || !answer.later) entries.push(acceptEntry(table, row, open, answer, inForce));
+  }
   const recorded = recorder.record(entries, engine?.info ?? null);
-  due.forEach((i, at) => (answers[i] = recorded[at] ?? denial(CODE_INTERNAL)));
-  return rows.map((row, i) => settled(desk, row, open, answers[i] ?? denial(CODE_INTERNAL)));
+  let next = 0;
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i] ?? NO_ROW;
+    const answer = answers[i] ?? REFUSED.answer;
+    const isRecorded = answer.allowed || !answer.later;
+    answers[i] = settled(desk, row, open, isRecorded ? (recorded[next++] ?? REFUSED.answer) : answer);
+  }
+  return answers;
 }
 
 const REFUSED: Charged = { answer: denial(CODE_INTERNAL), charged: 0 };
@@ -197,7 +198,7 @@ function grant({ table, account, inForce }: Desk, row: number, open: OpenPort): 
 }
 
 function refuse({ table, account, topDenied }: Desk, row: number): void {
-  const host = table.hostOf(row);
+  const host = table.hostKeyOf(row);
   if (host !== undefined) topDenied.add(host);
   release(account, row, CHARGED_EVERYTHING);
   table.listener[row] = -1;

@@ -55,15 +55,18 @@ export function decideAtAccept(
   peers: readonly PeerFacts[],
 ): readonly Charged[] {
   const known: Peer[] = [];
-  const found = peers.map(({ source, zone }): Charged | null => {
-    if (typeof source === "number") return refused(source === SOURCE_GONE ? CODE_NO_PEER : CODE_BAD_PEER);
-    if (closed !== null) return refused(closed);
-    known.push({ listener: info?.id ?? -1, source, zone });
-    return null;
-  });
+  const listener = info?.id ?? -1;
+  if (closed === null) for (const { source, zone } of peers) if (typeof source !== "number") known.push({ listener, source, zone });
   const decided = engine === null || info === undefined ? [] : decideKnown(engine, info, room, known);
+  if (decided.length === peers.length) return decided;
+  const answers: Charged[] = [];
   let next = 0;
-  return found.map((one) => one ?? decided[next++] ?? refused(CODE_INTERNAL));
+  for (const { source } of peers) {
+    if (typeof source === "number") answers.push(refused(source === SOURCE_GONE ? CODE_NO_PEER : CODE_BAD_PEER));
+    else if (closed !== null) answers.push(refused(closed));
+    else answers.push(decided[next++] ?? refused(CODE_INTERNAL));
+  }
+  return answers;
 }
 
 function decideKnown(engine: PolicyEngine, info: ListenerInfo, { overall, backend }: Room, peers: readonly Peer[]): readonly Charged[] {
@@ -75,7 +78,7 @@ function decideKnown(engine: PolicyEngine, info: ListenerInfo, { overall, backen
   while (answers.length < peers.length) {
     const room = Math.min(roomOverall, roomBackend);
     if (room <= 0) break;
-    const part = peers.slice(answers.length, answers.length + room);
+    const part = answers.length === 0 && room >= peers.length ? peers : peers.slice(answers.length, answers.length + room);
     const given = engine.admit(part);
     for (let i = 0; i < part.length; i++) {
       const answer = atAccept(given[i] ?? denial(CODE_INTERNAL), info);

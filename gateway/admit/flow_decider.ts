@@ -167,7 +167,7 @@ function settled({ table, account, inForce, topDenied }: FlowDeskSetup, row: num
     table.generation[row] = inForce.generation;
     return decision;
   }
-  const host = table.hostOf(row);
+  const host = table.hostKeyOf(row);
   if (host !== undefined) topDenied.add(host);
   release(account, row, CHARGED_EVERYTHING);
   table.listener[row] = -1;

@@ -1,6 +1,7 @@
 // The sources that are refused most, in bounded memory (the space-saving sketch: a newcomer
 // takes the place and the count of the smallest). Counts may be too high by the smallest one,
 // never too low.
+import { formatV4 } from "../../runtime/net/address.ts";
 
 export const TOP_PLACES = 128;
 
@@ -9,16 +10,19 @@ export interface DeniedSource {
   readonly denials: number;
 }
 
+/** The 32 bits of an IPv4 address, as a signed number, or any other source as text: most refusals need no text for it. */
+export type SourceKey = number | string;
+
 export class TopDenied {
-  readonly #places = new Map<string, number>();
+  readonly #places = new Map<SourceKey, number>();
   /** By place. */
-  readonly #sources: string[] = [];
+  readonly #sources: SourceKey[] = [];
   readonly #counts = new Float64Array(TOP_PLACES);
   /** Places by their counts, the smallest first, and where each place is in that order. */
   readonly #order = new Uint8Array(TOP_PLACES);
   readonly #ranks = new Uint8Array(TOP_PLACES);
 
-  add(source: string): void {
+  add(source: SourceKey): void {
     const place = this.#places.get(source) ?? this.#placeFor(source);
     const count = this.#counts[place] ?? 0;
     // The last of those with the same count can be counted once more without a change of the order.
@@ -33,12 +37,12 @@ export class TopDenied {
 
   first(count: number): readonly DeniedSource[] {
     return this.#sources
-      .map((source, place) => ({ source, denials: this.#counts[place] ?? 0 }))
+      .map((source, place) => ({ source: typeof source === "number" ? formatV4(source) : source, denials: this.#counts[place] ?? 0 }))
       .sort((a, b) => b.denials - a.denials || (a.source < b.source ? -1 : 1))
       .slice(0, count);
   }
 
-  #placeFor(source: string): number {
+  #placeFor(source: SourceKey): number {
     const used = this.#sources.length;
     const place = used < TOP_PLACES ? used : (this.#order[0] ?? 0);
     if (used < TOP_PLACES) {

@@ -72,12 +72,12 @@ export function newCounters(): Counters {
   };
 }
 
-export function countDecision(counters: Counters, decision: Decision): void {
-  bump(counters.byCode, decision.code);
-  if (decision.allowed) counters.allowed++;
+export function countDecision(counters: Counters, decision: Decision, times = 1): void {
+  bump(counters.byCode, decision.code, times);
+  if (decision.allowed) counters.allowed += times;
   else {
-    counters.denied++;
-    bump(counters.byReason, decision.reason);
+    counters.denied += times;
+    bump(counters.byReason, decision.reason, times);
   }
 }
 
@@ -98,6 +98,6 @@ const BY_RULES: ReadonlySet<Code> = new Set([
   "no_identity",
 ] satisfies Code[]);
 
-export function bump<K>(map: Map<K, number>, key: K): void {
-  map.set(key, (map.get(key) ?? 0) + 1);
+export function bump<K>(map: Map<K, number>, key: K, times = 1): void {
+  map.set(key, (map.get(key) ?? 0) + times);
 }

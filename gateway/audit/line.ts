@@ -46,26 +46,60 @@ export interface RuleWords {
 
 const NO_WORDS: RuleWords = {};
 
-/** The parts that most records of a batch have in common are made once. */
-const [rule, at, listener, service, local, backend] = [last("rule"), last("at"), last("listener"), last("service"), last("local"), last("backend")];
-
-/** One call makes the line of every refusal, so it is put together from its parts, and not by JSON.stringify of a whole object. */
+/**
+ * One call makes the line of every refusal, so it is put together from its parts, and not by JSON.stringify of a whole
+ * object. The parts that most records of a batch have in common are made once.
+ */
 export function auditLine(facts: AuditFacts, wallMs: number, words: RuleWords = NO_WORDS): string {
-  const { decision, shadow, proto } = facts;
+  const { shadow } = facts;
+  let json = beginning(facts, wallMs, words) + text("source", facts.source) + text("sni", facts.sni);
+  if (facts.client !== undefined) json += jsonOf("client", facts.client) + number("client_more", facts.client_more);
+  if (shadow) json += `,"shadow":${JSON.stringify(shadowJson(shadow))}`;
+  if (facts.backend !== undefined) json += backend(facts.backend);
+  if (facts.connection !== undefined) json += `,"connection":${facts.connection}`;
+  json += text("detail", facts.detail) + number("unrecorded", facts.unrecorded);
+  return `${json}}\n`;
+}
+
+/** The last beginning of a line, and what it was made of. */
+let begun = "";
+let begunMs = Number.NaN;
+let begunFacts: AuditFacts | null = null;
+let begunWords = NO_WORDS;
+
+/** The fields up to `local`. */
+function beginning(facts: AuditFacts, wallMs: number, words: RuleWords): string {
+  if (wallMs === begunMs && begunFacts !== null && words.rule === begunWords.rule && words.at === begunWords.at && beginAlike(facts, begunFacts)) return begun;
+  const { decision } = facts;
   let json = `{"time":"${timeOf(wallMs)}","generation":${facts.generation},"op":"${facts.op}"`;
   json += decision.allowed ? `,"decision":"allow","reason":"none"` : `,"decision":"deny","reason":"${decision.reason}"`;
   json += `,"code":"${decision.code}"`;
   if (decision.rule >= 0) json += `,"rule_id":${decision.rule}`;
-  json += rule(words.rule) + at(words.at) + listener(facts.listener) + service(facts.service);
+  json += text("rule", words.rule) + text("at", words.at) + text("listener", facts.listener) + text("service", facts.service);
   json += text("subject", facts.subject);
-  if (proto === "udp") json += `,"proto":"udp"`;
-  json += local(facts.local) + text("source", facts.source) + text("sni", facts.sni);
-  if (facts.client !== undefined) json += jsonOf("client", facts.client) + number("client_more", facts.client_more);
-  if (shadow) json += `,"shadow":${JSON.stringify(shadowJson(shadow))}`;
-  json += backend(facts.backend) + number("connection", facts.connection);
-  json += text("detail", facts.detail) + number("unrecorded", facts.unrecorded);
-  return `${json}}\n`;
+  if (facts.proto === "udp") json += `,"proto":"udp"`;
+  json += text("local", facts.local);
+  [begun, begunMs, begunFacts, begunWords] = [json, wallMs, facts, words];
+  return json;
 }
+
+/** Whether the fields up to `local` are the same, but for the rule's words and the time. */
+function beginAlike(a: AuditFacts, b: AuditFacts): boolean {
+  const [x, y] = [a.decision, b.decision];
+  const decidedAlike = x === y || (x.allowed === y.allowed && x.code === y.code && x.rule === y.rule && (x.allowed || y.allowed || x.reason === y.reason));
+  return (
+    decidedAlike &&
+    a.local === b.local &&
+    a.listener === b.listener &&
+    a.service === b.service &&
+    a.generation === b.generation &&
+    a.op === b.op &&
+    a.proto === b.proto &&
+    a.subject === b.subject
+  );
+}
+
+const backend = last("backend");
 
 /** A field whose value is mostly that of the record before. */
 function last(key: string): (value: string | undefined) => string {

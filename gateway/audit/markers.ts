@@ -9,7 +9,8 @@ export const DENY_LINES_PER_SECOND = 5;
 export interface Markers {
   ready(): void;
   portOpen(port: number, proto: "tcp" | "udp"): void;
-  deny(reason: Denial["reason"], monoMs: number): void;
+  /** Of `times` refusals, which is 1 where it is absent. */
+  deny(reason: Denial["reason"], monoMs: number, times?: number): void;
 }
 
 export function createMarkers(print: (line: string) => void, counters: Counters): Markers {
@@ -17,18 +18,16 @@ export function createMarkers(print: (line: string) => void, counters: Counters)
   return {
     ready: () => print("ingressd: ready"),
     portOpen: (port, proto) => print(`ingressd: port open (port=${port}, proto=${proto})`),
-    deny(reason, monoMs) {
+    deny(reason, monoMs, times = 1) {
       let window = windows.get(reason);
       if (window === undefined || monoMs - window.startMs >= 1000) {
         window = { startMs: monoMs, lines: 0 };
         windows.set(reason, window);
       }
-      if (window.lines >= DENY_LINES_PER_SECOND) {
-        counters.denyMarkersSuppressed++;
-        return;
-      }
-      window.lines++;
-      print(`ingressd: deny (reason=${reason})`);
+      const printed = Math.min(times, DENY_LINES_PER_SECOND - window.lines);
+      counters.denyMarkersSuppressed += times - printed;
+      window.lines += printed;
+      for (let i = 0; i < printed; i++) print(`ingressd: deny (reason=${reason})`);
     },
   };
 }

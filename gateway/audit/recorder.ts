@@ -30,27 +30,47 @@ export interface RecorderSetup {
 export function createRecorder({ audit, counters, markers, clock, onError }: RecorderSetup): Recorder {
   const refused = deny(CODE_AUDIT_CLOSED);
   const words = new WordsOfRules();
+  /** Counts `times` decisions that are alike. */
+  const count = (decision: Decision, times: number, info: PolicyInfo | null, monoMs: number): void => {
+    countDecision(counters, decision, times);
+    if (info !== null && decision.rule >= 0) counters.ruleHits.add(info, decision.rule, times);
+    if (!decision.allowed) markers.deny(decision.reason, monoMs, times);
+  };
   return {
     record(entries, info) {
       const wallMs = clock.wallMs();
       const monoMs = clock.monoMs();
-      const lines = entries.map((entry) => auditLine(entry, wallMs, words.of(entry.decision.rule, info)));
+      const lines: string[] = [];
+      for (const entry of entries) lines.push(auditLine(entry, wallMs, words.of(entry.decision.rule, info)));
       const recorded = audit.write(lines);
-      return entries.map((entry, i) => {
-        const lost = i >= recorded && onError === "closed";
+      const decisions: Decision[] = [];
+      // Many of a batch are decided alike, and are counted together.
+      let same = 0;
+      let last: Decision | null = null;
+      for (const entry of entries) {
+        const lost = decisions.length >= recorded && onError === "closed";
         const decision = lost && entry.decision.allowed ? refused : entry.decision;
-        countDecision(counters, decision);
-        if (info !== null && decision.rule >= 0) counters.ruleHits.add(info, decision.rule);
         if (entry.shadow) countShadow(counters, decision, entry.shadow);
-        if (!decision.allowed) markers.deny(decision.reason, monoMs);
-        return decision;
-      });
+        decisions.push(decision);
+        if (last !== null && isAlike(decision, last)) same++;
+        else {
+          if (last !== null) count(last, same, info, monoMs);
+          [last, same] = [decision, 1];
+        }
+      }
+      if (last !== null) count(last, same, info, monoMs);
+      return decisions;
     },
     count(refusal) {
       countDecision(counters, refusal);
       markers.deny(refusal.reason, clock.monoMs());
     },
   };
+}
+
+/** Whether two decisions are counted as the same. */
+function isAlike(a: Decision, b: Decision): boolean {
+  return a === b || (a.allowed === b.allowed && a.code === b.code && a.rule === b.rule && (a.allowed || b.allowed || a.reason === b.reason));
 }
 
 /** Made once for each rule of the policy that decided last. */

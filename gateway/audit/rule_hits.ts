@@ -14,10 +14,10 @@ export interface RuleHits {
 export class RuleCounts {
   readonly #counts = new WeakMap<PolicyInfo, Map<number, number>>();
 
-  add(info: PolicyInfo, rule: number): void {
+  add(info: PolicyInfo, rule: number, times = 1): void {
     let counts = this.#counts.get(info);
     if (counts === undefined) this.#counts.set(info, (counts = new Map<number, number>()));
-    counts.set(rule, (counts.get(rule) ?? 0) + 1);
+    counts.set(rule, (counts.get(rule) ?? 0) + times);
   }
 
   /** Gives the rules of `to` the counts of those of `from` that say the same. */

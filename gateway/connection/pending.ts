@@ -49,11 +49,21 @@ function flush(s: Stage): void {
     const rows = listening.queued;
     listening.queued = [];
     for (let i = 0; i < rows.length; i += BATCH_PEERS) {
-      const batch = rows.slice(i, i + BATCH_PEERS).filter((row) => s.table.state[row] === PENDING && s.table.socket[row] === listening.number);
+      const batch = stillPending(s, listening, rows, i, Math.min(i + BATCH_PEERS, rows.length));
       const answers = decided(s, listening, batch);
-      batch.forEach((row, j) => settledOrEnded(s, row, answers?.[j]));
+      for (let j = 0; j < batch.length; j++) settledOrEnded(s, batch[j] ?? NO_ROW, answers?.[j]);
     }
   }
+}
+
+/** Those of `rows` from `first` on, and before `end`, that are still to be decided for this socket. */
+function stillPending({ table }: Stage, { number }: Listening, rows: readonly number[], first: number, end: number): readonly number[] {
+  const batch: number[] = [];
+  for (let i = first; i < end; i++) {
+    const row = rows[i] ?? NO_ROW;
+    if (table.state[row] === PENDING && table.socket[row] === number) batch.push(row);
+  }
+  return batch;
 }
 
 /** Null where the decider threw: then each row is refused, and recorded, by itself. */

@@ -164,6 +164,11 @@ export class ConnectionTable {
     return typeof source === "number" ? undefined : formatHost(source, this.#zones.nameOf(this.zone[row] ?? 0));
   }
 
+  /** The same as a key: the 32 bits of an IPv4 address, as a signed number, or text. */
+  hostKeyOf(row: number): number | string | undefined {
+    return this.#isV4(row) ? (this.source[4 * row + 3] ?? 0) | 0 : this.hostOf(row);
+  }
+
   /** The name of the interface that a link-local source is on; empty: none. */
   zoneOf(row: number): string {
     return this.#zones.nameOf(this.zone[row] ?? 0);

@@ -51,6 +51,8 @@ class RunningPolicy implements PolicyEngine {
   readonly #scratch: number;
   readonly #records: number;
   #failure: Denial | null = null;
+  /** The last refusal: the next one is mostly the same. */
+  #refusal: Denial | null = null;
 
   constructor({ info, tables }: LoadedPolicy, exports: EngineExports, seed: Uint8Array) {
     this.info = info;
@@ -226,8 +228,8 @@ class RunningPolicy implements PolicyEngine {
     const view = this.#view;
     const answered = this.#run(() => {
       if (peers.length > this.#records) return 0;
-      peers.forEach(({ listener, source, zone = 0 }, i) => {
-        const at = this.#scratch + i * abi.BATCH_BYTES;
+      let at = this.#scratch;
+      for (const { listener, source, zone = 0 } of peers) {
         view.setInt32(at + abi.R_BATCH_LISTENER, this.#has(listener) ? listener : -1, true);
         const [a, b, c, d] = source;
         view.setUint32(at + abi.R_BATCH_SOURCE, a, true);
@@ -236,16 +238,19 @@ class RunningPolicy implements PolicyEngine {
         view.setUint32(at + abi.R_BATCH_SOURCE + 12, d, true);
         view.setInt32(at + abi.R_BATCH_VERDICT, v.VERDICT_DENY, true);
         view.setUint32(at + abi.BATCH_ZONE, zone, true);
-      });
+        at += abi.BATCH_BYTES;
+      }
       return this.#exports.batch(peers.length);
     }, 0);
     if (answered !== peers.length && this.#failure === null) this.#failure = denial(v.CODE_MODULE_RESULT);
-    return peers.map((_, i) => {
-      const at = this.#scratch + i * abi.BATCH_BYTES;
-      if (this.#failure !== null) return this.#failure;
-      const word = view.getUint32(at + abi.R_BATCH_CODE, true);
-      return this.#decision(view.getInt32(at + abi.R_BATCH_VERDICT, true), word >>> 16, word & 0xffff, view.getInt32(at + abi.R_BATCH_RULE, true));
-    });
+    const answers: Answer[] = [];
+    for (let i = 0, at = this.#scratch; i < peers.length; i++, at += abi.BATCH_BYTES) {
+      if (this.#failure === null) {
+        const word = view.getUint32(at + abi.R_BATCH_CODE, true);
+        answers.push(this.#decision(view.getInt32(at + abi.R_BATCH_VERDICT, true), word >>> 16, word & 0xffff, view.getInt32(at + abi.R_BATCH_RULE, true)));
+      } else answers.push(this.#failure);
+    }
+    return answers;
   }
 
   release(listener: number, [a, b, c, d]: Address, zone = 0): void {
@@ -343,7 +348,10 @@ class RunningPolicy implements PolicyEngine {
     if (verdict === v.VERDICT_ALLOW && ADMITTING.has(code)) return mintPermit(name, rule);
     if (verdict === v.VERDICT_OPEN && code === v.CODE_OPEN) return PENDING;
     if (verdict === v.VERDICT_IDENTITY && code === v.CODE_OPEN_IDENTITY) return PENDING;
-    if (verdict === v.VERDICT_DENY && due !== v.REASON_NONE) return denial(code, rule);
+    if (verdict === v.VERDICT_DENY && due !== v.REASON_NONE) {
+      if (this.#refusal === null || this.#refusal.code !== name || this.#refusal.rule !== rule) this.#refusal = denial(code, rule);
+      return this.#refusal;
+    }
     return this.#poison(v.CODE_MODULE_RESULT);
   }
 

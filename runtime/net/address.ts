@@ -48,9 +48,12 @@ export function parseAddress(text: string): Address | null {
   return [scanned[0] ?? 0, scanned[1] ?? 0, scanned[2] ?? 0, scanned[3] ?? 0];
 }
 
+/** The numbers of a dotted quad, each with the dot behind it. Every record of a decision has one. */
+const DOTTED: readonly string[] = Array.from({ length: 256 }, (_, n) => `${n}.`);
+
 /** The dotted quad of the 32 bits of an IPv4 address. */
 export function formatV4(bits: number): string {
-  return `${bits >>> 24}.${(bits >>> 16) & 255}.${(bits >>> 8) & 255}.${bits & 255}`;
+  return `${DOTTED[bits >>> 24]}${DOTTED[(bits >>> 16) & 255]}${DOTTED[(bits >>> 8) & 255]}${bits & 255}`;
 }
 
 /** RFC 5952 text; IPv4 as a dotted quad. */

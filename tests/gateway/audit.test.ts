@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { createAudit, type AuditFile } from "../../gateway/audit/audit.ts";
-import { auditLine, field, FIELD_BYTES } from "../../gateway/audit/line.ts";
+import { auditLine, field, FIELD_BYTES, type AuditFacts } from "../../gateway/audit/line.ts";
 import { createRecorder } from "../../gateway/audit/recorder.ts";
 import { newCounters } from "../../gateway/audit/counters.ts";
 import { createMarkers } from "../../gateway/audit/markers.ts";
@@ -12,7 +12,7 @@ import { denial } from "../../runtime/host/ask.ts";
 import { loadPolicy } from "../../runtime/host/load.ts";
 import { openEngine } from "../../runtime/host/ask.ts";
 import { parseAddress } from "../../runtime/net/address.ts";
-import { CODE_NO_MATCH } from "../../runtime/abi/verdicts.ts";
+import { CODE_NO_MATCH, CODE_CAP_OVERALL } from "../../runtime/abi/verdicts.ts";
 import { backend, freePort, manualClock, moduleOf, probe, running, start } from "./gateway_under_test.ts";
 
 const test = suite("audit");
@@ -63,6 +63,73 @@ test("control bytes are escaped in every line, and fields are cut between charac
   assert.is(Buffer.byteLength(field("é".repeat(200))), 256);
   assert.is(field(`x${"é".repeat(200)}`), `x${"é".repeat(127)}`);
   assert.is(field("€".repeat(100)), "€".repeat(85));
+});
+
+test("a record never has a field of the record before it", () => {
+  const facts: AuditFacts = { op: "accept", decision: refused, generation: 1, listener: "web", service: "shop", local: "127.0.0.1:80", source: "192.0.2.1:5" };
+  const words = { rule: "guests", at: "site.ingress:3" };
+  const shown = { op: "accept", decision: "deny", reason: refused.reason, code: refused.code, generation: 1, listener: "web", service: "shop" };
+  const whole = { time: new Date(1_000).toISOString(), ...shown, local: "127.0.0.1:80", source: "192.0.2.1:5", rule: words.rule, at: words.at };
+  const without = (field: string): object => Object.fromEntries(Object.entries(whole).filter(([key]) => key !== field));
+  const cases: readonly (readonly [AuditFacts, number, typeof words, object])[] = [
+    [facts, 2_000, words, { ...whole, time: new Date(2_000).toISOString() }],
+    [{ ...facts, op: "recheck" }, 1_000, words, { ...whole, op: "recheck" }],
+    [{ ...facts, generation: 2 }, 1_000, words, { ...whole, generation: 2 }],
+    [{ ...facts, listener: "ssh" }, 1_000, words, { ...whole, listener: "ssh" }],
+    [{ ...facts, listener: undefined }, 1_000, words, without("listener")],
+    [{ ...facts, service: "mail" }, 1_000, words, { ...whole, service: "mail" }],
+    [{ ...facts, subject: "uid:7" }, 1_000, words, { ...whole, subject: "uid:7" }],
+    [{ ...facts, proto: "udp" }, 1_000, words, { ...whole, proto: "udp" }],
+    [{ ...facts, local: undefined }, 1_000, words, without("local")],
+    [{ ...facts, source: undefined }, 1_000, words, without("source")],
+    [{ ...facts, decision: { ...refused, code: "deny_rule" } }, 1_000, words, { ...whole, code: "deny_rule" }],
+    [{ ...facts, decision: { ...refused, reason: "rate" } }, 1_000, words, { ...whole, reason: "rate" }],
+    [{ ...facts, decision: { ...refused, rule: 0 } }, 1_000, words, { ...whole, rule_id: 0 }],
+    [facts, 1_000, { ...words, rule: "staff" }, { ...whole, rule: "staff" }],
+    [facts, 1_000, { ...words, at: "site.ingress:4" }, { ...whole, at: "site.ingress:4" }],
+    [{ ...facts, backend: "127.0.0.1:8080", connection: 0 }, 1_000, words, { ...whole, backend: "127.0.0.1:8080", connection: 0 }],
+  ];
+  const parsed = (...of: Parameters<typeof auditLine>): unknown => JSON.parse(auditLine(...of));
+  for (const [other, ms, said, due] of cases) {
+    assert.equal(parsed(facts, 1_000, words), whole);
+    assert.equal(parsed(other, ms, said), due);
+  }
+  assert.equal(parsed(facts, 1_000, words), whole);
+});
+
+test("decisions of one batch are counted one by one, whichever are alike", () => {
+  const [counters, lines] = [newCounters(), new Array<string>()];
+  const markers = createMarkers((line) => lines.push(line), counters);
+  const audit = createAudit(
+    () => disk(true),
+    counters,
+    () => undefined,
+  );
+  const recorder = createRecorder({ audit, counters, markers, clock: manualClock(), onError: "closed" });
+  const [same, other] = [{ ...refused }, denial(CODE_CAP_OVERALL)];
+  const decisions = [refused, same, other, refused, other, other];
+  const entries = decisions.map((decision) => ({ op: "accept", decision, generation: 1 }) as const);
+  assert.equal(recorder.record(entries, null), decisions);
+  assert.equal([counters.denied, counters.allowed, counters.auditRecords], [6, 0, 6]);
+  assert.equal(
+    [...counters.byCode],
+    [
+      [refused.code, 3],
+      [other.code, 3],
+    ],
+  );
+  assert.equal(
+    [...counters.byReason],
+    [
+      [refused.reason, 3],
+      [other.reason, 3],
+    ],
+  );
+  assert.is(lines.length, 6);
+  assert.equal(recorder.record([], null), []);
+  assert.is(counters.denied, 6);
+  recorder.record([...entries, ...entries], null);
+  assert.equal([lines.length, counters.denyMarkersSuppressed, counters.denied], [10, 8, 18], "five lines for each reason");
 });
 
 test("a regular file is cut back to whole lines; drops are counted; it recovers", () => {

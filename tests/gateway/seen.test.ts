@@ -10,6 +10,7 @@ import { SOURCE_ODD } from "../../gateway/connection/table.ts";
 import { TopDenied, TOP_PLACES } from "../../gateway/admit/top_denied.ts";
 import { defaultControlPath } from "../../gateway/control/socket_path.ts";
 import { ConnectionTable, SOURCE_GONE } from "../../gateway/connection/table.ts";
+import { parseAddress } from "../../runtime/net/address.ts";
 import { freePort, running } from "./gateway_under_test.ts";
 
 const test = suite("being seen");
@@ -42,6 +43,26 @@ test("the most refused sources are kept in bounded memory, never counted too low
   assert.is(first[1]?.source, "203.0.113.9");
   assert.ok((first[1]?.denials ?? 0) >= 20);
   assert.is(top.first(1000).length, TOP_PLACES, "a newcomer takes the place of the smallest");
+});
+
+test("an IPv4 source may be counted by its 32 bits, and is shown as text", () => {
+  const table = new ConnectionTable();
+  const top = new TopDenied();
+  for (const text of ["192.0.2.1", "255.255.255.255", "0.0.0.0", "127.255.0.9", "2001:db8::7", "192.0.2.1"]) {
+    const row = table.take();
+    const source = parseAddress(text);
+    assert.ok(source);
+    table.setSource(row, source, 5);
+    assert.is(table.hostOf(row), text);
+    top.add(table.hostKeyOf(row) ?? "");
+  }
+  assert.equal(
+    top.first(9).map(({ source, denials }) => `${source} ${denials}`),
+    ["192.0.2.1 2", "0.0.0.0 1", "127.255.0.9 1", "2001:db8::7 1", "255.255.255.255 1"],
+  );
+  const odd = table.take();
+  table.setSource(odd, SOURCE_ODD, 0);
+  assert.is(table.hostKeyOf(odd), undefined);
 });
 
 test("the places of refused sources are those of the plain sketch, whichever of the smallest goes", () => {

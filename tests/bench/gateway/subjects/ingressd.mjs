@@ -1,7 +1,7 @@
 // ingressd as it is shipped, with one of its forwarders. A policy with an expose for each port; the audit goes to a
 // file, or to /dev/null in rows without a log (every record is still written).
 import { spawnSync } from "node:child_process";
-import { copyFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -20,6 +20,8 @@ export function ingressd({ path, version }, forwarder) {
     command(world) {
       const [policy, config] = [join(world.folder, "bench.wasm"), join(world.folder, "bench.toml")];
       copyFileSync(world.clients.file, join(world.folder, "clients.txt"));
+      // The policy's folder is watched, so that an audit within it would wake the gateway at each of its own writes.
+      mkdirSync(join(world.folder, "log"), { recursive: true });
       const built = build(world.folder, policyOf(world), policy);
       if (built.status !== 0) throw new Error(`ingressc: ${(built.stdout + built.stderr).trim().slice(0, 300)}`);
       writeFileSync(config, configuration(world, forwarder, engine));
@@ -70,7 +72,7 @@ function configuration({ folder, log, certs, most }, forwarder, engine) {
   return [
     `forwarder = "${forwarder}"`,
     "[audit]",
-    `file = "${log ? join(folder, "audit.jsonl") : "/dev/null"}"`,
+    `file = "${log ? join(folder, "log", "audit.jsonl") : "/dev/null"}"`,
     "[caps]",
     `connections = ${most}`,
     "[tls]",
