@@ -50,7 +50,9 @@ async function faultAt(host: string, trial: Trial): Promise<string | null> {
   outgoing.put(0, came.name, came.info, ANSWER);
   if (outgoing.send(near.fd, 0, 1) !== 1) return "sendmmsg does not send an answer";
   const answer = await received(far.fd, trial);
-  return answer?.bytes.equals(ANSWER) === true && answer.name.equals(near.name) ? null : "an answer does not come from the address that the question was sent to";
+  return answer?.bytes.equals(ANSWER) === true && answer.name.equals(near.name) ?
+      null
+    : "an answer does not come from the address that the question was sent to";
 }
 
 function unless(code: string): string | null {
