@@ -43,6 +43,8 @@ var retryTimes = []time.Duration{100 * time.Millisecond, 250 * time.Millisecond,
 type Intent struct {
 	// Service is the service's name in the policy; ingressd gets the caller's identity from the kernel.
 	Service string
+	// Proto is the protocol of the port: "tcp" (if empty) or "udp".
+	Proto string
 	// Port is the port that the policy exposes for it.
 	Port int
 	// Backend is where connections go: "127.0.0.1:8080", "[::1]:8080" or "unix:/path".
@@ -93,6 +95,9 @@ type Exposure struct {
 func Expose(intent Intent) (*Exposure, error) {
 	if intent.Socket == "" {
 		intent.Socket = DefaultSocket()
+	}
+	if intent.Proto == "" {
+		intent.Proto = "tcp"
 	}
 	if intent.Mode == "" {
 		intent.Mode = "tcp"
@@ -305,7 +310,7 @@ func register(intent Intent) (*lease, error) {
 	if err != nil {
 		return nil, unreachable(err)
 	}
-	params := map[string]any{"service": intent.Service, "proto": "tcp", "port": intent.Port, "mode": intent.Mode, "backend": intent.Backend}
+	params := map[string]any{"service": intent.Service, "proto": intent.Proto, "port": intent.Port, "mode": intent.Mode, "backend": intent.Backend}
 	if intent.Bind != "" {
 		params["bind"] = intent.Bind
 	}

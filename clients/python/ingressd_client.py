@@ -351,6 +351,7 @@ def _main(words):
     parser = argparse.ArgumentParser(description="Keeps a service's port open in ingressd until it is ended.")
     parser.add_argument("--service", required=True, help="the service, as the policy names it")
     parser.add_argument("--port", required=True, type=int, help="the port to open")
+    parser.add_argument("--proto", default="tcp", choices=("tcp", "udp"), help="the protocol of the port")
     parser.add_argument("--backend", required=True, help="127.0.0.1:8080, [::1]:8080 or unix:/path")
     parser.add_argument("--mode", default="tcp", choices=("tcp", "passthrough", "tls", "mtls"), help="the mode in the policy")
     parser.add_argument("--bind", help="one local address (default: all addresses that the policy grants)")
@@ -368,7 +369,7 @@ def _main(words):
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     try:
-        with expose(given.service, given.port, given.backend, given.mode, given.bind, given.socket, given.ttl, changed) as exposure:
+        with expose(given.service, given.port, given.backend, given.mode, given.bind, given.socket, given.ttl, changed, given.proto) as exposure:
             changed(exposure.open, None)
             ended.wait()
     except ExposeError as error:

@@ -34,6 +34,8 @@ const MOST_LINE_BYTES: usize = 64 * 1024;
 pub struct Intent {
     /// The service's name in the policy; ingressd gets the caller's identity from the kernel.
     pub service: String,
+    /// The protocol of the port: `tcp` or `udp`.
+    pub proto: String,
     /// The port that the policy exposes for it.
     pub port: u16,
     /// Where connections go: `127.0.0.1:8080`, `[::1]:8080` or `unix:/path`.
@@ -49,9 +51,9 @@ pub struct Intent {
 }
 
 impl Intent {
-    /// Mode `tcp` on the default socket, with a lease without end.
+    /// Protocol and mode `tcp` on the default socket, with a lease without end.
     pub fn new(service: &str, port: u16, backend: &str) -> Intent {
-        Intent { service: service.into(), port, backend: backend.into(), mode: "tcp".into(), bind: None, socket: default_socket(), ttl: None }
+        Intent { service: service.into(), proto: "tcp".into(), port, backend: backend.into(), mode: "tcp".into(), bind: None, socket: default_socket(), ttl: None }
     }
 }
 
@@ -299,8 +301,8 @@ fn register(intent: &Intent) -> Result<Lease, ExposeError> {
     };
     let mut connection = Connection::open(&intent.socket).map_err(|error| unreachable(&error.to_string()))?;
     let mut params = format!(
-        "{{\"service\":{},\"proto\":\"tcp\",\"port\":{},\"mode\":{},\"backend\":{}",
-        text_of(&intent.service), intent.port, text_of(&intent.mode), text_of(&intent.backend)
+        "{{\"service\":{},\"proto\":{},\"port\":{},\"mode\":{},\"backend\":{}",
+        text_of(&intent.service), text_of(&intent.proto), intent.port, text_of(&intent.mode), text_of(&intent.backend)
     );
     if let Some(bind) = &intent.bind {
         params += &format!(",\"bind\":{}", text_of(bind));

@@ -2,7 +2,7 @@
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import { readCommandLine, type Misuse } from "../../runtime/shell/command_line.ts";
 import type { TextCommand } from "../../runtime/shell/head.ts";
-import { EXPOSE_MODES, INGRESSD, isCommandName } from "./command_table.ts";
+import { EXPOSE_MODES, EXPOSE_PROTOCOLS, INGRESSD, isCommandName } from "./command_table.ts";
 
 export type Command =
   | TextCommand
@@ -29,6 +29,7 @@ export interface ServeWords extends ConfigWords {
 
 export interface ExposeWords {
   readonly service: string;
+  readonly proto: ExposeProtocol;
   readonly port: number;
   readonly backend: string;
   readonly mode: ExposeMode;
@@ -37,6 +38,7 @@ export interface ExposeWords {
   readonly socket: string | null;
 }
 
+type ExposeProtocol = (typeof EXPOSE_PROTOCOLS)[number];
 type ExposeMode = (typeof EXPOSE_MODES)[number];
 
 export function parseCommand(words: readonly string[]): Result<Command, Misuse> {
@@ -76,10 +78,14 @@ function exposeWords(given: ReadonlyMap<string, string>): Result<Command, Misuse
   if (backend === undefined) return missing("--backend B", "name where connections go, such as 127.0.0.1:8080");
   if (!/^[1-9][0-9]{0,4}$/.test(port) || Number(port) > 65535)
     return wrongValue(`\`--port ${port}\` is no port (1 to 65535)`, "name a port that the policy exposes for the service");
+  const proto = EXPOSE_PROTOCOLS.find((known) => known === (given.get("proto") ?? "tcp"));
+  if (proto === undefined)
+    return wrongValue(`\`--proto ${given.get("proto")}\` is none of ${EXPOSE_PROTOCOLS.join(", ")}`, "name the protocol that the policy has for the port");
   const mode = EXPOSE_MODES.find((known) => known === (given.get("mode") ?? "tcp"));
   if (mode === undefined)
     return wrongValue(`\`--mode ${given.get("mode")}\` is none of ${EXPOSE_MODES.join(", ")}`, "name the mode that the policy has for the service");
-  const intent = { service, port: Number(port), backend, mode, bind: given.get("bind") ?? null, socket: given.get("socket") ?? null };
+  if (proto === "udp" && mode !== "tcp") return wrongValue(`\`--mode ${mode}\` is of tcp alone`, "leave out `--mode`: udp is forwarded as it comes");
+  const intent = { service, proto, port: Number(port), backend, mode, bind: given.get("bind") ?? null, socket: given.get("socket") ?? null };
   return ok({ kind: "expose", intent });
 }
 

@@ -1,6 +1,9 @@
 // The command table of ingressd.
 import type { FlagSpecs, ProgramSpec } from "../../runtime/shell/command_table.ts";
 
+/** Protocols of a port. */
+export const EXPOSE_PROTOCOLS = ["tcp", "udp"] as const;
+
 export const EXPOSE_MODES = ["tcp", "passthrough", "tls", "mtls"] as const;
 
 const CONFIG = {
@@ -64,7 +67,8 @@ export const INGRESSD = {
       flags: {
         service: { short: null, value: "NAME", says: "the service, as the policy names it" },
         port: { short: null, value: "N", says: "the port to open" },
-        backend: { short: null, value: "B", says: "where connections go: 127.0.0.1:8080, [::1]:8080 or unix:/path; it must be the service's own" },
+        proto: { short: null, value: "P", says: "the protocol of the port: tcp (unless given), udp", oneOf: EXPOSE_PROTOCOLS },
+        backend: { short: null, value: "B", says: "where connections go: 127.0.0.1:8080, [::1]:8080 or (over tcp) unix:/path; it must be the service's own" },
         mode: { short: null, value: "M", says: "the mode, as the policy states it: tcp (unless given), passthrough, tls, mtls", oneOf: EXPOSE_MODES },
         bind: { short: null, value: "ADDRESS", says: "one local address (default: all that the policy gives)" },
         socket: { short: null, value: "PATH", says: "where registrations are taken (default: INGRESSD_SOCKET, else the default control socket)" },

@@ -19,13 +19,14 @@ export async function runExpose(words: ExposeWords): Promise<void> {
 
 /** Resolves when `ended` is aborted and the port is closed, or with why it never opened. */
 async function exposeUntil(words: ExposeWords, ended: AbortSignal, print: (line: string) => void, say: (sentence: string) => void): Promise<null | Failure> {
-  const { service, port, backend, mode, bind, socket } = words;
+  const { service, proto, port, backend, mode, bind, socket } = words;
   const shown = (open: readonly string[]): void => print(`exposed ${service} on ${open.join(", ")}`);
   // The client alone does not keep the process alive.
   const keepAlive = setInterval(() => undefined, KEEP_ALIVE_MS);
   try {
     const exposure = await expose({
       service,
+      proto,
       port,
       backend,
       mode,

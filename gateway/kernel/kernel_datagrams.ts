@@ -1,42 +1,27 @@
 // Datagrams by the kernel's own calls. One socket has all local addresses of its family, because the kernel names the
 // address that each datagram came to and takes the one that an answer is to come from. Events are level-triggered.
 import { getSystemErrorName } from "node:util";
-import { failed, ok, type Result } from "../../runtime/result/result.ts";
+import { failed, type Result } from "../../runtime/result/result.ts";
 import type { ListenFailure, Local } from "../connection/forwarder.ts";
 import { NO_ROW, type PeerAddress } from "../connection/transport.ts";
 import type { DatagramEvents, DatagramTransport } from "../datagram/transport.ts";
 import type { BackendAddress } from "../forward/backend.ts";
-import {
-  AF_INET6,
-  ECONNREFUSED,
-  EINTR,
-  EMFILE,
-  ENFILE,
-  IP_PKTINFO,
-  IPPROTO_IP,
-  IPPROTO_IPV6,
-  IPV6_RECVPKTINFO,
-  IPV6_V6ONLY,
-  MSG_NOSIGNAL,
-  SO_RCVBUF,
-  SO_RCVBUFFORCE,
-  SOCK_DGRAM,
-  SOL_SOCKET,
-  type KernelCalls,
-} from "./calls.ts";
+import { EAGAIN, ECONNREFUSED, EINTR, EMFILE, ENFILE, MSG_NOSIGNAL, type KernelCalls } from "./calls.ts";
 import { DESTINATION_AT, LOCAL_AT, Messages, V4_INFO_BYTES, V6_INFO_BYTES } from "./messages.ts";
+import { Paused } from "./paused.ts";
 import { EPOLLIN, Poller } from "./poller.ts";
-import { backendAddress, familyOf, internetAddress, peerFrom, portOf } from "./sockaddr.ts";
+import { backendAddress, peerFrom, portOf } from "./sockaddr.ts";
+import { boundSocket, connectedSocket } from "./udp_sockets.ts";
 
 /** Datagrams of one call. */
 const BATCH = 32;
 /** Calls, and datagrams of one flow, in a round. */
 const MOST_CALLS = 4;
 const MOST_ANSWERS = 16;
-const RECEIVE_BYTES = 4 * 1024 * 1024;
+/** Calls in a row that a signal may interrupt. */
+const MOST_INTERRUPTED = 16;
 const ANSWER_BYTES = 65_536;
 const NONE = -1;
-const ON = new Int32Array([1]);
 
 /** As the kernel has them: the address of the peer, and the local address. */
 export interface Way {
@@ -55,6 +40,7 @@ export class KernelDatagrams implements DatagramTransport<Way> {
   readonly #calls: KernelCalls;
   readonly #events: DatagramEvents<Way>;
   readonly #poller: Poller;
+  readonly #paused: Paused;
   readonly #incoming: Messages;
   readonly #outgoing: Messages;
   /** The socket whose answers are laid out in `outgoing`, and how many. */
@@ -80,6 +66,7 @@ export class KernelDatagrams implements DatagramTransport<Way> {
       ready: (fd) => this.#ready(fd),
       fault: (fd, error) => events.faulted(this.#rows[fd] ?? NO_ROW, error instanceof Error ? error.message : String(error)),
     });
+    this.#paused = new Paused(this.#poller);
   }
 
   /** Calls back after the events of this round. */
@@ -95,22 +82,12 @@ export class KernelDatagrams implements DatagramTransport<Way> {
     return Promise.resolve(null);
   }
 
-  #open({ host, port, inherited }: Local): Result<number, ListenFailure> {
-    const calls = this.#calls;
-    const address = internetAddress(host, port, calls);
-    if (address === null) return failed({ code: "EADDRNOTAVAIL" });
-    const fd = inherited?.fd ?? calls.socket(familyOf(address), SOCK_DGRAM);
-    if (fd < 0) return failed({ code: getSystemErrorName(fd) });
-    const isV6 = familyOf(address) === AF_INET6;
-    if (isV6 && inherited === undefined) calls.setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, ON);
-    // Where the kernel grants less, bursts are lost sooner.
-    const room = new Int32Array([RECEIVE_BYTES]);
-    if (calls.setOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, room) < 0) calls.setOption(fd, SOL_SOCKET, SO_RCVBUF, room);
-    let error = isV6 ? calls.setOption(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, ON) : calls.setOption(fd, IPPROTO_IP, IP_PKTINFO, ON);
-    if (error >= 0 && inherited === undefined) error = calls.bind(fd, address);
-    if (error >= 0) error = this.#poller.add(fd, EPOLLIN);
-    if (error >= 0) return ok(fd);
-    calls.close(fd);
+  #open(local: Local): Result<number, ListenFailure> {
+    const bound = boundSocket(this.#calls, local);
+    if (!bound.ok) return bound;
+    const error = this.#poller.add(bound.value, EPOLLIN);
+    if (error >= 0) return bound;
+    this.#calls.close(bound.value);
     return failed({ code: getSystemErrorName(error) });
   }
 
@@ -120,6 +97,7 @@ export class KernelDatagrams implements DatagramTransport<Way> {
     this.#flush();
     this.#bound.delete(number);
     this.#numbers[fd] = undefined;
+    this.#paused.delete(fd);
     // Another process may have the same file, which stays in the epoll descriptor then.
     this.#poller.remove(fd);
     this.#calls.close(fd);
@@ -127,7 +105,9 @@ export class KernelDatagrams implements DatagramTransport<Way> {
 
   suspend(number: number): void {
     const fd = this.#bound.get(number);
-    if (fd !== undefined) this.#poller.remove(fd);
+    if (fd === undefined) return;
+    this.#paused.delete(fd);
+    this.#poller.remove(fd);
   }
 
   resume(number: number): ListenFailure | null {
@@ -155,17 +135,13 @@ export class KernelDatagrams implements DatagramTransport<Way> {
       this.#events.connectFailed(row, "refused");
       return;
     }
-    const fd = calls.socket(familyOf(address), SOCK_DGRAM);
-    let error = fd;
-    if (fd >= 0) error = calls.connect(fd, address);
-    if (error >= 0) error = this.#poller.add(fd, EPOLLIN);
+    const fd = connectedSocket(calls, address, this.#answer, () => this.#events.dropped("stranger"));
+    const error = fd < 0 ? fd : this.#poller.add(fd, EPOLLIN);
     if (error < 0) {
       if (fd >= 0) calls.close(fd);
       this.#events.connectFailed(row, error === -EMFILE || error === -ENFILE ? "no_descriptor" : "refused");
       return;
     }
-    // The kernel binds the socket before it connects it, and a stranger may have sent to it between the two.
-    while (calls.recv(fd, this.#answer, ANSWER_BYTES, 0) >= 0) this.#events.dropped("stranger");
     this.#upstreams[row] = fd;
     this.#rows[fd] = row;
     this.#events.connected(row);
@@ -183,7 +159,8 @@ export class KernelDatagrams implements DatagramTransport<Way> {
   toBackend(row: number, bytes: Buffer): void {
     const fd = this.#upstreams[row] ?? NONE;
     if (fd === NONE) return;
-    const sent = this.#calls.send(fd, bytes, bytes.length, MSG_NOSIGNAL);
+    let sent = -EINTR;
+    for (let i = 0; sent === -EINTR && i < MOST_INTERRUPTED; i++) sent = this.#calls.send(fd, bytes, bytes.length, MSG_NOSIGNAL);
     if (sent >= 0) return;
     if (sent === -ECONNREFUSED) this.#events.unreachable(row);
     else this.#events.dropped("path");
@@ -202,10 +179,11 @@ export class KernelDatagrams implements DatagramTransport<Way> {
     const [fd, end] = [this.#outgoingFd, this.#outgoingCount];
     this.#outgoingFd = NONE;
     this.#outgoingCount = 0;
+    let interrupted = 0;
     for (let first = 0; first < end;) {
       const sent = this.#outgoing.send(fd, first, end);
       if (sent > 0) first += sent;
-      else if (sent !== -EINTR) {
+      else if (sent !== -EINTR || ++interrupted > MOST_INTERRUPTED) {
         // The path does not take this one; the others may still go.
         first++;
         this.#events.dropped("path");
@@ -226,6 +204,7 @@ export class KernelDatagrams implements DatagramTransport<Way> {
   }
 
   #closeFd(fd: number): void {
+    this.#paused.delete(fd);
     this.#poller.forget(fd);
     this.#calls.close(fd);
   }
@@ -250,6 +229,7 @@ export class KernelDatagrams implements DatagramTransport<Way> {
   #receive(fd: number, number: number): void {
     for (let call = 0; call < MOST_CALLS; call++) {
       const count = this.#incoming.receive(fd);
+      if (count < 0 && count !== -EAGAIN && count !== -EINTR) this.#paused.add(fd);
       for (let i = 0; i < count && this.#numbers[fd] === number; i++) this.#received(number, i);
       if (count < BATCH) return;
     }
@@ -276,7 +256,11 @@ export class KernelDatagrams implements DatagramTransport<Way> {
       const bytes = this.#calls.recv(fd, this.#answer, ANSWER_BYTES, 0);
       if (bytes >= 0) this.#events.answered(row, this.#answer.subarray(0, bytes));
       else if (bytes === -ECONNREFUSED) this.#events.unreachable(row);
-      else if (bytes !== -EINTR) return;
+      else if (bytes === -EAGAIN) return;
+      else if (bytes !== -EINTR) {
+        this.#paused.add(fd);
+        return;
+      }
     }
   }
 }

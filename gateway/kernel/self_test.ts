@@ -1,7 +1,8 @@
 // Tries what the kernel transport needs on this machine, once at the start: the processor's layout of an epoll event, a
-// socket pair, epoll, libuv's watch and splice.
+// socket pair, epoll, libuv's watch and splice, and the calls of datagrams.
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import { openCalls, SOCK_STREAM, type KernelCalls } from "./calls.ts";
+import { datagramFault } from "./datagram_self_test.ts";
 import { EPOLLET, EPOLLIN, Poller } from "./poller.ts";
 
 /** Processors that the tests ran on. */
@@ -18,13 +19,15 @@ export interface Unusable {
 }
 
 /** Tries them, too. */
-export async function usableCalls(arch: string = process.arch): Promise<Result<KernelCalls, Unusable>> {
-  const found = foundCalls(arch);
+export async function usableCalls(
+  arch: string = process.arch,
+  found: Result<KernelCalls, Unusable> = foundCalls(arch),
+): Promise<Result<KernelCalls, Unusable>> {
   if (!found.ok) return found;
   const calls = found.value;
   const opened: number[] = [];
   try {
-    const because = await fault(calls, opened);
+    const because = (await fault(calls, opened)) ?? (await datagramFault(calls, opened, (fd) => firstEvent(calls, fd)));
     return because === null ? found : failed({ because, isMissing: false });
   } catch (error) {
     return failed({ because: error instanceof Error ? error.message : String(error), isMissing: false });

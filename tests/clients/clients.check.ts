@@ -8,6 +8,7 @@ import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import * as assert from "uvu/assert";
+import { freeUdpPort, udpBackend, udpSocket } from "../gateway/datagrams_under_test.ts";
 import { backend, eventually, freePort, moduleOf, probe, running, temporaryFolder } from "../gateway/gateway_under_test.ts";
 import { policy } from "../gateway/registering.ts";
 import { skip } from "../skip.ts";
@@ -246,6 +247,28 @@ for (const [name, { needs, make }] of Object.entries(CLIENTS)) {
     assert.is((await refused.next()).code, "not_exposed");
     assert.is(await refused.ended, 3);
     await second.stop();
+  });
+
+  test("a udp port is open until close()", async () => {
+    const behind = await udpBackend();
+    const port = await freeUdpPort();
+    const gateway = await running({
+      policy: `edition 1\nexpose web on udp ${port} { amplify 1 allow from any }`,
+      config: `[services.web]\nuid = ${self}\n[policy]\nwatch = false`,
+    });
+    const driven = drive(client, ["keep", gateway.daemon.controlPath, port, `127.0.0.1:${behind.port}`, 0, "udp"]);
+    assert.ok(((await driven.next()).open ?? []).length > 0);
+    const asker = await udpSocket("127.0.0.1");
+    await asker.send("hello", port);
+    await asker.until(1);
+    assert.is(asker.got[0]?.bytes.toString(), "hello");
+    driven.child.stdin.end();
+    assert.equal(await driven.next(), { open: [], because: "closed" });
+    assert.is(await driven.ended, 0);
+    const overTcp = drive(client, ["keep", gateway.daemon.controlPath, port, `127.0.0.1:${behind.port}`, 0]);
+    assert.is((await overTcp.next()).code, "not_exposed");
+    await gateway.stop();
+    for (const socket of [behind, asker]) await socket.close();
   });
 
   test("a missing gateway and a foreign socket are reported", async () => {

@@ -14,6 +14,7 @@ import { parseCommand } from "../../gateway/cli/arguments.ts";
 import { peerCredentials } from "../../gateway/intents/peer_credentials.ts";
 import { program } from "../ready.ts";
 import { skip } from "../skip.ts";
+import { freeUdpPort, udpBackend, udpSocket } from "./datagrams_under_test.ts";
 import { backend, eventually, freePort, listening, moduleOf, probe, running, temporaryFolder } from "./gateway_under_test.ts";
 import { policy } from "./registering.ts";
 
@@ -165,6 +166,24 @@ byCredentials("ingressd expose keeps the port open until it is ended", async () 
   behind.close();
 });
 
+byCredentials("ingressd expose --proto udp keeps a udp port open until it is ended", async () => {
+  const behind = await udpBackend();
+  const port = await freeUdpPort();
+  const gateway = await running({ policy: `edition 1\nexpose web on udp ${port} { amplify 1 allow from any }`, config });
+  const words = ["--service", "web", "--proto", "udp", "--port", String(port), "--backend", `127.0.0.1:${behind.port}`, "--socket", gateway.daemon.controlPath];
+  const child = spawn(process.execPath, [...INGRESSD, "expose", ...words], { stdio: ["ignore", "pipe", "inherit"] });
+  assert.match(String((await once(child.stdout, "data"))[0]), new RegExp(`^exposed web on .*:${port}`));
+  const client = await udpSocket("127.0.0.1");
+  await client.send("hello", port);
+  await client.until(1);
+  assert.is(client.got[0]?.bytes.toString(), "hello");
+  child.kill("SIGTERM");
+  assert.equal(await once(child, "exit"), [0, null]);
+  // Its last flow is over then, and the port is free.
+  gateway.clock.advance(3_000);
+  await (await udpSocket("127.0.0.1", port)).close();
+});
+
 byCredentials("a service that is killed is not reachable any more", async () => {
   const port = await freePort();
   const gateway = await running({ policy: policy(port), config });
@@ -193,10 +212,14 @@ test("the command line of expose", () => {
     parseCommand(good),
     ok({
       kind: "expose",
-      intent: { service: "web", port: 8443, backend: "127.0.0.1:80", mode: "tcp", bind: null, socket: null },
+      intent: { service: "web", proto: "tcp", port: 8443, backend: "127.0.0.1:80", mode: "tcp", bind: null, socket: null },
     }),
   );
+  const overUdp = parseCommand([...good, "--proto", "udp"]);
+  assert.is(overUdp.ok && overUdp.value.kind === "expose" && overUdp.value.intent.proto, "udp");
   const bad: readonly (readonly [readonly string[], RegExp])[] = [
+    [[...good, "--proto", "sctp"], /`--proto sctp` is none of tcp, udp/],
+    [[...good, "--proto", "udp", "--mode", "tls"], /`--mode tls` is of tcp alone/],
     [["expose"], /`--service NAME` is missing/],
     [good.slice(0, 3), /`--port N` is missing/],
     [good.slice(0, 5), /`--backend B` is missing/],

@@ -36,6 +36,7 @@ export type Named =
   | "eventfd"
   | "epollControl"
   | "epollWait"
+  | "bind"
   | "recvmmsg"
   | "sendmmsg";
 
@@ -59,12 +60,15 @@ export const ERRORS: Readonly<Record<Named, readonly number[]>> = {
   eventfd: [EMFILE, ENFILE, ENOMEM],
   epollControl: [ENOMEM, ENOSPC],
   epollWait: [EINTR, EBADF],
+  bind: [EADDRNOTAVAIL, EACCES, ENOMEM],
   recvmmsg: [EINTR, ENOMEM, ENOBUFS, ENETDOWN, EIO],
   sendmmsg: [EINTR, EAGAIN, ENOBUFS, ENOMEM, EPERM, EMSGSIZE, EINVAL],
 };
 
+const OF_DATAGRAMS: readonly string[] = ["recvmmsg", "sendmmsg", "bind"];
+
 /** Those of connections. */
-export const OF_STREAMS: readonly Named[] = Object.keys(ERRORS).filter((name): name is Named => name in ERRORS && !name.endsWith("mmsg"));
+export const OF_STREAMS: readonly Named[] = Object.keys(ERRORS).filter((name): name is Named => name in ERRORS && !OF_DATAGRAMS.includes(name));
 
 /** One failure: the call of this name at this step, counted from `arm`, or every one from it on. */
 export interface Plan {
@@ -108,6 +112,7 @@ export class FaultyCalls {
       eventfd: faulty("eventfd", real.eventfd),
       epollControl: faulty("epollControl", real.epollControl),
       epollWait: faulty("epollWait", real.epollWait),
+      bind: faulty("bind", real.bind),
       recvmmsg: faulty("recvmmsg", real.recvmmsg),
       sendmmsg: faulty("sendmmsg", real.sendmmsg),
     };

@@ -9,12 +9,15 @@ import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { tcpBackend } from "../../gateway/forward/backend.ts";
 import {
+  AF_INET6,
   EAGAIN,
   EMFILE,
   ENOBUFS,
   ENOMEM,
   EPOLL_CTL_ADD,
+  IPPROTO_IP,
   IPPROTO_TCP,
+  IPV6_RECVPKTINFO,
   openCalls,
   SHUT_WR,
   SO_ERROR,
@@ -28,6 +31,7 @@ import {
 import { SWEEP_MS } from "../../gateway/daemon.ts";
 import { usableCalls } from "../../gateway/kernel/self_test.ts";
 import { connectTo } from "../../gateway/kernel/sockets.ts";
+import { ok } from "../../runtime/result/result.ts";
 import { openLibc } from "../../runtime/shell/libc.ts";
 import { skip } from "../skip.ts";
 import { backend, eventually, freePort, running, visit, type Under } from "./gateway_under_test.ts";
@@ -416,6 +420,56 @@ test("the self-test refuses what nobody has tested, and finds the calls here", a
   assert.equal(!other.ok && other.error, { because: "it was not tested on the processor riscv64", isMissing: false });
   if (openCalls() !== null && process.arch === "x64") assert.ok(usable.ok);
 });
+
+const [ENOSYS, EAFNOSUPPORT, EACCES] = [38, 97, 13] as const;
+
+const BROKEN: readonly (readonly [what: string, broken: (calls: KernelCalls) => Partial<KernelCalls>, because: string | null])[] = [
+  ["no sendmmsg", () => ({ sendmmsg: () => -ENOSYS }), "sendmmsg does not send a datagram (127.0.0.1)"],
+  ["no recvmmsg", () => ({ recvmmsg: () => -ENOSYS }), "recvmmsg does not give the datagram that was sent (127.0.0.1)"],
+  [
+    "IP_PKTINFO is refused",
+    (calls) => ({ setOption: (fd, level, option, value) => (level === IPPROTO_IP ? -ENOSYS : calls.setOption(fd, level, option, value)) }),
+    "a socket of datagrams can't be made (ENOSYS) (127.0.0.1)",
+  ],
+  [
+    "IP_PKTINFO has no effect",
+    (calls) => ({ setOption: (fd, level, option, value) => (level === IPPROTO_IP ? 0 : calls.setOption(fd, level, option, value)) }),
+    "the kernel does not say to which address a datagram was sent (127.0.0.1)",
+  ],
+  [
+    "IPV6_RECVPKTINFO has no effect",
+    (calls) => ({ setOption: (fd, level, option, value) => (option === IPV6_RECVPKTINFO ? 0 : calls.setOption(fd, level, option, value)) }),
+    "the kernel does not say to which address a datagram was sent (::1)",
+  ],
+  ["no getsockname", () => ({ getsockname: () => -ENOSYS }), "a socket of datagrams can't be made (getsockname) (127.0.0.1)"],
+  ["no IPv6", (calls) => ({ socket: (domain, type) => (domain === AF_INET6 ? -EAFNOSUPPORT : calls.socket(domain, type)) }), null],
+  ["nothing may be bound", () => ({ bind: () => -EACCES }), null],
+];
+
+if (usable.ok) {
+  const { value } = usable;
+  for (const [what, broken, because] of BROKEN) {
+    test(`the self-test of datagrams, ${what}: ${because ?? "passes"}`, async () => {
+      const open = new Set<number>();
+      const calls: KernelCalls = { ...value, ...broken(value) };
+      const counted: KernelCalls = {
+        ...calls,
+        socket(domain, type) {
+          const fd = calls.socket(domain, type);
+          if (fd >= 0) open.add(fd);
+          return fd;
+        },
+        close(fd) {
+          open.delete(fd);
+          return calls.close(fd);
+        },
+      };
+      const tried = await usableCalls(process.arch, ok(counted));
+      assert.is(tried.ok ? null : tried.error.because, because);
+      assert.equal([...open], [], "its sockets are closed");
+    });
+  }
+}
 
 if (usable.ok) tests(usable.value);
 else skip("kernel transport", usable.error.because);

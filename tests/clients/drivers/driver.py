@@ -22,9 +22,9 @@ if mode == "answers":
             say(open=exposure.open)
             exposure.close()
 else:
-    port, backend, ttl = int(sys.argv[4]), sys.argv[5], float(sys.argv[6])
+    port, backend, ttl, proto = int(sys.argv[4]), sys.argv[5], float(sys.argv[6]), (sys.argv[7:] or ["tcp"])[0]
     try:
-        exposure = client.expose("web", port, backend, socket=socket, ttl_s=ttl or None, on_change=lambda open, because: say(open=open, because=because or ""))
+        exposure = client.expose("web", port, backend, socket=socket, proto=proto, ttl_s=ttl or None, on_change=lambda open, because: say(open=open, because=because or ""))
     except client.ExposeError as error:
         say(code=error.code, message=str(error))
         sys.exit(3)

@@ -32,7 +32,8 @@ fn main() {
         return;
     }
     let ttl: f64 = words[5].parse().unwrap();
-    let intent = ingressd::Intent { socket, ttl: if ttl > 0.0 { Some(Duration::from_secs_f64(ttl)) } else { None }, ..ingressd::Intent::new("web", words[3].parse().unwrap(), &words[4]) };
+    let proto = words.get(6).cloned().unwrap_or("tcp".into());
+    let intent = ingressd::Intent { socket, proto, ttl: if ttl > 0.0 { Some(Duration::from_secs_f64(ttl)) } else { None }, ..ingressd::Intent::new("web", words[3].parse().unwrap(), &words[4]) };
     let changed = |change: ingressd::Change| match change {
         Ok(open) => println!("{{\"open\":{},\"because\":\"\"}}", list(open)),
         Err(because) => println!("{{\"open\":[],\"because\":{}}}", text(because)),

@@ -41,8 +41,12 @@ func main() {
 		return
 	}
 	ttl, _ := strconv.ParseFloat(os.Args[5], 64)
+	proto := ""
+	if len(os.Args) > 6 {
+		proto = os.Args[6]
+	}
 	exposure, err := ingressd.Expose(ingressd.Intent{
-		Service: "web", Port: number, Backend: os.Args[4], Socket: socket, TTL: time.Duration(ttl * float64(time.Second)),
+		Proto: proto, Service: "web", Port: number, Backend: os.Args[4], Socket: socket, TTL: time.Duration(ttl * float64(time.Second)),
 		OnChange: func(open []string, because string) { say(map[string]any{"open": list(open), "because": because}) },
 	})
 	var refused *ingressd.Error
