@@ -134,6 +134,8 @@ export interface ExposeNode {
   /** Null where the ports could not be read. */
   readonly ports: SetNode | null;
   readonly bind: SetNode | null;
+  /** `for HOSTS`: the names that lead here; null where none is written. */
+  readonly hosts: SetNode | null;
   /** Null: none is written. */
   readonly mode: Piece | null;
   readonly clauses: readonly ClauseNode[];

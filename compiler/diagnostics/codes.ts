@@ -93,6 +93,9 @@ export const CODES = {
   ING425: line("an expose on udp without `amplify`"),
   ING426: line("`amplify` where no datagrams are forwarded"),
   ING427: line("a unix socket as the backend of udp"),
+  ING428: line("`for` where no name is read"),
+  ING429: line("a pattern in the `for` of two exposes"),
+  ING430: line("a test whose name leads to another expose"),
 
   ING501: line("a list file that can't be had"),
   ING502: token("a line of a list file that is not an entry"),
@@ -113,6 +116,7 @@ export const CODES = {
   ING609: line("templates that are too deep or make too much"),
   ING610: line("too many host names or identities"),
   ING611: line("more than the budget allows"),
+  ING612: line("too many exposes that share ports"),
 
   // ING701 to ING705 were about TLS, clients' certificates, identities, `as direct` and udp, before there was a release that had them.
   ING706: line("invariants are not proven in this release"),

@@ -37,6 +37,10 @@ export interface StatementData {
   ING425: null;
   ING426: null;
   ING427: { readonly both: boolean };
+  ING428: { readonly mode: Mode | "udp" };
+  ING429: { readonly pattern: string; readonly expose: string };
+  /** `name`: null where the request has no `sni`; `leads`: null where no expose has the name; `example`: a name that leads to the expose. */
+  ING430: { readonly expose: string; readonly port: number; readonly name: string | null; readonly leads: string | null; readonly example: string | null };
 }
 
 const MODES: Readonly<Record<Mode, string>> = {
@@ -225,6 +229,33 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
         "let the service listen on a loopback address: `backend 127.0.0.1:5300`, or write an expose of its own for udp"
       : "let the service listen on a loopback address: `backend 127.0.0.1:5300`",
   }),
+  ING428: ({ mode }) => ({
+    message: `${listener(mode)} reads no name, so that \`for\` can't tell clients apart`,
+    related: ["because of this"],
+    help:
+      mode === "udp" ? "remove it: datagrams have no names"
+      : mode === "direct" ? "remove it: the service listens by itself, and shares its port with nobody"
+      : "write `as passthrough`, `as tls` or `as mtls` to have the name in the client's hello read, or remove it",
+  }),
+  ING429: ({ pattern, expose }) => ({
+    message: `${quote(pattern)} leads to ${quote(expose)} already`,
+    label: "again here",
+    related: ["first here"],
+    help: "remove it from one of them; a narrower pattern may lead elsewhere, because the most specific one decides",
+  }),
+  ING430: ({ expose, port, name, leads, example }) => {
+    const instead = example === null ? "" : `; a name that leads to ${quote(expose)} is ${JSON.stringify(example)}`;
+    return {
+      message:
+        name === null ?
+          `on port ${port} a client that sends no name ${leads === null ? "is refused" : `gets to ${quote(leads)}`}, and not to ${quote(expose)}`
+        : `on port ${port} ${JSON.stringify(name)} leads to ${leads === null ? "no expose" : quote(leads)}, and not to ${quote(expose)}`,
+      label: leads === null ? "nothing has it" : `leads to ${quote(leads)}`,
+      help:
+        leads === null ? `write \`to tcp ${port}\` to test the refusal${instead}`
+        : `write \`to ${leads}\`, or \`to tcp ${port}\` to ask whoever has the name${instead}`,
+    };
+  },
 };
 
 const PLACES: Readonly<Record<StatementData["ING420"]["place"], string>> = { top_level: "at top level", expose: "in an expose" };

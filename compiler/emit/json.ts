@@ -2,9 +2,10 @@
 // the fewest prefixes, each net once; no tests, names of rules or places. Two policies that mean
 // the same have the same text, and its SHA-256 is the policy's tree hash.
 import { bytesToHex } from "@noble/hashes/utils.js";
-import type { AddressSet, CheckedExpose, CheckedLimit, CheckedPolicy, HostSet, IdSet, PortRange } from "../policy/policy.ts";
+import type { AddressSet, CheckedExpose, CheckedLimit, CheckedPolicy, HostSet, IdSet, NamePattern, PortRange } from "../policy/policy.ts";
 import type { OrderedRule } from "../lower/tables.ts";
 import { sha256, type Sha256 } from "./hash.ts";
+import { patternWords } from "./pattern_words.ts";
 import { prefixText, type PrefixText } from "./prefixes.ts";
 
 export interface SemanticJson {
@@ -70,6 +71,7 @@ export function semanticJson(policy: CheckedPolicy, rules: readonly OrderedRule[
     },
     ...(expose.cert !== null && { cert: expose.cert }),
     deny: rulesOf(i, "deny").map(rule),
+    ...(expose.names !== null && { for: expose.names.map(nameJson) }),
     limits: expose.limits.map(limitJson).sort(byText),
     mode: expose.mode,
     name: expose.name,
@@ -172,6 +174,12 @@ function backendText({ backend }: CheckedExpose): unknown {
 
 function portTexts(ranges: readonly PortRange[]): readonly string[] {
   return ranges.map(({ first, last }) => (first === last ? `${first}` : `${first}-${last}`));
+}
+
+/** A pattern; with what is taken out of it, if anything is. */
+function nameJson(name: NamePattern): unknown {
+  const words = patternWords(name);
+  return words.except.length === 0 ? words.pattern : words;
 }
 
 function limitJson({ count, periodMs, burst, key }: CheckedLimit): unknown {

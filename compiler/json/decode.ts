@@ -128,6 +128,7 @@ function expose(json: Extract<Inner, { readonly kind: "expose" }>): ExposeNode {
     protos: protos(json.proto),
     ports: set(json.ports),
     bind: maybeSet(json.bind),
+    hosts: maybeSet(json.for),
     mode: maybe(json.mode),
     clauses: json.clauses.map(clause),
     annotations: annotations(json.annotations),

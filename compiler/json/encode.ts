@@ -100,6 +100,7 @@ function expose(node: ExposeNode): Json {
     proto: node.protos.length === 0 ? null : protos(node.protos),
     ports: maybeSet(node.ports),
     bind: maybeSet(node.bind),
+    for: maybeSet(node.hosts),
     mode: word(node.mode),
     clauses: node.clauses.map(body),
     annotations: annotations(node.annotations),

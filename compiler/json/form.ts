@@ -124,7 +124,7 @@ function partsIn(template: boolean) {
   const declaration = part("declaration", object({ kind: constant("net", "ports", "hosts", "ids"), name, set }, { annotations }));
   const expose = part(
     "expose",
-    object({ kind: constant("expose"), name, proto: protos, ports: set, clauses: list(clause, 0) }, { service: name, bind: set, mode: name, annotations }),
+    object({ kind: constant("expose"), name, proto: protos, ports: set, clauses: list(clause, 0) }, { service: name, bind: set, for: set, mode: name, annotations }),
   );
 
   const dial = part("dial", object({ kind: constant("dial"), service: name, proto }, { annotations }));

@@ -96,6 +96,10 @@ class Grammar extends ClauseGrammar {
       this.SUBRULE2(this.set);
     });
     this.OPTION3(() => {
+      this.CONSUME(KW.for);
+      this.SUBRULE3(this.set);
+    });
+    this.OPTION4(() => {
       this.CONSUME(KW.as);
       this.SUBRULE(this.mode);
     });

@@ -73,6 +73,7 @@ const WANTS_NAME: ReadonlySet<TokenType> = new Set([
   KW.by,
   KW.to,
   KW.as,
+  KW.for,
   KW.service,
 ]);
 

@@ -58,6 +58,7 @@ export const KEYWORDS = {
   ip: at(),
   sha256: at(),
   service: at(),
+  for: at(),
   tcp: at(),
   udp: at(),
   as: at(),

@@ -93,6 +93,7 @@ function listenerOf({ listener, service, port }: HandedPlace): ListenerInfo {
     proto: "tcp",
     ports: [{ first: port, last: port }],
     bind: null,
+    names: null,
     mode: "tcp",
     cert: null,
     ca: null,

@@ -1,13 +1,14 @@
 // Decodes a module's semantic JSON and source map, and checks every field. The bytes are intact when this runs, but the
 // module's builder is not known.
 import { isProfile, OS_PAGES, type Profile } from "../abi/profiles.ts";
+import { groupsOf } from "../abi/groups.ts";
 import { MAX_DIALERS, PAGE_BYTES } from "../abi/layout.ts";
 import { SECTION_MAP, SECTION_POLICY } from "../abi/sections.ts";
 import { parsePrefix } from "../net/prefix.ts";
 import { hexOf } from "./bytes.ts";
 import { sha256 } from "./platform.ts";
 import { BeyondBounds, parseBounded, type JsonBounds } from "./bounded_json.ts";
-import type { Annotations, ListenerInfo, Origin, PolicyInfo, PortRange, RuleInfo } from "./module.ts";
+import type { Annotations, GroupInfo, ListenerInfo, NamePattern, Origin, PolicyInfo, PortRange, RuleInfo } from "./module.ts";
 import type { VerifiedModule } from "./verify.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -50,6 +51,9 @@ export function readInfo(module: VerifiedModule, maxSteps: number): PolicyInfo |
     );
     const namesDenied = deniedPorts(list(semantic["deny"]).map(fields).filter(needsName));
     const listeners = exposes.map((expose, id) => readListener(expose, id, bindOf, origins[id], namesDenied));
+    const bindIds = exposes.map(({ bind }) => (bind === null ? null : text(bind)));
+    const groups = groupsOf(listeners.map(({ proto, ports, names }, i) => ({ proto, ports, bind: bindIds[i] ?? null, named: names !== null })));
+    if (groups === null) throw new Malformed();
     return {
       sha256: module.sha256,
       treeSha256: hexOf(sha256(policy)),
@@ -59,6 +63,7 @@ export function readInfo(module: VerifiedModule, maxSteps: number): PolicyInfo |
       maxSteps,
       signature: module.signature,
       listeners,
+      groups: groups.map(({ members, ports }, i) => readGroup(listeners, listeners.length + i, members, ports)),
       dialers: semantic["dial"] === undefined ? [] : atMost(list(semantic["dial"]), MAX_DIALERS).map(text),
       rules: readRules(list(places["rules"]), semantic, exposes, listeners),
     };
@@ -163,6 +168,7 @@ function readListener(
     cert: mode === "tls" || mode === "mtls" ? text(f["cert"]) : absent(f["cert"]),
     ca: mode === "mtls" ? text(f["ca"]) : absent(f["ca"]),
     backend: readBackend(f["backend"]),
+    names: proto === "tcp" && mode !== "tcp" && mode !== "direct" ? readNames(f["for"]) : absent(f["for"]),
     needsNames: mode !== "tcp" && mode !== "direct" && ([...list(f["allow"]), ...list(f["deny"])].map(fields).some(needsName) || ports.some(namesDenied)),
     capConnections: whole(fields(f["cap"])["connections"], 1, 0xffffffff),
     capSource: readCapSource(fields(f["cap"])["perSource"]),
@@ -170,6 +176,23 @@ function readListener(
     origin: place.origin,
     annotations: place.annotations,
   };
+}
+
+/** INVARIANT: names tell the listeners of a port apart, and one at most takes every other name. */
+function readGroup(listeners: readonly ListenerInfo[], id: number, members: readonly number[], ports: readonly PortRange[]): GroupInfo {
+  const own = members.flatMap((member) => listeners[member] ?? []);
+  if (own.some(({ mode }) => mode === "tcp" || mode === "direct") || own.filter(({ names }) => names === null).length > 1) throw new Malformed();
+  return { id, members, ports, bind: own[0]?.bind ?? null };
+}
+
+/** The patterns of `for`: texts, or with what is taken out of them. */
+function readNames(value: unknown): readonly NamePattern[] | null {
+  if (value === undefined) return null;
+  return list(value).map((word) => {
+    if (typeof word === "string") return { pattern: word, except: [] };
+    const f = fields(word);
+    return { pattern: text(f["pattern"]), except: list(f["except"]).map(text) };
+  });
 }
 
 /** Datagrams are forwarded only with a bound that is written, and a bound is written only where they are. */

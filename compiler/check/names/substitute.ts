@@ -45,6 +45,7 @@ export function substituteStatement(c: Substitution, node: StatementNode): State
         protos: node.protos.map((each) => proto(c, each)),
         ports: maybeSet(c, node.ports),
         bind: maybeSet(c, node.bind),
+        hosts: maybeSet(c, node.hosts),
         mode: maybe(c, node.mode, "name"),
         clauses: node.clauses.map((clause) => substituteClause(c, clause)),
         annotations: annotations(c, node.annotations),

@@ -10,10 +10,11 @@ import { noteHostOnly } from "./host_only.ts";
 import { equal, isEmpty, size, subtract } from "../sets/intervals.ts";
 import { checkCredentials, checkMode } from "./modes.ts";
 import { mayDeclare } from "../names/declarations.ts";
-import type { AddressSet, Annotations, Backend, CheckedCap, CheckedExpose, CheckedLimit, CheckedRule } from "../../policy/policy.ts";
+import type { AddressSet, Annotations, Backend, CheckedCap, CheckedExpose, CheckedLimit, CheckedRule, Mode, NamePattern } from "../../policy/policy.ts";
 import type { Span } from "../../source/source.ts";
 import { checkRule, type Facts } from "./rules.ts";
 import type { CheckContext } from "./context.ts";
+import { readsNames } from "./shared_ports.ts";
 import type { PartialExpose } from "./partial_expose.ts";
 
 /** Of connections that nobody but the service sees. */
@@ -27,6 +28,7 @@ export function checkExpose(context: CheckContext, { node, clauses }: FlatExpose
   const ports = node.ports === null ? null : context.ports.value(node.ports);
   const bind = checkBind(context, node);
   const mode = checkMode(context, node);
+  const names = checkNames(context, node, mode);
   const protos = node.protos.map(({ proto }) => proto);
   const isUdp = protos.includes("udp");
   const annotations = checkAnnotations(report, node.annotations);
@@ -36,9 +38,9 @@ export function checkExpose(context: CheckContext, { node, clauses }: FlatExpose
   const credentials = checkCredentials(context, node, clauseMode, { cert: inside.cert, ca: inside.ca }, whole);
   if (mode === "direct") checkDirect(context, node, clauses, annotations.why !== null);
   else if (mode !== null) checkDatagrams(context, node, clauses, whole);
-  const partial = { node, clauses, service, mode, ports, bind, backend: inside.backend };
+  const partial = { node, clauses, service, mode, ports, bind, names, backend: inside.backend };
   const good =
-    whole && !node.broken && inside.whole && ports !== null && bind !== undefined && mode !== null && protos.length > 0 && report.diagnostics.length === wrong;
+    whole && !node.broken && inside.whole && ports !== null && bind !== undefined && names !== undefined && mode !== null && protos.length > 0 && report.diagnostics.length === wrong;
   if (!good) return protos.length === 0 ? [{ ...partial, proto: null, checked: null }] : protos.map((proto) => ({ ...partial, proto, checked: null }));
   const { backend, cap, limits, denies } = inside;
   const allows = mode === "direct" ? [byItself(node, annotations)] : inside.allows;
@@ -47,6 +49,7 @@ export function checkExpose(context: CheckContext, { node, clauses }: FlatExpose
     service,
     ports,
     bind,
+    names,
     mode,
     ...credentials,
     backend,
@@ -162,6 +165,17 @@ function checkService(context: CheckContext, node: ExposeNode): string {
     context.report.say("ING205", { name: name.text, of: node.service === null ? "expose" : "service" }, name.span);
   }
   return name.text;
+}
+
+/** `for`: undefined where it can't be read, or no name is read there. */
+function checkNames(context: CheckContext, node: ExposeNode, mode: Mode | null): readonly NamePattern[] | null | undefined {
+  if (node.hosts === null) return null;
+  const udp = node.protos.some(({ proto }) => proto === "udp");
+  if (mode !== null && !readsNames({ proto: udp ? "udp" : "tcp", mode })) {
+    context.report.say("ING428", { mode: udp ? "udp" : mode }, node.hosts.span, { related: node.mode === null ? [] : [node.mode.span] });
+    return undefined;
+  }
+  return context.patternsOf(node.hosts) ?? undefined;
 }
 
 function checkBind(context: CheckContext, node: ExposeNode): AddressSet | null | undefined {
