@@ -2,8 +2,8 @@
 import type { Cst } from "../syntax/cst.ts";
 import { attach, buildAnnotation, type Item } from "./annotations.ts";
 import { buildBudget, buildInvariant } from "./claims.ts";
-import { buildAmplify, buildBackend, buildCap, buildCredential, buildLimit, buildUse } from "./clauses.ts";
-import type { ClauseNode, DialNode, ExposeNode, ImportNode, StatementNode, TemplateNode } from "./nodes.ts";
+import { buildAmplify, buildBackend, buildCap, buildLimit, buildTexts, buildUse } from "./clauses.ts";
+import type { ClauseNode, DialNode, ExposeNode, ImportNode, SetNode, StatementNode, TemplateNode } from "./nodes.ts";
 import { firstPart, isBroken, node, nodes, piece, pieces, say, spanOf, tokens, type Reader } from "./reader.ts";
 import { buildRule, type Place } from "./rules.ts";
 import { buildDeclaration, buildProto, buildProtos, buildSet } from "./sets.ts";
@@ -47,7 +47,8 @@ function buildItem(r: Reader, cst: Cst, place: Place): Item<ItemNode>["built"] {
     case "backend":
       return buildBackend(r, cst);
     case "credential":
-      return buildCredential(r, cst);
+    case "alpn":
+      return buildTexts(r, cst);
     case "cap":
       return buildCap(r, cst);
     case "limit":
@@ -71,10 +72,16 @@ function buildExpose(r: Reader, cst: Cst): ExposeNode | null {
   const name = piece(r, head, "Name");
   // The names and sets of the head follow from the words before them.
   const service = tokens(head, "kw_service").length > 0 ? piece(r, head, "Name", 1) : null;
-  const bindCst = tokens(head, "kw_bind").length > 0 ? (nodes(head, "set").at(-1) ?? null) : null;
-  const portsCst = nodes(head, "set").find((s) => s !== bindCst) ?? null;
-  const ports = portsCst === null ? null : buildSet(r, portsCst);
-  const bind = bindCst === null ? null : buildSet(r, bindCst);
+  const after = (word: string): SetNode | null => {
+    const start = tokens(head, word)[0]?.startOffset ?? NaN;
+    const set = nodes(head, "set").find(({ location }) => (location?.startOffset ?? NaN) > start);
+    return set === undefined ? null : buildSet(r, set);
+  };
+  const bind = after("kw_bind");
+  const hosts = after("kw_for");
+  const firstWord = Math.min(...["kw_bind", "kw_for"].map((word) => tokens(head, word)[0]?.startOffset ?? Infinity));
+  const portsCst = nodes(head, "set").find(({ location }) => (location?.startOffset ?? NaN) < firstWord);
+  const ports = portsCst === undefined ? null : buildSet(r, portsCst);
   const mode = piece(r, node(head, "mode"), "Name");
   const clauses = attach(r, buildItems(r, cst, "clause", "expose")).filter(isClause);
   if (name === null) return null;
@@ -86,6 +93,7 @@ function buildExpose(r: Reader, cst: Cst): ExposeNode | null {
     protos: buildProtos(r, node(head, "protos"), "expose"),
     ports,
     bind,
+    hosts,
     mode,
     clauses,
     annotations: [],
@@ -134,6 +142,7 @@ function sortOf(item: ItemNode): "statement" | "clause" | "either" {
     case "backend":
     case "cert":
     case "ca":
+    case "alpn":
     case "cap":
     case "limit":
     case "amplify":
@@ -163,6 +172,7 @@ function isClause(item: ItemNode): item is ClauseNode {
     case "amplify":
     case "cert":
     case "ca":
+    case "alpn":
     case "use":
       return true;
     default:

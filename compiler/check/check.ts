@@ -24,6 +24,7 @@ import { newReport, type Report } from "../diagnostics/report.ts";
 import type { Resolver } from "./names/resolver.ts";
 import { checkTopLevelDeny, lacking } from "./rules/rules.ts";
 import { openContext, type CheckContext } from "./rules/context.ts";
+import { checkSharedPorts, inOrderOfNames } from "./rules/shared_ports.ts";
 import { checkServices } from "./rules/services.ts";
 import { defineTemplates } from "./names/templates.ts";
 import { checkTest, type Known } from "./rules/tests.ts";
@@ -45,7 +46,13 @@ export function check(program: Program | null, reader: SourceReader): Checked {
   const flat = expand(report, scopes, defineTemplates(report, scopes));
   if (flat === null || !withinBounds(flat, report)) return { policy: null, diagnostics: inOrder(report, program), prefixes: 0 };
 
-  const context = openContext(scopes, flat.sets, reader, report);
+  const context = openContext(
+    scopes,
+    flat.sets,
+    reader,
+    report,
+    flat.exposes.some(({ node }) => node.hosts !== null),
+  );
   const sets = flat.sets.flatMap((set) => checkSet(context, set) ?? []);
   const names = declared(
     report,
@@ -57,12 +64,15 @@ export function check(program: Program | null, reader: SourceReader): Checked {
     checkOverlaps(context, exposes);
     checkCircles(context, exposes);
   }
+  const ordered = inOrderOfNames(exposes);
+  const groups = checkSharedPorts(context, ordered);
   const dials = checkDials(context, flat.dials);
   checkServices(context, exposes, flat.dials);
   const lack = { tcp: lacking(exposes, "tcp"), udp: lacking(exposes, "udp") };
   const denies = flat.denies.flatMap((node) => checkTopLevelDeny(context, node, lack));
   const deniesDue = flat.denies.reduce((n, { on }) => n + (on?.protos.length ?? 1), 0);
-  const known: Known = { exposes: new Set(names.keys()), rules: context.ruleNames, whole: flat.whole && isWhole(program) };
+  const shared = { groups, names: ordered.map(({ node }) => node.name.text), patterns: ordered.map(({ names: own }) => own ?? null) };
+  const known: Known = { exposes: new Set(names.keys()), rules: context.ruleNames, whole: flat.whole && isWhole(program), shared };
   const tests = flat.tests.map((node) => checkTest(context, node, known));
   for (const node of flat.invariants) checkInvariant(context, node, known);
   const budget = checkBudgets(context, flat.budgets);
@@ -70,16 +80,7 @@ export function check(program: Program | null, reader: SourceReader): Checked {
 
   const diagnostics = inOrder(report, program);
   if (diagnostics.length > 0 || program.incomplete || !flat.whole) return { policy: null, diagnostics, prefixes: 0 };
-  const checked = exposes
-    .flatMap((e) => e.checked ?? [])
-    .sort((a, b) =>
-      a.name === b.name ?
-        a.proto < b.proto ?
-          -1
-        : 1
-      : a.name < b.name ? -1
-      : 1,
-    );
+  const checked = ordered.flatMap((e) => e.checked ?? []);
   // INVARIANT: what has no diagnostic is whole; a part that is missing all the same must not
   // silently become a policy without it.
   const lines = flat.tests.reduce((n, t) => n + t.lines.length, 0);
@@ -87,7 +88,7 @@ export function check(program: Program | null, reader: SourceReader): Checked {
   if (checked.length !== exposes.length || denies.length !== deniesDue || dials.length !== flat.dials.length || kept !== lines)
     return { policy: null, diagnostics, prefixes: 0 };
   return {
-    policy: { edition: 1, exposes: checked, dials, denies, tests, budget, sets, unenforced: context.unenforced, hostOnly: context.hostOnly },
+    policy: { edition: 1, exposes: checked, groups, dials, denies, tests, budget, sets, unenforced: context.unenforced, hostOnly: context.hostOnly },
     diagnostics,
     prefixes: writtenPrefixes(context.tally),
   };

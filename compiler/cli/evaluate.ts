@@ -4,8 +4,9 @@ import { CODE_NOT_EXPOSED } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import type { Decision } from "../../runtime/host/decision.ts";
 import { identityOf } from "../../runtime/host/identity.ts";
-import type { ListenerInfo, PolicyEngine, PolicyInfo } from "../../runtime/host/module.ts";
+import type { GroupInfo, ListenerInfo, PolicyEngine, PolicyInfo } from "../../runtime/host/module.ts";
 import { ANY4, type Address } from "../../runtime/net/address.ts";
+import { leadAmong } from "../../runtime/net/name_patterns.ts";
 import { listeningAddress } from "./bindable.ts";
 
 export type Target =
@@ -26,23 +27,28 @@ export interface Question {
 export interface Evaluated {
   /** For people: `tcp 443`, `tcp 443 of web`. */
   readonly place: string;
-  /** Null where nothing is exposed. */
+  /** The one that decided; null where nothing is exposed, and where a group of exposes refused. */
   readonly listener: ListenerInfo | null;
+  /** The exposes that share the port, if several do or the only one has `for`. */
+  readonly group: GroupInfo | null;
   readonly decision: Decision;
 }
 
 /** Never empty. `fresh` makes an engine with no connection and no debt. */
 export function evaluateAll(info: PolicyInfo, fresh: () => PolicyEngine, { source, to, sni, client }: Question): readonly Evaluated[] {
   return listenersMeant(info, fresh(), to).map(({ place, id, listener }) => {
-    const decision = id < 0 ? denial(CODE_NOT_EXPOSED) : connect(fresh(), id, { source, sni, client });
-    return { place, listener, decision };
+    if (id < 0) return { place, listener, group: null, decision: denial(CODE_NOT_EXPOSED) };
+    const { decision, listener: decided } = connect(fresh(), id, { source, sni, client });
+    const group = info.groups.find((g) => g.id === id) ?? null;
+    return { place, group, decision, listener: group === null ? listener : (listener ?? info.listeners.find((l) => l.id === decided) ?? null) };
   });
 }
 
 export interface Meant {
   readonly place: string;
-  /** -1 where nothing is exposed. */
+  /** The number of a listener or a group; -1 where nothing is exposed. */
   readonly id: number;
+  /** Null for a group, unless the target names one of its exposes. */
   readonly listener: ListenerInfo | null;
 }
 
@@ -55,7 +61,7 @@ export function listenersMeant(info: PolicyInfo, engine: PolicyEngine, to: Targe
   const meant = new Map<number, Meant>();
   for (const { proto, port, local } of places) {
     const id = local === null ? -1 : engine.listenerAt(proto, port, local);
-    const listener = info.listeners.find((l) => l.id === id) ?? null;
+    const listener = info.listeners.find((l) => l.id === id || (to.kind === "expose" && l.name === to.name && l.proto === proto)) ?? null;
     const name = listener === null ? "" : ` of ${listener.name}`;
     if (!meant.has(id)) meant.set(id, { place: `${proto} ${port}${name}`, id, listener });
   }
@@ -70,18 +76,63 @@ export interface Facts {
   readonly client: readonly string[] | null;
 }
 
-/** A connection as the gateway evaluates it: charged at phase 1, and released if a later phase denies it. */
-export function connect(engine: PolicyEngine, listener: number, { source, sni, client }: Facts): Decision {
-  const [answer] = engine.admit([{ listener, source }]);
+/** A decision, and the listener that decided; null where a group refused. */
+export interface Connected {
+  readonly decision: Decision;
+  readonly listener: number | null;
+}
+
+/**
+ * A connection as the gateway evaluates it: at a listener charged at phase 1, at a group when the name has led to a listener
+ * whose rules admit it; and released if a later phase denies it.
+ */
+export function connect(engine: PolicyEngine, place: number, { source, sni, client }: Facts): Connected {
+  const [answer] = engine.admit([{ listener: place, source }]);
   if (answer === undefined) throw new Error("the module gave no answer for a peer");
-  if (answer.allowed || !answer.later) return answer;
+  const isGroup = place >= engine.info.listeners.length;
+  if (answer.allowed || !answer.later) return { decision: answer, listener: isGroup ? null : place };
+  const lead = engine.lead(place, source, sni);
+  if (lead.listener === null) {
+    if (lead.denial.code === "no_expose") engine.spend(place, source);
+    return { decision: lead.denial, listener: null };
+  }
+  const { listener } = lead;
+  return { decision: afterLead(engine, listener, { source, sni, client }, isGroup), listener };
+}
+
+function afterLead(engine: PolicyEngine, listener: number, { source, sni, client }: Facts, isCharged: boolean): Decision {
   const named = engine.named(listener, source, sni);
+  if (isCharged) {
+    if (!named.allowed && !named.later) return named;
+    const charged = engine.charge({ listener, source }, named.allowed ? named.rule : -1);
+    if (!charged.allowed) return charged;
+  }
   const decision =
     named.allowed || !named.later ? named
     : client === null ? engine.hello(listener, source, sni)
     : engine.admitIdentity(listener, source, sni, identityOf(client));
   if (!decision.allowed) engine.release(listener, source);
   return decision;
+}
+
+/** A request to an expose at a port where its name leads to another one. */
+export interface Misled {
+  readonly expose: string;
+  readonly port: number;
+  /** Null where no expose has the name. */
+  readonly leads: string | null;
+}
+
+/** Null where the name leads to the expose that the target names, at each of its ports. */
+export function misled({ listeners, groups }: PolicyInfo, to: Target, sni: string | null): Misled | null {
+  if (to.kind !== "expose") return null;
+  for (const { members, ports } of groups) {
+    const own = members.flatMap((id) => listeners[id] ?? []);
+    if (!own.some(({ name }) => name === to.name)) continue;
+    const found = leadAmong(own, sni);
+    if (found?.name !== to.name) return { expose: to.name, port: ports[0]?.first ?? 0, leads: found?.name ?? null };
+  }
+  return null;
 }
 
 interface Place {

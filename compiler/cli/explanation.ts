@@ -3,12 +3,12 @@
 import type { Code } from "../../runtime/abi/names.ts";
 import type { Answer, Decision, Shadow } from "../../runtime/host/decision.ts";
 import { identityOf } from "../../runtime/host/identity.ts";
-import type { ListenerInfo, LoadedPolicy, PolicyEngine, RuleInfo } from "../../runtime/host/module.ts";
+import type { GroupInfo, ListenerInfo, LoadedPolicy, PolicyEngine, RuleInfo } from "../../runtime/host/module.ts";
 import { ANY4, formatEndpoint, isLinkLocal6 } from "../../runtime/net/address.ts";
 import { evaluateAll } from "./evaluate.ts";
 import { listeningAddress } from "./bindable.ts";
 import { ruleBook, type Facts, type RuleBook } from "./matching.ts";
-import { nearestBind, nearestPlace, nearMisses, type NearMiss } from "./near_miss.ts";
+import { nearestBind, nearestName, nearestPlace, nearMisses, type NearMiss } from "./near_miss.ts";
 import { freshEngine } from "./policy_tests.ts";
 import type { Request } from "./request.ts";
 import { semanticOf } from "./semantic.ts";
@@ -47,7 +47,10 @@ export function explainRequest(module: Uint8Array, loaded: LoadedPolicy, request
   const { source, to, sni, client, at } = request;
   const fresh = (): PolicyEngine => freshEngine(loaded, at);
   const book = ruleBook(semanticOf(module), loaded.info);
-  return evaluateAll(loaded.info, fresh, { source, to, sni, client }).map(({ place, listener, decision }) => {
+  return evaluateAll(loaded.info, fresh, { source, to, sni, client }).map(({ place, listener, group, decision }) => {
+    if (group !== null && (listener === null || decision.code === "no_expose")) {
+      return refusedByGroup(loaded, group, { source, sni, client, wallSeconds: at }, place, decision);
+    }
     if (listener === null) {
       return { listener, decision, steps: [stepOf(loaded, "accept", place, decision, [])], shadow: null, nearMisses: nearestPlace(loaded, request), notes: [] };
     }
@@ -56,9 +59,9 @@ export function explainRequest(module: Uint8Array, loaded: LoadedPolicy, request
     return {
       listener,
       decision,
-      steps: [bindStep(loaded, listener), ...connectionSteps(book, loaded, listener, facts, place)],
+      steps: [bindStep(loaded, listener), ...connectionSteps(book, loaded, listener, group, facts, place)],
       shadow: shadow === null ? null : { ...shadow, rule: ruleNumbered(loaded, shadow.rule) },
-      nearMisses: decision.allowed ? [] : nearMisses(book, loaded, listener, facts),
+      nearMisses: decision.allowed ? [] : nearMisses(book, loaded, listener, facts, group?.id),
       notes: [
         ...(isLinkLocal6(source) ? [LINK_LOCAL] : []),
         ...(listener.mode === "direct" ?
@@ -75,6 +78,25 @@ export function explainRequest(module: Uint8Array, loaded: LoadedPolicy, request
       ],
     };
   });
+}
+
+/** No expose of the port admits the source, or the name leads to none. */
+function refusedByGroup(loaded: LoadedPolicy, group: GroupInfo, facts: Facts, place: string, decision: Decision): Explanation {
+  const fresh = (): PolicyEngine => freshEngine(loaded, facts.wallSeconds);
+  const names = group.members.map((id) => `\`${loaded.info.listeners[id]?.name ?? ""}\``);
+  const early = fresh().accept(group.id, facts.source);
+  const shadow = isPending(early) ? null : fresh().shadow(group.id, facts.source, undefined);
+  return {
+    listener: null,
+    decision,
+    steps:
+      isPending(early) ?
+        [openStep("accept", place), stepOf(loaded, "hello", nameText(facts.sni), decision, [])]
+      : [stepOf(loaded, "accept", place, decision, [])],
+    shadow: shadow === null ? null : { ...shadow, rule: ruleNumbered(loaded, shadow.rule) },
+    nearMisses: isPending(early) ? nearestName(loaded, group, facts) : [],
+    notes: [`the exposes of this port are ${names.join(", ")}`],
+  };
 }
 
 function explainBind(loaded: LoadedPolicy, request: Extract<Request, { kind: "bind" }>): Explanation {
@@ -102,13 +124,14 @@ function bindStep(loaded: LoadedPolicy, listener: ListenerInfo): Step {
 }
 
 /** The phases of a connection in the order in which the gateway evaluates them. */
-function connectionSteps(book: RuleBook, loaded: LoadedPolicy, listener: ListenerInfo, facts: Facts, place: string): readonly Step[] {
+function connectionSteps(book: RuleBook, loaded: LoadedPolicy, listener: ListenerInfo, group: GroupInfo | null, facts: Facts, place: string): readonly Step[] {
   const { source, sni, client, wallSeconds } = facts;
   const fresh = (): PolicyEngine => freshEngine(loaded, wallSeconds);
   const allows = book.matching(listener, facts).filter((r) => r.action === "allow" && !r.dryrun);
   const overrides = ({ allowed, code }: Decision): readonly RuleInfo[] =>
     !allowed && (code === "deny_rule" || code === "deny_name" || code === "deny_identity") ? allows : [];
-  const first = fresh().accept(listener.id, source);
+  // On a shared port all its exposes decide first, and then the one to which the name leads.
+  const first = fresh().accept(group?.id ?? listener.id, source);
   const accept = isPending(first) ? openStep("accept", place) : stepOf(loaded, "accept", place, first, overrides(first));
   if (accept.verdict === "deny" || listener.mode === "direct") return [accept];
   const admitted = fresh().admit([{ listener: listener.id, source }])[0] ?? first;
@@ -119,10 +142,15 @@ function connectionSteps(book: RuleBook, loaded: LoadedPolicy, listener: Listene
       { phase: "limits", what, verdict: "allow", reason: null, code: "allowed", rule: null, overrides: [] }
     : { ...stepOf(loaded, "limits", what, admitted, []), rule: null };
   if (limits.verdict === "deny" || !isPending(first)) return [accept, limits];
-  const name = sni === null ? "no SNI" : `SNI \`${sni}\``;
+  const name = group === null ? nameText(sni) : `${nameText(sni)}, which leads to \`${listener.name}\``;
   const named = fresh().named(listener.id, source, sni);
   const hello = isPending(named) ? openStep("hello", name) : stepOf(loaded, "hello", name, named, overrides(named));
-  if (!isPending(named)) return [accept, limits, hello];
+  // On a shared port caps and limits are charged when the name has led to an expose that admits it.
+  const both =
+    group === null ? [accept, limits, hello]
+    : hello.verdict === "deny" ? [accept, hello]
+    : [accept, hello, limits];
+  if (!isPending(named)) return both;
   const decision = client === null ? fresh().hello(listener.id, source, sni) : fresh().identity(listener.id, source, sni, identityOf(client));
   const identity = stepOf(
     loaded,
@@ -131,9 +159,13 @@ function connectionSteps(book: RuleBook, loaded: LoadedPolicy, listener: Listene
     decision,
     overrides(decision),
   );
-  if (!decision.allowed || client === null) return [accept, limits, hello, identity];
+  if (!decision.allowed || client === null) return [...both, identity];
   const last = fresh().admitIdentity(listener.id, source, sni, identityOf(client));
-  return [accept, limits, hello, identity, { ...stepOf(loaded, "identity limits", what, last, []), rule: null }];
+  return [...both, identity, { ...stepOf(loaded, "identity limits", what, last, []), rule: null }];
+}
+
+function nameText(sni: string | null): string {
+  return sni === null ? "no SNI" : `SNI \`${sni}\``;
 }
 
 function isPending(answer: Answer): answer is Extract<Answer, { later: true }> {

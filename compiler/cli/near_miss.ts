@@ -2,9 +2,10 @@
 // in an order of nearness by evaluating the request again. Only changes that the module allows are shown. The
 // semantic JSON gives the candidates; it decides nothing.
 import type { Decision } from "../../runtime/host/decision.ts";
-import type { ListenerInfo, LoadedPolicy, PolicyEngine, RuleInfo } from "../../runtime/host/module.ts";
+import type { GroupInfo, ListenerInfo, LoadedPolicy, PolicyEngine, RuleInfo } from "../../runtime/host/module.ts";
 import { ANY4, formatAddress, formatEndpoint, isV4, type Address } from "../../runtime/net/address.ts";
 import { isWithin, parsePrefix, type Prefix } from "../../runtime/net/prefix.ts";
+import { leadAmong } from "../../runtime/net/name_patterns.ts";
 import { nearest } from "../../runtime/text/nearest.ts";
 import { bindableAddress } from "./bindable.ts";
 import { connect, type Target } from "./evaluate.ts";
@@ -35,11 +36,11 @@ interface Candidate {
   decide(): Decision;
 }
 
-/** Why a listener refused, and what it would not have refused. */
-export function nearMisses(book: RuleBook, loaded: LoadedPolicy, listener: ListenerInfo, facts: Facts): readonly NearMiss[] {
+/** Why a listener refused, and what would not have been refused there. `place`: the listener, or the group through which the connection came. */
+export function nearMisses(book: RuleBook, loaded: LoadedPolicy, listener: ListenerInfo, facts: Facts, place = listener.id): readonly NearMiss[] {
   const decide = (changed: Partial<Facts>): Decision => {
     const { wallSeconds, ...wanted } = { ...facts, ...changed };
-    return connect(freshEngine(loaded, wallSeconds), listener.id, wanted);
+    return connect(freshEngine(loaded, wallSeconds), place, wanted).decision;
   };
   const allows = book.rules.filter(({ info, listener: own }) => own === listener.id && info.action === "allow" && !info.dryrun);
   const names =
@@ -77,6 +78,20 @@ export function nearMisses(book: RuleBook, loaded: LoadedPolicy, listener: Liste
   );
 }
 
+/** Where a name leads to no expose of a port: the nearest one that does, and is admitted. */
+export function nearestName(loaded: LoadedPolicy, group: GroupInfo, facts: Facts): readonly NearMiss[] {
+  const members = group.members.flatMap((id) => loaded.info.listeners[id] ?? []);
+  const candidates = namesLike(
+    members.flatMap(({ names }) => names ?? []).map(({ pattern }) => pattern),
+    facts.sni,
+  ).map((name): Candidate => ({
+    value: name,
+    text: `would be allowed with SNI \`${name}\`, which leads to \`${leadAmong(members, name)?.name ?? ""}\``,
+    decide: () => connect(freshEngine(loaded, facts.wallSeconds), group.id, { ...facts, sni: name }).decision,
+  }));
+  return [first("sni", candidates, loaded)].filter((miss) => miss !== null);
+}
+
 /** Where nothing is exposed: the nearest place that would have taken the request. */
 export function nearestPlace(loaded: LoadedPolicy, request: Extract<Request, { kind: "from" }>): readonly NearMiss[] {
   const { to } = request;
@@ -84,14 +99,15 @@ export function nearestPlace(loaded: LoadedPolicy, request: Extract<Request, { k
   const engine = freshEngine(loaded, request.at);
   const candidates = placesNear(loaded.info.listeners, to).flatMap(({ proto, port, local }): Candidate[] => {
     const id = engine.listenerAt(proto, port, local);
-    const name = loaded.info.listeners.find((l) => l.id === id)?.name;
+    const members = loaded.info.groups.find((g) => g.id === id)?.members.flatMap((member) => loaded.info.listeners[member] ?? []);
+    const name = (members === undefined ? loaded.info.listeners.find((l) => l.id === id) : leadAmong(members, request.sni))?.name;
     if (name === undefined) return [];
     const at = to.local === null || formatAddress(local) === formatAddress(to.local) ? "" : ` local ${formatAddress(local)}`;
     return [
       {
         value: `${proto} ${port}${at}`,
         text: `would be allowed to \`${proto} ${port}${at}\`, which is \`${name}\``,
-        decide: () => connect(freshEngine(loaded, request.at), id, request),
+        decide: () => connect(freshEngine(loaded, request.at), id, request).decision,
       },
     ];
   });
@@ -139,15 +155,20 @@ function first(change: NearMiss["change"], candidates: readonly Candidate[], { i
 
 /** Names that allows name: the most likely ones first, then by labels shared from the right; null is none at all. */
 function namesNear(book: RuleBook, allows: readonly StatedRule[], wanted: string | null): readonly (string | null)[] {
-  const words = [...new Set(allows.flatMap((rule) => book.namesOf(rule) ?? []).filter((word) => !word.startsWith("!")))];
+  const all = new Set(namesLike([...new Set(allows.flatMap((rule) => book.namesOf(rule) ?? []).filter((word) => !word.startsWith("!")))], wanted));
+  const none = wanted !== null && allows.some((rule) => book.namesOf(rule) === null);
+  return [...[...all].slice(0, MOST_TRIED - 1), ...(none ? [null] : [])];
+}
+
+/** Names that patterns match, but for the one that is wanted: the most likely ones first. */
+function namesLike(words: readonly string[], wanted: string | null): readonly string[] {
   const exact = words.filter((word) => !word.startsWith("*"));
   const meant = wanted === null ? null : nearest(wanted, exact);
   const samples = [...exact, ...words.filter((word) => word.startsWith("*")).flatMap((word) => samplesOf(word, wanted))];
   const ranked = samples.map((name) => ({ name, shared: sharedLabels(name, wanted ?? "") })).sort((x, y) => y.shared - x.shared);
   const all = new Set([...(meant === null ? [] : [meant]), ...ranked.map(({ name }) => name)]);
   if (wanted !== null) all.delete(wanted);
-  const none = wanted !== null && allows.some((rule) => book.namesOf(rule) === null);
-  return [...[...all].slice(0, MOST_TRIED - 1), ...(none ? [null] : [])];
+  return [...all].slice(0, MOST_TRIED);
 }
 
 /** Names that a word matches; for a pattern those nearest to the name of the request, then ordinary ones. */

@@ -137,22 +137,26 @@ function repeatLine(line: Extract<TestLine, { kind: "repeat" }>, at: number | nu
     const due = new Map(line.expected.map(({ outcome, count }) => [expectedText(outcome), count]));
     const rules = new Set<number>();
     let shown: Decision | null = null;
+    let decided: number | null = null;
     let last: Decision = denial(CODE_NOT_EXPOSED);
     for (let i = 0; i < line.count; i++) {
       const monoMs = Math.floor((i * line.overMs) / line.count);
       engine.setClock({ monoMs, wallSeconds: at === null ? null : at + Math.floor(monoMs / 1000) });
-      last = id < 0 ? denial(CODE_NOT_EXPOSED) : connect(engine, id, line);
+      const connected = id < 0 ? { decision: denial(CODE_NOT_EXPOSED), listener: null } : connect(engine, id, line);
+      last = connected.decision;
+      decided ??= connected.listener;
       rules.add(last.rule);
-      if (last.allowed && line.closing) {
-        engine.release(id, line.source);
-        if (line.client !== null) engine.releaseIdentity(id, identityOf(line.client));
+      if (last.allowed && line.closing && connected.listener !== null) {
+        engine.release(connected.listener, line.source);
+        if (line.client !== null) engine.releaseIdentity(connected.listener, identityOf(line.client));
       }
       const text = actualText(last, by(last), loaded.info);
       const count = (counts.get(text) ?? 0) + 1;
       counts.set(text, count);
       if (count > (due.get(text) ?? 0)) shown ??= last;
     }
-    return { place, text: countsText([...counts]), decision: shown ?? last, listener, rules };
+    const meant = listener ?? loaded.info.listeners.find((l) => l.id === decided) ?? null;
+    return { place, text: countsText([...counts]), decision: shown ?? last, listener: meant, rules };
   });
 }
 

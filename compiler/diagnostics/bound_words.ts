@@ -37,6 +37,7 @@ export interface BoundData {
   ING608: { readonly bound: "imports" | "bytes" | "words" | "depth" };
   ING609: { readonly bound: "depth"; readonly template: string } | { readonly bound: "places" };
   ING610: { readonly bound: "hosts" | "host_work" | "ids" | "id_work" };
+  ING612: { readonly groups: number; readonly members: number };
   ING611: { readonly bound: string; readonly used: number; readonly most: number; readonly largest: BudgetUse | null };
 }
 
@@ -140,6 +141,10 @@ export const BOUND_WORDS: WordsOf<BoundData> = {
         };
     }
   },
+  ING612: ({ groups, members }) => ({
+    message: `exposes share ports in more than ${grouped(groups)} ways, or have more than ${grouped(members)} places there`,
+    help: "let exposes that share ports have the same ones",
+  }),
   ING611: ({ bound, used, most, largest }) => ({
     message:
       bound === "module" || bound === "steps" ?

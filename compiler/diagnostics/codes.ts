@@ -93,6 +93,10 @@ export const CODES = {
   ING425: line("an expose on udp without `amplify`"),
   ING426: line("`amplify` where no datagrams are forwarded"),
   ING427: line("a unix socket as the backend of udp"),
+  ING428: line("`for` where no name is read"),
+  ING429: line("a pattern in the `for` of two exposes"),
+  ING430: line("a test whose name leads to another expose"),
+  ING431: line("a protocol of `alpn` that can't be one"),
 
   ING501: line("a list file that can't be had"),
   ING502: token("a line of a list file that is not an entry"),
@@ -113,6 +117,7 @@ export const CODES = {
   ING609: line("templates that are too deep or make too much"),
   ING610: line("too many host names or identities"),
   ING611: line("more than the budget allows"),
+  ING612: line("too many exposes that share ports"),
 
   // ING701 to ING705 were about TLS, clients' certificates, identities, `as direct` and udp, before there was a release that had them.
   ING706: line("invariants are not proven in this release"),
@@ -126,6 +131,7 @@ export const CODES = {
   ING807: line("caps per source that count more than fits the page of the profile `os`"),
   ING808: line("no service dials over udp in the profile `os`"),
   ING809: line("no datagrams are forwarded in the profile `os`"),
+  ING810: line("no protocol is negotiated in the profile `os`"),
 } as const satisfies Record<`ING${number}`, CodeRow>;
 
 export type DiagnosticCode = keyof typeof CODES;

@@ -47,6 +47,7 @@ export type Construct =
   | "test"
   | "invariant"
   | "credential"
+  | "alpn"
   | "use";
 
 export type Expected = {
@@ -73,7 +74,7 @@ export const MEMBER_HINTS: Readonly<Record<MemberHint, string>> = {
 
 const AN_IDENTITY = ['an identity such as `dns "jump.example"`', "an identity is `uri`, `dns`, `ip` or `sha256` and a text in quotes"] as const;
 const ON = "an expose says its protocol and its ports: `on tcp 443`, or `on tcp, udp 53` for both";
-const EXPOSE_LINE = "the first line of an expose is `expose NAME [service S] on tcp PORTS [bind NET] [as MODE] {`";
+const EXPOSE_LINE = "the first line of an expose is `expose NAME [service S] on tcp PORTS [bind NET] [for HOSTS] [as MODE] {`";
 
 const PARTS: Readonly<Record<Part, readonly [wanted: string, help: string | null]>> = {
   member: ["a member of the set", "members are names, addresses, ports or texts; write a comma only between two of them"],
@@ -149,6 +150,7 @@ const HELP_IN: ReadonlyMap<string, string> = new Map([
   ["invariant text", 'an invariant has a title: `invariant "the console is ours" { … }`'],
   ["annotation text", 'write an annotation\'s text in quotes: `@owner "web"`'],
   ["credential text", 'a certificate is named in quotes: `cert "web-2027"`'],
+  ["alpn text", 'protocols are written in quotes, the preferred one first: `alpn "h2", "http/1.1"`'],
   ["use (", "a template is used as `use NAME(ARGUMENT, …)`, with `()` if it takes none"],
   ["template (", "a template has a list of parameters, `()` if it takes none: `template web($name) { … }`"],
   ["use )", "an argument is one name, number, literal or text; arguments are separated by commas"],

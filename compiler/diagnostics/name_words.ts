@@ -48,7 +48,8 @@ export interface NameData {
   ING201: UnknownName;
   ING202: { readonly name: string; readonly as: Declared; readonly inTemplate: boolean };
   ING203: { readonly name: string; readonly as: Declared; readonly isBuiltin: boolean };
-  ING204: { readonly port: number; readonly proto: "tcp" | "udp"; readonly expose: string };
+  /** `bind`: both read names and have other binds; `nameless`: neither has `for`. */
+  ING204: { readonly port: number; readonly proto: "tcp" | "udp"; readonly expose: string; readonly fault: "twice" | "bind" | "nameless" };
   /** `of`: the name of an expose stands for its service where it names none. */
   ING205: { readonly name: string; readonly of: "name" | "service" | "expose" };
   ING206: { readonly set: string };
@@ -99,6 +100,7 @@ const BUILTINS: Readonly<Record<string, string>> = {
   any6: "everyone by IPv6",
 };
 
+const SHARED = '`expose www on tcp 443 for "www.example.com" as tls { … }`';
 const AN_IDENTITY = 'an identity is written with its type: `uri "spiffe://corp.example/ops/*"`, `dns "jump.corp.example"`, `ip "192.0.2.7"` or `sha256 "…"`';
 const A_PATTERN = 'host names and patterns are written in quotes: `"*.example.com"`';
 
@@ -134,10 +136,14 @@ export const NAME_WORDS: WordsOf<NameData> = {
     message: `${quote(name)} can't be the name of ${DECLARED[as]}`,
     help: `${isBuiltin ? "it is a built-in net" : "it has a meaning of its own"}; choose another name`,
   }),
-  ING204: ({ port, proto, expose }) => ({
-    message: `port ${port}/${proto} is already exposed by ${quote(expose)}`,
+  ING204: ({ port, proto, expose, fault }) => ({
+    message: `port ${port}/${proto} is already exposed by ${quote(expose)}${fault === "bind" ? ", with another `bind`: one socket can't be two" : ""}`,
     label: "exposed again here",
-    help: "give one of them another port, or a `bind` that does not overlap",
+    help:
+      fault === "bind" ? "write the same `bind` in both, one that does not overlap, or another port"
+      : fault === "nameless" ? `say which names lead to one of them: ${SHARED}`
+      : proto === "udp" ? "give one of them another port, or a `bind` that does not overlap"
+      : `give one of them another port, or a \`bind\` that does not overlap; exposes that read names share a port: ${SHARED}`,
     related: ["first exposed here"],
   }),
   ING205: ({ name, of }) => ({

@@ -74,8 +74,8 @@ export function writeImage(tables: PolicyTables, profile: Profile): Result<Image
 }
 
 /** Bytes of the tables, a little more than they take. */
-function room({ cells, nameCells, identityCells, identities, names, residuals, times, v4, v6, listeners, limits, ports }: PolicyTables): number {
-  const words = [cells, nameCells, identityCells]
+function room({ cells, leads, nameCells, identityCells, identities, names, residuals, times, v4, v6, listeners, groups, limits, ports }: PolicyTables): number {
+  const words = [cells, leads, nameCells, identityCells]
     .flatMap(({ rows, pages }) => [rows, ...pages])
     .concat(
       [v4, v6].flatMap(({ starts, classes, trie }) =>
@@ -87,16 +87,17 @@ function room({ cells, nameCells, identityCells, identities, names, residuals, t
     times.length * abi.TIME_BYTES +
     names.labels.length * 48 +
     identities.parts.length * 96 +
-    listeners.length * abi.LISTENER_BYTES +
+    (listeners.length + groups.length) * abi.LISTENER_BYTES +
     limits.length * abi.LIMIT_BYTES +
     ports.keys.length * 12 +
     ports.entries.length * abi.PORT_ENTRY_BYTES;
   return 4 * words.reduce((sum, { length }) => sum + length + 2, 0) + records + 65536;
 }
 
-function writeListeners(out: ImageWriter, { listeners, limits, shadows }: PolicyTables): void {
+function writeListeners(out: ImageWriter, { listeners, groups, limits, shadows }: PolicyTables): void {
   out.header(abi.H_LISTENERS, out.end());
-  out.header(abi.H_LISTENER_COUNT, listeners.length);
+  out.header(abi.H_LISTENER_COUNT, listeners.length + groups.length);
+  out.header(abi.H_GROUP_FIRST, listeners.length);
   listeners.forEach(({ expose, identity, limitFirst }, i) => {
     const next = listeners[i + 1]?.limitFirst ?? limits.length;
     const { perSource } = expose.cap;
@@ -112,6 +113,13 @@ function writeListeners(out: ImageWriter, { listeners, limits, shadows }: Policy
     out.u32(at + abi.R_LISTENER_SHADOW, shadows[i] ?? 0);
     out.u32(at + abi.R_LISTENER_CAP_IDENTITY, expose.cap.perIdentity ?? 0);
     out.u64(at + abi.R_LISTENER_BINDER, fnv1a64(expose.mode === "direct" ? expose.service : "ingressd"));
+  });
+  groups.forEach(({ members }, i) => {
+    const at = out.record(abi.LISTENER_BYTES);
+    out.u32(at + abi.R_LISTENER_BIND_ANY, listeners[members[0] ?? 0]?.expose.bind === null ? 1 : 0);
+    out.u32(at + abi.R_LISTENER_LIMIT_FIRST, limits.length);
+    out.u32(at + abi.R_LISTENER_SHADOW, shadows[listeners.length + i] ?? 0);
+    out.u64(at + abi.R_LISTENER_BINDER, fnv1a64("ingressd"));
   });
 }
 
@@ -148,12 +156,13 @@ function writePorts(out: ImageWriter, { ports }: PolicyTables): void {
   out.header(abi.H_BIND_COUNT, ports.binds.length / 8);
 }
 
-function writeCells(out: ImageWriter, { cells, nameCells, identityCells, classCount, columnCount, residuals, times }: PolicyTables): void {
+function writeCells(out: ImageWriter, { cells, leads, nameCells, identityCells, classCount, columnCount, residuals, times }: PolicyTables): void {
   out.header(abi.H_CLASS_COUNT, classCount);
   out.header(abi.H_COLUMN_COUNT, columnCount);
   writeTree(out, abi.H_CELL_TREE, cells);
   writeTree(out, abi.H_NAME_TREE, nameCells);
   writeTree(out, abi.H_IDENTITY_TREE, identityCells);
+  writeTree(out, abi.H_LEAD_TREE, leads);
   out.header(abi.H_RESIDUALS, out.end());
   out.header(abi.H_RESIDUAL_COUNT, residuals.length);
   for (const residual of residuals) {

@@ -2,7 +2,7 @@
 // the fewest prefixes, each net once; no tests, names of rules or places. Two policies that mean
 // the same have the same text, and its SHA-256 is the policy's tree hash.
 import { bytesToHex } from "@noble/hashes/utils.js";
-import type { AddressSet, CheckedExpose, CheckedLimit, CheckedPolicy, HostSet, IdSet, PortRange } from "../policy/policy.ts";
+import type { AddressSet, CheckedExpose, CheckedLimit, CheckedPolicy, HostSet, IdSet, NamePattern, PortRange } from "../policy/policy.ts";
 import type { OrderedRule } from "../lower/tables.ts";
 import { sha256, type Sha256 } from "./hash.ts";
 import { prefixText, type PrefixText } from "./prefixes.ts";
@@ -59,6 +59,7 @@ export function semanticJson(policy: CheckedPolicy, rules: readonly OrderedRule[
   });
   const exposes = policy.exposes.map((expose, i) => ({
     allow: rulesOf(i, "allow").map(rule),
+    ...(expose.alpn.length > 0 && { alpn: expose.alpn }),
     ...(expose.amplify !== null && { amplify: expose.amplify }),
     backend: backendText(expose),
     bind: expose.bind === null ? null : net(expose.bind),
@@ -68,8 +69,9 @@ export function semanticJson(policy: CheckedPolicy, rules: readonly OrderedRule[
       ...(expose.cap.perIdentity !== null && { perIdentity: expose.cap.perIdentity }),
       perSource: expose.cap.perSource,
     },
-    ...(expose.cert !== null && { cert: expose.cert }),
+    ...(expose.certs.length > 0 && { cert: expose.certs.length === 1 ? expose.certs[0] : expose.certs }),
     deny: rulesOf(i, "deny").map(rule),
+    ...(expose.names !== null && { for: expose.names.map(nameJson) }),
     limits: expose.limits.map(limitJson).sort(byText),
     mode: expose.mode,
     name: expose.name,
@@ -172,6 +174,11 @@ function backendText({ backend }: CheckedExpose): unknown {
 
 function portTexts(ranges: readonly PortRange[]): readonly string[] {
   return ranges.map(({ first, last }) => (first === last ? `${first}` : `${first}-${last}`));
+}
+
+/** A pattern; with what is taken out of it, if anything is. */
+function nameJson({ text, exceptWords }: NamePattern): unknown {
+  return exceptWords.length === 0 ? text : { pattern: text, except: exceptWords };
 }
 
 function limitJson({ count, periodMs, burst, key }: CheckedLimit): unknown {

@@ -63,8 +63,8 @@ export function stateSizes(tables: PolicyTables, end: number, profile: Profile):
 }
 
 /** Bytes for keyed limits and caps, behind everything else. */
-function osRoom({ listeners, limits }: PolicyTables, end: number): number {
-  const before = [end, OS_SCRATCH_BYTES, listeners.length * abi.LISTENER_STATE_BYTES, limits.length * abi.LIMIT_STATE_BYTES];
+function osRoom({ listeners, groups, limits }: PolicyTables, end: number): number {
+  const before = [end, OS_SCRATCH_BYTES, (listeners.length + groups.length) * abi.LISTENER_STATE_BYTES, limits.length * abi.LIMIT_STATE_BYTES];
   return OS_PAGES * abi.PAGE_BYTES - before.reduce((sum, bytes) => sum + lines(bytes), 0);
 }
 
@@ -100,11 +100,11 @@ function osSizes(room: number, keyed: boolean, connections: number | null): Resu
 }
 
 /** Lays out what the engine writes, one region behind the other; the end of memory in use. */
-export function placeState(out: ImageWriter, { listeners, limits }: PolicyTables, sizes: StateSizes, end: number): number {
+export function placeState(out: ImageWriter, { listeners, groups, limits }: PolicyTables, sizes: StateSizes, end: number): number {
   const { scratchBytes, limitSets, sketchCells, capEntries } = sizes;
   const regions: readonly (readonly [field: number, bytes: number])[] = [
     [abi.H_SCRATCH, scratchBytes],
-    [abi.H_LISTENER_STATE, listeners.length * abi.LISTENER_STATE_BYTES],
+    [abi.H_LISTENER_STATE, (listeners.length + groups.length) * abi.LISTENER_STATE_BYTES],
     [abi.H_LIMIT_STATE, limits.length * abi.LIMIT_STATE_BYTES],
     [abi.H_LIMIT_TABLE, limitSets * abi.SET_BYTES],
     [abi.H_SKETCH, sketchCells * abi.SKETCH_ROWS * abi.SKETCH_CELL_BYTES],

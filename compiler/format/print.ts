@@ -42,6 +42,7 @@ function groupOf(node: Body): Group {
     case "amplify":
     case "cert":
     case "ca":
+    case "alpn":
       return "clauses";
     case "expose":
     case "test":
@@ -105,6 +106,7 @@ function bodyRow(node: Body): Row[] {
     case "amplify":
     case "cert":
     case "ca":
+    case "alpn":
       return clauseRows(node);
   }
 }
@@ -113,11 +115,12 @@ function setRow({ kind, name, set }: SetDeclaration): Row {
   return row([token(kind), COLUMN, token(name.text), COLUMN, token("="), setDoc(set)], { table: "sets" });
 }
 
-function exposeHead({ name, service, protos, ports, bind, mode }: ExposeNode): Doc[] {
+function exposeHead({ name, service, protos, ports, bind, hosts, mode }: ExposeNode): Doc[] {
   const head = words("expose", name.text, ...(service === null ? [] : ["service", service.text]));
   const more: readonly (readonly Doc[])[] = [
     ...(protos.length === 0 || ports === null ? [] : [[...protosDocs(protos), setDoc(ports)]]),
     ...(bind === null ? [] : [[token("bind"), setDoc(bind)]]),
+    ...(hosts === null ? [] : [[token("for"), setDoc(hosts)]]),
     ...(mode === null ? [] : [words("as", mode.text)]),
   ];
   return [

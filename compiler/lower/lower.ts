@@ -3,12 +3,13 @@
 // these tables; the same policy gives the same tables, whatever order it was written in.
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import { fnv1a64 } from "../../runtime/abi/fnv.ts";
-import type { AddressSet, CheckedPolicy } from "../policy/policy.ts";
+import type { AddressSet, CheckedGroup, CheckedPolicy } from "../policy/policy.ts";
 import { VERDICT_IDENTITY, VERDICT_OPEN } from "../../runtime/abi/verdicts.ts";
 import { Classes, sweep } from "./classes.ts";
-import { columnsOf } from "./columns.ts";
+import { columnsOf, type Columns } from "./columns.ts";
 import { effectsOf } from "./effects.ts";
 import type { Effects } from "./effects.ts";
+import { leadRows, withGroupColumns, type GroupColumn } from "./groups.ts";
 import { lowerIdentities } from "./identities.ts";
 import { lowerListeners } from "./limits.ts";
 import { LOWER_BOUNDS, Meter } from "./meter.ts";
@@ -30,9 +31,9 @@ export function lower(policy: CheckedPolicy, bounds = LOWER_BOUNDS): Result<Poli
   const setOf = (rule: OrderedRule): number => numbers.get(rule.from) ?? 0;
   const meter = new Meter(numbers, bounds.work);
 
-  const columns = columnsOf(rules, policy.exposes);
+  const columns = columnsOf(rules, policy.exposes, policy.groups);
   const effects = effectsOf(rules, setOf, sets.length, columns, bounds.effects);
-  const hosts = distinct(rules.map(({ sni }) => sni));
+  const hosts = distinct([...rules.map(({ sni }) => sni), ...policy.groups.flatMap(({ sets: own }) => own.map(({ set }) => set))]);
   const ids = distinct(rules.map(({ client }) => client));
   const loweredNames = lowerNames(hosts.sets, bounds.nameMembers);
   if (effects === null) {
@@ -58,22 +59,39 @@ export function lower(policy: CheckedPolicy, bounds = LOWER_BOUNDS): Result<Poli
   if (outcomes.residuals.length === 0)
     outcomes.residual({ last: "source", listener: 0, shadow: false, lastEnd: -1 }, { deny: Infinity, allow: Infinity, conditional: [] });
 
+  const classRows = withGroupColumns(rows.forest, classes.rows, groupColumns(policy.groups, columns, policy.exposes.length), outcomes, meter);
+  if (meter.over || rows.full) return failed(meter.excess(meter.over ? "work" : "cellWords"));
+
   return ok({
     rules,
     ...lowerListeners(policy.exposes),
-    ports: lowerPorts(policy.exposes),
+    groups: policy.groups,
+    leads: leadRows(policy.groups, names, hosts.numberOf),
+    ports: lowerPorts(policy.exposes, policy.groups),
     dialers: [...new Set(policy.dials.map(({ service }) => fnv1a64(service)))].sort((x, y) => (x < y ? -1 : 1)),
     v4: withTrie(v4),
     v6: withTrie(v6),
     classCount: classes.rows.length,
     shadows: columns.shadows,
     columnCount: columns.columns.length,
-    cells: packRows(rows.forest, classes.rows),
+    cells: packRows(rows.forest, classRows),
     ...packFacts(outcomes),
     times: outcomes.times,
     names,
     identities,
     work: meter.spent,
+  });
+}
+
+/** Each group's column and that of its shadow, with the columns of its members. */
+function groupColumns(groups: readonly CheckedGroup[], { shadows }: Columns, listeners: number): readonly GroupColumn[] {
+  return groups.flatMap(({ members }, i) => {
+    const number = listeners + i;
+    const shadow = shadows[number] ?? 0;
+    const own = { column: number, of: members };
+    // A member to which no dryrun rule applies is its own shadow.
+    const dry = members.map((member) => shadows[member] ?? 0).map((column, at) => (column === 0 ? (members[at] ?? 0) : column));
+    return shadow === 0 ? [own] : [own, { column: shadow, of: dry }];
   });
 }
 

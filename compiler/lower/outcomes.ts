@@ -47,6 +47,7 @@ export class Outcomes {
   readonly names: FactRows;
   readonly identities: FactRows;
   readonly #residualOf = new Map<string, number>();
+  readonly #anyOf = new Map<string, number>();
   readonly #timesOf = new Map<string, number>();
   readonly #nameClasses: FactClasses;
   readonly #meter: Meter;
@@ -74,6 +75,48 @@ export class Outcomes {
       next = residual;
     }
     return this.#intern(after, this.#entries(entries));
+  }
+
+  /** The residual of a group of listeners for sources that have these at its members: refused where every member refuses, else open. */
+  anyOf(members: readonly number[]): number {
+    const distinct = [...new Set(members)].sort((x, y) => x - y);
+    const key = distinct.join();
+    const known = this.#anyOf.get(key);
+    if (known !== undefined) return known;
+    const rows = distinct.flatMap((number) => this.residuals[number] ?? []);
+    const ends = new Set(rows.flatMap(({ timeFirst, timeCount }) => this.times.slice(timeFirst, timeFirst + timeCount).map(({ until }) => until)));
+    const after = this.#together(rows);
+    const entries: { readonly until: number; readonly residual: number }[] = [];
+    let next = this.#intern(after, "");
+    for (const until of [...ends].sort((x, y) => y - x)) {
+      const residual = this.#intern(this.#together(rows.map((row) => this.#before(row, until))), "");
+      if (residual !== next) entries.unshift({ until, residual });
+      next = residual;
+    }
+    const number = this.#intern(after, this.#entries(entries));
+    this.#anyOf.set(key, number);
+    return number;
+  }
+
+  /** The row that applies just before a moment. */
+  #before(row: ResidualRow, until: number): ResidualRow {
+    const entry = this.times.slice(row.timeFirst, row.timeFirst + row.timeCount).find((time) => time.until >= until);
+    return entry === undefined ? row : (this.residuals[entry.residual] ?? row);
+  }
+
+  /** `policy` if every member says so, else `cidr`, with the least rule of all; open as the first member that is open. */
+  #together(rows: readonly ResidualRow[]): Outcome {
+    const open = rows.find(({ verdict }) => verdict !== VERDICT_DENY);
+    if (open !== undefined) return { verdict: VERDICT_OPEN, code: CODE_OPEN, rule: NO_RULE, row: open.row };
+    const least = rows.reduce((most, { rule }) => (rule === NO_RULE ? most : Math.min(most, rule)), Infinity);
+    const rule = least === Infinity ? NO_RULE : least;
+    const codes = rows.map(({ code }) => code);
+    const code =
+      codes.every((own) => own === CODE_NO_ALLOW) ? CODE_NO_ALLOW
+      : codes.every((own) => own === CODE_NO_ALLOW || own === CODE_EXPIRED) ? CODE_EXPIRED
+      : rule === NO_RULE ? CODE_NO_MATCH
+      : CODE_DENY_RULE;
+    return { verdict: VERDICT_DENY, code, rule, row: 0 };
   }
 
   /** The outcome just before `until`; null: after every end, or with no clock. */

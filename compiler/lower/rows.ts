@@ -153,6 +153,7 @@ export class Rows {
   }
 
   #deniedResidual(column: number, deny: number): number {
+    if (this.#isGroup(column)) return 0;
     if (this.#rules[deny]?.listener !== null) return this.#ruleResidual(column, deny, NO_ONE);
     const key = column * 2 ** 20 + deny;
     const known = this.#ofDeny.get(key);
@@ -162,7 +163,9 @@ export class Rows {
     return residual;
   }
 
+  /** 0 for a group: groups.ts writes its word when those of its members are known. */
   #ownResidual(column: number): number {
+    if (this.#isGroup(column)) return 0;
     const { bounds, ruleOf } = this.#effects;
     const allows = bounds[3 * column + 1] ?? 0;
     const conditional = bounds[3 * column + 2] ?? 0;
@@ -196,6 +199,10 @@ export class Rows {
     const residual = this.#residual(column, deny, allow, []);
     memo[at] = residual + 1;
     return residual;
+  }
+
+  #isGroup(column: number): boolean {
+    return this.#columns.columns[column]?.listener === -1;
   }
 
   #residual(column: number, deny: number, allow: number, conditional: readonly OrderedRule[]): number {

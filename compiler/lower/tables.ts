@@ -1,6 +1,6 @@
 // The tables of a policy as values, before they are bytes. Types only: `lower/` makes them,
 // `emit/` writes them. runtime/abi/layout.ts says what the engine does with each.
-import type { AddressSet, Annotations, CheckedExpose, HostSet, IdSet, TopLevelDeny } from "../policy/policy.ts";
+import type { AddressSet, Annotations, CheckedExpose, CheckedGroup, HostSet, IdSet, TopLevelDeny } from "../policy/policy.ts";
 import type { Span } from "../source/source.ts";
 
 /** One rule in canonical order; rules that say the same are one. */
@@ -136,15 +136,19 @@ export interface PolicyTables {
   readonly rules: readonly OrderedRule[];
   readonly listeners: readonly ListenerRow[];
   readonly limits: readonly LimitRow[];
+  /** Those that share a port; their numbers follow the last listener's. */
+  readonly groups: readonly CheckedGroup[];
+  /** A row a group: for each class of names one more than the number of the listener that it leads to, or 0. */
+  readonly leads: CellTree;
   readonly ports: PortTable;
   /** FNV-1a-64 of the services that dial over udp, rising. */
   readonly dialers: readonly bigint[];
   readonly v4: ClassTable;
   readonly v6: ClassTable;
   readonly classCount: number;
-  /** The shadow column of each listener; 0 where no dryrun rule applies to it. */
+  /** The shadow column of each listener and each group; 0 where no dryrun rule applies to it. */
   readonly shadows: readonly number[];
-  /** Listeners and shadows. */
+  /** Listeners, groups and shadows. */
   readonly columnCount: number;
   /** A row a class: for each column a residual. */
   readonly cells: CellTree;

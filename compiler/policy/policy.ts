@@ -70,6 +70,40 @@ export interface HostSet {
   readonly words: readonly string[];
 }
 
+/** One pattern of `for HOSTS`: of the patterns of all exposes on a port that match a name, the most specific one decides where it leads. */
+export interface NamePattern {
+  /** `www.example.com`, `*.example.com` or `**.example.com`. */
+  readonly text: string;
+  /** From the right; without the `*`. */
+  readonly labels: readonly string[];
+  readonly wild: "none" | "one" | "deep";
+  /** The names that `except` takes out of it, as a node at the place of the labels; null: none. */
+  readonly except: HostNode | null;
+  /** The same as canonical words, as those of a HostSet. */
+  readonly exceptWords: readonly string[];
+  readonly span: Span;
+}
+
+/** Where the names of one port lead: a trie as a HostNode is, with exposes (their indexes) instead of yes and no, or -1 for none. */
+export interface LeadNode {
+  readonly self: number;
+  readonly one: number;
+  readonly deep: number;
+  readonly children: ReadonlyMap<string, LeadNode>;
+}
+
+/** The exposes of a port, where they are several or the only one has `for`; runtime/abi/groups.ts makes them. */
+export interface CheckedGroup {
+  /** Indexes of exposes, rising. */
+  readonly members: readonly number[];
+  readonly ports: readonly PortRange[];
+  readonly leads: LeadNode;
+  /** Where a client leads that sends no name: the member without `for`, or -1. */
+  readonly nameless: number;
+  /** The names that lead to each other member; names in none of these lead where `nameless` says. */
+  readonly sets: readonly { readonly expose: number; readonly set: HostSet }[];
+}
+
 /** One pattern of identities: a word such as `uri:spiffe://corp.example/ops/*`, cut at each `/` that ends a part. */
 export interface IdPattern {
   /** `open`: the part begins so and may be longer. At most one is open, and then nothing is `deep`. */
@@ -123,9 +157,14 @@ export interface CheckedExpose {
   readonly ports: readonly PortRange[];
   /** Local addresses; null means any (the wildcard sockets). */
   readonly bind: AddressSet | null;
+  /** The names that lead here on its ports; null: every name that leads to no other expose, and clients that send none. */
+  readonly names: readonly NamePattern[] | null;
   /** udp has `direct` or none (`tcp` stands for it). Under `direct` the one rule is `allow from any`: the service serves whom it likes. */
   readonly mode: Mode;
-  readonly cert: string | null;
+  /** Names of certificates, of which a client gets one that it can verify; none where no TLS ends here. */
+  readonly certs: readonly string[];
+  /** Protocols that are offered by ALPN, the preferred one first; where there are none nothing is negotiated. */
+  readonly alpn: readonly string[];
   readonly ca: string | null;
   /** Null: the port opens when the service registers an ExposeIntent. */
   readonly backend: Backend | null;
@@ -252,7 +291,7 @@ export interface Unenforced {
 
 /** Clauses that only the profile `host` has: the profile `os` refuses each. */
 export interface HostOnly {
-  readonly code: "ING801" | "ING802" | "ING803" | "ING804" | "ING805" | "ING808" | "ING809";
+  readonly code: "ING801" | "ING802" | "ING803" | "ING804" | "ING805" | "ING808" | "ING809" | "ING810";
   /** The words, such as `as mtls` or `backend unix`. */
   readonly what: string;
   readonly span: Span;
@@ -262,6 +301,8 @@ export interface CheckedPolicy {
   readonly edition: 1;
   /** Sorted by name. */
   readonly exposes: readonly CheckedExpose[];
+  /** Those that share a port, in the order of their numbers. */
+  readonly groups: readonly CheckedGroup[];
   readonly dials: readonly CheckedDial[];
   readonly denies: readonly TopLevelDeny[];
   readonly tests: readonly CheckedTest[];

@@ -46,6 +46,7 @@ const AFTER_MEMBER: ReadonlySet<TokenType> = new Set([
   Arrow,
   KW.except,
   KW.bind,
+  KW.for,
   KW.as,
   KW.from,
   KW.sni,

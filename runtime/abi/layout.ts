@@ -23,7 +23,9 @@ export const DETAIL_VERDICT = 0;
 export const DETAIL_REASON = 4;
 export const DETAIL_CODE = 8;
 export const DETAIL_RULE = 12;
-export const DETAIL_BYTES = 16;
+/** The listener that decided: the one of the request, or that to which a group's name led; the group where none did. */
+export const DETAIL_LISTENER = 16;
+export const DETAIL_BYTES = 20;
 /** u64 milliseconds, never falling. */
 export const CLOCK_MONO = 64;
 /** u64 UTC seconds, never falling. */
@@ -80,7 +82,7 @@ export const H_CAP_SETS = 192;
 export const H_MEMORY_END = 196;
 /** Maximum number of loop iterations of one decision, computed by the compiler. */
 export const H_MAX_STEPS = 200;
-/** Columns of a row of cells: the listeners, then the shadows. */
+/** Columns of a row of cells: the listeners, the groups, then the shadows. */
 export const H_COLUMN_COUNT = 204;
 export const H_TIMES = 208;
 export const H_TIME_COUNT = 212;
@@ -120,9 +122,13 @@ export const H_IDENTITY_SEED = 412;
 /** u64 FNV-1a-64 of each service that may bind the wildcard address over udp at a port that the kernel chooses. */
 export const H_DIALERS = 416;
 export const H_DIALER_COUNT = 420;
+/** The records of listeners before this number are listeners; those from it on are groups (runtime/abi/groups.ts). */
+export const H_GROUP_FIRST = 424;
+/** (group, class of names) to one more than the listener that the name leads to, or 0. */
+export const H_LEAD_TREE = 428;
 /** Two checksum words over all other words of the tables; compiler/emit/seal.ts computes them. */
-export const H_SEAL = 424;
-export const HEADER_BYTES = 432;
+export const H_SEAL = 472;
+export const HEADER_BYTES = 480;
 
 // ---- seal ---------------------------------------------------------------------------------
 // Each half of the seal folds in every word of the tables in order, with a left rotation and a
@@ -185,6 +191,7 @@ export const CELL_BITS = 4;
 export const CELL_SLOTS = 16;
 
 // ---- listener record ----------------------------------------------------------------------
+// A group has a record too, with the cap 0, by which nothing is ever charged to it, and no limits.
 /** u64 FNV-1a-64 of the expose's name, which identifies it across reloads. */
 export const R_LISTENER_IDENTITY = 0;
 /** 1 if the listener binds any address. */

@@ -60,6 +60,7 @@ export const CODES = {
     says: "the service binds, with a token, what the policy exposes in mode `direct` for it",
   },
   [v.CODE_NO_TOKEN]: { name: "no_token", reason: v.REASON_POLICY, says: "the policy grants it to this service only with a token that ingressd mints" },
+  [v.CODE_NO_EXPOSE]: { name: "no_expose", reason: v.REASON_SNI, says: "no expose of the port has the name" },
   [v.CODE_DIAL_BIND]: { name: "dial_bind", reason: v.REASON_NONE, says: "the policy lets the service dial over udp, from a port of the kernel's choice" },
   [v.CODE_MODULE_TRAP]: { name: "module_trap", reason: v.REASON_POLICY, says: "the module trapped" },
   [v.CODE_MODULE_RESULT]: { name: "module_result", reason: v.REASON_POLICY, says: "the module's answer is out of range" },

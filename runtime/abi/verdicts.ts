@@ -83,6 +83,8 @@ export const CODE_DIRECT_BIND = 28;
 export const CODE_NO_TOKEN = 29;
 /** A service that may dial over udp binds the wildcard address at a port that the kernel chooses. */
 export const CODE_DIAL_BIND = 30;
+/** The name, or a missing one, leads to no expose of the port. */
+export const CODE_NO_EXPOSE = 31;
 
 /** The module trapped; it is never called again. */
 export const CODE_MODULE_TRAP = 100;

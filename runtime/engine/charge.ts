@@ -7,6 +7,7 @@ import {
   H_LISTENER_STATE,
   LIMIT_PER_IDENTITY,
   LIMIT_PER_LISTENER,
+  LIMIT_PER_SOURCE,
   LISTENER_STATE_BYTES,
   NO_RULE,
   R_LIMIT_KIND,
@@ -98,6 +99,20 @@ export function charge(listener: u32, a: u32, b: u32, c: u32, d: u32, zone: u32,
     else setSourceDebt(first + i, load<u64>(WORK_PRINTS + (i << 3)), debt);
   }
   return allow(CODE_ALLOWED, rule);
+}
+
+/** Takes a token of each limit per source of a listener, where there is one. */
+export function spend(listener: u32, a: u32, b: u32, c: u32, d: u32, zone: u32): void {
+  if (!valid() || listener >= listenerCount()) return;
+  const record = listenerRecord(listener);
+  let limit = load<u32>(record, R_LISTENER_LIMIT_FIRST);
+  for (let left = load<u32>(record, R_LISTENER_LIMIT_COUNT); left > 0; left--, limit++) {
+    const at = limitRecord(limit);
+    if (load<u32>(at, R_LIMIT_KIND) != LIMIT_PER_SOURCE) continue;
+    const key = limitPrint(at, a, b, c, d, zone);
+    const debt = sourceDebt(limit, key);
+    if (conforms(at, debt)) setSourceDebt(limit, key, debt + load<u32>(at, R_LIMIT_PERIOD_MS));
+  }
 }
 
 /** Releases the caps of one connection; limits are never refunded. */

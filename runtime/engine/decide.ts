@@ -4,12 +4,16 @@ import {
   BIND_BYTES,
   CLOCK_KNOWN,
   CLOCK_WALL,
+  DETAIL_BASE,
+  DETAIL_LISTENER,
   DIALER_BYTES,
   H_BINDS,
   H_CELL_TREE,
   H_DIALERS,
   H_DIALER_COUNT,
+  H_GROUP_FIRST,
   H_IDENTITY_TREE,
+  H_LEAD_TREE,
   H_LISTENERS,
   H_LISTENER_COUNT,
   H_NAME_TREE,
@@ -63,6 +67,7 @@ import {
   CODE_NOT_EXPOSED,
   CODE_NOT_GATEWAY,
   CODE_NO_ALLOW,
+  CODE_NO_EXPOSE,
   CODE_NO_IDENTITY,
   CODE_NO_NAME,
   CODE_NO_TOKEN,
@@ -176,7 +181,18 @@ function identified(residual: usize, length: u32): i32 {
   return answer(best);
 }
 
-/** Phase 1 on the source alone. */
+/** The listener to which the name in scratch leads at a group, 0xffffffff if to none, or the group itself if it is not canonical. */
+function leadOf(group: u32, length: u32): u32 {
+  const class_ = classOfName(length);
+  if (class_ < 0) return group;
+  return cellAt(TABLES_BASE + H_LEAD_TREE, group - load<u32>(TABLES_BASE + H_GROUP_FIRST), class_) - 1;
+}
+
+export function isGroup(listener: u32): bool {
+  return listener >= load<u32>(TABLES_BASE + H_GROUP_FIRST);
+}
+
+/** Phase 1 on the source alone, at a listener or at a group. */
 export function accept(listener: u32, a: u32, b: u32, c: u32, d: u32): i32 {
   if (!valid()) return deny(REASON_POLICY, CODE_BAD_TABLES, NO_RULE);
   if (listener >= listenerCount()) return deny(REASON_POLICY, CODE_BAD_LISTENER, NO_RULE);
@@ -184,13 +200,22 @@ export function accept(listener: u32, a: u32, b: u32, c: u32, d: u32): i32 {
 }
 
 /**
- * Phases 1 to 3. The name is the first `length` bytes of scratch; 0 if none was sent. The words of the
+ * Phases 1 to 3, at a listener or at a group, of which the name first chooses the listener. The name is the first `length` bytes of scratch; 0 if none was sent. The words of the
  * certificate are `words` bytes of scratch; -1 if the identity is not yet known.
  */
 export function acceptFacts(listener: u32, a: u32, b: u32, c: u32, d: u32, length: u32, words: i32): i32 {
   if (!valid()) return deny(REASON_POLICY, CODE_BAD_TABLES, NO_RULE);
+  store<u32>(DETAIL_BASE, listener, DETAIL_LISTENER);
   if (listener >= listenerCount()) return deny(REASON_POLICY, CODE_BAD_LISTENER, NO_RULE);
-  return decided(residualOf(listener, a, b, c, d), <i32>length, words);
+  let residual = residualOf(listener, a, b, c, d);
+  if (isGroup(listener) && load<i32>(residual, R_RESIDUAL_VERDICT) == VERDICT_OPEN) {
+    const lead = leadOf(listener, length);
+    if (lead == listener) return deny(REASON_SNI, CODE_BAD_NAME, NO_RULE);
+    if (lead == 0xffffffff) return deny(REASON_SNI, CODE_NO_EXPOSE, NO_RULE);
+    store<u32>(DETAIL_BASE, lead, DETAIL_LISTENER);
+    residual = residualOf(lead, a, b, c, d);
+  }
+  return decided(residual, <i32>length, words);
 }
 
 /** Decides a residual of phase 1 with the facts of later phases; -1 for a fact that is not yet known. */
@@ -202,11 +227,12 @@ function decided(residual: usize, length: i32, words: i32): i32 {
   return load<i32>(residual, R_RESIDUAL_VERDICT) == VERDICT_IDENTITY && words >= 0 ? identified(residual, words) : answer(residual);
 }
 
-/** The same with dryrun rules counted; -1 if there are none. */
+/** The same at a listener, or phase 1 at a group, with dryrun rules counted; -1 if there are none. */
 export function shadowOf(listener: u32, a: u32, b: u32, c: u32, d: u32, length: i32, words: i32): i32 {
   if (!valid() || listener >= listenerCount()) return -1;
   const column = load<u32>(listenerRecord(listener), R_LISTENER_SHADOW);
-  return column == 0 ? -1 : decided(residualOf(column, a, b, c, d), length, words);
+  // Where a name leads does not depend on dryrun rules, so that at a group there is only phase 1.
+  return column == 0 ? -1 : decided(residualOf(column, a, b, c, d), isGroup(listener) ? -1 : length, words);
 }
 
 function isLoopback(a: u32, b: u32, c: u32, d: u32): bool {

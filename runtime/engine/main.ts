@@ -28,8 +28,8 @@ import {
   TABLES_BASE,
 } from "../abi/layout";
 import { CODE_OPEN, VERDICT_ALLOW, VERDICT_DENY, VERDICT_OPEN } from "../abi/verdicts";
-import { charge as chargeOne, connections as connectionsOf, recount as recountOne, release as releaseOne } from "./charge";
-import { accept, acceptFacts, decideBind, listenerAt as findListener, shadowOf, valid } from "./decide";
+import { charge as chargeOne, connections as connectionsOf, recount as recountOne, release as releaseOne, spend as spendOne } from "./charge";
+import { accept, acceptFacts, decideBind, isGroup, listenerAt as findListener, shadowOf, valid } from "./decide";
 import { open } from "./detail";
 import { exportNext as nextExport, exportRecords, importRecords, usedEntries } from "./state";
 import { checkTables } from "./validate";
@@ -100,7 +100,7 @@ export function accept6(listener: u32, a: u32, b: u32, c: u32, d: u32): i32 {
   return accept(listener, a, b, c, d);
 }
 
-/** Phases 1 and 2 without caps and limits; the name is the first `length` bytes of scratch (0: none was sent). VERDICT_IDENTITY if the client's identity is needed next. */
+/** Phases 1 and 2 without caps and limits, at a listener or at a group; DETAIL_LISTENER says which listener decided. The name is the first `length` bytes of scratch (0: none was sent). VERDICT_IDENTITY if the client's identity is needed next. */
 export function hello(listener: u32, a: u32, b: u32, c: u32, d: u32, length: u32): i32 {
   return acceptFacts(listener, a, b, c, d, length, -1);
 }
@@ -118,6 +118,11 @@ export function shadow(listener: u32, a: u32, b: u32, c: u32, d: u32, length: i3
 /** Caps and limits of phase 1 for a connection that accept4/6 admitted; `zone` is the interface number of a link-local source (0: not known). */
 export function charge(listener: u32, a: u32, b: u32, c: u32, d: u32, zone: u32): i32 {
   return chargeOne(listener, a, b, c, d, zone, NO_RULE, false);
+}
+
+/** Takes a token of each limit per source, where there is one, of a listener to which no name led. */
+export function spend(listener: u32, a: u32, b: u32, c: u32, d: u32, zone: u32): void {
+  spendOne(listener, a, b, c, d, zone);
 }
 
 /** Caps and limits of phase 4 for a connection that `identity` admitted by `rule`; the key is the identity's hash. */
@@ -158,7 +163,8 @@ export function batch(count: u32): u32 {
     const c = load<u32>(at, R_BATCH_SOURCE + 8);
     const d = load<u32>(at, R_BATCH_SOURCE + 12);
     let verdict = accept(listener, a, b, c, d);
-    if (verdict != VERDICT_DENY) {
+    // At a group nothing is charged before the name has led to a listener.
+    if (verdict != VERDICT_DENY && !isGroup(listener)) {
       const waits = verdict != VERDICT_ALLOW;
       verdict = chargeOne(listener, a, b, c, d, load<u32>(at, BATCH_ZONE), load<i32>(DETAIL_BASE, DETAIL_RULE), false);
       if (waits && verdict != VERDICT_DENY) verdict = open(VERDICT_OPEN, CODE_OPEN);

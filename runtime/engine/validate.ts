@@ -20,6 +20,7 @@ import {
   H_DIALER_COUNT,
   H_FAMILY4,
   H_FAMILY6,
+  H_GROUP_FIRST,
   H_IDENTITY_BUCKETS,
   H_IDENTITY_BUCKET_COUNT,
   H_IDENTITY_BYTES,
@@ -30,6 +31,7 @@ import {
   H_IDENTITY_NODES,
   H_IDENTITY_NODE_COUNT,
   H_IDENTITY_TREE,
+  H_LEAD_TREE,
   H_LIMITS,
   H_LIMIT_COUNT,
   H_LIMIT_SETS,
@@ -205,10 +207,13 @@ function checkListeners(): bool {
   const count = head(H_LISTENER_COUNT);
   if (!inTables(head(H_LISTENERS), count, LISTENER_BYTES)) return false;
   const limits = head(H_LIMIT_COUNT);
+  if (head(H_GROUP_FIRST) > count) return false;
   let owned: u32 = 0;
   let at: usize = head(H_LISTENERS);
   for (let i: u32 = 0; i < count; i++) {
-    if (load<u32>(at, R_LISTENER_BIND_ANY) > 1 || load<u32>(at, R_LISTENER_CAP) == 0) return false;
+    if (load<u32>(at, R_LISTENER_BIND_ANY) > 1) return false;
+    // Nothing can be charged to a group, whose cap is 0, and its limits would be nobody's.
+    if (i >= head(H_GROUP_FIRST) ? (load<u32>(at, R_LISTENER_CAP) | load<u32>(at, R_LISTENER_LIMIT_COUNT)) != 0 : load<u32>(at, R_LISTENER_CAP) == 0) return false;
     if ((load<u32>(at, R_LISTENER_CAP_SOURCE) | load<u32>(at, R_LISTENER_CAP_IDENTITY)) != 0 && head(H_CAP_SETS) == 0) return false;
     if (load<u32>(at, R_LISTENER_CAP_V4) > 32 || load<u32>(at, R_LISTENER_CAP_V6) > 128) return false;
     const shadow = load<u32>(at, R_LISTENER_SHADOW);
@@ -261,7 +266,8 @@ function checkPorts(): bool {
 
 /**
  * A tree of cells: every row and page refers to pages of the next depth, and the last pages to residuals.
- * `indexes` is the number of indexes that are looked up, `waits` the fact that the residuals may need.
+ * `indexes` is the number of indexes that are looked up, `waits` the fact that the residuals may need; VERDICT_DENY: the
+ * words are listeners to which names lead.
  */
 function checkTree(tree: usize, indexes: u32, waits: i32): bool {
   const rows = load<u32>(tree, T_ROW_COUNT);
@@ -290,6 +296,8 @@ function checkCells(at: usize, count: u32, depth: u32, first: u32, end: u32, wai
     const word = load<u32>(at);
     if (depth != 0) {
       if (word < first || word >= end) return false;
+    } else if (waits == VERDICT_DENY) {
+      if (word > head(H_GROUP_FIRST)) return false;
     } else {
       if (word >= residuals) return false;
       if (!isLater(word, waits)) return false;
@@ -378,6 +386,8 @@ function checkNames(): bool {
     if (load<u32>(at, R_NAME_PARENT) >= nodes || offset > bytes || length > bytes - offset || load<u32>(at, R_NAME_END) >= ends) return false;
   }
   if (!checkBuckets(head(H_NAME_BUCKETS), buckets, nodes, MAX_NAME_PROBES)) return false;
+  if (load<u32>(TABLES_BASE + H_LEAD_TREE, T_ROW_COUNT) != head(H_LISTENER_COUNT) - head(H_GROUP_FIRST)) return false;
+  if (!checkTree(TABLES_BASE + H_LEAD_TREE, classes, VERDICT_DENY)) return false;
   return checkBelow(head(H_NAME_ENDS), ends * (END_BYTES >> 2), classes) && checkTree(TABLES_BASE + H_NAME_TREE, classes, VERDICT_IDENTITY);
 }
 

@@ -17,7 +17,7 @@ import { instantiateInTurns, instantiatePolicy } from "./instance.ts";
 import type { EngineExports } from "./instance.ts";
 import { copyLimits, exhausted, recordsOf } from "./move_limits.ts";
 import type { ValidToken } from "./token.ts";
-import type { BindRequest, Clock, LoadedPolicy, Peer, PolicyEngine, PolicyInfo } from "./module.ts";
+import type { BindRequest, Clock, GroupInfo, Lead, LoadedPolicy, Peer, PolicyEngine, PolicyInfo } from "./module.ts";
 
 const PROTOCOLS = { tcp: abi.PROTO_TCP, udp: abi.PROTO_UDP } as const;
 
@@ -100,13 +100,42 @@ class RunningPolicy implements PolicyEngine {
   listenerAt(proto: "tcp" | "udp", port: number, [a, b, c, d]: Address): number {
     if (!isPort(port)) return -1;
     const listener = this.#run(() => this.#exports.listenerAt(PROTOCOLS[proto], port, a, b, c, d), -1);
-    return listener >= 0 && listener < this.info.listeners.length ? listener : -1;
+    return listener >= 0 && listener < this.info.listeners.length + this.info.groups.length ? listener : -1;
   }
 
   accept(listener: number, source: Address): Answer {
     const [a, b, c, d] = source;
-    if (!this.#has(listener)) return this.#failure ?? denial(v.CODE_BAD_LISTENER);
+    if (!this.#has(listener) && this.#group(listener) === undefined) return this.#failure ?? denial(v.CODE_BAD_LISTENER);
     return this.#query(() => (isV4(source) ? this.#exports.accept4(listener, d) : this.#exports.accept6(listener, a, b, c, d)));
+  }
+
+  lead(group: number, source: Address, name: string | null): Lead {
+    if (this.#has(group)) return { listener: group };
+    const info = this.#group(group);
+    const { hello } = this.#exports;
+    if (info === undefined || hello === undefined) return { listener: null, denial: this.#failure ?? denial(v.CODE_BAD_LISTENER) };
+    const [a, b, c, d] = source;
+    const answer = this.#query(() => hello(group, a, b, c, d, this.#writeName(name)));
+    const found = this.#failure === null ? this.#detail(abi.DETAIL_LISTENER) : group;
+    if (info.members.includes(found)) return { listener: found };
+    // INVARIANT: what led to none of the group's listeners is refused.
+    const refused = answer.allowed || answer.later || found !== group;
+    return { listener: null, denial: refused ? this.#poison(v.CODE_MODULE_RESULT) : answer };
+  }
+
+  charge({ listener, source: [a, b, c, d], zone = 0 }: Peer, rule: number): Decision {
+    if (!this.#has(listener)) return this.#failure ?? denial(v.CODE_BAD_LISTENER);
+    const answer = this.#query(() => this.#exports.charge(listener, a, b, c, d, zone));
+    if (!answer.allowed && answer.later) return this.#poison(v.CODE_MODULE_RESULT);
+    if (rule === abi.NO_RULE || this.#failure !== null) return answer;
+    return { ...answer, rule };
+  }
+
+  spend(group: number, [a, b, c, d]: Address, zone = 0): void {
+    const members = this.#group(group)?.members ?? [];
+    this.#run(() => {
+      for (const listener of members) this.#exports.spend?.(listener, a, b, c, d, zone);
+    }, undefined);
   }
 
   hello(listener: number, source: Address, name: string | null): Decision {
@@ -165,7 +194,7 @@ class RunningPolicy implements PolicyEngine {
   shadow(listener: number, source: Address, name: string | null | undefined, identity?: Identity): Shadow | null {
     const [a, b, c, d] = source;
     const { shadow } = this.#exports;
-    if (shadow === undefined || this.#failure !== null || !this.#has(listener)) return null;
+    if (shadow === undefined || this.#failure !== null || (!this.#has(listener) && this.#group(listener) === undefined)) return null;
     const verdict = this.#run(
       () => shadow(listener, a, b, c, d, name === undefined ? -1 : this.#writeName(name), identity === undefined ? -1 : this.#writeWords(identity)),
       v.VERDICT_DENY,
@@ -230,7 +259,7 @@ class RunningPolicy implements PolicyEngine {
       if (peers.length > this.#records) return 0;
       let at = this.#scratch;
       for (const { listener, source, zone = 0 } of peers) {
-        view.setInt32(at + abi.R_BATCH_LISTENER, this.#has(listener) ? listener : -1, true);
+        view.setInt32(at + abi.R_BATCH_LISTENER, this.#has(listener) || this.#group(listener) !== undefined ? listener : -1, true);
         const [a, b, c, d] = source;
         view.setUint32(at + abi.R_BATCH_SOURCE, a, true);
         view.setUint32(at + abi.R_BATCH_SOURCE + 4, b, true);
@@ -323,6 +352,10 @@ class RunningPolicy implements PolicyEngine {
   /** INVARIANT: only a listener's own number passes, because WebAssembly would wrap a number beyond 32 bits to another listener's. */
   #has(listener: number): boolean {
     return Number.isInteger(listener) && listener >= 0 && listener < this.info.listeners.length;
+  }
+
+  #group(number: number): GroupInfo | undefined {
+    return this.info.groups[number - this.info.listeners.length];
   }
 
   /** Runs a call that returns a verdict and writes its reason, code and rule into the detail words. */

@@ -32,6 +32,8 @@ export interface EngineExports extends Record<string, unknown> {
   shadow?(listener: number, a: number, b: number, c: number, d: number, length: number, words: number): number;
   /** Engines before version 3 take no `zone`, here and in the next two; they count a source by its prefix alone. */
   charge(listener: number, a: number, b: number, c: number, d: number, zone?: number): number;
+  /** Not in engines before version 3. */
+  spend?(listener: number, a: number, b: number, c: number, d: number, zone: number): void;
   release(listener: number, a: number, b: number, c: number, d: number, zone?: number): void;
   recount(listener: number, a: number, b: number, c: number, d: number, zone?: number): void;
   /** Not in engines before version 3, as the next two. */

@@ -25,7 +25,7 @@ import { instantiate } from "./instance.ts";
 import type { EngineExports } from "./instance.ts";
 import { DETAIL_BASE, DETAIL_CODE, DETAIL_RULE, H_DIALER_COUNT, H_LISTENER_COUNT, H_RULE_COUNT } from "../abi/layout.ts";
 import { ok, type Result } from "../result/result.ts";
-import type { LoadedPolicy, PolicyInfo, Refusal } from "./module.ts";
+import type { GroupInfo, LoadedPolicy, PolicyInfo, Refusal } from "./module.ts";
 import { refuse, verifyModule } from "./verify.ts";
 import type { Trust, VerifiedModule } from "./verify.ts";
 
@@ -60,7 +60,7 @@ function checked(
     const word = (field: number): number => new DataView(exports.memory.buffer).getUint32(TABLES_BASE + field, true);
     const info = readInfo(verified, word(H_MAX_STEPS));
     if (info === null) return refuse("module_malformed", "the module's semantic JSON or source map can't be read or exceeds its bounds");
-    if (word(H_LISTENER_COUNT) !== info.listeners.length || word(H_RULE_COUNT) !== info.rules.length) {
+    if (word(H_LISTENER_COUNT) !== info.listeners.length + info.groups.length || word(H_RULE_COUNT) !== info.rules.length) {
       return refuse("module_tables", "the module's tables have other numbers of listeners or rules than its semantic JSON and source map");
     }
     const difference = differenceFrom(exports, info);
@@ -77,7 +77,7 @@ function checked(
  * A sentence with the first difference between the tables and the semantic JSON, or null. The gateway opens the ports that
  * the semantic JSON names and decides with the tables, so this compares both edges of every range, inside and just outside.
  */
-function differenceFrom(exports: EngineExports, { listeners, dialers, abiVersion }: PolicyInfo): string | null {
+function differenceFrom(exports: EngineExports, { listeners, groups, dialers, abiVersion }: PolicyInfo): string | null {
   const detail = new DataView(exports.memory.buffer, DETAIL_BASE);
   const count = abiVersion < 3 ? 0 : new DataView(exports.memory.buffer).getUint32(TABLES_BASE + H_DIALER_COUNT, true);
   const dials = (service: string): boolean => {
@@ -86,11 +86,14 @@ function differenceFrom(exports: EngineExports, { listeners, dialers, abiVersion
     return detail.getInt32(DETAIL_CODE, true) === CODE_DIAL_BIND;
   };
   if (count !== dialers.length || !dialers.every(dials)) return "the module's tables and its semantic JSON differ about who may dial";
+  const groupAt = groupFinder(groups);
   for (const { id, name, service, mode, proto: word, ports, bind } of listeners) {
     const proto = word === "udp" ? PROTO_UDP : PROTO_TCP;
     const binder = fnv1a64(mode === "direct" ? service : "ingressd");
     for (const [a, b, c, d] of localsOf(bind)) {
-      const listens = (port: number): boolean => exports.listenerAt(proto, port, a, b, c, d) === id;
+      // At ports that it shares, the group is there in its place.
+      const here = (port: number): number => groupAt(id, port) ?? id;
+      const listens = (port: number): boolean => exports.listenerAt(proto, port, a, b, c, d) === here(port);
       const wrong = ports.find(
         ({ first, last }, i) =>
           !listens(first) ||
@@ -110,6 +113,19 @@ function differenceFrom(exports: EngineExports, { listeners, dialers, abiVersion
     }
   }
   return null;
+}
+
+/** The number of the group that a listener is in at a port. */
+function groupFinder(groups: PolicyInfo["groups"]): (listener: number, port: number) => number | undefined {
+  const byMember = new Map<number, GroupInfo[]>();
+  for (const group of groups) {
+    for (const member of group.members) {
+      const own = byMember.get(member);
+      if (own === undefined) byMember.set(member, [group]);
+      else own.push(group);
+    }
+  }
+  return (listener, port) => byMember.get(listener)?.find(({ ports }) => ports.some(({ first, last }) => first <= port && port <= last))?.id;
 }
 
 /** The local addresses to compare at; none of them is a wildcard where a `bind` names addresses. */
@@ -138,7 +154,7 @@ function selfTest(exports: EngineExports, module: VerifiedModule, info: PolicyIn
       code,
       rule,
     } = vector;
-    if (listener >= info.listeners.length || !isCode(code) || rule >= info.rules.length) return "a self-test vector is out of range";
+    if (listener >= info.listeners.length + info.groups.length || !isCode(code) || rule >= info.rules.length) return "a self-test vector is out of range";
     let verdict: number;
     if (exports.hello === undefined) verdict = exports.accept6(listener, a, b, c, d);
     else {

@@ -4,7 +4,7 @@ import type { Identity } from "./identity.ts";
 import type { Profile } from "../abi/profiles.ts";
 import type { Address } from "../net/address.ts";
 import type { ValidToken } from "./token.ts";
-import type { Answer, Decision, Shadow } from "./decision.ts";
+import type { Answer, Decision, Denial, Shadow } from "./decision.ts";
 
 export interface PortRange {
   readonly first: number;
@@ -27,11 +27,15 @@ export interface ListenerInfo {
    * datagrams are forwarded as they come; it has no other mode.
    */
   readonly mode: "tcp" | "passthrough" | "tls" | "mtls" | "direct";
-  /** The certificate's name, where the gateway terminates TLS. */
-  readonly cert: string | null;
+  /** The names of its certificates, where the gateway terminates TLS, of which a client gets the first that it supports; else none. */
+  readonly certs: readonly string[];
+  /** Protocols that it offers by ALPN, the preferred one first; where there are none, nothing is negotiated. */
+  readonly alpn: readonly string[];
   /** The name of the authority of client certificates, where the listener requires them. */
   readonly ca: string | null;
   readonly backend: { readonly kind: "tcp"; readonly host: string; readonly port: number } | { readonly kind: "unix"; readonly path: string } | null;
+  /** The patterns of `for`, sorted; null where there is none: then every name leads here that leads to no other listener of the port. */
+  readonly names: readonly NamePattern[] | null;
   /** Whether an enforced rule that applies to this listener has `sni`, so that decisions need the client's server name. */
   readonly needsNames: boolean;
   readonly capConnections: number;
@@ -41,6 +45,25 @@ export interface ListenerInfo {
   readonly amplify?: number | "any";
   readonly origin: Origin;
   readonly annotations: Annotations;
+}
+
+/** A pattern of `for`: of the patterns of a port's listeners that match a name, the most specific one decides. */
+export interface NamePattern {
+  /** `www.example.com`, `*.example.com` (one label more) or `**.example.com` (one or more). */
+  readonly pattern: string;
+  /** The names that `except` takes out of it, in the same form; the narrowest that matches a name decides, with `!` before what is not taken out. */
+  readonly except: readonly string[];
+}
+
+/** The listeners that share a port, or the only one of a port if it has `for`. */
+export interface GroupInfo {
+  /** The number by which the module's calls name the group; those of groups follow those of listeners. */
+  readonly id: number;
+  /** Numbers of listeners, rising. */
+  readonly members: readonly number[];
+  /** Of tcp. */
+  readonly ports: readonly PortRange[];
+  readonly bind: readonly string[] | null;
 }
 
 /** The place of a rule or an expose in the policy's source. `file` is relative to the policy root. */
@@ -92,6 +115,7 @@ export interface PolicyInfo {
   /** Null where the module has none. */
   readonly signature: SignatureInfo | null;
   readonly listeners: readonly ListenerInfo[];
+  readonly groups: readonly GroupInfo[];
   /** Services that may use udp as clients do. */
   readonly dialers: readonly string[];
   readonly rules: readonly RuleInfo[];
@@ -155,7 +179,10 @@ export interface BindRequest {
   readonly port: number;
 }
 
-/** A new peer, for `admit`. */
+/** Where a name leads. */
+export type Lead = { readonly listener: number } | { readonly listener: null; readonly denial: Denial };
+
+/** A new peer, for `admit`. `listener` may be a group: then nothing is charged, and a pending answer waits for its name. */
 export interface Peer {
   readonly listener: number;
   readonly source: Address;
@@ -176,15 +203,24 @@ export interface PolicyEngine {
   bind(request: BindRequest): Decision;
   /** Phase 0 for a subject that has shown this token, which must be for this policy. */
   bindWithToken(token: ValidToken): Decision;
-  /** The listener at a protocol, port and local address, or -1. A wildcard address finds only a listener on the wildcard. */
+  /** The listener or group at a protocol, port and local address, or -1. A wildcard address finds only a listener on the wildcard. */
   listenerAt(proto: "tcp" | "udp", port: number, local: Address): number;
-  /** Phase 1 without caps and limits. It charges nothing; rechecks and `explain` use it. */
+  /** Phase 1 without caps and limits, at a listener or a group. It charges nothing; rechecks and `explain` use it. */
   accept(listener: number, source: Address): Answer;
   /**
    * Phase 1 with caps and limits for a batch of peers, in order, in one call. Allowed and pending peers are charged. The
-   * caller must release a pending peer that is refused later.
+   * caller must release a pending peer of a listener (not of a group) that is refused later.
    */
   admit(peers: readonly Peer[]): readonly Answer[];
+  /**
+   * The listener to which a name leads at a group, or the refusal of phase 1 or of the name; a listener leads to itself.
+   * It is followed by `named` at that listener.
+   */
+  lead(group: number, source: Address, name: string | null): Lead;
+  /** Phase 1's caps and limits alone, for a connection of a group that the rules of this listener admit. The rule of a refusal is `rule`. */
+  charge(peer: Peer, rule: number): Decision;
+  /** Takes a token of each limit per source of a group's listeners, for a source whose name led to none of them. */
+  spend(group: number, source: Address, zone?: number): void;
   /**
    * Phases 1 and 2 without caps and limits; charges nothing. `name` is canonical (lower case, no trailing dot, at most 255
    * bytes), null where the client sends none. For a listener in mode `tcp` the name is no fact, and the answer is that of
@@ -198,7 +234,7 @@ export interface PolicyEngine {
   /** Phases 1 to 3, and phase 4 with its caps and limits. An admitted connection is charged. */
   admitIdentity(listener: number, source: Address, name: string | null, identity: Identity): Decision;
   /**
-   * The shadow verdict, or null where no dryrun rule applies to the listener. `name` and `identity` are undefined where
+   * The shadow verdict, or null where no dryrun rule applies to the listener, or to none of a group. `name` and `identity` are undefined where
    * they never came.
    */
   shadow(listener: number, source: Address, name: string | null | undefined, identity?: Identity): Shadow | null;

@@ -1,3 +1,3 @@
 // Made by `npm run engine`: the engine code of this release.
-export const ENGINE_CODE_SHA256 = "27ca5efa831ce206f047d16ed04a640a62915e6054edd7fd41b0a2115e7b13c9";
+export const ENGINE_CODE_SHA256 = "78faf18ccf11ce5d7b938673414d21f21a543d701e2ee234d089c790002de50a";
 export const ENGINE_ABI_VERSION = 3;

@@ -112,11 +112,16 @@ export function accept(policy: ModelPolicy, expose: ModelExpose, source: bigint,
 const isLoopback = (a: bigint): boolean => (isV4(a) ? ((a >> 24n) & 255n) === 127n : a === 1n);
 const isWildcard = (a: bigint): boolean => a === 0n || (isV4(a) && (a & 0xffffffffn) === 0n);
 
-/** The expose at a local endpoint; a wildcard address belongs to those without a `bind` alone. */
-export function exposeAt(policy: ModelPolicy, port: number, local: bigint, proto: "tcp" | "udp" = "tcp"): ModelExpose | null {
+/** The exposes at a local endpoint, several where names distinguish them; a wildcard address belongs to those without a `bind` alone. */
+export function exposesAt(policy: ModelPolicy, port: number, local: bigint, proto: "tcp" | "udp"): readonly ModelExpose[] {
   const here: readonly Ports[] = [{ first: port, last: port }];
   const at = listenersOf(policy).filter((e) => (e.proto ?? "tcp") === proto && portsMeet(e.ports, here));
-  return at.find((e) => e.bind === null || (!isWildcard(local) && setHas(e.bind, local))) ?? null;
+  return at.filter((e) => e.bind === null || (!isWildcard(local) && setHas(e.bind, local)));
+}
+
+/** The first of them. */
+export function exposeAt(policy: ModelPolicy, port: number, local: bigint, proto: "tcp" | "udp" = "tcp"): ModelExpose | null {
+  return exposesAt(policy, port, local, proto)[0] ?? null;
 }
 
 /** Phase 0. `token`: a valid one for just this bind is there. */

@@ -99,6 +99,15 @@ export class Meter {
     if (i >= 0) this.known.splice(i, 1);
   }
 
+  /** A source whose name led to no expose of the port loses a token of each limit per source that has one. */
+  spend(source: bigint, zone = 0): void {
+    for (const limit of this.expose.limits) {
+      if (limit.key.kind !== "source") continue;
+      const bucket = this.bucket(limit, keyOf({ source, zone }, limit.key.v4, limit.key.v6));
+      if (bucket.parts >= PERIOD_MS[limit.per]) bucket.parts -= PERIOD_MS[limit.per];
+    }
+  }
+
   /** Caps come back; tokens never do. */
   release(source: bigint, zone = 0): void {
     const i = this.open.findIndex((peer) => peer.source === source && peer.zone === zone);

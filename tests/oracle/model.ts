@@ -70,6 +70,8 @@ export interface ModelExpose {
   readonly name: string;
   readonly ports: readonly Ports[];
   readonly bind: ModelSet | null;
+  /** `for`. Not written or null: every name that leads to no other expose of the port. */
+  readonly names?: ModelHosts | null;
   /** Not written: plain tcp. */
   readonly mode?: "passthrough" | "tls" | "mtls" | "direct";
   /** Not written: tcp. `both` is short for two listeners of one name. */

@@ -21,7 +21,7 @@ export function tailOf(pattern: string): string {
   return pattern.replace(/^\*\*?\.?/, "");
 }
 
-function patternHas(pattern: string, name: string): boolean {
+export function patternHas(pattern: string, name: string): boolean {
   if (!pattern.startsWith("*")) return pattern === name;
   const tail = labelsOf(tailOf(pattern));
   const labels = labelsOf(name);

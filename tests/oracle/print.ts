@@ -87,7 +87,7 @@ export function printPolicy(policy: ModelPolicy, shuffle: Shuffle = asWritten): 
   const expose = (e: ModelExpose): void => {
     if (e.mode === "direct") out.push('@why "it listens by itself"');
     out.push(
-      `expose ${e.name} on ${protos(e.proto)} ${ports(e.ports)}${e.bind === null ? "" : ` bind ${set(e.bind)}`}${e.mode === undefined ? "" : ` as ${e.mode}`} {`,
+      `expose ${e.name} on ${protos(e.proto)} ${ports(e.ports)}${e.bind === null ? "" : ` bind ${set(e.bind)}`}${(e.names ?? null) === null ? "" : ` for ${hosts(e.names ?? { members: [], except: [] })}`}${e.mode === undefined ? "" : ` as ${e.mode}`} {`,
     );
     if (e.mode === "direct") {
       for (const r of e.rules) lines.set(r, out.length);

@@ -5,6 +5,7 @@ import { randomPolicy, randomPrefix, type Size } from "./generate.ts";
 import { ANY, isEmpty, type ModelDeny, type ModelExpose, type ModelPolicy, type ModelRule, type ModelSet, type Ports } from "./model.ts";
 import { isEmptyHosts, patternsOf, tailOf, type HostTerm, type ModelHosts, type NamedHosts } from "./names.ts";
 import { portsMeet } from "./order.ts";
+import { writtenIn } from "./shared.ts";
 import type { Chance } from "./random.ts";
 import { prefixOf, v4, type Prefix } from "./space.ts";
 
@@ -70,6 +71,40 @@ function place(c: Chance, i: number): ModelSet {
   return isEmpty(made) ? { ...made, except: [] } : made;
 }
 
+/**
+ * Exposes that read names share a port: most have `for`, one may have none. Ports that they had alone stay with some of
+ * them. A pattern that two of them have is taken from the second.
+ */
+export function sharedPolicy(c: Chance, size: Size): ModelPolicy {
+  const plain = wholePolicy(c, size);
+  const named = plain.hosts ?? [];
+  const bind = c.oneIn(3) ? place(c, 0) : null;
+  const apart = c.oneIn(4) ? place(c, 1) : null;
+  const taken = new Set<string>();
+  const exposes = plain.exposes.map((e, i): ModelExpose => {
+    const alone = c.oneIn(2) ? [{ first: 20_000 + 10 * i, last: 20_000 + 10 * i + c.below(3) }] : [];
+    // At another address of the port there may be an expose that shares it with none.
+    const isApart = bind !== null && apart !== null && i === plain.exposes.length - 1;
+    const free = (): ModelHosts => {
+      const made = hosts(c, named);
+      const own = new Set(writtenIn(made).map(({ text }) => text));
+      if ([...own].some((text) => taken.has(text))) return { members: [{ kind: "pattern", text: `own${i}.example` }], except: [] };
+      for (const text of own) taken.add(text);
+      return made;
+    };
+    const nameless = i === 0 && c.oneIn(2);
+    return {
+      ...e,
+      mode: "passthrough",
+      ports: [{ first: 443, last: 443 + (c.oneIn(3) ? 1 : 0) }, ...alone],
+      bind: isApart ? apart : bind,
+      names: nameless || isApart ? null : free(),
+    };
+  });
+  const ports = exposes.flatMap((e) => e.ports);
+  return { ...plain, exposes, denies: plain.denies.map((d) => ({ ...d, on: d.on === null ? null : [c.pick(ports)] })) };
+}
+
 export function wholePolicy(c: Chance, size: Size): ModelPolicy {
   const plain = randomPolicy(c, size);
   const named: NamedHosts[] = [];
@@ -92,7 +127,8 @@ export function wholePolicy(c: Chance, size: Size): ModelPolicy {
 /** Names at the edges of all patterns, and some that are none. */
 export function namesFor(c: Chance, policy: ModelPolicy): readonly (string | null)[] {
   const rules = [...policy.denies, ...policy.exposes.flatMap((e) => e.rules)];
-  const patterns = rules.flatMap((r) => ((r.sni ?? null) === null ? [] : patternsOf(r.sni ?? { members: [], except: [] })));
+  const sets = [...policy.exposes.map((e) => e.names), ...rules.map((r) => r.sni)];
+  const patterns = sets.flatMap((set) => (set === undefined || set === null ? [] : patternsOf(set)));
   const near = patterns.flatMap((text) => {
     const tail = tailOf(text);
     if (tail === "") return ["a", "a.b"];

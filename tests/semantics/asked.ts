@@ -9,16 +9,19 @@
 //   admit … sni … client WORDS           phase 4 alone: the caps and limits of the identity
 //   close from ADDRESS to NAME           gives its caps back; with `sni … client`, those of the identity
 //   bind SUBJECT on ADDRESS PORT [udp]   phase 0
-//   at ADDRESS PORT [udp]                the listener there
+//   at ADDRESS PORT [udp]                the listener there, or those of the group there, with + between
 //   clock MONOMS TIME|none               the time of what follows
 //
-// NAME is the name of an expose, with `/udp` where its listener over udp is meant.
+// NAME is the name of an expose, with `/udp` where its listener over udp is meant, or `:PORT` for the group of exposes at that
+// port of tcp. Its answers to a name begin with the expose to which the name leads; `admit` has a name, and is charged there.
 //
 // An answer is `allow CODE RULE`, `deny REASON CODE RULE` or `open`; RULE is the rule's names, or `-`.
 import * as assert from "uvu/assert";
+import { connect } from "../../compiler/cli/evaluate.ts";
 import type { Answer, Shadow } from "../../runtime/host/decision.ts";
 import { identityOf } from "../../runtime/host/identity.ts";
 import type { PolicyEngine } from "../../runtime/host/module.ts";
+import type { Address } from "../../runtime/net/address.ts";
 import { address, engineOf } from "../host/compiled.ts";
 
 type Row = readonly [question: string, answer: string];
@@ -61,7 +64,7 @@ function answerTo(engine: PolicyEngine, question: string): string {
     case "bind":
       return said(engine, engine.bind({ subject: first, proto: words[5] === "udp" ? "udp" : "tcp", address: address(third), port: Number(words[4]) }));
     case "at":
-      return engine.info.listeners[engine.listenerAt(words[3] === "udp" ? "udp" : "tcp", Number(words[2]), address(first))]?.name ?? "-";
+      return namesAt(engine, engine.listenerAt(words[3] === "udp" ? "udp" : "tcp", Number(words[2]), address(first)));
     case "from":
       return connection(engine, "from", words.slice(1));
     case "shadow":
@@ -77,6 +80,7 @@ function answerTo(engine: PolicyEngine, question: string): string {
 function connection(engine: PolicyEngine, verb: string, words: readonly string[]): string {
   const [source = "", , listener, sni, name = "", , client] = words;
   const at = address(source);
+  if (listener?.startsWith(":") === true) return atGroup(engine, verb, Number(listener.slice(1)), at, sni === undefined ? undefined : name);
   const id = engine.info.listeners.find((l) => listener === (l.proto === "udp" ? `${l.name}/udp` : l.name))?.id;
   if (id === undefined) throw new Error(`no listener ${listener}`);
   const requested =
@@ -99,6 +103,25 @@ function connection(engine: PolicyEngine, verb: string, words: readonly string[]
     return "";
   }
   return said(engine, requested === undefined ? engine.accept(id, at) : engine.named(id, at, requested));
+}
+
+function namesAt(engine: PolicyEngine, place: number): string {
+  const members = engine.info.groups.find(({ id }) => id === place)?.members ?? [place];
+  return members.map((id) => engine.info.listeners[id]?.name ?? "-").join("+");
+}
+
+function atGroup(engine: PolicyEngine, verb: string, port: number, source: Address, sni: string | undefined): string {
+  const group = engine.listenerAt("tcp", port, address("0.0.0.0"));
+  if (!engine.info.groups.some(({ id }) => id === group)) throw new Error(`no group at ${port}`);
+  const name = sni === "none" ? null : (sni ?? null);
+  if (verb === "shadow") return saidShadow(engine, engine.shadow(group, source, undefined));
+  if (verb === "admit") {
+    const { decision, listener } = connect(engine, group, { source, sni: name, client: null });
+    return `${listener === null ? "" : `${namesAt(engine, listener)}: `}${said(engine, decision)}`;
+  }
+  if (sni === undefined) return said(engine, engine.accept(group, source));
+  const lead = engine.lead(group, source, name);
+  return lead.listener === null ? said(engine, lead.denial) : `${namesAt(engine, lead.listener)}: ${said(engine, engine.named(lead.listener, source, name))}`;
 }
 
 const named = (engine: PolicyEngine, rule: number): string => (rule < 0 ? "-" : (engine.info.rules[rule]?.names.join() ?? "no such rule"));

@@ -57,6 +57,11 @@ export class Resolver<T> {
     return this.#values.get(declaration) ?? null;
   }
 
+  /** The declared set that a member names; says nothing. */
+  declared(member: Member): SetNode | undefined {
+    return this.#find(member)?.set;
+  }
+
   /** The values of a declared set's members, with their text; none where the set has no value. */
   membersOf({ set: { members } }: SetDeclaration): { readonly text: string; readonly set: T; readonly span: Span }[] {
     return members.flatMap((member) => {

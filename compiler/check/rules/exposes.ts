@@ -1,5 +1,5 @@
 // `expose`: names, ports, local addresses, mode, and its clauses.
-import type { ClauseNode, CredentialNode, ExposeNode, Piece, UseNode } from "../../ast/nodes.ts";
+import type { ClauseNode, ExposeNode, Piece, TextsNode, UseNode } from "../../ast/nodes.ts";
 import { DEFAULT_CAP_CONNECTIONS, MAX_BIND_INTERVALS, MAX_LIMITS, MAX_SERVICE_BYTES } from "../../source/bounds.ts";
 import { checkAnnotations } from "./annotations.ts";
 import { checkBackend } from "./backend.ts";
@@ -10,10 +10,11 @@ import { noteHostOnly } from "./host_only.ts";
 import { equal, isEmpty, size, subtract } from "../sets/intervals.ts";
 import { checkCredentials, checkMode } from "./modes.ts";
 import { mayDeclare } from "../names/declarations.ts";
-import type { AddressSet, Annotations, Backend, CheckedCap, CheckedExpose, CheckedLimit, CheckedRule } from "../../policy/policy.ts";
+import type { AddressSet, Annotations, Backend, CheckedCap, CheckedExpose, CheckedLimit, CheckedRule, Mode, NamePattern } from "../../policy/policy.ts";
 import type { Span } from "../../source/source.ts";
 import { checkRule, type Facts } from "./rules.ts";
 import type { CheckContext } from "./context.ts";
+import { readsNames } from "./shared_ports.ts";
 import type { PartialExpose } from "./partial_expose.ts";
 
 /** Of connections that nobody but the service sees. */
@@ -27,18 +28,27 @@ export function checkExpose(context: CheckContext, { node, clauses }: FlatExpose
   const ports = node.ports === null ? null : context.ports.value(node.ports);
   const bind = checkBind(context, node);
   const mode = checkMode(context, node);
+  const names = checkNames(context, node, mode);
   const protos = node.protos.map(({ proto }) => proto);
   const isUdp = protos.includes("udp");
   const annotations = checkAnnotations(report, node.annotations);
   // Nothing else is reported of a clause that is not allowed there.
   const clauseMode = mode === "direct" ? null : mode;
   const inside = checkClauses(context, clauses, { proto: isUdp ? "udp" : "tcp", mode: clauseMode });
-  const credentials = checkCredentials(context, node, clauseMode, { cert: inside.cert, ca: inside.ca }, whole);
+  const credentials = checkCredentials(context, node, clauseMode, inside, whole);
   if (mode === "direct") checkDirect(context, node, clauses, annotations.why !== null);
   else if (mode !== null) checkDatagrams(context, node, clauses, whole);
-  const partial = { node, clauses, service, mode, ports, bind, backend: inside.backend };
+  const partial = { node, clauses, service, mode, ports, bind, names, backend: inside.backend };
   const good =
-    whole && !node.broken && inside.whole && ports !== null && bind !== undefined && mode !== null && protos.length > 0 && report.diagnostics.length === wrong;
+    whole &&
+    !node.broken &&
+    inside.whole &&
+    ports !== null &&
+    bind !== undefined &&
+    names !== undefined &&
+    mode !== null &&
+    protos.length > 0 &&
+    report.diagnostics.length === wrong;
   if (!good) return protos.length === 0 ? [{ ...partial, proto: null, checked: null }] : protos.map((proto) => ({ ...partial, proto, checked: null }));
   const { backend, cap, limits, denies } = inside;
   const allows = mode === "direct" ? [byItself(node, annotations)] : inside.allows;
@@ -47,6 +57,7 @@ export function checkExpose(context: CheckContext, { node, clauses }: FlatExpose
     service,
     ports,
     bind,
+    names,
     mode,
     ...credentials,
     backend,
@@ -84,8 +95,9 @@ interface Inside {
   backend: Backend | null;
   cap: CheckedCap | null;
   amplify: number | "any" | null;
-  cert: CredentialNode | null;
-  ca: CredentialNode | null;
+  cert: TextsNode | null;
+  ca: TextsNode | null;
+  alpn: TextsNode | null;
   readonly limits: CheckedLimit[];
   readonly allows: CheckedRule[];
   readonly denies: CheckedRule[];
@@ -97,7 +109,7 @@ type Clause = Exclude<ClauseNode, UseNode>;
 
 function checkClauses(context: CheckContext, clauses: readonly Clause[], facts: Facts): Inside {
   const { report } = context;
-  const inside: Inside = { backend: null, cap: null, amplify: null, cert: null, ca: null, limits: [], allows: [], denies: [], whole: true };
+  const inside: Inside = { backend: null, cap: null, amplify: null, cert: null, ca: null, alpn: null, limits: [], allows: [], denies: [], whole: true };
   const once = new Map<string, Clause>();
   let limitCount = 0;
   for (const clause of clauses) {
@@ -120,7 +132,8 @@ function checkClauses(context: CheckContext, clauses: readonly Clause[], facts: 
       case "cap":
       case "amplify":
       case "cert":
-      case "ca": {
+      case "ca":
+      case "alpn": {
         const first = once.get(clause.kind);
         once.set(clause.kind, first ?? clause);
         if (first !== undefined) {
@@ -162,6 +175,17 @@ function checkService(context: CheckContext, node: ExposeNode): string {
     context.report.say("ING205", { name: name.text, of: node.service === null ? "expose" : "service" }, name.span);
   }
   return name.text;
+}
+
+/** `for`: undefined where it can't be read, or no name is read there. */
+function checkNames(context: CheckContext, node: ExposeNode, mode: Mode | null): readonly NamePattern[] | null | undefined {
+  if (node.hosts === null) return null;
+  const udp = node.protos.some(({ proto }) => proto === "udp");
+  if (mode !== null && !readsNames({ proto: udp ? "udp" : "tcp", mode })) {
+    context.report.say("ING428", { mode: udp ? "udp" : mode }, node.hosts.span, { related: node.mode === null ? [] : [node.mode.span] });
+    return undefined;
+  }
+  return context.patternsOf(node.hosts) ?? undefined;
 }
 
 function checkBind(context: CheckContext, node: ExposeNode): AddressSet | null | undefined {

@@ -3,7 +3,8 @@ import { parseAddress } from "../../../runtime/net/address.ts";
 import type { Member, SetNode } from "../../ast/nodes.ts";
 import type { Span } from "../../source/source.ts";
 import type { PartialExpose } from "./partial_expose.ts";
-import { contains, intersects } from "../sets/intervals.ts";
+import { contains, equal, intersects } from "../sets/intervals.ts";
+import { readsNames } from "./shared_ports.ts";
 import type { AddressSet } from "../../policy/policy.ts";
 import { readPorts } from "../names/port_numbers.ts";
 import type { CheckContext } from "./context.ts";
@@ -54,7 +55,7 @@ function overlapsOf(context: CheckContext, exposes: readonly PartialExpose[], pr
       if (said[Math.max(places[j] ?? 0, claim.at)] === 1) continue;
       const o = claims[j] ?? claim;
       const [earlier, later] = o.at < claim.at ? [o, claim] : [claim, o];
-      if (o.expose === claim.expose || !bindsMeet(o.expose.bind, claim.expose.bind)) continue;
+      if (o.expose === claim.expose || mayShare(o.expose, claim.expose) || !bindsMeet(o.expose.bind, claim.expose.bind)) continue;
       said[later.at] = 1;
       met.set(later.expose, { port: claim.first, other: earlier.expose, otherAt: earlier.at });
       if (later === claim && latest < claim.at) {
@@ -72,10 +73,29 @@ function overlapsOf(context: CheckContext, exposes: readonly PartialExpose[], pr
     const clash = met.get(expose);
     if (clash === undefined) continue;
     const { port, other } = clash;
-    context.report.say("ING204", { port, proto, expose: other.node.name.text }, spanOfPort(context, expose, port), {
+    context.report.say("ING204", { port, proto, expose: other.node.name.text, fault: faultOf(expose, other) }, spanOfPort(context, expose, port), {
       related: [spanOfPort(context, other, port)],
     });
   }
+}
+
+/** The gateway can distinguish them by the name: both read it, on the same sockets, and one of them at most takes every other name. */
+function mayShare(a: PartialExpose, b: PartialExpose): boolean {
+  return isNamed(a) && isNamed(b) && sameBind(a.bind, b.bind) && (a.names !== null || b.names !== null);
+}
+
+/** A mode that can't be read is an error already. */
+function isNamed(expose: PartialExpose): boolean {
+  return readsNames(expose) || (expose.proto === "tcp" && expose.mode === null);
+}
+
+function sameBind(a: AddressSet | null | undefined, b: AddressSet | null | undefined): boolean {
+  return a === b || (a !== undefined && b !== undefined && a !== null && b !== null && equal(a, b));
+}
+
+function faultOf(a: PartialExpose, b: PartialExpose): "twice" | "bind" | "nameless" {
+  if (!isNamed(a) || !isNamed(b)) return "twice";
+  return sameBind(a.bind, b.bind) ? "nameless" : "bind";
 }
 
 /** The first or the last address of a bind as a number: rounded, so that sets whose ends differ in it don't meet. */

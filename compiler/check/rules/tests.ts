@@ -8,10 +8,11 @@ import { readHostName } from "../names/host_names.ts";
 import { noteHostOnly } from "./host_only.ts";
 import { idWord, readId } from "../sets/id_patterns.ts";
 import { contains } from "../sets/intervals.ts";
+import { leadOf } from "../sets/leads.ts";
 import { readAddress } from "../names/literals.ts";
 import { didYouMean, editOf, firstNames, nearName } from "../names/declarations.ts";
 import { readCount } from "../names/numbers.ts";
-import type { CheckedTest, Expected, Target, TestLine } from "../../policy/policy.ts";
+import type { CheckedGroup, CheckedTest, Expected, NamePattern, Target, TestLine } from "../../policy/policy.ts";
 import { readPort } from "../names/port_numbers.ts";
 import { problem, sayProblem, sayTextProblem } from "../../diagnostics/report.ts";
 import type { CheckContext } from "./context.ts";
@@ -24,6 +25,16 @@ export interface Known {
   readonly rules: ReadonlySet<string>;
   /** False where a template was refused, so that any name may be one of its own. */
   readonly whole: boolean;
+  /** The exposes that share ports, and where names lead there. */
+  readonly shared: SharedPorts;
+}
+
+export interface SharedPorts {
+  readonly groups: readonly CheckedGroup[];
+  /** By index. */
+  readonly names: readonly string[];
+  /** By index: a name that leads there at one port or another, or null. */
+  readonly patterns: readonly (readonly NamePattern[] | null)[];
 }
 
 export function checkTest(context: CheckContext, node: TestNode, known: Known): CheckedTest {
@@ -84,8 +95,25 @@ function checkRequest(context: CheckContext, node: RequestNode, known: Known): C
     noteHostOnly(context.hostOnly, "mtls", "client", node.span);
   }
   if (!source.ok || to === null || sni?.ok === false) return null;
+  if (node.to.kind === "expose" && !leadsThere(context, node.to, node.sni, sni?.value ?? null, known)) return null;
   const sans = client?.filter((s) => s !== null) ?? null;
   return sans !== null && sans.length < (client?.length ?? 0) ? null : { source: source.value, to, sni: sni?.value ?? null, client: sans };
+}
+
+/** Whether a name leads to the expose that a request names, at each port that it shares; reported where it doesn't. */
+function leadsThere({ report }: CheckContext, to: Piece, sni: Piece | null, name: string | null, { shared }: Known): boolean {
+  const { groups, names, patterns } = shared;
+  for (const group of groups) {
+    const own = group.members.filter((i) => names[i] === to.text);
+    if (own.length === 0) continue;
+    const lead = leadOf(group, name);
+    if (own.includes(lead)) continue;
+    const example = own.flatMap((i) => patterns[i] ?? []).map(({ text }) => text.replace(/^\*\*?/, "www"));
+    const there = example.find((text) => own.includes(leadOf(group, text))) ?? null;
+    report.say("ING430", { expose: to.text, port: group.ports[0]?.first ?? 0, name, leads: names[lead] ?? null, example: there }, (sni ?? to).span);
+    return false;
+  }
+  return true;
 }
 
 /** One name of a certificate. */

@@ -129,6 +129,24 @@ export function subtractHosts(a: HostNode, b: HostNode): HostNode {
   return { ...parent, children };
 }
 
+export function intersectHosts(a: HostNode, b: HostNode): HostNode {
+  return subtractHosts(a, subtractHosts(a, b));
+}
+
+/** The part of a set below some labels from the right: the node there, or what the nodes above imply of it. */
+export function nodeBelow(root: HostNode, labels: readonly string[]): HostNode {
+  let node = root;
+  for (const label of labels) node = node.children.get(label) ?? implied(node);
+  return node;
+}
+
+/** A node with these children, without those that it implies. */
+export function canonicalNode({ self, one, deep, children }: HostNode): HostNode {
+  const parent = leaf(self, one, deep);
+  const kept = new Map([...children].filter(([, child]) => !isImplied(parent, child)));
+  return kept.size === 0 ? parent : { ...parent, children: kept };
+}
+
 function isImplied(parent: HostNode, child: HostNode): boolean {
   return child.self === parent.one && child.one === parent.deep && child.deep === parent.deep && child.children.size === 0;
 }

@@ -4,7 +4,7 @@ import type { Member, SetNode } from "../../ast/nodes.ts";
 import type { SourceReader, Span } from "../../source/source.ts";
 import type { Scopes } from "../names/scopes.ts";
 import { HostSetBuilder, hostPattern, isEmptyHosts, nodeCount, subtractHosts, unionHosts } from "./host_trie.ts";
-import { readHostPattern } from "../names/host_names.ts";
+import { readHostPattern, type HostPattern } from "../names/host_names.ts";
 import { readList, readSize, type FileMember } from "../names/list_files.ts";
 import { isSetName } from "../names/templates.ts";
 import type { HostNode } from "../../policy/policy.ts";
@@ -20,13 +20,18 @@ export class HostAlgebra implements Algebra<HostNode> {
   readonly #reader: SourceReader;
   /** A list by the file that names it, its path and its size: read once, however often it is named. */
   readonly #lists = new Map<string, HostNode | null>();
+  /** The patterns of a list, by its value; kept only where an expose has `for`. */
+  readonly #patterns = new WeakMap<HostNode, readonly HostPattern[]>();
+  readonly #keeps: boolean;
   /** Members that were counted already. */
   readonly #read = new WeakMap<Member, HostNode>();
   #written = 0;
   #work = 0;
   #isFull = false;
 
-  constructor(report: Report, scopes: Scopes, reader: SourceReader) {
+  /** `keeps`: whether the patterns of lists are needed later. */
+  constructor(report: Report, scopes: Scopes, reader: SourceReader, keeps = false) {
+    this.#keeps = keeps;
     this.#report = report;
     this.#scopes = scopes;
     this.#reader = reader;
@@ -44,6 +49,15 @@ export class HostAlgebra implements Algebra<HostNode> {
         this.#refuse(member);
         return null;
     }
+  }
+
+  /** The patterns of a text or a list; null where it has no value (then the reason was reported). */
+  patterns(member: Member): readonly HostPattern[] | null {
+    const value = this.literal(member);
+    if (value === null) return null;
+    if (member.kind === "file") return this.#patterns.get(value) ?? null;
+    const pattern = member.kind === "text" ? readHostPattern(member.text) : null;
+    return pattern?.ok === true ? [pattern.value] : null;
   }
 
   combine(members: readonly HostNode[], except: readonly HostNode[], at: SetNode): HostNode | null {
@@ -78,17 +92,20 @@ export class HostAlgebra implements Algebra<HostNode> {
     const known = this.#lists.get(key);
     if (known !== undefined) return known;
     const builder = new HostSetBuilder();
+    const patterns: HostPattern[] | null = this.#keeps ? [] : null;
     const entries = readList(this.#report, this.#reader, member, size, {
       what: "name or pattern",
       add(token) {
         const pattern = readHostPattern(token);
         if (!pattern.ok) return pattern.error;
         builder.add(pattern.value.labels, pattern.value.wild);
+        patterns?.push(pattern.value);
         return null;
       },
     });
     const value = entries === null || !this.#count(entries, member.path.span) ? null : builder.done();
     this.#lists.set(key, value);
+    if (value !== null && patterns !== null) this.#patterns.set(value, patterns);
     return value;
   }
 

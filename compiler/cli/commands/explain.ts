@@ -6,6 +6,7 @@ import { loadPolicy } from "../../../runtime/host/load.ts";
 import type { Annotations, ListenerInfo, LoadedPolicy, RuleInfo } from "../../../runtime/host/module.ts";
 import type { Surroundings } from "../command.ts";
 import { compileFile } from "../compiled.ts";
+import { misled, type Misled } from "../evaluate.ts";
 import { explainRequest, type Explanation, type Step } from "../explanation.ts";
 import { looksLikeModule, readModule } from "../modules.ts";
 import { timeText } from "../near_miss.ts";
@@ -26,6 +27,8 @@ export async function run(args: Arguments, { wallSeconds }: Surroundings): Promi
   const parsed = parseRequest(text, [...new Set(loaded.info.listeners.map((l) => l.name))], wallSeconds);
   if (!parsed.ok) return parsed.error;
   const request = parsed.value;
+  const wrong = request.kind === "from" ? misled(loaded.info, request.to, request.sni) : null;
+  if (wrong !== null && request.kind === "from") return misledOutcome(wrong, request.sni);
   const explanations = explainRequest(module, loaded, request);
   const words = [...new Set(explanations.map(verdictOf))];
   return {
@@ -35,6 +38,18 @@ export async function run(args: Arguments, { wallSeconds }: Surroundings): Promi
     data: { request: text.trim(), ...timeJson(request), answers: explanations.map(explanationJson) },
     report: (p) => explanations.map((e) => explanationText(text.trim(), request, e, root, p)).join("\n\n"),
   };
+}
+
+/** A request to an expose to which its name does not lead is about something that can't happen. */
+function misledOutcome({ expose, port, leads }: Misled, sni: string | null): Outcome {
+  const name = sni === null ? "a client that sends no name" : `\`${sni}\``;
+  return usage(
+    "leads_elsewhere",
+    `on port ${port} ${name} leads to ${leads === null ? "no expose" : `\`${leads}\``}, and not to \`${expose}\``,
+    leads === null ?
+      `write \`to tcp ${port}\` to see the refusal, or \`sni\` with a name that leads to \`${expose}\``
+    : `write \`to ${leads}\`, or \`to tcp ${port}\` to query the expose that has the name`,
+  );
 }
 
 interface Subject {
