@@ -68,6 +68,7 @@ export interface RuleNode {
   readonly from: SetNode | null;
   readonly sni: SetNode | null;
   readonly client: SetNode | null;
+  readonly after: Piece | null;
   readonly until: Piece | null;
   readonly annotations: readonly AnnotationNode[];
   readonly broken: boolean;

@@ -84,7 +84,7 @@ export const CODES = {
   ING416: line("an expose `as direct`, or a `dial`, without its reason"),
   ING417: line("`sni` where no name is read"),
   ING418: line("`client` or `per identity` where no certificate is requested"),
-  ING419: line("`until` in a `deny`"),
+  ING419: line("`after` or `until` in a `deny`"),
   ING420: line("a template used where it can't be"),
   ING421: line("an annotation that says nothing, or too much"),
   ING422: line("outcomes that do not add up"),
@@ -96,6 +96,7 @@ export const CODES = {
   ING428: line("`for` where no name is read"),
   ING429: line("a pattern in the `for` of two exposes"),
   ING430: line("a test whose name leads to another expose"),
+  ING431: line("an `allow` that ends before it begins"),
 
   ING501: line("a list file that can't be had"),
   ING502: token("a line of a list file that is not an entry"),

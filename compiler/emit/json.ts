@@ -51,10 +51,11 @@ export function semanticJson(policy: CheckedPolicy, rules: readonly OrderedRule[
   const own = byOwner(rules);
   const rulesOf = (listener: number | null, action: "allow" | "deny"): readonly OrderedRule[] => own.get(owner(listener, action)) ?? [];
   // Clauses that need terminated TLS are omitted where it isn't, so that a policy without them keeps its hash.
-  const rule = ({ from, sni, client, until, dryrun }: OrderedRule): object => ({
+  const rule = ({ from, sni, client, after, until, dryrun }: OrderedRule): object => ({
     from: net(from),
     sni: sni === null ? null : hosts.idOf(sni),
     ...(client !== null && { client: ids.idOf(client) }),
+    ...(after !== null && { after }),
     until,
     dryrun,
   });

@@ -150,6 +150,7 @@ function rule(json: RuleJson): RuleNode {
     from: maybeSet(json.from),
     sni: maybeSet(json.sni),
     client: maybeSet(json.client),
+    after: maybe(json.after),
     until: maybe(json.until),
     annotations: annotations(json.annotations),
     broken: false,

@@ -116,6 +116,7 @@ function rule(node: RuleNode): Json {
     from: maybeSet(node.from),
     sni: maybeSet(node.sni),
     client: maybeSet(node.client),
+    after: word(node.after),
     until: word(node.until),
     annotations: annotations(node.annotations),
   });

@@ -45,7 +45,7 @@ type SetParts = ReturnType<typeof setParts>;
 
 /** Rules and the other clauses of an expose. */
 function clauseParts(part: Name, { name, set, literal, annotations, slash, endpoint, quoted, number, factor, rate, member }: SetParts) {
-  const matchers = { dryrun: yes, named: name, from: set, sni: set, client: set, until: literal, annotations };
+  const matchers = { dryrun: yes, named: name, from: set, sni: set, client: set, after: literal, until: literal, annotations };
   const allow = part("allow", object({ kind: constant("allow") }, matchers));
   const deny = part("deny", object({ kind: constant("deny") }, matchers));
   const topDeny = part("top_deny", object({ kind: constant("deny") }, { ...matchers, on: object({ proto: protos, ports: set }, {}) }));
@@ -124,7 +124,10 @@ function partsIn(template: boolean) {
   const declaration = part("declaration", object({ kind: constant("net", "ports", "hosts", "ids"), name, set }, { annotations }));
   const expose = part(
     "expose",
-    object({ kind: constant("expose"), name, proto: protos, ports: set, clauses: list(clause, 0) }, { service: name, bind: set, for: set, mode: name, annotations }),
+    object(
+      { kind: constant("expose"), name, proto: protos, ports: set, clauses: list(clause, 0) },
+      { service: name, bind: set, for: set, mode: name, annotations },
+    ),
   );
 
   const dial = part("dial", object({ kind: constant("dial"), service: name, proto }, { annotations }));

@@ -129,6 +129,7 @@ export interface CheckedRule {
   /** Null: whatever the client is. */
   readonly client: IdSet | null;
   /** UTC seconds; the rule is true before this moment. Null: always. Only an allow has one. */
+  readonly after: number | null;
   readonly until: number | null;
   /** Never enforced: it only counts for the shadow verdict. */
   readonly dryrun: boolean;
@@ -169,6 +170,15 @@ export interface CheckedExpose {
   readonly denies: readonly CheckedRule[];
   readonly annotations: Annotations;
   readonly span: Span;
+}
+
+/** A list file of a `net` or `hosts`: how many entries it has, and how many it must and may have. */
+export interface ListFile {
+  /** As in SourceFile. */
+  readonly path: string;
+  readonly entries: number;
+  readonly min: number;
+  readonly max: number;
 }
 
 /** A service that may use udp as a client does: bind the wildcard address at a port of the kernel's choice. */
@@ -302,6 +312,8 @@ export interface CheckedPolicy {
   readonly budget: CheckedBudget;
   /** Those that are declared in a file, identities aside. */
   readonly sets: readonly NamedSet[];
+  /** Sorted by path. A file of which two parts of the policy ask for different numbers of entries is there twice. */
+  readonly listFiles: readonly ListFile[];
   /** Empty where the policy can be built. */
   readonly unenforced: readonly Unenforced[];
   /** Empty where it can be built for the profile `os`, if it fits. */

@@ -127,8 +127,14 @@ export class ClauseGrammar extends TestGrammar {
     },
     {
       ALT: () => {
-        this.CONSUME(KW.until);
+        this.CONSUME(KW.after);
         this.SUBRULE(this.time);
+      },
+    },
+    {
+      ALT: () => {
+        this.CONSUME(KW.until);
+        this.SUBRULE2(this.time);
       },
     },
   ];

@@ -36,6 +36,7 @@ export const KEYWORDS = {
   from: at("rule", "line"),
   sni: at("rule"),
   client: at("rule"),
+  after: at("rule"),
   until: at("rule"),
 
   bind: at("line"),

@@ -90,6 +90,7 @@ export interface RuleInfo {
   /** The rule is never enforced; it only counts for the shadow verdict. */
   readonly dryrun: boolean;
   /** UTC seconds at which an allow ends; null where it has no end. */
+  readonly after: number | null;
   readonly until: number | null;
   /** 16 characters that are equal for rules of two policies with the same meaning and an expose of the same name. */
   readonly meaning: string;

@@ -106,6 +106,7 @@ function rule(c: Substitution, node: RuleNode): RuleNode {
     from: maybeSet(c, node.from),
     sni: maybeSet(c, node.sni),
     client: maybeSet(c, node.client),
+    after: maybe(c, node.after, "literal"),
     until: maybe(c, node.until, "literal"),
     annotations: annotations(c, node.annotations),
     span: c.span(node.span),

@@ -40,7 +40,15 @@ export function checkExpose(context: CheckContext, { node, clauses }: FlatExpose
   else if (mode !== null) checkDatagrams(context, node, clauses, whole);
   const partial = { node, clauses, service, mode, ports, bind, names, backend: inside.backend };
   const good =
-    whole && !node.broken && inside.whole && ports !== null && bind !== undefined && names !== undefined && mode !== null && protos.length > 0 && report.diagnostics.length === wrong;
+    whole &&
+    !node.broken &&
+    inside.whole &&
+    ports !== null &&
+    bind !== undefined &&
+    names !== undefined &&
+    mode !== null &&
+    protos.length > 0 &&
+    report.diagnostics.length === wrong;
   if (!good) return protos.length === 0 ? [{ ...partial, proto: null, checked: null }] : protos.map((proto) => ({ ...partial, proto, checked: null }));
   const { backend, cap, limits, denies } = inside;
   const allows = mode === "direct" ? [byItself(node, annotations)] : inside.allows;
@@ -143,7 +151,7 @@ function checkClauses(context: CheckContext, clauses: readonly Clause[], facts: 
 
 /** Whom the service serves is its own affair, so that everything counts it as `allow from any`. */
 function byItself(node: ExposeNode, annotations: Annotations): CheckedRule {
-  return { name: null, from: ANY, sni: null, client: null, until: null, dryrun: false, annotations, span: node.mode?.span ?? node.name.span };
+  return { name: null, from: ANY, sni: null, client: null, after: null, until: null, dryrun: false, annotations, span: node.mode?.span ?? node.name.span };
 }
 
 /** The gateway is not on the way, so its clauses are refused, and the expose needs a reason (`why`). */
