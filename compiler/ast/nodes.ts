@@ -78,6 +78,8 @@ export interface RuleNode {
 export interface BackendNode {
   readonly kind: "backend";
   readonly target: { readonly kind: "tcp" | "unix" } & Piece;
+  /** `proxy v2`: the version alone. */
+  readonly proxy: Piece | null;
   readonly span: Span;
 }
 

@@ -96,7 +96,9 @@ export const CODES = {
   ING428: line("`for` where no name is read"),
   ING429: line("a pattern in the `for` of two exposes"),
   ING430: line("a test whose name leads to another expose"),
-  ING431: line("an `allow` that ends before it begins"),
+  ING434: line("an `allow` that ends before it begins"),
+  ING435: line("not a version of the PROXY protocol"),
+  ING436: line("`proxy` where no connections are forwarded"),
 
   ING501: line("a list file that can't be had"),
   ING502: token("a line of a list file that is not an entry"),
@@ -131,6 +133,7 @@ export const CODES = {
   ING807: line("caps per source that count more than fits the page of the profile `os`"),
   ING808: line("no service dials over udp in the profile `os`"),
   ING809: line("no datagrams are forwarded in the profile `os`"),
+  ING811: line("no backend is told the client's address in the profile `os`"),
 } as const satisfies Record<`ING${number}`, CodeRow>;
 
 export type DiagnosticCode = keyof typeof CODES;

@@ -41,7 +41,9 @@ export interface StatementData {
   ING429: { readonly pattern: string; readonly expose: string };
   /** `name`: null where the request has no `sni`; `leads`: null where no expose has the name; `example`: a name that leads to the expose. */
   ING430: { readonly expose: string; readonly port: number; readonly name: string | null; readonly leads: string | null; readonly example: string | null };
-  ING431: { readonly after: string; readonly until: string };
+  ING435: { readonly version: string };
+  ING436: { readonly both: boolean };
+  ING434: { readonly after: string; readonly until: string };
 }
 
 const MODES: Readonly<Record<Mode, string>> = {
@@ -261,7 +263,16 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
         : `write \`to ${leads}\`, or \`to tcp ${port}\` to ask whoever has the name${instead}`,
     };
   },
-  ING431: ({ after, until }) => ({
+  ING435: ({ version }) => ({
+    message: `${quote(version)} is not a version of the PROXY protocol`,
+    help: "write `proxy v1` (a line of text) or `proxy v2` (bytes, with the name and the identity of the client); the backend must be set to expect it",
+  }),
+  ING436: ({ both }) => ({
+    message: "`proxy` tells a backend who connects, and udp has no connections",
+    help: both ? "write an expose of its own for udp, without `proxy`" : "remove `proxy`: it belongs in an expose `on tcp`",
+    related: ["the protocol is written here"],
+  }),
+  ING434: ({ after, until }) => ({
     message: after === until ? "the `allow` ends when it begins" : "the `allow` ends before it begins",
     help: `it would never admit anyone: write an \`until\` that is later than \`${after}\``,
     related: ["begins here"],

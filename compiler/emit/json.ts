@@ -168,9 +168,9 @@ function putStrings(out: Uint8Array, start: number, { lines, count }: PrefixText
   return at;
 }
 
-function backendText({ backend }: CheckedExpose): unknown {
+function backendText({ backend, proxy }: CheckedExpose): unknown {
   if (backend === null) return null;
-  return backend.kind === "tcp" ? { host: backend.host, port: backend.port } : { unix: backend.path };
+  return { ...(backend.kind === "tcp" ? { host: backend.host, port: backend.port } : { unix: backend.path }), ...(proxy !== null && { proxy }) };
 }
 
 function portTexts(ranges: readonly PortRange[]): readonly string[] {

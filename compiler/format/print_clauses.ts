@@ -15,9 +15,9 @@ export function clauseRows(clause: ClauseNode): Row[] {
     case "rule":
       return ruleRows(clause);
     case "backend": {
-      const { target } = clause;
+      const { target, proxy } = clause;
       const where = target.kind === "unix" ? [token("unix"), SPACE, quotedDoc(target)] : [token(target.text)];
-      return [row([token("backend"), SPACE, ...where])];
+      return [row([token("backend"), SPACE, ...where, ...(proxy === null ? [] : [SPACE, ...words("proxy", proxy.text)])])];
     }
     case "cap":
       return [row(capDocs(clause))];

@@ -164,7 +164,7 @@ function clause(json: ClauseJson): ClauseNode {
     case "deny":
       return rule(json);
     case "backend":
-      return { kind: "backend", target: backend(json), span: NOWHERE };
+      return { kind: "backend", target: backend(json), proxy: maybe(json.proxy), span: NOWHERE };
     case "cert":
     case "ca":
       return { kind: json.kind, value: quoted(json.name), span: NOWHERE };

@@ -22,6 +22,9 @@ export interface PortRange {
 
 export type Backend = { readonly kind: "tcp"; readonly host: string; readonly port: number } | { readonly kind: "unix"; readonly path: string };
 
+/** Versions of the PROXY protocol. */
+export type ProxyVersion = "v1" | "v2";
+
 /** A prefix length for each family; the part of a source that is its key. */
 export interface SourceKey {
   readonly v4: number;
@@ -162,6 +165,8 @@ export interface CheckedExpose {
   readonly ca: string | null;
   /** Null: the port opens when the service registers an ExposeIntent. */
   readonly backend: Backend | null;
+  /** How the backend is told the client's address; null: not at all. */
+  readonly proxy: ProxyVersion | null;
   readonly cap: CheckedCap;
   readonly limits: readonly CheckedLimit[];
   /** Bytes that a client is sent at most for each that it sent; null where the gateway forwards no datagrams. */
@@ -294,7 +299,7 @@ export interface Unenforced {
 
 /** Clauses that only the profile `host` has: the profile `os` refuses each. */
 export interface HostOnly {
-  readonly code: "ING801" | "ING802" | "ING803" | "ING804" | "ING805" | "ING808" | "ING809";
+  readonly code: "ING801" | "ING802" | "ING803" | "ING804" | "ING805" | "ING808" | "ING809" | "ING811";
   /** The words, such as `as mtls` or `backend unix`. */
   readonly what: string;
   readonly span: Span;

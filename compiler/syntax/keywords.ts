@@ -69,6 +69,7 @@ export const KEYWORDS = {
   listener: at(),
   identity: at(),
   burst: at(),
+  proxy: at(),
   KiB: at(),
   to: at(),
   at: at(),

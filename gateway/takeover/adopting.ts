@@ -98,6 +98,7 @@ function listenerOf({ listener, service, port }: HandedPlace): ListenerInfo {
     cert: null,
     ca: null,
     backend: null,
+    proxy: null,
     needsNames: false,
     capSource: null,
     capConnections: 0,

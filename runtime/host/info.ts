@@ -168,6 +168,7 @@ function readListener(
     cert: mode === "tls" || mode === "mtls" ? text(f["cert"]) : absent(f["cert"]),
     ca: mode === "mtls" ? text(f["ca"]) : absent(f["ca"]),
     backend: readBackend(f["backend"]),
+    proxy: readProxy(f["backend"]),
     names: proto === "tcp" && mode !== "tcp" && mode !== "direct" ? readNames(f["for"]) : absent(f["for"]),
     needsNames: mode !== "tcp" && mode !== "direct" && ([...list(f["allow"]), ...list(f["deny"])].map(fields).some(needsName) || ports.some(namesDenied)),
     capConnections: whole(fields(f["cap"])["connections"], 1, 0xffffffff),
@@ -245,6 +246,12 @@ function readBackend(value: unknown): ListenerInfo["backend"] {
   const f = fields(value);
   if (f["unix"] !== undefined) return { kind: "unix", path: text(f["unix"]) };
   return { kind: "tcp", host: text(f["host"]), port: whole(f["port"], 1, 65535) };
+}
+
+function readProxy(backend: unknown): ListenerInfo["proxy"] {
+  const version = backend === null ? undefined : fields(backend)["proxy"];
+  if (version !== undefined && version !== "v1" && version !== "v2") throw new Malformed();
+  return version ?? null;
 }
 
 function readCapSource(value: unknown): ListenerInfo["capSource"] {

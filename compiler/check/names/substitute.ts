@@ -82,7 +82,7 @@ export function substituteClause(c: Substitution, node: ClauseNode): ClauseNode 
       return rule(c, node);
     case "backend": {
       const { kind, ...target } = node.target;
-      return { ...node, target: { kind, ...c.piece(target, kind === "tcp" ? "address" : "text") }, span };
+      return { ...node, target: { kind, ...c.piece(target, kind === "tcp" ? "address" : "text") }, proxy: maybe(c, node.proxy, "name"), span };
     }
     case "cap":
       return cap(c, node);

@@ -140,7 +140,7 @@ function checkTimes(context: CheckContext, { action, after, until }: RuleNode): 
   const [begins, ends] = [checkTime(context, action, "after", after), checkTime(context, action, "until", until)];
   if (begins === undefined || ends === undefined) return null;
   if (after !== null && until !== null && begins !== null && ends !== null && begins >= ends) {
-    context.report.say("ING431", { after: after.text, until: until.text }, until.span, { related: [after.span] });
+    context.report.say("ING434", { after: after.text, until: until.text }, until.span, { related: [after.span] });
     return null;
   }
   return { after: begins, until: ends };

@@ -27,7 +27,12 @@ export function checkSharedPorts(context: CheckContext, exposes: readonly Partia
     exposes.map((expose) => {
       const { proto, ports, bind, names, node } = expose;
       const known = readsNames(expose) && bind !== undefined && names !== undefined && !node.broken;
-      return { proto: proto ?? "udp", ports: known ? (ports ?? []) : [], bind: bind === undefined || bind === null ? null : bindKey(bind), named: names !== null };
+      return {
+        proto: proto ?? "udp",
+        ports: known ? (ports ?? []) : [],
+        bind: bind === undefined || bind === null ? null : bindKey(bind),
+        named: names !== null,
+      };
     }),
   );
   if (groups === null) {

@@ -103,10 +103,11 @@ function amplifyText({ amplify }: ListenerInfo): string {
   return amplify === undefined ? "" : `amplify ${amplify}, `;
 }
 
-function backendText({ backend }: ListenerInfo): string {
+function backendText({ backend, proxy }: ListenerInfo): string {
   if (backend === null) return "by registration";
-  if (backend.kind === "unix") return `unix ${backend.path}`;
-  return `${backend.host.includes(":") ? `[${backend.host}]` : backend.host}:${backend.port}`;
+  const told = proxy === null ? "" : ` proxy ${proxy}`;
+  if (backend.kind === "unix") return `unix ${backend.path}${told}`;
+  return `${backend.host.includes(":") ? `[${backend.host}]` : backend.host}:${backend.port}${told}`;
 }
 
 function rulesText(info: PolicyInfo): string {
