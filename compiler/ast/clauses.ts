@@ -9,8 +9,10 @@ export function buildBackend(r: Reader, cst: Cst): ClauseNode | null {
   const path = piece(r, cst, "Text");
   const address = piece(r, cst, "Word");
   const span = spanOf(r, cst);
-  if (path !== null) return { kind: "backend", target: { kind: "unix", ...path }, span };
-  return address === null ? null : { kind: "backend", target: { kind: "tcp", ...address }, span };
+  const written = node(cst, "proxy");
+  const proxy = written === undefined ? null : piece(r, written, "Word");
+  if (path !== null) return { kind: "backend", target: { kind: "unix", ...path }, proxy, span };
+  return address === null ? null : { kind: "backend", target: { kind: "tcp", ...address }, proxy, span };
 }
 
 export function buildTexts(r: Reader, cst: Cst): ClauseNode | null {

@@ -68,6 +68,7 @@ export interface RuleNode {
   readonly from: SetNode | null;
   readonly sni: SetNode | null;
   readonly client: SetNode | null;
+  readonly after: Piece | null;
   readonly until: Piece | null;
   readonly annotations: readonly AnnotationNode[];
   readonly broken: boolean;
@@ -77,6 +78,8 @@ export interface RuleNode {
 export interface BackendNode {
   readonly kind: "backend";
   readonly target: { readonly kind: "tcp" | "unix" } & Piece;
+  /** `proxy v2`: the version alone. */
+  readonly proxy: Piece | null;
   readonly span: Span;
 }
 

@@ -5,7 +5,7 @@ import { isBroken, keyword, node, nodes, piece, say, spanOf, tokens, type Reader
 import { buildProtos, buildSetOf } from "./sets.ts";
 
 /** The order of the clauses of a rule. */
-const ORDER = ["named", "on", "from", "sni", "client", "until"] as const;
+const ORDER = ["named", "on", "from", "sni", "client", "after", "until"] as const;
 type Clause = (typeof ORDER)[number];
 
 /** `template`: where it is used decides. */
@@ -15,7 +15,7 @@ export function buildRule(r: Reader, cst: Cst, place: Place): RuleNode {
   const action = tokens(cst, "kw_allow").length > 0 ? "allow" : "deny";
   let name: Piece | null = null;
   let on: RuleNode["on"] = null;
-  let until: Piece | null = null;
+  const times: { after: Piece | null; until: Piece | null } = { after: null, until: null };
   const sets: { from: SetNode | null; sni: SetNode | null; client: SetNode | null } = { from: null, sni: null, client: null };
   let broken = isBroken(r, cst);
   if (action === "allow" && place === "top") {
@@ -53,13 +53,14 @@ export function buildRule(r: Reader, cst: Cst, place: Place): RuleNode {
       case "client":
         sets[clause] = buildSetOf(r, matcher);
         break;
+      case "after":
       case "until":
-        until = piece(r, node(matcher, "time"), "Literal");
+        times[clause] = piece(r, node(matcher, "time"), "Literal");
         break;
     }
   }
   const dryrun = tokens(cst, "kw_dryrun").length > 0;
-  return { kind: "rule", action, dryrun, name, on, ...sets, until, annotations: [], broken: broken || mixedUp, span: spanOf(r, cst) };
+  return { kind: "rule", action, dryrun, name, on, ...sets, ...times, annotations: [], broken: broken || mixedUp, span: spanOf(r, cst) };
 }
 
 function refuseOrder(r: Reader, seen: ReadonlyMap<Clause, Piece>, clause: Clause, word: Piece): boolean {

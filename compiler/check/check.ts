@@ -18,7 +18,7 @@ import { checkInvariant } from "./rules/invariants.ts";
 import { declared } from "./names/declarations.ts";
 import { idSet } from "./sets/id_sets.ts";
 import { checkCircles, checkOverlaps } from "./rules/overlap.ts";
-import type { Annotations, CheckedPolicy, NamedSet, NamedSetOf } from "../policy/policy.ts";
+import type { Annotations, CheckedPolicy, ListFile, NamedSet, NamedSetOf } from "../policy/policy.ts";
 import type { Program } from "./names/program.ts";
 import { newReport, type Report } from "../diagnostics/report.ts";
 import type { Resolver } from "./names/resolver.ts";
@@ -88,7 +88,19 @@ export function check(program: Program | null, reader: SourceReader): Checked {
   if (checked.length !== exposes.length || denies.length !== deniesDue || dials.length !== flat.dials.length || kept !== lines)
     return { policy: null, diagnostics, prefixes: 0 };
   return {
-    policy: { edition: 1, exposes: checked, groups, dials, denies, tests, budget, sets, unenforced: context.unenforced, hostOnly: context.hostOnly },
+    policy: {
+      edition: 1,
+      exposes: checked,
+      groups,
+      dials,
+      denies,
+      tests,
+      budget,
+      sets,
+      listFiles: listFilesOf(context),
+      unenforced: context.unenforced,
+      hostOnly: context.hostOnly,
+    },
     diagnostics,
     prefixes: writtenPrefixes(context.tally),
   };
@@ -97,6 +109,16 @@ export function check(program: Program | null, reader: SourceReader): Checked {
 /** False where an import is missing, which may have had any name. */
 function isWhole({ units }: Program): boolean {
   return units.every(({ imports }) => [...imports.values()].every((unit) => unit !== null));
+}
+
+function listFilesOf(context: CheckContext): readonly ListFile[] {
+  // Files of several folders may name one list.
+  const once = new Map(context.listFiles().map((list) => [JSON.stringify([list.path, list.min, list.max]), list]));
+  return [...once.values()].sort((x, y) =>
+    x.path === y.path ? x.max - y.max || x.min - y.min
+    : x.path < y.path ? -1
+    : 1,
+  );
 }
 
 /** Looks at a set's annotations; a set that is declared in a file is shown by name. */

@@ -55,9 +55,10 @@ export function ruleBook(semantic: Semantic, info: PolicyInfo): RuleBook {
     if (known === undefined) words.set(id, (known = new Set(semantic.hosts.get(id) ?? [])));
     return known;
   };
-  const isTrue = ({ stated: { from, sni, client, until } }: StatedRule, facts: Facts): boolean => {
+  const isTrue = ({ stated: { from, sni, client, after, until } }: StatedRule, facts: Facts): boolean => {
     if (client !== null && facts.client?.some((word) => hasIdentity(semantic.ids.get(client) ?? [], word)) !== true) return false;
-    if (until !== null && (facts.wallSeconds === null || facts.wallSeconds >= until)) return false;
+    const now = facts.wallSeconds;
+    if ((after !== null || until !== null) && (now === null || now < (after ?? 0) || now >= (until ?? Infinity))) return false;
     if (sni !== null && (facts.sni === null || !hasName(hosts(sni), facts.sni))) return false;
     return prefixes(from).some((prefix) => isWithin(prefix, facts.source));
   };

@@ -17,7 +17,7 @@ import type { Request } from "./request.ts";
 export interface NearMiss {
   /** The fact that is changed in the request. */
   readonly change: "sni" | "client" | "at" | "source" | "target" | "subject" | "address";
-  /** The new value; null: none. For `at`, the next end. */
+  /** The new value; null: none. For `at`, the nearest beginning or end. */
   readonly value: string | null;
   /** One sentence for people. */
   readonly text: string;
@@ -62,10 +62,10 @@ export function nearMisses(book: RuleBook, loaded: LoadedPolicy, listener: Liste
         text: `would be allowed with a certificate for \`${identityText(word)}\``,
         decide: () => decide({ client: [word] }),
       }));
-  const times = endsNear(allows, facts.wallSeconds).map((end): Candidate => ({
-    value: timeText(end),
-    text: facts.wallSeconds === null ? `would be allowed at a time before \`${timeText(end)}\`` : `was allowed until \`${timeText(end)}\``,
-    decide: () => decide({ wallSeconds: end - 1 }),
+  const times = timesNear(allows, facts.wallSeconds).map(({ value, text, moment }): Candidate => ({
+    value: timeText(value),
+    text,
+    decide: () => decide({ wallSeconds: moment }),
   }));
   const denies = book.rules.filter(({ info, listener: own }) => info.action === "deny" && !info.dryrun && (own === null || own === listener.id));
   const sources = sourcesNear(book, allows, denies, facts.source).map((source): Candidate => ({
@@ -192,13 +192,32 @@ function sharedLabels(x: string, y: string): number {
   return differs < 0 ? a.length : differs;
 }
 
-/** Ends of allows that have passed, the latest first; without a clock all of them. */
-function endsNear(allows: readonly StatedRule[], now: number | null): readonly number[] {
-  const ends = allows
-    .map(({ info }) => info.until)
-    .filter((end) => end !== null)
-    .filter((end) => end > 0 && (now === null || end <= now));
-  return [...new Set(ends)].sort((x, y) => y - x);
+interface OtherTime {
+  /** The beginning or the end of an allow. */
+  readonly value: number;
+  readonly text: string;
+  /** A second at which the allow is in force. */
+  readonly moment: number;
+}
+
+/** Ends of allows that have passed and beginnings still to come, the nearest first; without a clock those of all allows, the latest first. */
+function timesNear(allows: readonly StatedRule[], now: number | null): readonly OtherTime[] {
+  const times = allows.flatMap(({ info: { after, until } }): OtherTime[] => {
+    if (now === null) return withoutClock(after, until);
+    if (until !== null && until <= now) return [{ value: until, text: `was allowed until \`${timeText(until)}\``, moment: until - 1 }];
+    if (after !== null && after > now) return [{ value: after, text: `would be allowed from \`${timeText(after)}\` on`, moment: after }];
+    return [];
+  });
+  const far = ({ value }: OtherTime): number => (now === null ? -value : Math.abs(value - now));
+  return [...new Map(times.map((time) => [time.text, time])).values()].sort((x, y) => far(x) - far(y));
+}
+
+function withoutClock(after: number | null, until: number | null): OtherTime[] {
+  if (until !== null) {
+    const since = after === null ? "" : ` from \`${timeText(after)}\` on and`;
+    return [{ value: until, text: `would be allowed at a time${since} before \`${timeText(until)}\``, moment: until - 1 }];
+  }
+  return after === null ? [] : [{ value: after, text: `would be allowed at a time from \`${timeText(after)}\` on`, moment: after }];
 }
 
 /**
@@ -308,6 +327,11 @@ function addressesOf({ bind }: ListenerInfo): readonly Address[] {
 function identityText(word: string): string {
   const colon = word.indexOf(":");
   return `${word.slice(0, colon)} "${word.slice(colon + 1)}"`;
+}
+
+/** The times of a rule as the language writes them; "" where it has none. */
+export function timesText({ after, until }: Pick<RuleInfo, "after" | "until">): string {
+  return [...(after === null ? [] : [`after ${timeText(after)}`]), ...(until === null ? [] : [`until ${timeText(until)}`])].join(" ");
 }
 
 /** As the language writes it. */

@@ -10,6 +10,7 @@ export interface SemanticRule {
   /** Key of `ids`; null: any client. */
   readonly client: string | null;
   /** UTC seconds; null: always. */
+  readonly after: number | null;
   readonly until: number | null;
   readonly dryrun: boolean;
   /** Port ranges such as `443` or `8000-8010`; only top-level denies have any, null: every listener. */
@@ -56,12 +57,13 @@ export function semanticOf(module: Uint8Array): Semantic {
 
 /** Version 1 of the tables had the addresses alone, and of `on` the ports alone. */
 function readRule(value: unknown): SemanticRule {
-  const { from, sni, client, until, dryrun, on } = fields(value);
+  const { from, sni, client, after, until, dryrun, on } = fields(value);
   const { proto, ports: ranges } = Array.isArray(on) ? { proto: "tcp", ports: on } : fields(on);
   return {
     from: text(from),
     sni: typeof sni === "string" ? sni : null,
     client: typeof client === "string" ? client : null,
+    after: typeof after === "number" ? after : null,
     until: typeof until === "number" ? until : null,
     dryrun: dryrun === true,
     on: ranges === undefined ? null : { proto: proto === "udp" ? "udp" : "tcp", ports: list(ranges).map(text) },

@@ -84,7 +84,7 @@ export const CODES = {
   ING416: line("an expose `as direct`, or a `dial`, without its reason"),
   ING417: line("`sni` where no name is read"),
   ING418: line("`client` or `per identity` where no certificate is requested"),
-  ING419: line("`until` in a `deny`"),
+  ING419: line("`after` or `until` in a `deny`"),
   ING420: line("a template used where it can't be"),
   ING421: line("an annotation that says nothing, or too much"),
   ING422: line("outcomes that do not add up"),
@@ -97,6 +97,9 @@ export const CODES = {
   ING429: line("a pattern in the `for` of two exposes"),
   ING430: line("a test whose name leads to another expose"),
   ING431: line("a protocol of `alpn` that can't be one"),
+  ING432: line("an `allow` that ends before it begins"),
+  ING433: line("not a version of the PROXY protocol"),
+  ING434: line("`proxy` where no connections are forwarded"),
 
   ING501: line("a list file that can't be had"),
   ING502: token("a line of a list file that is not an entry"),
@@ -132,6 +135,7 @@ export const CODES = {
   ING808: line("no service dials over udp in the profile `os`"),
   ING809: line("no datagrams are forwarded in the profile `os`"),
   ING810: line("no protocol is negotiated in the profile `os`"),
+  ING811: line("no backend is told the client's address in the profile `os`"),
 } as const satisfies Record<`ING${number}`, CodeRow>;
 
 export type DiagnosticCode = keyof typeof CODES;

@@ -28,7 +28,7 @@ export interface StatementData {
   ING416: { readonly statement: "expose" | "dial" };
   ING417: Listener;
   ING418: Listener | { readonly on: "per identity"; readonly proto: "tcp" | "udp" };
-  ING419: null;
+  ING419: { readonly clause: "after" | "until" };
   ING420: { readonly statement: string; readonly place: "top_level" | "expose" };
   ING421: { readonly annotation: string; readonly fault: "empty" | "too_long"; readonly characters: number };
   ING422: { readonly fault: "no_count" } | { readonly fault: "sum"; readonly outcomes: number; readonly connections: number; readonly hasOneOutcome: boolean };
@@ -42,6 +42,9 @@ export interface StatementData {
   /** `name`: null where the request has no `sni`; `leads`: null where no expose has the name; `example`: a name that leads to the expose. */
   ING430: { readonly expose: string; readonly port: number; readonly name: string | null; readonly leads: string | null; readonly example: string | null };
   ING431: { readonly protocol: string; readonly fault: "name" | "twice" | "many" };
+  ING433: { readonly version: string };
+  ING434: { readonly both: boolean };
+  ING432: { readonly after: string; readonly until: string };
 }
 
 const MODES: Readonly<Record<Mode, string>> = {
@@ -195,9 +198,12 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
         };
     }
   },
-  ING419: () => ({
-    message: "a `deny` has no end",
-    help: "a refusal that ends by itself would open something unseen: remove the rule when it is no longer wanted, or give an `allow` an end",
+  ING419: ({ clause }) => ({
+    message: clause === "until" ? "a `deny` has no end" : "a `deny` has no beginning",
+    help:
+      clause === "until" ?
+        "a refusal that ends by itself would open something unseen: remove the rule when it is no longer wanted, or give an `allow` an end"
+      : "until it begins, the sources would be admitted: add the rule when it is wanted, or give an `allow` an `until`",
   }),
   ING420: ({ statement, place }) => ({
     message: `${quote(statement)} is not allowed ${PLACES[place]}`,
@@ -286,6 +292,20 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
         };
     }
   },
+  ING433: ({ version }) => ({
+    message: `${quote(version)} is not a version of the PROXY protocol`,
+    help: "write `proxy v1` (a line of text) or `proxy v2` (bytes, with the name and the identity of the client); the backend must be set to expect it",
+  }),
+  ING434: ({ both }) => ({
+    message: "`proxy` tells a backend who connects, and udp has no connections",
+    help: both ? "write an expose of its own for udp, without `proxy`" : "remove `proxy`: it belongs in an expose `on tcp`",
+    related: ["the protocol is written here"],
+  }),
+  ING432: ({ after, until }) => ({
+    message: after === until ? "the `allow` ends when it begins" : "the `allow` ends before it begins",
+    help: `it would never admit anyone: write an \`until\` that is later than \`${after}\``,
+    related: ["begins here"],
+  }),
 };
 
 const PLACES: Readonly<Record<StatementData["ING420"]["place"], string>> = { top_level: "at top level", expose: "in an expose" };

@@ -145,12 +145,12 @@ export const SYNTAX_WORDS: WordsOf<SyntaxData> = {
     data.fault === "order" ?
       {
         message: `${quote(data.clause)} comes before ${quote(data.later)} in a rule`,
-        help: "the order is `named`, `on`, `from`, `sni`, `client`, `until`",
+        help: "the order is `named`, `on`, `from`, `sni`, `client`, `after`, `until`",
         related: ["after this"],
       }
     : {
         message: `${quote(data.clause)} appears twice in one ${data.in}`,
-        help: data.in === "request" || data.clause === "named" || data.clause === "until" ? "keep one of them" : ONE_CLAUSE,
+        help: data.in === "request" || data.clause === "named" || data.clause === "after" || data.clause === "until" ? "keep one of them" : ONE_CLAUSE,
         related: ["first here"],
       },
   ING111: ({ fault }) =>

@@ -23,6 +23,9 @@ export interface Image {
   readonly usedBytes: number;
 }
 
+/** A time entry that no clock passes. */
+const NO_END = 2n ** 64n - 1n;
+
 /** The parts of the tables. */
 export type Part = "exposes" | "ports" | "outcomes" | "names" | "addresses";
 
@@ -178,7 +181,7 @@ function writeCells(out: ImageWriter, { cells, leads, nameCells, identityCells, 
   out.header(abi.H_TIME_COUNT, times.length);
   for (const { until, residual } of times) {
     const at = out.record(abi.TIME_BYTES);
-    out.u64(at + abi.R_TIME_UNTIL, BigInt(until));
+    out.u64(at + abi.R_TIME_UNTIL, until === Infinity ? NO_END : BigInt(until));
     out.u32(at + abi.R_TIME_RESIDUAL, residual);
   }
 }

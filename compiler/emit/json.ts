@@ -50,10 +50,11 @@ export function semanticJson(policy: CheckedPolicy, rules: readonly OrderedRule[
   const own = byOwner(rules);
   const rulesOf = (listener: number | null, action: "allow" | "deny"): readonly OrderedRule[] => own.get(owner(listener, action)) ?? [];
   // Clauses that need terminated TLS are omitted where it isn't, so that a policy without them keeps its hash.
-  const rule = ({ from, sni, client, until, dryrun }: OrderedRule): object => ({
+  const rule = ({ from, sni, client, after, until, dryrun }: OrderedRule): object => ({
     from: net(from),
     sni: sni === null ? null : hosts.idOf(sni),
     ...(client !== null && { client: ids.idOf(client) }),
+    ...(after !== null && { after }),
     until,
     dryrun,
   });
@@ -167,9 +168,9 @@ function putStrings(out: Uint8Array, start: number, { lines, count }: PrefixText
   return at;
 }
 
-function backendText({ backend }: CheckedExpose): unknown {
+function backendText({ backend, proxy }: CheckedExpose): unknown {
   if (backend === null) return null;
-  return backend.kind === "tcp" ? { host: backend.host, port: backend.port } : { unix: backend.path };
+  return { ...(backend.kind === "tcp" ? { host: backend.host, port: backend.port } : { unix: backend.path }), ...(proxy !== null && { proxy }) };
 }
 
 function portTexts(ranges: readonly PortRange[]): readonly string[] {

@@ -10,6 +10,7 @@ export function sourceMap(tables: PolicyTables, profile: Profile): string {
     action: rule.action,
     listener: rule.listener,
     dryrun: rule.dryrun,
+    after: rule.after,
     until: rule.until,
     names: rule.names,
     origins: rule.spans.map(origin),

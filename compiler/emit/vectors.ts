@@ -29,9 +29,9 @@ export function selfTests(policy: CheckedPolicy, rules: readonly OrderedRule[]):
   for (const { from } of rules.slice(0, MOST_VECTORS)) sources.push(...edges(from));
   const names = new Set<string | null>([null, "nobody.invalid"]);
   const moments = new Set<number>([0]);
-  for (const { sni, until } of rules.slice(0, MOST_VECTORS)) {
+  for (const { sni, after, until } of rules.slice(0, MOST_VECTORS)) {
     for (const word of sni?.words.slice(0, 4) ?? []) names.add(example(word));
-    if (until !== null) moments.add(until - 1).add(until);
+    for (const time of [after, until]) if (time !== null) moments.add(time - 1).add(time);
   }
   const leading = new Set(names);
   for (const { names: patterns } of policy.exposes.slice(0, MOST_VECTORS)) for (const { text } of patterns?.slice(0, 4) ?? []) leading.add(example(text));
@@ -98,7 +98,7 @@ export interface Question {
 type Reached = readonly OrderedRule[];
 
 function liveAt(wall: number): (rule: OrderedRule) => boolean {
-  return ({ until }) => until === null || (wall !== 0 && wall < until);
+  return ({ after, until }) => (after === null && until === null) || (wall !== 0 && wall >= (after ?? 0) && wall < (until ?? Infinity));
 }
 
 function reachedBy(rules: readonly OrderedRule[], { mode }: CheckedExpose, { source, wall }: Question): Reached {

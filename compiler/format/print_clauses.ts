@@ -15,9 +15,9 @@ export function clauseRows(clause: ClauseNode): Row[] {
     case "rule":
       return ruleRows(clause);
     case "backend": {
-      const { target } = clause;
+      const { target, proxy } = clause;
       const where = target.kind === "unix" ? [token("unix"), SPACE, quotedDoc(target)] : [token(target.text)];
-      return [row([token("backend"), SPACE, ...where])];
+      return [row([token("backend"), SPACE, ...where, ...(proxy === null ? [] : [SPACE, ...words("proxy", proxy.text)])])];
     }
     case "cap":
       return [row(capDocs(clause))];
@@ -35,12 +35,13 @@ export function clauseRows(clause: ClauseNode): Row[] {
 }
 
 export function ruleRows(rule: RuleNode): Row[] {
-  const { on, from, sni, client, until } = rule;
+  const { on, from, sni, client, after, until } = rule;
   const clauses: readonly (readonly Doc[])[] = [
     ...(on === null ? [] : [[...protosDocs(on.protos), setDoc(on.ports)]]),
     ...(from === null ? [] : [[token("from"), setDoc(from)]]),
     ...(sni === null ? [] : [[token("sni"), setDoc(sni)]]),
     ...(client === null ? [] : [[token("client"), setDoc(client)]]),
+    ...(after === null ? [] : [words("after", after.text)]),
     ...(until === null ? [] : [words("until", until.text)]),
   ];
   const head = words(...(rule.dryrun ? ["dryrun"] : []), rule.action, ...(rule.name === null ? [] : ["named", rule.name.text]));

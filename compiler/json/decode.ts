@@ -151,6 +151,7 @@ function rule(json: RuleJson): RuleNode {
     from: maybeSet(json.from),
     sni: maybeSet(json.sni),
     client: maybeSet(json.client),
+    after: maybe(json.after),
     until: maybe(json.until),
     annotations: annotations(json.annotations),
     broken: false,
@@ -164,7 +165,7 @@ function clause(json: ClauseJson): ClauseNode {
     case "deny":
       return rule(json);
     case "backend":
-      return { kind: "backend", target: backend(json), span: NOWHERE };
+      return { kind: "backend", target: backend(json), proxy: maybe(json.proxy), span: NOWHERE };
     case "cert":
       return { kind: json.kind, values: "names" in json ? json.names.map(quoted) : [quoted(json.name)], span: NOWHERE };
     case "ca":

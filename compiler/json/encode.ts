@@ -79,7 +79,11 @@ function body(node: Body): Json {
     case "invariant":
       return { kind: "invariant", title: quoted(node.title), claims: node.claims.map(claim) };
     case "backend":
-      return node.target.kind === "tcp" ? { kind: "backend", tcp: node.target.text } : { kind: "backend", unix: quoted(node.target) };
+      return object({
+        kind: "backend",
+        ...(node.target.kind === "tcp" ? { tcp: node.target.text } : { unix: quoted(node.target) }),
+        proxy: word(node.proxy),
+      });
     case "cert":
     case "ca": {
       const names = node.values.map(quoted);
@@ -121,6 +125,7 @@ function rule(node: RuleNode): Json {
     from: maybeSet(node.from),
     sni: maybeSet(node.sni),
     client: maybeSet(node.client),
+    after: word(node.after),
     until: word(node.until),
     annotations: annotations(node.annotations),
   });

@@ -44,8 +44,8 @@ function setParts(template: boolean, part: Name) {
 type SetParts = ReturnType<typeof setParts>;
 
 /** Rules and the other clauses of an expose. */
-function clauseParts(part: Name, { name, set, literal, annotations, slash, endpoint, quoted, number, factor, rate, member }: SetParts) {
-  const matchers = { dryrun: yes, named: name, from: set, sni: set, client: set, until: literal, annotations };
+function clauseParts(part: Name, { name, word, set, literal, annotations, slash, endpoint, quoted, number, factor, rate, member }: SetParts) {
+  const matchers = { dryrun: yes, named: name, from: set, sni: set, client: set, after: literal, until: literal, annotations };
   const allow = part("allow", object({ kind: constant("allow") }, matchers));
   const deny = part("deny", object({ kind: constant("deny") }, matchers));
   const topDeny = part("top_deny", object({ kind: constant("deny") }, { ...matchers, on: object({ proto: protos, ports: set }, {}) }));
@@ -54,8 +54,8 @@ function clauseParts(part: Name, { name, set, literal, annotations, slash, endpo
   const backend = part(
     "backend",
     oneOf("a backend", [
-      { mark: "tcp", shape: object({ kind: constant("backend"), tcp: endpoint }, {}) },
-      { mark: "unix", shape: object({ kind: constant("backend"), unix: quoted }, {}) },
+      { mark: "tcp", shape: object({ kind: constant("backend"), tcp: endpoint }, { proxy: word }) },
+      { mark: "unix", shape: object({ kind: constant("backend"), unix: quoted }, { proxy: word }) },
     ]),
   );
   const cert = part(

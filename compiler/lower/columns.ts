@@ -10,9 +10,23 @@ export interface Column {
   /** -1 for a group of listeners, whose column is made from theirs. */
   readonly listener: number;
   readonly shadow: boolean;
-  /** UTC seconds at which the last allow of the column ends: Infinity where one never does, -1 where there is none. */
-  readonly lastEnd: number;
+  /** When some allow of the column is in force. */
+  readonly live: Live;
 }
+
+/** `always`: some rule has no times, so also where no clock is known. */
+export interface Live {
+  readonly always: boolean;
+  /** UTC seconds, rising, apart from each other; the end is not in it. Empty where `always`. */
+  readonly windows: readonly Window[];
+}
+
+export interface Window {
+  readonly after: number;
+  readonly until: number;
+}
+
+export const NEVER: Live = { always: false, windows: [] };
 
 /** Listeners first, then groups, then shadows. `shadows`: for each listener and group its shadow's column, or 0. */
 export interface Columns {
@@ -22,23 +36,36 @@ export interface Columns {
 
 export function columnsOf(rules: readonly OrderedRule[], exposes: readonly CheckedExpose[], groups: readonly CheckedGroup[]): Columns {
   const dry = exposes.map(() => false);
-  const ends = { enforced: exposes.map(() => -1), all: exposes.map(() => -1) };
-  for (const { action, dryrun, appliesTo, listener, until } of rules) {
+  const times = { enforced: exposes.map((): Window[] => []), all: exposes.map((): Window[] => []) };
+  for (const { action, dryrun, appliesTo, listener, after, until } of rules) {
     if (dryrun) for (const i of appliesTo === "all" ? exposes.keys() : appliesTo) dry[i] = true;
     if (action !== "allow" || listener === null) continue;
-    for (const last of dryrun ? [ends.all] : [ends.enforced, ends.all]) last[listener] = Math.max(last[listener] ?? -1, until ?? Infinity);
+    for (const own of dryrun ? [times.all] : [times.enforced, times.all]) own[listener]?.push({ after: after ?? 0, until: until ?? Infinity });
   }
+  const live = { enforced: times.enforced.map(liveIn), all: times.all.map(liveIn) };
   const column = (listener: number, shadow: boolean): Column => ({
     last: lastFact(exposes[listener]?.mode ?? "tcp"),
     listener,
     shadow,
-    lastEnd: (shadow ? ends.all : ends.enforced)[listener] ?? -1,
+    live: (shadow ? live.all : live.enforced)[listener] ?? NEVER,
   });
-  const group = (shadow: boolean): Column => ({ last: "name", listener: -1, shadow, lastEnd: -1 });
+  const group = (shadow: boolean): Column => ({ last: "name", listener: -1, shadow, live: NEVER });
   const columns = [...exposes.map((_, i) => column(i, false)), ...groups.map(() => group(false))];
   const shadows = dry.map((has, i) => (has ? columns.push(column(i, true)) - 1 : 0));
   for (const { members } of groups) shadows.push(members.some((i) => dry[i] === true) ? columns.push(group(true)) - 1 : 0);
   return { columns, shadows };
+}
+
+/** `windows`: those of the rules, in any order. */
+function liveIn(windows: readonly Window[]): Live {
+  if (windows.some(({ after, until }) => after === 0 && until === Infinity)) return { always: true, windows: [] };
+  const joined: Window[] = [];
+  for (const window of [...windows].sort((x, y) => x.after - y.after)) {
+    const before = joined.at(-1);
+    if (before === undefined || window.after > before.until) joined.push(window);
+    else if (window.until > before.until) joined[joined.length - 1] = { after: before.after, until: window.until };
+  }
+  return { always: false, windows: joined };
 }
 
 function lastFact(mode: Mode): Column["last"] {

@@ -103,8 +103,8 @@ export function effectsOf(
 }
 
 /** Place among the three lists of a column, and whether it is an unconditional deny at top level. */
-function kindOf({ sni, client, until, action, listener }: OrderedRule): readonly [kind: 0 | 1 | 2, top: boolean] {
-  if (sni !== null || client !== null || until !== null) return [2, false];
+function kindOf({ sni, client, after, until, action, listener }: OrderedRule): readonly [kind: 0 | 1 | 2, top: boolean] {
+  if (sni !== null || client !== null || after !== null || until !== null) return [2, false];
   return action === "allow" ? [1, false] : [0, listener === null];
 }
 

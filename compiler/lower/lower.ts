@@ -6,7 +6,7 @@ import { fnv1a64 } from "../../runtime/abi/fnv.ts";
 import type { AddressSet, CheckedGroup, CheckedPolicy } from "../policy/policy.ts";
 import { VERDICT_IDENTITY, VERDICT_OPEN } from "../../runtime/abi/verdicts.ts";
 import { Classes, sweep } from "./classes.ts";
-import { columnsOf, type Columns } from "./columns.ts";
+import { columnsOf, NEVER, type Columns } from "./columns.ts";
 import { effectsOf } from "./effects.ts";
 import type { Effects } from "./effects.ts";
 import { leadRows, withGroupColumns, type GroupColumn } from "./groups.ts";
@@ -57,7 +57,7 @@ export function lower(policy: CheckedPolicy, bounds = LOWER_BOUNDS): Result<Poli
   if (v4 === null || v6 === null) return failed(meter.excess(classes.full ? "cellWords" : "work"));
   // Without an expose there is no column, and no row has made a residual.
   if (outcomes.residuals.length === 0)
-    outcomes.residual({ last: "source", listener: 0, shadow: false, lastEnd: -1 }, { deny: Infinity, allow: Infinity, conditional: [] });
+    outcomes.residual({ last: "source", listener: 0, shadow: false, live: NEVER }, { deny: Infinity, allow: Infinity, conditional: [] });
 
   const classRows = withGroupColumns(rows.forest, classes.rows, groupColumns(policy.groups, columns, policy.exposes.length), outcomes, meter);
   if (meter.over || rows.full) return failed(meter.excess(meter.over ? "work" : "cellWords"));

@@ -48,6 +48,7 @@ export function orderRules(policy: CheckedPolicy): readonly OrderedRule[] {
       from: first.rule.from,
       sni: first.rule.sni,
       client: first.rule.client,
+      after: first.rule.after,
       until: first.rule.until,
       dryrun: first.rule.dryrun,
       on: first.on,
@@ -110,11 +111,13 @@ function compareDrafts(x: Draft, y: Draft): number {
     comparePorts(x.on, y.on) ||
     compareNames(x.rule.sni, y.rule.sni) ||
     compareNames(x.rule.client, y.rule.client) ||
-    compareEnds(x.rule.until, y.rule.until)
+    compareTimes(x.rule.until, y.rule.until) ||
+    compareTimes(x.rule.after, y.rule.after)
   );
 }
 
-function compareEnds(x: number | null, y: number | null): number {
+/** A rule without the clause comes last. */
+function compareTimes(x: number | null, y: number | null): number {
   if (x === y) return 0;
   return (
     x === null ? 1

@@ -1,5 +1,5 @@
 // The outcome of the sources of one class at one column (a listener, or its shadow): the order
-// of a phase from docs/language.md, for each stretch of time between the ends of allows.
+// of a phase from docs/language.md, for each stretch of time between the beginnings and ends of allows.
 import {
   CODE_ALLOWED,
   CODE_DENY_IDENTITY,
@@ -28,7 +28,7 @@ export interface Matching {
   /** The lowest deny and the lowest allow that have no other condition, or Infinity. */
   readonly deny: number;
   readonly allow: number;
-  /** Rules with a name, an identity or an end. */
+  /** Rules with a name, an identity or times. */
   readonly conditional: readonly OrderedRule[];
 }
 
@@ -63,18 +63,11 @@ export class Outcomes {
 
   /** The residual of a column for sources that these rules match. */
   residual(column: Column, matching: Matching): number {
-    const after = this.#at(column, matching, null);
-    const ends = new Set<number>();
-    for (const { until } of matching.conditional) if (until !== null) ends.add(until);
-    if (column.lastEnd >= 0 && column.lastEnd !== Infinity) ends.add(column.lastEnd);
-    const entries: { readonly until: number; readonly residual: number }[] = [];
-    let next = this.#intern(after, "");
-    for (const until of [...ends].sort((x, y) => y - x)) {
-      const residual = this.#intern(this.#at(column, matching, until), "");
-      if (residual !== next) entries.unshift({ until, residual });
-      next = residual;
-    }
-    return this.#intern(after, this.#entries(entries));
+    const { always, windows } = column.live;
+    const moments = new Set<number>();
+    for (const { after, until } of matching.conditional) for (const time of [after, until]) if (time !== null) moments.add(time);
+    if (!always) for (const { after, until } of windows) moments.add(after).add(until);
+    return this.#overTime(moments, (now) => this.#at(column, matching, now));
   }
 
   /** The residual of a group of listeners for sources that have these at its members: refused where every member refuses, else open. */
@@ -84,23 +77,30 @@ export class Outcomes {
     const known = this.#anyOf.get(key);
     if (known !== undefined) return known;
     const rows = distinct.flatMap((number) => this.residuals[number] ?? []);
-    const ends = new Set(rows.flatMap(({ timeFirst, timeCount }) => this.times.slice(timeFirst, timeFirst + timeCount).map(({ until }) => until)));
-    const after = this.#together(rows);
-    const entries: { readonly until: number; readonly residual: number }[] = [];
-    let next = this.#intern(after, "");
-    for (const until of [...ends].sort((x, y) => y - x)) {
-      const residual = this.#intern(this.#together(rows.map((row) => this.#before(row, until))), "");
-      if (residual !== next) entries.unshift({ until, residual });
-      next = residual;
-    }
-    const number = this.#intern(after, this.#entries(entries));
+    const moments = new Set(rows.flatMap(({ timeFirst, timeCount }) => this.times.slice(timeFirst, timeFirst + timeCount).map(({ until }) => until)));
+    const number = this.#overTime(moments, (now) => this.#together(rows.map((row) => this.#during(row, now))));
     this.#anyOf.set(key, number);
     return number;
   }
 
-  /** The row that applies just before a moment. */
-  #before(row: ResidualRow, until: number): ResidualRow {
-    const entry = this.times.slice(row.timeFirst, row.timeFirst + row.timeCount).find((time) => time.until >= until);
+  /** One residual for outcomes that change at these moments. `at(null)`: with no clock. */
+  #overTime(moments: ReadonlySet<number>, at: (now: number | null) => Outcome): number {
+    const unknown = at(null);
+    const starts = [0, ...[...moments].filter((time) => time > 0 && time !== Infinity).sort((x, y) => x - y)];
+    const entries: TimeRow[] = [];
+    // The engine takes the residual itself behind the last entry, so one without an end is needed only where no clock means something else.
+    let next = this.#intern(unknown, "");
+    for (let i = starts.length - 1; i >= 0; i--) {
+      const residual = this.#intern(at(starts[i] ?? 0), "");
+      if (residual !== next) entries.unshift({ until: starts[i + 1] ?? Infinity, residual });
+      next = residual;
+    }
+    return this.#intern(unknown, this.#entries(entries));
+  }
+
+  /** What applies at a moment. */
+  #during(row: ResidualRow, now: number | null): ResidualRow {
+    const entry = now === null ? undefined : this.times.slice(row.timeFirst, row.timeFirst + row.timeCount).find(({ until }) => until > now);
     return entry === undefined ? row : (this.residuals[entry.residual] ?? row);
   }
 
@@ -119,15 +119,16 @@ export class Outcomes {
     return { verdict: VERDICT_DENY, code, rule, row: 0 };
   }
 
-  /** The outcome just before `until`; null: after every end, or with no clock. */
-  #at({ lastEnd, last }: Column, { deny, allow, conditional }: Matching, until: number | null): Outcome {
-    const live = (rule: OrderedRule): boolean => rule.until === null || (until !== null && rule.until >= until);
+  /** The outcome at a moment; null: with no clock. */
+  #at({ live: { always, windows }, last }: Column, { deny, allow, conditional }: Matching, now: number | null): Outcome {
+    const isLive = ({ after, until }: Pick<OrderedRule, "after" | "until">): boolean =>
+      (after === null && until === null) || (now !== null && now >= (after ?? 0) && now < (until ?? Infinity));
     const refuse = (code: number, rule = NO_RULE): Outcome => ({ verdict: VERDICT_DENY, code, rule, row: 0 });
     const named = deny === Infinity ? NO_RULE : deny;
-    if (lastEnd < 0) return refuse(CODE_NO_ALLOW, named);
-    if (lastEnd < (until ?? Infinity)) return refuse(CODE_EXPIRED, named);
+    if (!always && windows.length === 0) return refuse(CODE_NO_ALLOW, named);
+    if (!always && !windows.some(isLive)) return refuse(CODE_EXPIRED, named);
     if (deny !== Infinity) return refuse(CODE_DENY_RULE, deny);
-    const allows = conditional.filter((rule) => rule.action === "allow" && live(rule));
+    const allows = conditional.filter((rule) => rule.action === "allow" && isLive(rule));
     const plain = allows.reduce((least, rule) => (isPlain(rule) ? Math.min(least, rule.id) : least), allow);
     const open = allows.filter((rule) => !isPlain(rule));
     if (last === "source") {
@@ -195,7 +196,7 @@ export class Outcomes {
     return residual;
   }
 
-  #entries(entries: readonly { readonly until: number; readonly residual: number }[]): string {
+  #entries(entries: readonly TimeRow[]): string {
     if (entries.length === 0) return "";
     const key = entries.map(({ until, residual }) => `${until}:${residual}`).join();
     if (!this.#timesOf.has(key)) {

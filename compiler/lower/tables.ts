@@ -12,7 +12,8 @@ export interface OrderedRule {
   readonly from: AddressSet;
   readonly sni: HostSet | null;
   readonly client: IdSet | null;
-  /** UTC seconds. */
+  /** UTC seconds; in force from `after` on and before `until`. */
+  readonly after: number | null;
   readonly until: number | null;
   readonly dryrun: boolean;
   readonly on: TopLevelDeny["on"];
@@ -97,8 +98,9 @@ export interface CellTree {
   readonly ends: readonly number[];
 }
 
-/** Until that moment the other residual applies. */
+/** Until that moment the other residual applies; Infinity: whenever a clock is known. */
 export interface TimeRow {
+  /** UTC seconds. */
   readonly until: number;
   readonly residual: number;
 }

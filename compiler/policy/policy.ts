@@ -22,6 +22,9 @@ export interface PortRange {
 
 export type Backend = { readonly kind: "tcp"; readonly host: string; readonly port: number } | { readonly kind: "unix"; readonly path: string };
 
+/** Versions of the PROXY protocol. */
+export type ProxyVersion = "v1" | "v2";
+
 /** A prefix length for each family; the part of a source that is its key. */
 export interface SourceKey {
   readonly v4: number;
@@ -133,6 +136,7 @@ export interface CheckedRule {
   /** Null: whatever the client is. */
   readonly client: IdSet | null;
   /** UTC seconds; the rule is true before this moment. Null: always. Only an allow has one. */
+  readonly after: number | null;
   readonly until: number | null;
   /** Never enforced: it only counts for the shadow verdict. */
   readonly dryrun: boolean;
@@ -168,6 +172,8 @@ export interface CheckedExpose {
   readonly ca: string | null;
   /** Null: the port opens when the service registers an ExposeIntent. */
   readonly backend: Backend | null;
+  /** How the backend is told the client's address; null: not at all. */
+  readonly proxy: ProxyVersion | null;
   readonly cap: CheckedCap;
   readonly limits: readonly CheckedLimit[];
   /** Bytes that a client is sent at most for each that it sent; null where the gateway forwards no datagrams. */
@@ -176,6 +182,15 @@ export interface CheckedExpose {
   readonly denies: readonly CheckedRule[];
   readonly annotations: Annotations;
   readonly span: Span;
+}
+
+/** A list file of a `net` or `hosts`: how many entries it has, and how many it must and may have. */
+export interface ListFile {
+  /** As in SourceFile. */
+  readonly path: string;
+  readonly entries: number;
+  readonly min: number;
+  readonly max: number;
 }
 
 /** A service that may use udp as a client does: bind the wildcard address at a port of the kernel's choice. */
@@ -291,7 +306,7 @@ export interface Unenforced {
 
 /** Clauses that only the profile `host` has: the profile `os` refuses each. */
 export interface HostOnly {
-  readonly code: "ING801" | "ING802" | "ING803" | "ING804" | "ING805" | "ING808" | "ING809" | "ING810";
+  readonly code: "ING801" | "ING802" | "ING803" | "ING804" | "ING805" | "ING808" | "ING809" | "ING810" | "ING811";
   /** The words, such as `as mtls` or `backend unix`. */
   readonly what: string;
   readonly span: Span;
@@ -309,6 +324,8 @@ export interface CheckedPolicy {
   readonly budget: CheckedBudget;
   /** Those that are declared in a file, identities aside. */
   readonly sets: readonly NamedSet[];
+  /** Sorted by path. A file of which two parts of the policy ask for different numbers of entries is there twice. */
+  readonly listFiles: readonly ListFile[];
   /** Empty where the policy can be built. */
   readonly unenforced: readonly Unenforced[];
   /** Empty where it can be built for the profile `os`, if it fits. */

@@ -16,7 +16,19 @@ export class ClauseGrammar extends TestGrammar {
       },
       { GATE: () => [Literal, Integer, Param].includes(this.LA(1).tokenType), ALT: () => this.CONSUME(Word) },
     ]);
+    this.OPTION(() => this.SUBRULE(this.proxy));
   });
+
+  proxy = this.RULE("proxy", () => {
+    this.CONSUME(KW.proxy);
+    this.OR([{ GATE: () => this.isVersion(), ALT: () => this.CONSUME(Word) }]);
+  });
+
+  /** A version, or a word that is taken for one on the same line. */
+  private isVersion(): boolean {
+    const token = this.LA(1);
+    return [Integer, Name, Param].includes(token.tokenType) && !startsLine(token);
+  }
 
   credential = this.RULE("credential", () => {
     this.OR([{ ALT: () => this.CONSUME(KW.cert) }, { ALT: () => this.CONSUME(KW.ca) }]);
@@ -142,8 +154,14 @@ export class ClauseGrammar extends TestGrammar {
     },
     {
       ALT: () => {
-        this.CONSUME(KW.until);
+        this.CONSUME(KW.after);
         this.SUBRULE(this.time);
+      },
+    },
+    {
+      ALT: () => {
+        this.CONSUME(KW.until);
+        this.SUBRULE2(this.time);
       },
     },
   ];

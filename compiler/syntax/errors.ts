@@ -27,6 +27,7 @@ const PARTS: ReadonlySet<string> = new Set<Part>([
   "duration",
   "mode",
   "backend",
+  "proxy",
   "amplify",
   "limitKey",
   "capKey",

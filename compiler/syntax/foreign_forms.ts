@@ -48,7 +48,7 @@ export function rewriteForeignForms(text: string, tokens: readonly IToken[]): { 
 const EVERYONE: ReadonlySet<string> = new Set(["all", "everyone", "everybody", "anyone", "anybody", "world", "any", "*"]);
 /** Words that other languages write before addresses. */
 const BEFORE_SOURCES: ReadonlySet<string> = new Set(["if", "src", "saddr", "when", "source"]);
-const MATCHERS = ["named", "on", "from", "sni", "client", "until"] as const;
+const MATCHERS = ["named", "on", "from", "sni", "client", "after", "until"] as const;
 
 /** `allow 10.0.0.0/8`, `deny all`, `deny if bad`: without `from`. */
 const withoutFrom: RewriteRule = (m, at) => {

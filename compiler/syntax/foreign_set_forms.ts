@@ -152,7 +152,7 @@ export const commas: RewriteRule = (m, at) => {
   return count;
 };
 
-const CLAUSES: ReadonlySet<TokenType> = new Set([KW.from, KW.sni, KW.client, KW.until]);
+const CLAUSES: ReadonlySet<TokenType> = new Set([KW.from, KW.sni, KW.client, KW.after, KW.until]);
 
 /** True of tokens that the grammar never reads as a member, whatever sets are called. */
 function isNoMember(token: IToken, next: IToken, afterNext: IToken): boolean {

@@ -8,7 +8,7 @@ const is =
   (token: IToken): boolean =>
     types.includes(token.tokenType);
 const number = is(Integer, Param);
-const matcher = is(KW.named, KW.on, KW.from, KW.sni, KW.client, KW.until);
+const matcher = is(KW.named, KW.on, KW.from, KW.sni, KW.client, KW.after, KW.until);
 const called = (a: IToken, b: IToken): boolean => (isName(a) || is(Qualified)(a)) && is(LParen)(b);
 const declares = (a: IToken, b: IToken): boolean => isName(a) && is(Equals)(b);
 const claims = is(KW.from, KW.sni, KW.client, KW.to);

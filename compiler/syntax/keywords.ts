@@ -37,6 +37,7 @@ export const KEYWORDS = {
   from: at("rule", "line"),
   sni: at("rule"),
   client: at("rule"),
+  after: at("rule"),
   until: at("rule"),
 
   bind: at("line"),
@@ -69,6 +70,7 @@ export const KEYWORDS = {
   listener: at(),
   identity: at(),
   burst: at(),
+  proxy: at(),
   KiB: at(),
   to: at(),
   at: at(),

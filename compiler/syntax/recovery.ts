@@ -51,6 +51,7 @@ const AFTER_MEMBER: ReadonlySet<TokenType> = new Set([
   KW.from,
   KW.sni,
   KW.client,
+  KW.after,
   KW.until,
   KW.to,
   KW.at,

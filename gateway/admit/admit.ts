@@ -33,6 +33,7 @@ import { decideByIdentity, decideByName, type Facts, type Verdict } from "./afte
 import { decideAtAccept, closedFor, type Charged, type PeerFacts, type Room } from "./at_accept.ts";
 import { acceptEntry, faultEntry, notOwnedEntry, secondHelloEntry } from "./entries.ts";
 import { createFlowDecider } from "./flow_decider.ts";
+import { headerFor } from "./proxied.ts";
 import type { TopDenied } from "./top_denied.ts";
 
 /** The policy in force; replaced as a whole at a commit. */
@@ -87,6 +88,7 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
       named: (row, outcome) => named(desk, row, outcome),
       secured: (row, context, outcome) => secured(desk, row, context, outcome),
       connected: (row) => release(desk.account, row, CHARGED_BACKEND),
+      preface: (row, local) => headerFor(table, row, local, inForce.engine),
       adopted: (row) => charge(desk.account, row, CHARGED_OVERALL | CHARGED_LISTENER | (table.identity[row] === undefined ? 0 : CHARGED_IDENTITY)),
       notOwned: (row, because) => record(desk, notOwnedEntry(table, row, portOf(desk, row), inForce.generation, because), null),
       secondHello: (row, detail) => record(desk, secondHelloEntry(table, row, portOf(desk, row), inForce.generation, detail), inForce.engine),

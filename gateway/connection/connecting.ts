@@ -49,6 +49,11 @@ export function connected(s: Stage, row: number): void {
     cut(s, row, "fault");
     return;
   }
+  // INVARIANT: a backend that expects to be told who connects gets no byte without it.
+  if (table.backend[row]?.proxy != null && !s.transport.preface(row, (local) => s.decider.preface(row, local))) {
+    cut(s, row, "backend_reset");
+    return;
+  }
   if (!moved(s, row, CONNECTED)) return;
   s.decider.connected(row);
   table.activeMs[row] = s.clock.monoMs();

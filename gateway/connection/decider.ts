@@ -3,6 +3,7 @@
 import type { Answer, Decision, Denial } from "../../runtime/host/decision.ts";
 import type { Identity } from "../../runtime/host/identity.ts";
 import type { PolicyInfo } from "../../runtime/host/module.ts";
+import type { Endpoint } from "../forward/proxy_header.ts";
 import type { TlsContext } from "../tls/secure.ts";
 import type { SaidName } from "../tls/server_name.ts";
 import type { End } from "../end.ts";
@@ -38,6 +39,8 @@ export interface Decider {
   secured(connection: number, context: TlsContext, outcome: SecuredOutcome): Decision;
   /** The backend of an admitted row accepted, so the row is no longer under way. */
   connected(connection: number): void;
+  /** What the backend of an admitted row is told before the client's bytes; `local` is where the client connected to. Null: it can't be told. */
+  preface(connection: number, local: Endpoint): Buffer | null;
   /** Charges a row that another process admitted: its caps here, and at the next swap those of the policy. */
   adopted(connection: number): void;
   /** The backend accepted and is not who it must be. The end follows. */

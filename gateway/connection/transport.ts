@@ -7,6 +7,7 @@ import type { Permit } from "../../runtime/host/decision.ts";
 import type { Identity } from "../../runtime/host/identity.ts";
 import type { Address } from "../../runtime/net/address.ts";
 import type { BackendAddress } from "../forward/backend.ts";
+import type { Endpoint } from "../forward/proxy_header.ts";
 import type { Backend, AGAIN } from "../forward/backends.ts";
 import type { FirstFlights, SecondHelloFault } from "../tls/first_flights.ts";
 import type { TlsContext, TlsRefusal } from "../tls/secure.ts";
@@ -50,6 +51,11 @@ export interface Transport {
   hangUp(row: number): void;
   /** Checks whether the far side of the connection is (still) the right one; see Verify. */
   verify(row: number, backend: Backend): string | typeof AGAIN | null;
+  /**
+   * Writes to a backend that accepted, before `relay`; `header` makes the bytes (at most 4 KiB) of where the client connected
+   * to. False where one of the two has gone, or `header` gives none.
+   */
+  preface(row: number, header: (local: Endpoint) => Uint8Array | null): boolean;
   /** Moves bytes both ways until both sides are gone; reports `ended` then. `first` goes to the backend before all else. */
   relay(row: number, permit: Permit, first: Buffer | null, flights: FirstFlights | null): void;
   /** Resets both sides of a connection that is dialed or relayed; `connectFailed` or `ended` follows. */

@@ -3,6 +3,7 @@
 import type { Socket } from "node:net";
 import type { OwnSocket } from "../../runtime/shell/libc.ts";
 import type { BackendAddress } from "./backend.ts";
+import type { ProxyVersion } from "./proxy_header.ts";
 
 /** The far side can't be identified for certain, and will be if the connection is made anew. */
 export const AGAIN: unique symbol = Symbol("again");
@@ -29,6 +30,8 @@ export interface Backend {
   readonly verify: Verify | null;
   /** The check of a udp backend, at each flow and while there are flows; null where none is due. */
   readonly owner: OwnerCheck | null;
+  /** The version of the PROXY protocol in which it is told the client's address; null: not at all. */
+  readonly proxy: ProxyVersion | null;
   /** Shared by all that reach the same address. */
   readonly load: Load;
 }
@@ -60,26 +63,26 @@ export class Backends {
 
   /** Nothing counts as under way there: a flow is connected at once. */
   udpAt(address: BackendAddress, owner: OwnerCheck | null): Backend {
-    return { address, verify: null, owner, load: { underWay: 0 } };
+    return { address, verify: null, owner, proxy: null, load: { underWay: 0 } };
   }
 
   /** One that the policy names for a service. */
-  named(service: string, address: BackendAddress): Backend {
+  named(service: string, address: BackendAddress, proxy: ProxyVersion | null = null): Backend {
     const key = `${service} ${address.key}`;
     const check = this.#checks.get(key) ?? this.#ofStatic(service, address);
     this.#checks.set(key, check);
-    return this.at(address, check);
+    return this.at(address, check, proxy);
   }
 
-  at(address: BackendAddress, verify: Verify | null): Backend {
+  at(address: BackendAddress, verify: Verify | null, proxy: ProxyVersion | null = null): Backend {
     let load = this.#loads.get(address.key);
     if (load === undefined) {
       load = { underWay: 0 };
       this.#loads.set(address.key, load);
     }
-    if (address.kind === "tcp") return { address, verify, owner: null, load };
+    if (address.kind === "tcp") return { address, verify, owner: null, proxy, load };
     const notOwn = this.#notOwn;
-    return { address, load, owner: null, verify: (socket, at) => notOwn(socket, at) ?? verify?.(socket, at) ?? null };
+    return { address, load, owner: null, proxy, verify: (socket, at) => notOwn(socket, at) ?? verify?.(socket, at) ?? null };
   }
 
   /** Forgets idle addresses that are not in use, so that registrations can't pile them up. */

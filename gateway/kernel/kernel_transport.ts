@@ -12,6 +12,7 @@ import type { ListenFailure, Local } from "../connection/forwarder.ts";
 import { NO_ROW, type PeerAddress, type Transport, type TransportEvents } from "../connection/transport.ts";
 import type { BackendAddress } from "../forward/backend.ts";
 import type { AGAIN, Backend } from "../forward/backends.ts";
+import type { Endpoint } from "../forward/proxy_header.ts";
 import type { IsReset } from "../forward/reset.ts";
 import { MARKS, NodeTransport } from "../listen/node_transport.ts";
 import type { FirstFlights, FlightStep } from "../tls/first_flights.ts";
@@ -19,7 +20,7 @@ import type { TlsContext } from "../tls/secure.ts";
 import { EAGAIN, SO_RCVLOWAT, SOL_SOCKET, type KernelCalls } from "./calls.ts";
 import { Dialing } from "./dialing.ts";
 import { Listeners } from "./listeners.ts";
-import { nearEnd, nearPortOf } from "./near_end.ts";
+import { nearEnd, nearPortOf, sendPreface } from "./near_end.ts";
 import { EPOLLET, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP, Poller } from "./poller.ts";
 import { Pump, type PumpOwner } from "./pump.ts";
 import { NONE, OF_OTHER, READS, RELAYS, DIALS, Rows, SECURES } from "./rows.ts";
@@ -284,6 +285,12 @@ export class KernelTransport implements Transport, PumpOwner {
     const fd = this.#rows.upstream(row);
     if (fd === NONE) return "it is not connected";
     return backend.verify?.(nearEnd(this.#calls, fd), backend.address) ?? null;
+  }
+
+  preface(row: number, header: (local: Endpoint) => Uint8Array | null): boolean {
+    if (this.#isOfNode(row)) return this.#node.preface(row, header);
+    const [client, upstream] = [this.#rows.client(row), this.#rows.upstream(row)];
+    return client !== NONE && upstream !== NONE && sendPreface(this.#calls, client, upstream, header);
   }
 
   relay(row: number, permit: Permit, first: Buffer | null, flights: FirstFlights | null): void {

@@ -10,6 +10,8 @@ import { abandon, breakOff, MARK_BYTES, pairOf, relay, type Pair } from "../forw
 import type { IsReset } from "../forward/reset.ts";
 import type { Permit } from "../../runtime/host/decision.ts";
 import type { FirstFlights } from "../tls/first_flights.ts";
+import type { Endpoint } from "../forward/proxy_header.ts";
+import { parseAddress } from "../../runtime/net/address.ts";
 import { secure, type Securing, type TlsContext, type TlsOutcome } from "../tls/secure.ts";
 import { descriptorOf } from "../../runtime/shell/libc.ts";
 import { BACKLOG } from "./backlog.ts";
@@ -163,6 +165,18 @@ export class NodeTransport implements Transport {
     const upstream = this.upstreams[row];
     if (upstream === null || upstream === undefined) return "it is not connected";
     return verify?.(upstream, address) ?? null;
+  }
+
+  preface(row: number, header: (local: Endpoint) => Uint8Array | null): boolean {
+    const client = this.clients[row];
+    const upstream = this.upstreams[row];
+    const address = parseAddress(client?.localAddress ?? "");
+    const port = client?.localPort;
+    if (address === null || port === undefined || upstream === null || upstream === undefined || upstream.destroyed) return false;
+    const bytes = header({ address, port });
+    if (bytes === null) return false;
+    upstream.write(bytes);
+    return true;
   }
 
   relay(row: number, permit: Permit, first: Buffer | null, flights: FirstFlights | null): void {

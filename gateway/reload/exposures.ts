@@ -67,7 +67,7 @@ function staticBackend(info: ListenerInfo, backends: Backends): Result<Backend, 
   if (info.backend === null) return null;
   const address = info.backend.kind === "tcp" ? tcpBackend(info.backend.host, info.backend.port) : unixBackend(info.backend.path);
   if (typeof address === "string") return failed(address);
-  if (info.proto === "tcp") return ok(backends.named(info.service, address));
+  if (info.proto === "tcp") return ok(backends.named(info.service, address, info.proxy));
   return address.kind === "unix" ? failed(NO_UNIX_DATAGRAMS) : ok(backends.namedUdp(info.service, address));
 }
 

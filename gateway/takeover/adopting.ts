@@ -99,6 +99,7 @@ function listenerOf({ listener, service, port }: HandedPlace): ListenerInfo {
     alpn: [],
     ca: null,
     backend: null,
+    proxy: null,
     needsNames: false,
     capSource: null,
     capConnections: 0,

@@ -14,6 +14,8 @@ const FIRST = 1024;
 export class ThreadedRows {
   /** The client's descriptor, while it is the main thread's. */
   #fds = new Int32Array(FIRST).fill(NONE);
+  /** The client's descriptor whoever has it; it is open at least until RELAY. */
+  #clients = new Int32Array(FIRST).fill(NONE);
   #threads = new Int8Array(FIRST).fill(NONE);
   /** Never 0, which is no generation. */
   #generations = new Int32Array(FIRST);
@@ -27,6 +29,7 @@ export class ThreadedRows {
   begin(row: number, fd: number): void {
     if (row >= this.#fds.length) this.#grow(row);
     this.#fds[row] = fd;
+    this.#clients[row] = fd;
     this.#threads[row] = NONE;
     this.#generations[row] = ((this.#generations[row] ?? 0) + 1) | 0 || 1;
     this.#waits[row] = 0;
@@ -41,6 +44,7 @@ export class ThreadedRows {
 
   /** The row is no thread's any more. */
   end(row: number): void {
+    this.#clients[row] = NONE;
     this.#threads[row] = NONE;
     this.#waits[row] = 0;
     this.#nearFds[row] = NONE;
@@ -60,6 +64,11 @@ export class ThreadedRows {
     const fd = this.#fds[row] ?? NONE;
     if (fd !== NONE) this.#fds[row] = NONE;
     return fd;
+  }
+
+  /** Between CONNECTED and RELAY a thread has it, and leaves it alone. */
+  client(row: number): number {
+    return this.#clients[row] ?? NONE;
   }
 
   await(row: number, bits: number): void {
@@ -113,6 +122,7 @@ export class ThreadedRows {
     reported.set(this.#reported);
     [this.#threads, this.#waits, this.#reported] = [threads, waits, reported];
     this.#fds = grown(this.#fds, NONE);
+    this.#clients = grown(this.#clients, NONE);
     this.#generations = grown(this.#generations, 0);
     this.#nearFds = grown(this.#nearFds, NONE);
     this.#nearPorts = grown(this.#nearPorts, NONE);

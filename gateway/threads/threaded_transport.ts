@@ -10,9 +10,10 @@ import type { ListenFailure, Local } from "../connection/forwarder.ts";
 import { NO_ROW, type PeerAddress, type Transport, type TransportEvents } from "../connection/transport.ts";
 import type { BackendAddress } from "../forward/backend.ts";
 import type { AGAIN, Backend } from "../forward/backends.ts";
+import type { Endpoint } from "../forward/proxy_header.ts";
 import type { KernelCalls } from "../kernel/calls.ts";
 import { Listeners } from "../kernel/listeners.ts";
-import { nearEnd } from "../kernel/near_end.ts";
+import { nearEnd, sendPreface } from "../kernel/near_end.ts";
 import { EPOLLET, EPOLLIN, Poller } from "../kernel/poller.ts";
 import { closeWithReset } from "../kernel/sockets.ts";
 import type { FirstFlights } from "../tls/first_flights.ts";
@@ -165,6 +166,11 @@ export class ThreadedTransport implements Transport {
     const fd = this.#rows.nearFd(row);
     if (fd === NONE) return "it is not connected";
     return backend.verify?.(nearEnd(this.#calls, fd), backend.address) ?? null;
+  }
+
+  preface(row: number, header: (local: Endpoint) => Uint8Array | null): boolean {
+    const [client, upstream] = [this.#rows.client(row), this.#rows.nearFd(row)];
+    return client !== NONE && upstream !== NONE && sendPreface(this.#calls, client, upstream, header);
   }
 
   relay(row: number, permit: Permit, first: Buffer | null, flights: FirstFlights | null): void {

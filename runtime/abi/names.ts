@@ -43,7 +43,11 @@ export const CODES = {
   [v.CODE_BAD_LISTENER]: { name: "bad_listener", reason: v.REASON_POLICY, says: "the module has no such listener" },
   [v.CODE_BAD_REQUEST]: { name: "bad_request", reason: v.REASON_POLICY, says: "the request is out of range" },
   [v.CODE_BAD_TABLES]: { name: "bad_tables", reason: v.REASON_POLICY, says: "the module's tables are not valid" },
-  [v.CODE_EXPIRED]: { name: "expired", reason: v.REASON_POLICY, says: "every allow of the listener has passed its `until`, or no clock is known" },
+  [v.CODE_EXPIRED]: {
+    name: "expired",
+    reason: v.REASON_POLICY,
+    says: "no allow of the listener is in force at this time (`after`, `until`), or no clock is known",
+  },
   [v.CODE_DENY_NAME]: { name: "deny_name", reason: v.REASON_SNI, says: "a deny rule matches the name" },
   [v.CODE_NO_NAME]: { name: "no_name", reason: v.REASON_SNI, says: "no allow rule matches the name, or none was sent" },
   [v.CODE_BAD_NAME]: { name: "bad_name", reason: v.REASON_SNI, says: "the name is not one that can be decided" },

@@ -179,6 +179,7 @@ function readListener(
     alpn: endsTls ? readProtocols(f["alpn"]) : (absent(f["alpn"]) ?? []),
     ca: mode === "mtls" ? text(f["ca"]) : absent(f["ca"]),
     backend: readBackend(f["backend"]),
+    proxy: readProxy(f["backend"]),
     names: proto === "tcp" && mode !== "tcp" && mode !== "direct" ? readNames(f["for"]) : absent(f["for"]),
     needsNames: mode !== "tcp" && mode !== "direct" && ([...list(f["allow"]), ...list(f["deny"])].map(fields).some(needsName) || ports.some(namesDenied)),
     capConnections: whole(fields(f["cap"])["connections"], 1, 0xffffffff),
@@ -277,6 +278,12 @@ function readBackend(value: unknown): ListenerInfo["backend"] {
   return { kind: "tcp", host: text(f["host"]), port: whole(f["port"], 1, 65535) };
 }
 
+function readProxy(backend: unknown): ListenerInfo["proxy"] {
+  const version = backend === null ? undefined : fields(backend)["proxy"];
+  if (version !== undefined && version !== "v1" && version !== "v2") throw new Malformed();
+  return version ?? null;
+}
+
 function readCapSource(value: unknown): ListenerInfo["capSource"] {
   if (value === null || value === undefined) return null;
   const f = fields(value);
@@ -316,12 +323,14 @@ function readRule(f: Fields, id: number, listeners: readonly ListenerInfo[]): Om
   const { name: listener = null, proto = null } = f["listener"] === null ? {} : (listeners[whole(f["listener"], 0, listeners.length - 1)] ?? {});
   const origins = list(f["origins"]).map(readOrigin);
   const names = list(f["names"]).map(text);
-  // Modules of version 1 have neither annotations nor `dryrun` and `until`.
+  // Modules of version 1 have neither annotations nor `dryrun` and times.
   if (f["annotations"] === undefined) {
-    return { id, action, listener, proto, dryrun: false, until: null, names, origins, annotations: origins.map(() => NO_ANNOTATIONS) };
+    return { id, action, listener, proto, dryrun: false, after: null, until: null, names, origins, annotations: origins.map(() => NO_ANNOTATIONS) };
   }
   const annotations = list(f["annotations"]).map(readAnnotations);
-  const until = f["until"] === null ? null : whole(f["until"], 1, MOST_SECONDS);
+  const time = (value: unknown): number | null => (value === null ? null : whole(value, 1, MOST_SECONDS));
+  // Modules from before there was `after` don't have it.
+  const [after, until] = [time(f["after"] ?? null), time(f["until"])];
   if (typeof f["dryrun"] !== "boolean" || annotations.length !== origins.length) throw new Malformed();
-  return { id, action, listener, proto, dryrun: f["dryrun"], until, names, origins, annotations };
+  return { id, action, listener, proto, dryrun: f["dryrun"], after, until, names, origins, annotations };
 }

@@ -11,6 +11,8 @@ export interface PortRange {
   readonly last: number;
 }
 
+export type ProxyVersion = "v1" | "v2";
+
 /** One listener as the module's semantic JSON describes it. */
 export interface ListenerInfo {
   /** The position in `listeners`, and the number by which the module's calls name the listener. */
@@ -33,7 +35,9 @@ export interface ListenerInfo {
   readonly alpn: readonly string[];
   /** The name of the authority of client certificates, where the listener requires them. */
   readonly ca: string | null;
-  readonly backend: { readonly kind: "tcp"; readonly host: string; readonly port: number } | { readonly kind: "unix"; readonly path: string } | null;
+  readonly backend: ({ readonly kind: "tcp"; readonly host: string; readonly port: number } | { readonly kind: "unix"; readonly path: string }) | null;
+  /** The version of the PROXY protocol in which the policy's backend is told the client's address; null: not at all. */
+  readonly proxy: ProxyVersion | null;
   /** The patterns of `for`, sorted; null where there is none: then every name leads here that leads to no other listener of the port. */
   readonly names: readonly NamePattern[] | null;
   /** Whether an enforced rule that applies to this listener has `sni`, so that decisions need the client's server name. */
@@ -92,6 +96,7 @@ export interface RuleInfo {
   /** The rule is never enforced; it only counts for the shadow verdict. */
   readonly dryrun: boolean;
   /** UTC seconds at which an allow ends; null where it has no end. */
+  readonly after: number | null;
   readonly until: number | null;
   /** 16 characters that are equal for rules of two policies with the same meaning and an expose of the same name. */
   readonly meaning: string;

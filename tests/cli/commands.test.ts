@@ -131,6 +131,36 @@ commands("a failing test is shown side by side, exit 1, and nothing is written",
   assert.is(readFileSync(dir.at("fails.wasm"), "utf8"), "the last good module");
 });
 
+commands("build says how many entries each list has, once a list and its bounds", async ({ dir }) => {
+  dir.write("a.txt", "192.0.2.1\n# none\n192.0.2.0/24\n192.0.2.1\n");
+  dir.write("b.txt", "www.example.com\n");
+  dir.write("unused.txt", "198.51.100.1\n");
+  dir.write("more/nets.ingress", 'edition 1\nnet same = file "../a.txt" max 1000\nnet other = file "../a.txt" max 1000 min 2\n');
+  const from = "allow from a, same.same sni b";
+  dir.write(
+    "lists.ingress",
+    `edition 1
+import "more/nets.ingress" as same
+net a = file "a.txt" max 1000
+net unused = file "unused.txt" max 5
+hosts b = file "b.txt" max 10 min 1
+expose web on tcp 443 as passthrough { ${from} deny from same.other }
+`,
+  );
+  await checkAll(dir, [
+    {
+      args: ["build", "lists.ingress"],
+      exit: 0,
+      out: /\n {2}lists {6}a\.txt: 3 of at most 1,000\n {13}a\.txt: 3 of 2 to 1,000\n {13}b\.txt: 1 of 1 to 10\n {13}unused\.txt: 1 of at most 5\n {2}tests/,
+    },
+    {
+      args: ["build", "lists.ingress", "--json"],
+      exit: 0,
+      out: /"lists":\[\{"path":"a\.txt","entries":3,"min":0,"max":1000\},\{"path":"a\.txt","entries":3,"min":2,"max":1000\},\{"path":"b\.txt","entries":1,"min":1,"max":10\},\{"path":"unused\.txt","entries":1,"min":0,"max":5\}\]/,
+    },
+  ]);
+});
+
 commands("build writes a module that inspect and explain answer from alone", async ({ dir }) => {
   dir.write("good.ingress", GOOD);
   await checkAll(dir, [

@@ -293,7 +293,7 @@ const TIMES: readonly (readonly [until: string, at: string, time: string, verdic
   ["2026-06-01T12:00Z", "", "2026-06-01T12:00Z, now", "deny (reason=policy)", '"at":"2026-06-01T12:00Z","now":true'],
   ["2026-06-01T12:00:01Z", " at 2026-06-01T12:00:01Z", "2026-06-01T12:00:01Z", "deny (reason=policy)", '"at":"2026-06-01T12:00:01Z","now":false'],
   ["2026-06-01T12:00Z", " at 2026-06-01T11:59:59Z", "2026-06-01T11:59:59Z", "allow", '"at":"2026-06-01T11:59:59Z","now":false'],
-  ["2099-06-01T12:00Z", " at unknown", "unknown: no allow with `until` applies", "deny (reason=policy)", '"at":null,"now":false'],
+  ["2099-06-01T12:00Z", " at unknown", "unknown: no allow with `after` or `until` applies", "deny (reason=policy)", '"at":null,"now":false'],
 ];
 
 for (const [until, at, time, verdict, json] of TIMES) {
@@ -311,6 +311,48 @@ for (const [until, at, time, verdict, json] of TIMES) {
     dir.remove();
   });
 }
+
+const BEGINNINGS: readonly (readonly [times: string, at: string, near: string])[] = [
+  ["after 2026-06-01T12:00Z", "", "\n  allow\n"],
+  ["after 2026-06-01T12:00:01Z", "", "would be allowed from `2026-06-01T12:00:01Z` on, by `allow named acme`"],
+  ["after 2026-06-02T00:00Z until 2026-06-03T00:00Z", "", "would be allowed from `2026-06-02T00:00Z` on, by"],
+  ["after 2026-05-02T00:00Z until 2026-05-03T00:00Z", "", "was allowed until `2026-05-03T00:00Z`, by"],
+  ["after 2026-06-02T00:00Z", " at unknown", "would be allowed at a time from `2026-06-02T00:00Z` on, by"],
+  [
+    "after 2026-06-02T00:00Z until 2026-06-03T00:00Z",
+    " at unknown",
+    "would be allowed at a time from `2026-06-02T00:00Z` on and before `2026-06-03T00:00Z`, by",
+  ],
+  // The nearer of a beginning to come and an end that has passed.
+  ["until 2026-06-01T11:00Z allow named acme from 192.0.2.1 after 2026-06-01T14:00Z", "", "was allowed until `2026-06-01T11:00Z`, by"],
+  ["until 2026-06-01T09:00Z allow named acme from 192.0.2.1 after 2026-06-01T14:00Z", "", "would be allowed from `2026-06-01T14:00Z` on, by"],
+];
+
+for (const [times, at, expected] of BEGINNINGS)
+  near(`an allow ${times}, explained${at === "" ? " now" : at}: ${expected}`, async () => {
+    const dir = folder();
+    dir.write("edge.ingress", `edition 1\nexpose partner on tcp 443 { allow named acme from 192.0.2.1 ${times} }\n`);
+    assert.is((await ingresscHere(["build", "edge.ingress"], dir.path)).code, 0);
+    for (const file of ["edge.ingress", "edge.wasm"]) {
+      const { out } = await ingresscHere(["explain", file, `from 192.0.2.1 to partner${at}`], dir.path);
+      assert.ok(out.includes(expected), out);
+    }
+    dir.remove();
+  });
+
+near("the rule that decides is shown with its times", async () => {
+  const dir = folder();
+  dir.write("edge.ingress", "edition 1\nexpose partner on tcp 443 { allow from 192.0.2.1 after 2026-05-01T00:00Z until 2026-07-01T00:00Z }\n");
+  assert.is((await ingresscHere(["build", "edge.ingress"], dir.path)).code, 0);
+  assert.match(
+    (await ingresscHere(["explain", "edge.wasm", "from 192.0.2.1 to partner"], dir.path)).out,
+    /\n {12,}after 2026-05-01T00:00Z until 2026-07-01T00:00Z\n/,
+  );
+  assert.match((await ingresscHere(["inspect", "edge.wasm"], dir.path)).out, /, after 2026-05-01T00:00Z until 2026-07-01T00:00Z\n/);
+  const json = (await ingresscHere(["explain", "edge.wasm", "from 192.0.2.1 to partner", "--json"], dir.path)).out;
+  assert.ok(json.includes(`"after":${Date.parse("2026-05-01T00:00Z") / 1000},"until":${Date.parse("2026-07-01T00:00Z") / 1000}`), json);
+  dir.remove();
+});
 
 near("a bind has no time, and the real ingressc reads the clock", async () => {
   const dir = folder();

@@ -299,9 +299,10 @@ export class RandomPolicy {
         this.put(word);
         this.set();
       });
-    this.maybe(() => {
-      this.put("until", this.time());
-    });
+    for (const word of ["after", "until"])
+      this.maybe(() => {
+        this.put(word, this.time());
+      });
   }
 
   private use(): void {

@@ -22,9 +22,9 @@ function sources(policy: ModelPolicy, c: Chance): readonly bigint[] {
   return [...c.shuffle([...all]).slice(0, 40), readPrefix("203.0.113.9").base, readPrefix("2001:db8::1").base];
 }
 
-/** The successive values of the clock: unknown, before, at and after each end, and back. */
+/** The successive values of the clock: unknown, before, at and after each beginning and end, and back. */
 function clocks(policy: ModelPolicy): readonly (number | null)[] {
-  const ends = new Set([...policy.denies, ...policy.exposes.flatMap((e) => e.rules)].flatMap((r) => r.until ?? []));
+  const ends = new Set([...policy.denies, ...policy.exposes.flatMap((e) => e.rules)].flatMap((r) => [r.after ?? [], r.until ?? []].flat()));
   return [null, ...[...ends].sort((a, b) => a - b).flatMap((end) => [end - 1, end, end - 1, null, end + 1])].filter((wall) => wall !== 0);
 }
 

@@ -83,6 +83,12 @@ class SilentTransport implements Transport {
   #noting(word: string): (row: number) => void {
     return (row) => void this.calls.push(`${word} ${row}`);
   }
+  /** Whether a preface could be written. */
+  takesPreface = true;
+  preface(row: number): boolean {
+    this.calls.push(`preface ${row}`);
+    return this.takesPreface;
+  }
   verify(): string | typeof AGAIN | null {
     if (this.verdict instanceof Error) throw this.verdict;
     return this.verdict;

@@ -164,13 +164,13 @@ async function silent(refusesAgain = (): boolean => false) {
         rows.map((row) => {
           if (admitted >= CAP && !makeRoom("cap_overall", 0, "")) return denial(CODE_CAP_OVERALL);
           admitted++;
-          table.backend[row] = { address, verify: null, owner: null, load: { underWay: 0 } };
+          table.backend[row] = { address, verify: null, owner: null, proxy: null, load: { underWay: 0 } };
           return mintPermit(CODES[CODE_ALLOWED].name, 0);
         }),
       again: () => (refusesAgain() ? denial(CODE_CAP_OVERALL) : mintPermit(CODES[CODE_ALLOWED].name, 0)),
       adopted(row) {
         admitted++;
-        table.backend[row] = { address, verify: null, owner: null, load: { underWay: 0 } };
+        table.backend[row] = { address, verify: null, owner: null, proxy: null, load: { underWay: 0 } };
       },
       capKey: () => "",
       amplify: () => 1,

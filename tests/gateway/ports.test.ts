@@ -73,6 +73,7 @@ async function noUpstreamOf(name: ForwarderName): Promise<void> {
       named: nobody("named"),
       secured: nobody("secured"),
       connected: nobody("connected"),
+      preface: () => null,
       adopted: nobody("adopted"),
       notOwned: nobody("not owned"),
       secondHello: nobody("second hello"),

@@ -36,7 +36,8 @@ function appliesTo(deny: ModelDeny, expose: ModelExpose): boolean {
   return deny.on === null || ((deny.proto === "both" || deny.proto === expose.proto) && portsMeet(deny.on, expose.ports));
 }
 
-const inTime = ({ until = null }: ModelRule, wall: number | null): boolean => until === null || (wall !== null && wall < until);
+const inTime = ({ after = null, until = null }: ModelRule, wall: number | null): boolean =>
+  (after === null || (wall !== null && wall >= after)) && (until === null || (wall !== null && wall < until));
 
 const readsName = ({ mode }: ModelExpose): boolean => mode !== undefined && mode !== "direct";
 

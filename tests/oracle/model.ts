@@ -33,6 +33,7 @@ export interface ModelRule {
   /** Not written or null: any client. */
   readonly client?: ModelIds | null;
   /** UTC seconds. */
+  readonly after?: number | null;
   readonly until?: number | null;
   readonly dryrun?: boolean;
 }

@@ -75,7 +75,9 @@ function canonical(a: ModelRule | ModelDeny, b: ModelRule | ModelDeny, has: Memb
     : (x.words ?? "") < (y.words ?? "") ? -1
     : 1) ||
     byPresence(a.until ?? null, b.until ?? null) ||
-    (a.until ?? 0) - (b.until ?? 0)
+    (a.until ?? 0) - (b.until ?? 0) ||
+    byPresence(a.after ?? null, b.after ?? null) ||
+    (a.after ?? 0) - (b.after ?? 0)
   );
 }
 

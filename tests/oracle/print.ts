@@ -66,6 +66,7 @@ export function printPolicy(policy: ModelPolicy, shuffle: Shuffle = asWritten): 
       .map((t) => (t.type === "ids" ? t.ids.name : `${t.type} "${t.text}"`))
       .join(", ");
   const ids = (s: ModelIds): string => `${idTerms(s.members)}${s.except.length === 0 ? "" : ` except ${idTerms(s.except)}`}`;
+  const time = (seconds: number): string => new Date(seconds * 1000).toISOString().replace(".000Z", "Z");
   const rule = (r: ModelRule | ModelDeny, indent: string): string =>
     [
       `${indent}${r.dryrun === true ? "dryrun " : ""}${r.action}`,
@@ -74,7 +75,8 @@ export function printPolicy(policy: ModelPolicy, shuffle: Shuffle = asWritten): 
       r.from === null ? "" : ` from ${set(r.from)}`,
       (r.sni ?? null) === null ? "" : ` sni ${hosts(r.sni ?? { members: [], except: [] })}`,
       (r.client ?? null) === null ? "" : ` client ${ids(r.client ?? { members: [], except: [] })}`,
-      (r.until ?? null) === null ? "" : ` until ${new Date((r.until ?? 0) * 1000).toISOString().replace(".000Z", "Z")}`,
+      (r.after ?? null) === null ? "" : ` after ${time(r.after ?? 0)}`,
+      (r.until ?? null) === null ? "" : ` until ${time(r.until ?? 0)}`,
     ].join("");
   const limit = (l: ModelLimit): string => {
     const key = l.key.kind !== "source" ? l.key.kind : `source${l.key.written ? ` /${l.key.v4} /${l.key.v6}` : ""}`;

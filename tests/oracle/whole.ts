@@ -35,13 +35,19 @@ function hosts(c: Chance, named: readonly NamedHosts[]): ModelHosts {
 
 function clauses<R extends ModelRule>(c: Chance, named: readonly NamedHosts[], rule: R, name: boolean): R {
   const sni = name && c.below(3) > 0 ? hosts(c, named) : null;
-  return { ...rule, sni, until: rule.action === "allow" && c.oneIn(3) ? c.pick(ENDS) : null, dryrun: c.oneIn(6) };
+  return { ...rule, sni, ...(rule.action === "allow" ? times(c, 3) : {}), dryrun: c.oneIn(6) };
+}
+
+/** A beginning and an end, each in one of `oneIn` rules, and the beginning before the end. */
+function times(c: Chance, oneIn: number): Pick<ModelRule, "after" | "until"> {
+  const [after, until] = [c.oneIn(oneIn) ? c.pick(ENDS) : null, c.oneIn(oneIn) ? c.pick(ENDS) : null];
+  return { after: after !== null && until !== null && after >= until ? null : after, until };
 }
 
 /** Rules for everyone, without which most sources would meet no rule at all. */
 function wide(c: Chance, named: readonly NamedHosts[], reads: boolean): ModelRule[] {
   const rule = (action: "allow" | "deny"): ModelRule => ({ action, name: null, from: ANY, sni: reads ? hosts(c, named) : null, dryrun: c.oneIn(4) });
-  return [...(c.oneIn(4) ? [] : [{ ...rule("allow"), until: c.oneIn(4) ? c.pick(ENDS) : null }]), ...(reads && c.oneIn(2) ? [rule("deny")] : [])];
+  return [...(c.oneIn(4) ? [] : [{ ...rule("allow"), ...times(c, 4) }]), ...(reads && c.oneIn(2) ? [rule("deny")] : [])];
 }
 
 function denyOf(c: Chance, named: readonly NamedHosts[], exposes: readonly ModelExpose[], deny: ModelDeny): ModelDeny {

@@ -35,6 +35,87 @@ expose web on tcp 443 { allow named one from 203.0.113.0/24 until 2027-03-01T00:
     ],
   },
   {
+    title: "after: an allow is true from its moment on, to the second, and until its end",
+    policy: `expose web on tcp 443 {
+  allow named soon from 203.0.113.0/24 after 2027-03-01T00:00Z
+  allow named week from 192.0.2.0/24 after 2027-03-01T00:00Z until 2027-03-08T00:00Z
+  allow named staff from 198.51.100.0/24
+}`,
+    rows: [
+      ["clock 0 none", ""],
+      ["from 203.0.113.9 to web", "deny cidr no_match -"],
+      ["from 192.0.2.9 to web", "deny cidr no_match -"],
+      ["from 198.51.100.1 to web", "allow allowed staff"],
+      ["clock 0 2027-02-28T23:59:59Z", ""],
+      ["from 203.0.113.9 to web", "deny cidr no_match -"],
+      ["from 192.0.2.9 to web", "deny cidr no_match -"],
+      ["clock 0 2027-03-01T00:00:00Z", ""],
+      ["from 203.0.113.9 to web", "allow allowed soon"],
+      ["from 192.0.2.9 to web", "allow allowed week"],
+      ["clock 0 2027-03-07T23:59:59Z", ""],
+      ["from 192.0.2.9 to web", "allow allowed week"],
+      ["clock 0 2027-03-08T00:00:00Z", ""],
+      ["from 192.0.2.9 to web", "deny cidr no_match -"],
+      ["from 203.0.113.9 to web", "allow allowed soon"],
+      ["clock 0 none", ""],
+      ["from 203.0.113.9 to web", "deny cidr no_match -"],
+      ["from 198.51.100.1 to web", "allow allowed staff"],
+    ],
+  },
+  {
+    title: "after: where no allow of the listener is in force yet, or any more, the reason is `policy` for every client",
+    policy: `deny named scan from 192.0.2.0/24
+expose web on tcp 443 {
+  allow named one from 203.0.113.0/24 after 2027-03-01T00:00Z until 2027-03-02T00:00Z
+  allow named two from 198.51.100.0/24 after 2027-04-01T00:00Z
+  dryrun allow from any
+}`,
+    rows: [
+      ["clock 0 2027-02-28T23:59:59Z", ""],
+      ["from 203.0.113.9 to web", "deny policy expired -"],
+      ["from 192.0.2.1 to web", "deny policy expired scan"],
+      ["clock 0 2027-03-01T00:00:00Z", ""],
+      ["from 203.0.113.9 to web", "allow allowed one"],
+      ["from 198.51.100.1 to web", "deny cidr no_match -"],
+      ["clock 0 2027-03-02T00:00:00Z", ""],
+      ["from 203.0.113.9 to web", "deny policy expired -"],
+      ["from 198.51.100.1 to web", "deny policy expired -"],
+      ["clock 0 2027-04-01T00:00:00Z", ""],
+      ["from 198.51.100.1 to web", "allow allowed two"],
+      ["from 192.0.2.1 to web", "deny cidr deny_rule scan"],
+      ["clock 0 none", ""],
+      ["from 198.51.100.1 to web", "deny policy expired -"],
+    ],
+  },
+  {
+    title: "after: where one allow ends as another begins, neither second is both or neither",
+    policy: `expose web on tcp 443 {
+  allow named old from 203.0.113.0/24 until 2027-03-01T00:00Z
+  allow named new from 203.0.113.0/24 after 2027-03-01T00:00Z
+}`,
+    rows: [
+      ["clock 0 none", ""],
+      ["from 203.0.113.9 to web", "deny policy expired -"],
+      ["clock 0 2027-02-28T23:59:59Z", ""],
+      ["from 203.0.113.9 to web", "allow allowed old"],
+      ["from 198.51.100.1 to web", "deny cidr no_match -"],
+      ["clock 0 2027-03-01T00:00:00Z", ""],
+      ["from 203.0.113.9 to web", "allow allowed new"],
+      ["from 198.51.100.1 to web", "deny cidr no_match -"],
+    ],
+  },
+  {
+    title: "after: it is evaluated again with the name, so that a rule that begins between the phases admits nobody too early",
+    policy: `expose web on tcp 443 as passthrough { allow named guest from any sni "a.example" after 2027-03-01T00:00Z allow named staff from any sni "b.example" }`,
+    rows: [
+      ["clock 0 2027-02-28T23:59:59Z", ""],
+      ["from 203.0.113.9 to web", "open"],
+      ["from 203.0.113.9 to web sni a.example", "deny sni no_name -"],
+      ["clock 0 2027-03-01T00:00:00Z", ""],
+      ["from 203.0.113.9 to web sni a.example", "allow allowed guest"],
+    ],
+  },
+  {
     title: "clock: one that is not known never widens access, and neither does one that ran backwards",
     policy: "expose web on tcp 443 { allow named guest from 203.0.113.0/24 until 2027-03-01T00:00Z }",
     rows: [
@@ -133,6 +214,23 @@ expose web on tcp 443, 444 { allow from any }`,
       ["from 203.0.113.9 to web sni b.example", "allow allowed late"],
       ["clock 0 2028-01-01T00:00:00Z", ""],
       ["from 203.0.113.9 to web sni b.example", "allow allowed b"],
+    ],
+  },
+  {
+    title: "order: of two rules with one end, the earlier beginning is named, none last",
+    policy: `expose web on tcp 443 {
+  allow named plain from any
+  allow named b from any after 2027-01-02T00:00Z
+  allow named a from any after 2027-01-01T00:00Z
+  allow named ends from any after 2027-01-01T00:00Z until 2028-01-01T00:00Z
+}`,
+    rows: [
+      ["clock 0 2026-12-31T23:59:59Z", ""],
+      ["from 203.0.113.9 to web", "allow allowed plain"],
+      ["clock 0 2027-01-01T00:00:00Z", ""],
+      ["from 203.0.113.9 to web", "allow allowed ends"],
+      ["clock 0 2028-01-01T00:00:00Z", ""],
+      ["from 203.0.113.9 to web", "allow allowed a"],
     ],
   },
   {

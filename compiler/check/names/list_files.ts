@@ -5,6 +5,7 @@ import { characterName, unseenIn } from "../../../runtime/text/characters.ts";
 import { MAX_LIST_ERRORS, MAX_PREFIXES } from "../../source/bounds.ts";
 import type { Member } from "../../ast/nodes.ts";
 import type { Entry, FileData } from "../../diagnostics/file_words.ts";
+import type { ListFile } from "../../policy/policy.ts";
 import type { SourceFile, SourceReader, Span } from "../../source/source.ts";
 import { readBelow, sayFailure } from "./paths.ts";
 import { literalProblem, type Problem, type Report } from "../../diagnostics/report.ts";
@@ -22,15 +23,16 @@ export interface Entries {
 
 /**
  * Reads a list of a size, no more of it than that, relative to the file in which the path is written.
- * The number of its entries, or null if it can't be used (then the reason was reported).
+ * Null if it can't be used (then the reason was reported).
  */
-export function readList(report: Report, reader: SourceReader, node: FileMember, size: ListSize, into: Entries): number | null {
+export function readList(report: Report, reader: SourceReader, node: FileMember, size: ListSize, into: Entries): ListFile | null {
   const file = readBelow(reader, node.path.text, node.path.span.file);
   if (!file.ok) {
     sayFailure(report, "ING501", node.path, file.error);
     return null;
   }
-  return readEntries(report, file.value, node, size, into);
+  const entries = readEntries(report, file.value, node, size, into);
+  return entries === null ? null : { path: file.value.path, entries, ...size };
 }
 
 function readEntries(report: Report, file: SourceFile, node: FileMember, { min, max }: ListSize, into: Entries): number | null {

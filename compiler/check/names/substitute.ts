@@ -82,7 +82,7 @@ export function substituteClause(c: Substitution, node: ClauseNode): ClauseNode 
       return rule(c, node);
     case "backend": {
       const { kind, ...target } = node.target;
-      return { ...node, target: { kind, ...c.piece(target, kind === "tcp" ? "address" : "text") }, span };
+      return { ...node, target: { kind, ...c.piece(target, kind === "tcp" ? "address" : "text") }, proxy: maybe(c, node.proxy, "name"), span };
     }
     case "cap":
       return cap(c, node);
@@ -107,6 +107,7 @@ function rule(c: Substitution, node: RuleNode): RuleNode {
     from: maybeSet(c, node.from),
     sni: maybeSet(c, node.sni),
     client: maybeSet(c, node.client),
+    after: maybe(c, node.after, "literal"),
     until: maybe(c, node.until, "literal"),
     annotations: annotations(c, node.annotations),
     span: c.span(node.span),

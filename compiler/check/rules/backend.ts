@@ -3,8 +3,20 @@ import { formatAddress, isLoopback } from "../../../runtime/net/address.ts";
 import type { BackendNode } from "../../ast/nodes.ts";
 import { MAX_UNIX_PATH_BYTES } from "../../source/bounds.ts";
 import { readEndpoint } from "../names/endpoint.ts";
-import type { Backend } from "../../policy/policy.ts";
+import type { Backend, ProxyVersion } from "../../policy/policy.ts";
 import { sayProblem, type Report } from "../../diagnostics/report.ts";
+
+/** Null where it is wrong, or none is written. */
+export function checkProxy(report: Report, { proxy }: BackendNode): ProxyVersion | null {
+  const version = VERSIONS.find((known) => known === proxy?.text) ?? null;
+  if (proxy !== null && version === null) {
+    const near = VERSIONS.find((known) => known.slice(1) === proxy.text.replace(/\D/g, ""));
+    report.say("ING433", { version: proxy.text }, proxy.span, near === undefined ? {} : { replace: near });
+  }
+  return version;
+}
+
+const VERSIONS: readonly ProxyVersion[] = ["v1", "v2"];
 
 export function checkBackend(report: Report, { target }: BackendNode): Backend | null {
   if (target.kind === "unix") return unixBackend(report, target);

@@ -10,7 +10,7 @@ import { idAlgebra } from "../sets/ids.ts";
 import { idSet, type Ids } from "../sets/id_sets.ts";
 import { declare } from "../names/declarations.ts";
 import { NetAlgebra, type NetTally } from "../sets/nets.ts";
-import type { AddressSet, HostNode, HostSet, HostOnly, IdSet, NamePattern, Unenforced } from "../../policy/policy.ts";
+import type { AddressSet, HostNode, HostSet, HostOnly, IdSet, ListFile, NamePattern, Unenforced } from "../../policy/policy.ts";
 import type { PortSet } from "../names/port_numbers.ts";
 import { portAlgebra } from "../sets/ports.ts";
 import type { Report } from "../../diagnostics/report.ts";
@@ -27,6 +27,8 @@ export interface CheckContext {
   readonly ids: Resolver<Ids>;
   readonly tally: NetTally;
   /** The names behind `named`, of the whole policy. */
+  /** Of the sets that were looked at until now, in no order. */
+  listFiles(): readonly ListFile[];
   readonly ruleNames: Set<string>;
   readonly unenforced: Unenforced[];
   readonly hostOnly: HostOnly[];
@@ -59,6 +61,7 @@ export function openContext(scopes: Scopes, sets: readonly SetDeclaration[], rea
       return null;
     },
     ids: new Resolver(report, scopes, idAlgebra(report, scopes), first),
+    listFiles: () => [...nets.listFiles, ...algebra.listFiles],
     ruleNames: new Set(),
     unenforced: [],
     hostOnly: [],

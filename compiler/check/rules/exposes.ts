@@ -2,7 +2,7 @@
 import type { ClauseNode, ExposeNode, Piece, TextsNode, UseNode } from "../../ast/nodes.ts";
 import { DEFAULT_CAP_CONNECTIONS, MAX_BIND_INTERVALS, MAX_LIMITS, MAX_SERVICE_BYTES } from "../../source/bounds.ts";
 import { checkAnnotations } from "./annotations.ts";
-import { checkBackend } from "./backend.ts";
+import { checkBackend, checkProxy } from "./backend.ts";
 import { ANY, UNBINDABLE } from "../sets/builtin_nets.ts";
 import { checkAmplify, checkCap, checkLimit } from "./caps_and_limits.ts";
 import type { FlatExpose } from "../names/expand.ts";
@@ -10,7 +10,18 @@ import { noteHostOnly } from "./host_only.ts";
 import { equal, isEmpty, size, subtract } from "../sets/intervals.ts";
 import { checkCredentials, checkMode } from "./modes.ts";
 import { mayDeclare } from "../names/declarations.ts";
-import type { AddressSet, Annotations, Backend, CheckedCap, CheckedExpose, CheckedLimit, CheckedRule, Mode, NamePattern } from "../../policy/policy.ts";
+import type {
+  AddressSet,
+  Annotations,
+  Backend,
+  CheckedCap,
+  CheckedExpose,
+  CheckedLimit,
+  CheckedRule,
+  Mode,
+  NamePattern,
+  ProxyVersion,
+} from "../../policy/policy.ts";
 import type { Span } from "../../source/source.ts";
 import { checkRule, type Facts } from "./rules.ts";
 import type { CheckContext } from "./context.ts";
@@ -50,7 +61,7 @@ export function checkExpose(context: CheckContext, { node, clauses }: FlatExpose
     protos.length > 0 &&
     report.diagnostics.length === wrong;
   if (!good) return protos.length === 0 ? [{ ...partial, proto: null, checked: null }] : protos.map((proto) => ({ ...partial, proto, checked: null }));
-  const { backend, cap, limits, denies } = inside;
+  const { backend, proxy, cap, limits, denies } = inside;
   const allows = mode === "direct" ? [byItself(node, annotations)] : inside.allows;
   const checked: Omit<CheckedExpose, "proto" | "amplify"> = {
     name: node.name.text,
@@ -61,6 +72,7 @@ export function checkExpose(context: CheckContext, { node, clauses }: FlatExpose
     mode,
     ...credentials,
     backend,
+    proxy,
     cap: cap ?? { connections: mode === "direct" ? UNCOUNTED : DEFAULT_CAP_CONNECTIONS, perSource: null, perIdentity: null, span: null },
     limits,
     allows,
@@ -81,6 +93,8 @@ function checkDatagrams({ report }: CheckContext, node: ExposeNode, clauses: rea
   }
   if (amplify === undefined && whole && !node.broken) report.say("ING425", null, udp.span);
   const unix = clauses.find((clause) => clause.kind === "backend" && clause.target.kind === "unix");
+  const proxied = clauses.flatMap((clause) => (clause.kind === "backend" && clause.proxy !== null ? [clause.proxy] : []))[0];
+  if (proxied !== undefined) report.say("ING434", { both: node.protos.length > 1 }, proxied.span, { related: [udp.span] });
   if (unix !== undefined) report.say("ING427", { both: node.protos.length > 1 }, unix.span, { related: [udp.span] });
 }
 
@@ -93,6 +107,7 @@ function withoutClause(span: Span): { readonly replace?: string; readonly at?: S
 
 interface Inside {
   backend: Backend | null;
+  proxy: ProxyVersion | null;
   cap: CheckedCap | null;
   amplify: number | "any" | null;
   cert: TextsNode | null;
@@ -109,7 +124,19 @@ type Clause = Exclude<ClauseNode, UseNode>;
 
 function checkClauses(context: CheckContext, clauses: readonly Clause[], facts: Facts): Inside {
   const { report } = context;
-  const inside: Inside = { backend: null, cap: null, amplify: null, cert: null, ca: null, alpn: null, limits: [], allows: [], denies: [], whole: true };
+  const inside: Inside = {
+    backend: null,
+    proxy: null,
+    cap: null,
+    amplify: null,
+    cert: null,
+    ca: null,
+    alpn: null,
+    limits: [],
+    allows: [],
+    denies: [],
+    whole: true,
+  };
   const once = new Map<string, Clause>();
   let limitCount = 0;
   for (const clause of clauses) {
@@ -143,6 +170,8 @@ function checkClauses(context: CheckContext, clauses: readonly Clause[], facts: 
         else if (clause.kind === "backend") {
           if (clause.target.kind === "unix") noteHostOnly(context.hostOnly, "unix", "backend unix", clause.span);
           inside.backend = checkBackend(report, clause);
+          inside.proxy = checkProxy(report, clause);
+          if (clause.proxy !== null) noteHostOnly(context.hostOnly, "proxy", `proxy ${clause.proxy.text}`, clause.proxy.span);
         } else inside[clause.kind] = clause;
         break;
       }
@@ -153,7 +182,7 @@ function checkClauses(context: CheckContext, clauses: readonly Clause[], facts: 
 
 /** Whom the service serves is its own affair, so that everything counts it as `allow from any`. */
 function byItself(node: ExposeNode, annotations: Annotations): CheckedRule {
-  return { name: null, from: ANY, sni: null, client: null, until: null, dryrun: false, annotations, span: node.mode?.span ?? node.name.span };
+  return { name: null, from: ANY, sni: null, client: null, after: null, until: null, dryrun: false, annotations, span: node.mode?.span ?? node.name.span };
 }
 
 /** The gateway is not on the way, so its clauses are refused, and the expose needs a reason (`why`). */

@@ -15,6 +15,7 @@ const KINDS = {
   dial: "ING808",
   udp: "ING809",
   alpn: "ING810",
+  proxy: "ING811",
 } as const satisfies Record<string, HostOnly["code"]>;
 
 export type HostOnlyKind = keyof typeof KINDS;

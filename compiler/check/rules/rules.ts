@@ -112,7 +112,7 @@ function checkBody(context: CheckContext, rule: RuleNode): CheckedRule | null {
   const from = rule.from === null ? null : context.nets.value(rule.from);
   const sni: HostSet | null = rule.sni === null ? null : hostsOf(context, rule.sni);
   const client: IdSet | null = rule.client === null ? null : idsOf(context, rule.client);
-  const until = checkUntil(context, rule, rule.until);
+  const times = checkTimes(context, rule);
   if (rule.client !== null) {
     noteHostOnly(context.hostOnly, "mtls", "client", rule.client.span);
   }
@@ -121,9 +121,9 @@ function checkBody(context: CheckContext, rule: RuleNode): CheckedRule | null {
     return null;
   }
   const missing = (rule.from !== null && from === null) || (rule.sni !== null && sni === null) || (rule.client !== null && client === null);
-  if (missing || until === undefined || !named || rule.broken) return null;
+  if (missing || times === null || !named || rule.broken) return null;
   // Without `from` the other clauses alone decide, so everyone is meant.
-  return { from: from ?? ANY, sni, client, until, dryrun: rule.dryrun, name: rule.name?.text ?? null, annotations, span: rule.span };
+  return { from: from ?? ANY, sni, client, ...times, dryrun: rule.dryrun, name: rule.name?.text ?? null, annotations, span: rule.span };
 }
 
 /** A label, which several rules may have: those of one purpose in several exposes, or of one template. */
@@ -133,16 +133,29 @@ function checkName({ report, ruleNames }: CheckContext, { name }: RuleNode): boo
   return mayDeclare(report, name, "rule");
 }
 
+type Times = Pick<CheckedRule, "after" | "until">;
+
+/** Null where one of them is wrong. */
+function checkTimes(context: CheckContext, { action, after, until }: RuleNode): Times | null {
+  const [begins, ends] = [checkTime(context, action, "after", after), checkTime(context, action, "until", until)];
+  if (begins === undefined || ends === undefined) return null;
+  if (after !== null && until !== null && begins !== null && ends !== null && begins >= ends) {
+    context.report.say("ING432", { after: after.text, until: until.text }, until.span, { related: [after.span] });
+    return null;
+  }
+  return { after: begins, until: ends };
+}
+
 /** Undefined where it is wrong. */
-function checkUntil(context: CheckContext, rule: RuleNode, until: Piece | null): number | null | undefined {
-  if (until === null) return null;
-  if (rule.action === "deny") {
-    context.report.say("ING419", null, withWord(until.span, "until"));
+function checkTime({ report }: CheckContext, action: RuleNode["action"], word: keyof Times, piece: Piece | null): number | null | undefined {
+  if (piece === null) return null;
+  if (action === "deny") {
+    report.say("ING419", { clause: word }, withWord(piece.span, word));
     return undefined;
   }
-  const time = readTime(until.text);
+  const time = readTime(piece.text);
   if (time.ok) return time.value;
-  sayProblem(context.report, time.error, until.span);
+  sayProblem(report, time.error, piece.span);
   return undefined;
 }
 

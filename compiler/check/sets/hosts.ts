@@ -7,7 +7,7 @@ import { HostSetBuilder, hostPattern, isEmptyHosts, nodeCount, subtractHosts, un
 import { readHostPattern, type HostPattern } from "../names/host_names.ts";
 import { readList, readSize, type FileMember } from "../names/list_files.ts";
 import { isSetName } from "../names/templates.ts";
-import type { HostNode } from "../../policy/policy.ts";
+import type { HostNode, ListFile } from "../../policy/policy.ts";
 import { sayTextProblem, type Report } from "../../diagnostics/report.ts";
 import type { Algebra } from "../names/resolver.ts";
 import { sayUnknown } from "../names/unknown_names.ts";
@@ -15,6 +15,8 @@ import { sayUnknown } from "../names/unknown_names.ts";
 export class HostAlgebra implements Algebra<HostNode> {
   readonly kind = "hosts";
   readonly isEmpty = isEmptyHosts;
+  /** Those that were read, in the order of the text. */
+  readonly listFiles: ListFile[] = [];
   readonly #report: Report;
   readonly #scopes: Scopes;
   readonly #reader: SourceReader;
@@ -93,7 +95,7 @@ export class HostAlgebra implements Algebra<HostNode> {
     if (known !== undefined) return known;
     const builder = new HostSetBuilder();
     const patterns: HostPattern[] | null = this.#keeps ? [] : null;
-    const entries = readList(this.#report, this.#reader, member, size, {
+    const list = readList(this.#report, this.#reader, member, size, {
       what: "name or pattern",
       add(token) {
         const pattern = readHostPattern(token);
@@ -103,7 +105,8 @@ export class HostAlgebra implements Algebra<HostNode> {
         return null;
       },
     });
-    const value = entries === null || !this.#count(entries, member.path.span) ? null : builder.done();
+    if (list !== null) this.listFiles.push(list);
+    const value = list === null || !this.#count(list.entries, member.path.span) ? null : builder.done();
     this.#lists.set(key, value);
     if (value !== null && patterns !== null) this.#patterns.set(value, patterns);
     return value;

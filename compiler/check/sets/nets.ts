@@ -8,7 +8,7 @@ import { isEmpty, size, subtract, union } from "./intervals.ts";
 import { SetBuilder } from "./set_builder.ts";
 import { readList, readSize, type FileMember } from "../names/list_files.ts";
 import { readPrefix } from "../names/literals.ts";
-import type { AddressSet } from "../../policy/policy.ts";
+import type { AddressSet, ListFile } from "../../policy/policy.ts";
 import { sayProblem, type Problem, type Report } from "../../diagnostics/report.ts";
 import type { Algebra } from "../names/resolver.ts";
 import type { Scopes } from "../names/scopes.ts";
@@ -42,6 +42,8 @@ export class NetAlgebra implements Algebra<AddressSet> {
     },
   };
   readonly tally: NetTally = { written: 0, builtin: new Set(), largest: null };
+  /** Those that were read, in the order of the text. */
+  readonly listFiles: ListFile[] = [];
   readonly #report: Report;
   readonly #scopes: Scopes;
   readonly #reader: SourceReader;
@@ -131,12 +133,13 @@ export class NetAlgebra implements Algebra<AddressSet> {
     const known = this.#lists.get(key);
     if (known !== undefined) return known;
     const builder = new SetBuilder();
-    const entries = readList(this.#report, this.#reader, member, size, {
+    const list = readList(this.#report, this.#reader, member, size, {
       what: "address or prefix",
       scan: (text, start, end) => builder.scan(text, start, end),
       add: (token) => read(builder, token),
     });
-    const value = entries === null || !this.#count(entries, member.path.span) ? null : builder.done();
+    if (list !== null) this.listFiles.push(list);
+    const value = list === null || !this.#count(list.entries, member.path.span) ? null : builder.done();
     this.#lists.set(key, value);
     return value;
   }

@@ -15,6 +15,7 @@ import type { Progress } from "../progress.ts";
 import type { Target } from "../flags.ts";
 import { readTarget } from "../target.ts";
 import { compileAndTest, failedTests, type Tested } from "../tested.ts";
+import type { ListFile } from "../../policy/policy.ts";
 import { rows } from "../terminal.ts";
 import { watchInputs } from "../watch.ts";
 import { writeModule } from "../write.ts";
@@ -116,6 +117,7 @@ function built(tested: Tested, out: string, more: readonly (readonly [string, st
       listeners: info.listeners.length,
       rules: info.rules.length,
       prefixes: stats.prefixes,
+      lists: policy.listFiles,
       testLines: results.length,
       profile: stats.profile,
       memory: memoryJson(stats),
@@ -127,6 +129,7 @@ function built(tested: Tested, out: string, more: readonly (readonly [string, st
           ["listeners", listeners],
           ["rules", `${n(info.rules.length)} (${n(allows)} allow, ${n(info.rules.length - allows)} deny)`],
           ["prefixes", n(stats.prefixes)],
+          ...listRows(policy.listFiles),
           ["tests", results.length === 0 ? "none written" : `${count(results.length, "line")} of ${count(policy.tests.length, "test")} passed`],
           ["module", `${n(tested.module.length)} bytes`],
           ...memoryRows(stats),
@@ -137,3 +140,15 @@ function built(tested: Tested, out: string, more: readonly (readonly [string, st
       ].join("\n"),
   };
 }
+
+/** A list that shrinks to nothing, or grows to its `max`, is seen before it is an error. */
+function listRows(lists: readonly ListFile[]): readonly (readonly [string, string])[] {
+  const shown = lists.slice(0, MOST_LISTS).map(({ path, entries, min, max }): string => {
+    const bounds = min === 0 ? `at most ${grouped(max)}` : `${grouped(min)} to ${grouped(max)}`;
+    return `${path}: ${grouped(entries)} of ${bounds}`;
+  });
+  if (lists.length > MOST_LISTS) shown.push(`… and ${grouped(lists.length - MOST_LISTS)} more, all in \`--json\``);
+  return shown.map((text, i) => [i === 0 ? "lists" : "", text] as const);
+}
+
+const MOST_LISTS = 20;

@@ -9,7 +9,7 @@ import { compileFile } from "../compiled.ts";
 import { misled, type Misled } from "../evaluate.ts";
 import { explainRequest, type Explanation, type Step } from "../explanation.ts";
 import { looksLikeModule, readModule } from "../modules.ts";
-import { timeText } from "../near_miss.ts";
+import { timesText, timeText } from "../near_miss.ts";
 import { usage, type Outcome } from "../outcome.ts";
 import { readProfile } from "../profile.ts";
 import { parseRequest, type Request } from "../request.ts";
@@ -115,7 +115,7 @@ type Row = readonly [string, string];
 /** No rule about a bind depends on the time. */
 function timeRows(request: Request): readonly Row[] {
   if (request.kind === "bind") return [];
-  return [["time", request.at === null ? "unknown: no allow with `until` applies" : `${timeText(request.at)}${request.isNow ? ", now" : ""}`]];
+  return [["time", request.at === null ? "unknown: no allow with `after` or `until` applies" : `${timeText(request.at)}${request.isNow ? ", now" : ""}`]];
 }
 
 /** `at` null: no clock; a bind has neither. */
@@ -137,7 +137,7 @@ function stepRows(s: Step, root: string | null, p: Paint, listener: ListenerInfo
 }
 
 function byRows(rule: RuleInfo, root: string | null): readonly Row[] {
-  const about = [...(rule.until === null ? [] : [`until ${timeText(rule.until)}`]), annotationText(rule.annotations)].filter((text) => text !== "").join(", ");
+  const about = [timesText(rule), annotationText(rule.annotations)].filter((text) => text !== "").join(", ");
   return [["", `by ${ruleText(rule, root)}`], ...(about === "" ? [] : [["", `   ${about}`] as const])];
 }
 
@@ -178,6 +178,6 @@ function explanationJson(e: Explanation): unknown {
   };
 }
 
-function ruleJson({ id, action, listener, proto, dryrun, until, names, origins, annotations }: RuleInfo): unknown {
-  return { id, action, listener, proto, dryrun, until, names, origins, annotations };
+function ruleJson({ id, action, listener, proto, dryrun, after, until, names, origins, annotations }: RuleInfo): unknown {
+  return { id, action, listener, proto, dryrun, after, until, names, origins, annotations };
 }

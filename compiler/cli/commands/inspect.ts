@@ -5,7 +5,7 @@ import { loadPolicy } from "../../../runtime/host/load.ts";
 import type { ListenerInfo, PolicyInfo } from "../../../runtime/host/module.ts";
 import { readSections, type Section } from "../../../runtime/abi/sections.ts";
 import { readModule, refusedModule } from "../modules.ts";
-import { timeText } from "../near_miss.ts";
+import { timesText } from "../near_miss.ts";
 import { count, type Outcome } from "../outcome.ts";
 import { rows } from "../terminal.ts";
 import { ruleText } from "../test_report.ts";
@@ -103,17 +103,18 @@ function amplifyText({ amplify }: ListenerInfo): string {
   return amplify === undefined ? "" : `amplify ${amplify}, `;
 }
 
-function backendText({ backend }: ListenerInfo): string {
+function backendText({ backend, proxy }: ListenerInfo): string {
   if (backend === null) return "by registration";
-  if (backend.kind === "unix") return `unix ${backend.path}`;
-  return `${backend.host.includes(":") ? `[${backend.host}]` : backend.host}:${backend.port}`;
+  const told = proxy === null ? "" : ` proxy ${proxy}`;
+  if (backend.kind === "unix") return `unix ${backend.path}${told}`;
+  return `${backend.host.includes(":") ? `[${backend.host}]` : backend.host}:${backend.port}${told}`;
 }
 
 function rulesText(info: PolicyInfo): string {
   if (info.rules.length === 0) return "  none: everything is denied";
   const shown = info.rules
     .slice(0, MOST_RULES)
-    .map((r): [string, string] => [String(r.id), `${r.dryrun ? "dryrun, " : ""}${ruleText(r, null)}${r.until === null ? "" : `, until ${timeText(r.until)}`}`]);
+    .map((r): [string, string] => [String(r.id), `${r.dryrun ? "dryrun, " : ""}${ruleText(r, null)}${timesText(r) === "" ? "" : `, ${timesText(r)}`}`]);
   const more = info.rules.length - shown.length;
   return `${rows(shown)}${more > 0 ? `\n  … and ${grouped(more)} more; \`--json\` has all` : ""}`;
 }

@@ -9,7 +9,7 @@ export const explain = {
   manual: [
     "FILE is a policy or a compiled module. REQUEST is written as in a test line. Without `sni` the client",
     "sends no name. Without `at` the answer is for the current time, which is printed; `at TIME` names",
-    "another, and `at unknown` for a host without a clock, where no allow with `until` applies:",
+    "another, and `at unknown` for a host without a clock, where no allow with `after` or `until` applies:",
     "",
     "  ingressc explain policies/demo.ingress 'from 203.0.113.9 to web'",
     "  ingressc explain demo.wasm 'from 203.0.113.9 to tcp 443 local 192.0.2.1'",
