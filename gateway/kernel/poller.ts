@@ -21,6 +21,7 @@ export const MOST_TURN_MS = 4;
 const EVENTS_PER_ROUND = 256;
 const FIRST_DESCRIPTORS = 1024;
 const NO_DESCRIPTOR = -1;
+const NEVER_MS = Number.POSITIVE_INFINITY;
 
 export interface PollerSetup {
   readonly calls: KernelCalls;
@@ -54,7 +55,7 @@ export class Poller {
   #isClosed = false;
   #added = 0;
   /** When the turn under way is to end, on the clock of `monoMs`. */
-  #untilMs = Number.POSITIVE_INFINITY;
+  #untilMs = NEVER_MS;
   #turns = 0;
 
   /** Throws where the kernel or koffi doesn't allow it. */
@@ -162,7 +163,7 @@ export class Poller {
     const { calls, monoMs } = this.#setup;
     this.#turns++;
     // A wait is not the turn's time.
-    this.#untilMs = ms === 0 ? monoMs() + MOST_TURN_MS : Number.POSITIVE_INFINITY;
+    this.#untilMs = ms === 0 ? monoMs() + MOST_TURN_MS : NEVER_MS;
     const again = this.#again;
     this.#again = [];
     let isOver = false;
@@ -179,7 +180,7 @@ export class Poller {
         if (isOver || this.isLate()) break;
       }
     } finally {
-      this.#untilMs = Number.POSITIVE_INFINITY;
+      this.#untilMs = NEVER_MS;
       this.#isDue = false;
       if (!isOver || this.#again.length > 0 || this.#after.length > 0) this.#due();
     }

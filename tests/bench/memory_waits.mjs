@@ -1,5 +1,6 @@
 // The time of one wait for memory on this machine: random reads, each of which needs the one before, over as many bytes
 // as the tables of a policy have. A decision by itself can't be faster than its call and its waits.
+// The last line is what a caller pays only to read its sources, which are objects.
 //
 //   node tests/bench/memory_waits.mjs
 import { cpuMs, sink } from "./clock.mjs";
@@ -44,4 +45,17 @@ for (const bytes of SIZES) {
     `${bytes.toLocaleString("en-US").padStart(11)} bytes: ${runs[0].toFixed(1)} to ${runs[RUNS >> 1].toFixed(1)} ns for a read (least and median of ${RUNS} runs)`,
   );
 }
+/** Sources as a caller has them: as many objects as `npm run bench` takes of them, in the order in which they were made. */
+const sources = Array.from({ length: 250_000 }, (_, i) => [0, 0, 0xffff, Math.imul(i + 1, 2_654_435_761) >>> 0]);
+function readAll() {
+  let sum = 0;
+  for (const [a, b, c, d] of sources) sum += a + b + c + d;
+  return sum;
+}
+const passes = Array.from({ length: RUNS }, () => {
+  const from = cpuMs();
+  sink.sum += readAll();
+  return ((cpuMs() - from) * 1e6) / sources.length;
+}).sort((a, b) => a - b);
+console.log(`reading the words of a source, without any decision: ${passes[0].toFixed(1)} to ${passes[RUNS >> 1].toFixed(1)} ns`);
 console.log(`Node ${process.versions.node}`);

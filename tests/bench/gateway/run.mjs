@@ -3,11 +3,12 @@
 //
 //   --quick         a short run on this Node that writes nothing; exit code 1 where ingressd fails or a byte is wrong
 //   --row NAME      only this row (again for several); its figures replace those that were recorded
-//   --resume        measures the rows that were not recorded today
+//   --resume        measures the rows that were not recorded today or yesterday
 //   --only SUBJECT  only this subject (again for several), beside HAProxy; writes nothing
 //   --rounds N      rounds of HAProxy and the forwarder `kernel`, 5 unless given; others have fewer (plan.mjs)
 //
-// The figures are recorded after each row, so a run that is interrupted loses one row.
+// The figures are recorded after each row, so a run that is interrupted loses one row; a row that can't be measured is
+// reported, and the others go on.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, release, tmpdir, totalmem } from "node:os";
@@ -46,7 +47,7 @@ if (!Number.isInteger(rounds) || rounds < 1) {
 const RESULTS = fileURLToPath(new URL("results.json", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "ingressd-bench-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
-for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(1));
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => process.exit(1));
 const started = performance.now();
 const say = (text) => console.log(`${((performance.now() - started) / 1000).toFixed(0).padStart(5)} s  ${text}`);
 const missing = [];
@@ -98,10 +99,15 @@ for (const name of given.row ?? []) {
   );
   process.exit(2);
 }
-const today = new Date().toISOString().slice(0, 10);
+const dayOf = (daysAgo) => new Date(Date.now() - daysAgo * 86_400_000).toISOString().slice(0, 10);
+const today = dayOf(0);
+// A run may go on over midnight.
+const recent = [today, dayOf(1)];
 const write = !quick && given.only === undefined;
 const recorded = (given.row !== undefined || given.resume) && existsSync(RESULTS) ? JSON.parse(readFileSync(RESULTS, "utf8")).rows : {};
-const due = variants.filter(({ name, key }) => (given.row === undefined || given.row.includes(name)) && !(given.resume && recorded[key]?.made === today));
+const due = variants.filter(
+  ({ name, key }) => (given.row === undefined || given.row.includes(name)) && !(given.resume && recent.includes(recorded[key]?.made)),
+);
 const seconds = quick ? QUICK_SECONDS : SECONDS;
 const estimate = due.reduce((sum, row) => sum + rowSeconds(row, chosen, { quick, rounds }, seconds), 0);
 say(
@@ -140,10 +146,17 @@ function save(rows) {
   renameSync(`${name}.next`, name);
 }
 const rows = {};
+const unmeasured = [];
 for (const row of due) {
   const from = performance.now();
-  const measured = await measureRow(row, subjectsOf(row, chosen, { quick }), setup);
-  rows[row.key] = { made: today, seconds: Math.round((performance.now() - from) / 1000), ...measured };
+  try {
+    const measured = await measureRow(row, subjectsOf(row, chosen, { quick }), setup);
+    rows[row.key] = { made: today, seconds: Math.round((performance.now() - from) / 1000), ...measured };
+  } catch (error) {
+    unmeasured.push(`${row.key}: not measured (${error.message}); --resume measures it again`);
+    say(unmeasured.at(-1));
+    continue;
+  }
   save(rows);
 }
 if (due.length === 0) save(rows);
@@ -168,6 +181,7 @@ const troubles = Object.entries(rows).flatMap(([row, { subjects: of }]) =>
     return [...(wrong > 0 ? [`${row} ${id}: ${wrong} wrong bytes`] : []), ...(ours && failed > 0 ? [`${row} ${id}: ${failed} failed`] : [])];
   }),
 );
+troubles.push(...unmeasured);
 for (const line of troubles) console.log(`FAIL ${line}`);
 if (write)
   spawnSync(process.execPath, ["--import", import.meta.resolve("tsx"), fileURLToPath(new URL("../../../scripts/docs.ts", import.meta.url))], {
