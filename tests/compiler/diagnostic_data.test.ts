@@ -38,7 +38,6 @@ const WITHOUT_DATA: ReadonlySet<DiagnosticCode> = new Set<DiagnosticCode>([
   "ING401",
   "ING402",
   "ING408",
-  "ING419",
   "ING424",
   "ING425",
   "ING426",

@@ -38,9 +38,9 @@ function clauses<R extends ModelRule>(c: Chance, named: readonly NamedHosts[], r
   return { ...rule, sni, ...(rule.action === "allow" ? times(c, 3) : {}), dryrun: c.oneIn(6) };
 }
 
-/** A beginning and an end, each in one of `oneIn` rules, and the beginning before the end. */
+/** An end in one of `oneIn` rules, more seldom a beginning, which comes before the end. */
 function times(c: Chance, oneIn: number): Pick<ModelRule, "after" | "until"> {
-  const [after, until] = [c.oneIn(oneIn) ? c.pick(ENDS) : null, c.oneIn(oneIn) ? c.pick(ENDS) : null];
+  const [after, until] = [c.oneIn(3 * oneIn) ? c.pick(ENDS) : null, c.oneIn(oneIn) ? c.pick(ENDS) : null];
   return { after: after !== null && until !== null && after >= until ? null : after, until };
 }
 
