@@ -9,7 +9,7 @@ import { Backends } from "../../gateway/forward/backends.ts";
 import { notOwnSocket } from "../../gateway/admit/own_socket.ts";
 import { unixBackend } from "../../gateway/forward/backend.ts";
 import { backendProcess } from "./backend_process.ts";
-import { freePort, probe, running, temporaryFolder, visit } from "./gateway_under_test.ts";
+import { eventually, freePort, probe, running, temporaryFolder, visit } from "./gateway_under_test.ts";
 
 const test = suite("own sockets");
 
