@@ -1,9 +1,15 @@
 // The gateway with `threads = 3`: one thread decides and two serve. Caps and limits are exact, whichever thread serves a
 // connection.
 import { once } from "node:events";
+import { closeSync, fstatSync, openSync } from "node:fs";
 import { connect } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
-import { suite } from "../suite.ts";
+import { openCalls, SOCK_STREAM, type KernelCalls } from "../../gateway/kernel/calls.ts";
+import * as m from "../../gateway/threads/messages.ts";
+import { RING_BYTES, type Message } from "../../gateway/threads/ring.ts";
+import { Threads, type Thread } from "../../gateway/threads/threads.ts";
+import { skip } from "../skip.ts";
+import { atEnd, suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { atLength } from "../at_length.ts";
 import { chooseThreads } from "../../gateway/threads/choice.ts";
@@ -309,6 +315,129 @@ test("a drain lets connections of both threads end, and the threads after them",
   }
   await stopped;
 });
+
+/** One worker, whose commands the test writes. */
+async function oneWorker(calls: KernelCalls): Promise<{ threads: Threads; thread: Thread; read: () => Message[] }> {
+  const threads = new Threads({ calls, workers: 1, keepAliveMs: 0, helloMs: 1_000, mostPipes: 4 });
+  atEnd(() => threads.close());
+  await threads.ready;
+  const [thread] = threads.all;
+  if (thread === undefined) throw new Error("no thread");
+  return {
+    threads,
+    thread,
+    read() {
+      const got: Message[] = [];
+      thread.events.read(1_000, (message) => got.push(message));
+      return got;
+    },
+  };
+}
+
+const calls = openCalls();
+if (calls === null) {
+  skip("threads: records that a worker gets", "koffi is not installed");
+} else {
+  test("a full ring to a worker that sleeps: what has no room is kept, and all of it is read in order when it is woken", async () => {
+    const { thread, read } = await oneWorker(calls);
+    const count = RING_BYTES / 32 + 1_000;
+    for (let i = 0; i < count; i++) thread.commands.write(m.TICK, m.NO_ROW, 0);
+    assert.ok(thread.commands.kept >= 1, "more than there is room for");
+    // Behind all of them.
+    thread.commands.write(m.DROP, 3, 7);
+    thread.commands.wake();
+    let answers: Message[] = [];
+    await eventually(() => {
+      thread.commands.flush();
+      thread.commands.wake();
+      answers = [...answers, ...read()];
+      return answers.length > 0;
+    }, "the answer to the last");
+    assert.equal(
+      answers.map(({ kind, row, generation }) => [kind, row, generation]),
+      [[m.DROPPED, 3, 7]],
+    );
+    assert.equal([thread.commands.kept, thread.commands.progress().isUnread], [0, false]);
+  });
+
+  test("a full ring from a worker: nothing is lost while the main thread reads nothing", async () => {
+    const { thread, read } = await oneWorker(calls);
+    const count = RING_BYTES / 32 + 1_000;
+    for (let i = 0; i < count; i++) {
+      thread.commands.write(m.DROP, i, 7);
+      if (i % 1_000 === 999) {
+        // It reads them, and answers each.
+        await eventually(() => {
+          thread.commands.flush();
+          thread.commands.wake();
+          return !thread.commands.progress().isUnread;
+        }, "its reading");
+      }
+    }
+    thread.commands.wake();
+    const rows: number[] = [];
+    await eventually(() => {
+      thread.commands.flush();
+      thread.commands.wake();
+      rows.push(...read().map(({ row }) => row));
+      return rows.length >= count;
+    }, "all answers");
+    assert.ok(rows.every((row, i) => row === i));
+    assert.is(rows.length, count);
+  });
+
+  test("a command of an old generation does nothing, also where the number of the descriptor is another's by then", async () => {
+    const { thread, read } = await oneWorker(calls);
+    const pair = new Int32Array(2);
+    assert.ok(calls.socketpair(SOCK_STREAM, pair) >= 0);
+    const [given = -1, other = -1] = pair;
+    atEnd(() => void calls.close(other));
+    thread.commands.write(m.ADOPT, 5, 1, given);
+    thread.commands.write(m.DROP, 5, 1);
+    thread.commands.wake();
+    let answers: Message[] = [];
+    await eventually(() => (answers = [...answers, ...read()]).length === 1, "its end");
+    assert.throws(() => fstatSync(given), /EBADF/, "the worker has closed it");
+    // The number is used again at once.
+    const again = openSync("/dev/null", "r");
+    atEnd(() => closeSync(again));
+    assert.is(again, given);
+    for (const kind of [m.READ, m.PAUSE, m.SECURE, m.DIAL, m.HANG_UP, m.RELAY, m.BREAK_OFF, m.DROP]) thread.commands.write(kind, 5, 1);
+    thread.commands.wake();
+    await eventually(() => (answers = [...answers, ...read()]).length === 2, "the answer to DROP, which every generation gets");
+    assert.ok(fstatSync(again).isCharacterDevice());
+    assert.equal(
+      answers.map(({ kind, row, generation }) => [kind, row, generation]),
+      [
+        [m.DROPPED, 5, 1],
+        [m.DROPPED, 5, 1],
+      ],
+    );
+  });
+
+  test("an exception at one row's command is reported of that row, and the worker goes on", async () => {
+    const { thread, read } = await oneWorker(calls);
+    const pair = new Int32Array(2);
+    assert.ok(calls.socketpair(SOCK_STREAM, pair) >= 0);
+    atEnd(() => void calls.close(pair[1] ?? -1));
+    thread.commands.write(m.ADOPT, 5, 1, pair[0]);
+    // A hello that nobody has read, and a kind that there is not.
+    thread.commands.write(m.RELAY, 5, 1, 40, 1);
+    thread.commands.write(99, 5, 1);
+    thread.commands.write(m.DROP, 5, 1);
+    thread.commands.wake();
+    let answers: Message[] = [];
+    await eventually(() => (answers = [...answers, ...read()]).length === 3, "three answers");
+    assert.equal(
+      answers.map(({ kind, payload }) => [kind, payload?.toString() ?? ""]),
+      [
+        [m.FAULTED, "the hello that was decided about is not the one that was read"],
+        [m.FAULTED, "a command that no row has (99)"],
+        [m.DROPPED, ""],
+      ],
+    );
+  });
+}
 
 test("one thread serves where others can't, and one sentence says why", async () => {
   const openssl = (): ReturnType<Parameters<typeof chooseThreads>[2] & {}> => failed("it was not found");
