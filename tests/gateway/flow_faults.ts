@@ -11,6 +11,7 @@ import { described, ERRORS, FaultyCalls, stepsOf, type Named, type Plan } from "
 import { eventually, moduleOf, running, start, type Under } from "./gateway_under_test.ts";
 import { LOOPBACK, policyOf, statusOf } from "./served_datagrams.ts";
 
+const EMSGSIZE = 90;
 const OF_FLOWS: readonly Named[] = ["socket", "connect", "recv", "send", "recvmmsg", "sendmmsg", "close", "epollControl", "epollWait"];
 const OF_BINDING: readonly Named[] = ["socket", "setOption", "epollControl", "bind"];
 /** Datagrams of one flow, each sent when the one before was answered, or would have been. */
@@ -176,6 +177,24 @@ export function testsOfFlows(test: Suite<Record<string, never>>, value: KernelCa
       const client = await udpSocket("127.0.0.1");
       await client.send("q", other);
       await client.until(1);
+    });
+  }
+
+  for (const name of ["send", "sendmmsg"] as const) {
+    test(`flows: what the path does not take (${name}) is lost and counted, and the next one goes`, async () => {
+      const { faulty, gateway, port } = await scene(value);
+      const client = await udpSocket("127.0.0.1");
+      faulty.arm({ name, step: 0, error: EMSGSIZE, stays: false });
+      await client.send("lost", port);
+      await eventually(() => gateway.daemon.counters.datagramsDropped.get("path") === 1, "it is counted");
+      await client.send("goes", port);
+      await client.until(1);
+      assert.equal(
+        client.got.map(({ bytes }) => bytes.toString()),
+        ["goes"],
+      );
+      const { flows } = await statusOf(gateway);
+      assert.equal([flows.live, flows.dropped], [1, { path: 1 }]);
     });
   }
 
