@@ -1,4 +1,4 @@
-# A QUIC client: asks for bytes and prints how many came, and their hash. Arguments: the folder of the packages, authority, port, bytes.
+# A QUIC client: requests bytes and prints how many came, and their hash. Arguments: the folder of the packages, authority, port, bytes.
 import asyncio
 import hashlib
 import sys

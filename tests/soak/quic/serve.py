@@ -1,4 +1,4 @@
-# A QUIC server: answers each stream by as many bytes as it asks for. Arguments: the folder of the packages, certificate, key, port.
+# A QUIC server: answers each stream by as many bytes as it requests. Arguments: the folder of the packages, certificate, key, port.
 import asyncio
 import sys
 
