@@ -26,9 +26,9 @@ type Engine = "openssl" | "node";
 
 /** Where TLS ends here the kernel's forwarder has two engines, of which the other tests have the default. */
 function testEngines(mode: Mode, name: string, body: (forwarder: ForwarderName, engine?: Engine) => Promise<void>): void {
-  test(`${mode}: ${name}`, body);
+  test(name, body);
   if (mode !== "tls" && mode !== "mtls") return;
-  for (const forwarder of FORWARDERS.filter((each) => each === "kernel")) one(`${forwarder}, Node's TLS: ${mode}: ${name}`, () => body(forwarder, "node"));
+  for (const forwarder of FORWARDERS.filter((each) => each === "kernel")) one(`${forwarder}, Node's TLS: ${name}`, () => body(forwarder, "node"));
 }
 
 const HALF = Buffer.alloc(50_000, "half ");
@@ -132,7 +132,7 @@ async function world(forwarder: ForwarderName, mode: Mode, how: { readonly confi
 }
 
 for (const mode of MODES) {
-  testEngines(mode, "the backend breaks off behind its data", async (forwarder, engine) => {
+  testEngines(mode, `${mode}: the backend breaks off behind its data`, async (forwarder, engine) => {
     const w = await world(forwarder, mode, { engine });
     for (let round = 0; round < ROUNDS; round++) {
       const client = await w.client();
@@ -149,7 +149,7 @@ for (const mode of MODES) {
     await w.stop();
   });
 
-  testEngines(mode, "the client breaks off behind its data", async (forwarder, engine) => {
+  testEngines(mode, `${mode}: the client breaks off behind its data`, async (forwarder, engine) => {
     const w = await world(forwarder, mode, { engine });
     for (let round = 0; round < ROUNDS; round++) {
       const { socket, raw } = await w.client();
@@ -163,7 +163,7 @@ for (const mode of MODES) {
     await w.stop();
   });
 
-  testEngines(mode, "what ends stays an end, with all its bytes, and the other direction goes on", async (forwarder, engine) => {
+  testEngines(mode, `${mode}: what ends stays an end, with all its bytes, and the other direction goes on`, async (forwarder, engine) => {
     const w = await world(forwarder, mode, { engine });
     for (const first of ["client", "backend"] as const) {
       const client = await w.client();
@@ -179,7 +179,7 @@ for (const mode of MODES) {
     await w.stop();
   });
 
-  testEngines(mode, "what the gateway cuts is broken off on both sides", async (forwarder, engine) => {
+  testEngines(mode, `${mode}: what the gateway cuts is broken off on both sides`, async (forwarder, engine) => {
     const w = await world(forwarder, mode, { engine, config: "[timers]\nidle_ms = 5000" });
     const cuts: readonly (readonly [end: End, cut: () => unknown])[] = [
       ["idle", () => w.gateway.clock.advance(6_000)],
