@@ -84,7 +84,7 @@ function exposeWords(given: ReadonlyMap<string, string>): Result<Command, Misuse
   const mode = EXPOSE_MODES.find((known) => known === (given.get("mode") ?? "tcp"));
   if (mode === undefined)
     return wrongValue(`\`--mode ${given.get("mode")}\` is none of ${EXPOSE_MODES.join(", ")}`, "name the mode that the policy has for the service");
-  if (proto === "udp" && mode !== "tcp") return wrongValue(`\`--mode ${mode}\` is of tcp alone`, "leave out `--mode`: udp is forwarded as it comes");
+  if (proto === "udp" && mode !== "tcp") return wrongValue(`\`--mode ${mode}\` is of tcp alone`, "remove `--mode`: udp is forwarded as it comes");
   const intent = { service, proto, port: Number(port), backend, mode, bind: given.get("bind") ?? null, socket: given.get("socket") ?? null };
   return ok({ kind: "expose", intent });
 }

@@ -3,7 +3,7 @@
 import { spawn } from "node:child_process";
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -12,6 +12,7 @@ import { moduleOf, temporaryFolder } from "../gateway/gateway_under_test.ts";
 
 const PORT = 5_300;
 const BACKEND = 5_301;
+const CAP = 4_000;
 const CLIENTS = 1_000;
 const PROVEN = 20;
 const SECONDS = 25;
@@ -25,7 +26,7 @@ const folder = temporaryFolder();
 writeFileSync(
   join(folder, "policy.wasm"),
   moduleOf(`edition 1
-expose dns on udp ${PORT} { backend 127.0.0.1:${BACKEND} amplify 1 cap 4000 connections allow from any }`),
+expose dns on udp ${PORT} { backend 127.0.0.1:${BACKEND} amplify 1 cap ${CAP} connections allow from any }`),
 );
 writeFileSync(join(folder, "config.toml"), `forwarder = "${process.argv[2] ?? "kernel"}"\n[audit]\nfile = "${join(folder, "audit.jsonl")}"\n`);
 
@@ -88,6 +89,13 @@ let isFlooding = true;
 void forgerOver.then(() => (isFlooding = false));
 await pause(1_000);
 
+/** Of the gateway; the cap is full long before the first sample. */
+const samples: { readonly descriptors: number; readonly anonKib: number }[] = [];
+const sampled = setInterval(() => {
+  const status = readFileSync(`/proc/${gateway.pid}/status`, "utf8");
+  samples.push({ descriptors: readdirSync(`/proc/${gateway.pid}/fd`).length, anonKib: Number(/^RssAnon:\s+(\d+)/m.exec(status)?.[1]) });
+}, 1_000);
+
 let [answered, first, duringFlood, provenSent, provenAnswered] = [0, 0, 0, 0, 0];
 const keptUp = (async () => {
   while (isFlooding) {
@@ -115,6 +123,11 @@ for (let i = 0; i < CLIENTS; i++) {
   await pause(APART_MS);
 }
 await Promise.all([...due, keptUp, forgerOver]);
+clearInterval(sampled);
+/** Of the second quarter and the last one. */
+const [early, late] = [samples.slice(Math.floor(samples.length / 4), Math.floor(samples.length / 2)), samples.slice(Math.floor((3 * samples.length) / 4))].map(
+  (part) => Math.max(...part.map(({ anonKib }) => anonKib)),
+);
 const records = readFileSync(join(folder, "audit.jsonl"), "utf8").split("\n");
 /** Seconds of processor time: hundredths in fields 14 and 15 behind the name. */
 const cpuOf = (pid: number | undefined): number => {
@@ -136,6 +149,10 @@ console.log(
     gatewayCpuS: cpuOf(gateway.pid),
     backendCpuS: cpuOf(echo.pid),
     forgerSeconds: SECONDS,
+    cap: CAP,
+    mostDescriptors: Math.max(...samples.map(({ descriptors }) => descriptors)),
+    anonMib: samples.map(({ anonKib }) => Math.round(anonKib / 1024)),
+    grownMib: Math.round((late ?? 0) - (early ?? 0)) / 1024,
   }),
 );
 for (const socket of proven) socket.close();

@@ -258,17 +258,17 @@ for (const [name, { needs, make }] of Object.entries(CLIENTS)) {
     });
     const driven = drive(client, ["keep", gateway.daemon.controlPath, port, `127.0.0.1:${behind.port}`, 0, "udp"]);
     assert.ok(((await driven.next()).open ?? []).length > 0);
-    const asker = await udpSocket("127.0.0.1");
-    await asker.send("hello", port);
-    await asker.until(1);
-    assert.is(asker.got[0]?.bytes.toString(), "hello");
+    const sender = await udpSocket("127.0.0.1");
+    await sender.send("hello", port);
+    await sender.until(1);
+    assert.is(sender.got[0]?.bytes.toString(), "hello");
     driven.child.stdin.end();
     assert.equal(await driven.next(), { open: [], because: "closed" });
     assert.is(await driven.ended, 0);
     const overTcp = drive(client, ["keep", gateway.daemon.controlPath, port, `127.0.0.1:${behind.port}`, 0]);
     assert.is((await overTcp.next()).code, "not_exposed");
     await gateway.stop();
-    for (const socket of [behind, asker]) await socket.close();
+    for (const socket of [behind, sender]) await socket.close();
   });
 
   test("a missing gateway and a foreign socket are reported", async () => {

@@ -1,6 +1,5 @@
 // Every call of the kernel's forwarder fails in turn, at every step of a connection, with each error that it may have: in
-// plain tcp, where a hello is read first and comes in pieces, at a backend on a unix socket, and under TLS that OpenSSL ends;
-// and every call of a flow of datagrams.
+// plain tcp, where a hello is read first and comes in pieces, at a backend on a unix socket, and under TLS that OpenSSL ends.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
@@ -16,7 +15,6 @@ import { Wire } from "../tls/exact_end.ts";
 import { put } from "../tls/tls_under_test.ts";
 import { ANSWER, answering, exchange, QUESTION, testsOf, type Exchange, type Got, type Scene } from "./fault_scene.ts";
 import { FaultyCalls, OF_STREAMS, type Named } from "./faulty_calls.ts";
-import { testsOfFlows } from "./flow_faults.ts";
 import { backend, freePort, running, temporaryFolder, visit } from "./gateway_under_test.ts";
 import { helloWith, records, serverName } from "./hello_bytes.ts";
 
@@ -180,7 +178,6 @@ if (usable.ok) {
     never: [],
     steps: FIRST_STEPS_OF_MODES,
   });
-  testsOfFlows(test, value);
 } else skip("kernel faults", usable.error.because);
 
 test.run();

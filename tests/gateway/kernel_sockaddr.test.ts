@@ -1,8 +1,7 @@
 // The kernel's socket addresses, as bytes: written and read back.
-import { networkInterfaces } from "node:os";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { AF_INET, AF_INET6, AF_UNIX, openCalls } from "../../gateway/kernel/calls.ts";
+import { AF_INET, AF_INET6, AF_UNIX } from "../../gateway/kernel/calls.ts";
 import { backendAddress, familyOf, internetAddress, peerFrom, portOf } from "../../gateway/kernel/sockaddr.ts";
 import { SOURCE_GONE, SOURCE_ODD } from "../../gateway/connection/table.ts";
 import { unixBackend } from "../../gateway/forward/backend.ts";
@@ -48,13 +47,6 @@ test("the path of a unix socket ends with a zero byte", () => {
   const bytes = backendAddress(backend, names);
   assert.is(bytes === null ? 0 : familyOf(bytes), AF_UNIX);
   assert.is(bytes?.toString("latin1", 2), "/run/a.sock\0");
-});
-
-test("this host's interfaces have numbers and names", () => {
-  const calls = openCalls();
-  if (calls === null) return;
-  for (const name of Object.keys(networkInterfaces())) assert.is(calls.interfaceName(calls.interfaceNumber(name)), name);
-  assert.equal([calls.interfaceNumber("none such"), calls.interfaceName(99_999)], [0, null]);
 });
 
 test.run();

@@ -5,6 +5,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import type { Socket } from "node:net";
+import { networkInterfaces } from "node:os";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { tcpBackend } from "../../gateway/forward/backend.ts";
@@ -419,6 +420,13 @@ test("the self-test refuses what nobody has tested, and finds the calls here", a
   const other = await usableCalls("riscv64");
   assert.equal(!other.ok && other.error, { because: "it was not tested on the processor riscv64", isMissing: false });
   if (openCalls() !== null && process.arch === "x64") assert.ok(usable.ok);
+});
+
+test("this host's interfaces have numbers and names", () => {
+  const calls = openCalls();
+  if (calls === null) return;
+  for (const name of Object.keys(networkInterfaces())) assert.is(calls.interfaceName(calls.interfaceNumber(name)), name);
+  assert.equal([calls.interfaceNumber("none such"), calls.interfaceName(99_999)], [0, null]);
 });
 
 const [ENOSYS, EAFNOSUPPORT, EACCES] = [38, 97, 13] as const;

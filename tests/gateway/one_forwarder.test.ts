@@ -11,9 +11,9 @@ const MOST = 10;
 
 /** Test files that run on this forwarder whatever TEST_FORWARDER says. */
 const ONE_FORWARDER: readonly (readonly [path: string, forwarder: "kernel" | "node", because: string])[] = [
+  ["tests/gateway/flow_faults.test.ts", "kernel", "calls that a test makes fail: libuv makes Node's"],
   ["tests/gateway/kernel_faults.test.ts", "kernel", "calls that a test makes fail: libuv makes Node's"],
   ["tests/gateway/kernel_poller.test.ts", "kernel", "epoll by the poller itself"],
-  ["tests/gateway/kernel_sockaddr.test.ts", "kernel", "the bytes of the kernel's addresses"],
   ["tests/gateway/kernel_transport.test.ts", "kernel", "splice and its urgent marks, and calls that a test makes fail"],
   ["tests/gateway/threads.test.ts", "kernel", "several threads need the kernel's forwarder"],
   ["tests/gateway/without_koffi.test.ts", "node", "the kernel's calls need koffi"],

@@ -19,8 +19,17 @@ import { eventually, FORWARDERS, freePort, listening, moduleOf, running, tempora
 
 const one = suite("reset behind data");
 
-function test(name: string, body: (forwarder: ForwarderName) => Promise<void>): void {
+function test(name: string, body: (forwarder: ForwarderName, engine?: Engine) => Promise<void>): void {
   for (const forwarder of FORWARDERS) one(`${forwarder}: ${name}`, () => body(forwarder));
+}
+
+type Engine = "openssl" | "node";
+
+/** Where TLS ends here the kernel's forwarder has two engines, of which the other tests have the default. */
+function testEngines(mode: Mode, name: string, body: (forwarder: ForwarderName, engine?: Engine) => Promise<void>): void {
+  test(name, body);
+  if (mode !== "tls" && mode !== "mtls") return;
+  for (const forwarder of FORWARDERS.filter((each) => each === "kernel")) one(`${forwarder}, Node's TLS: ${name}`, () => body(forwarder, "node"));
 }
 
 const HALF = Buffer.alloc(50_000, "half ");
@@ -47,7 +56,7 @@ interface Side {
 
 const watched = ({ socket, wire }: Side): ReturnType<typeof watch> => watch(socket, wire);
 
-async function world(forwarder: ForwarderName, mode: Mode, how: { readonly config?: string } = {}): Promise<World> {
+async function world(forwarder: ForwarderName, mode: Mode, how: { readonly config?: string; readonly engine?: Engine | undefined } = {}): Promise<World> {
   const folder = temporaryFolder();
   const [site, clients] = [authority("site root"), authority("client root")];
   const shown = leaf(site, { names: [dns("www.example.com")] });
@@ -78,6 +87,7 @@ async function world(forwarder: ForwarderName, mode: Mode, how: { readonly confi
   const rule = mode === "mtls" ? 'allow from any client uri "spiffe://corp.example/ops"' : "allow from any";
   const gateway = await running({
     forwarder,
+    ...(how.engine !== undefined && { engine: how.engine }),
     folder,
     policy: policy(rule),
     config: `${how.config ?? ""}\n[certs.web]\ncert = "${folder}/web.pem"\nkey = "${folder}/web.key"\n[cas.corp]\nfile = "${folder}/corp.pem"\n`,
@@ -123,8 +133,8 @@ async function world(forwarder: ForwarderName, mode: Mode, how: { readonly confi
 }
 
 for (const mode of MODES) {
-  test(`${mode}: the backend breaks off behind its data`, async (forwarder) => {
-    const w = await world(forwarder, mode);
+  testEngines(mode, `${mode}: the backend breaks off behind its data`, async (forwarder, engine) => {
+    const w = await world(forwarder, mode, { engine });
     for (let round = 0; round < ROUNDS; round++) {
       const client = await w.client();
       const came = watched(client);
@@ -143,8 +153,8 @@ for (const mode of MODES) {
     await w.stop();
   });
 
-  test(`${mode}: the client breaks off behind its data`, async (forwarder) => {
-    const w = await world(forwarder, mode);
+  testEngines(mode, `${mode}: the client breaks off behind its data`, async (forwarder, engine) => {
+    const w = await world(forwarder, mode, { engine });
     for (let round = 0; round < ROUNDS; round++) {
       const { socket, raw } = await w.client();
       const came = watched(await w.accepted());
@@ -157,8 +167,8 @@ for (const mode of MODES) {
     await w.stop();
   });
 
-  test(`${mode}: what ends stays an end, with all its bytes, and the other direction continues`, async (forwarder) => {
-    const w = await world(forwarder, mode);
+  testEngines(mode, `${mode}: what ends stays an end, with all its bytes, and the other direction continues`, async (forwarder, engine) => {
+    const w = await world(forwarder, mode, { engine });
     for (const first of ["client", "backend"] as const) {
       const client = await w.client();
       const backend = await w.accepted();
@@ -173,8 +183,8 @@ for (const mode of MODES) {
     await w.stop();
   });
 
-  test(`${mode}: what the gateway cuts is broken off on both sides`, async (forwarder) => {
-    const w = await world(forwarder, mode, { config: "[timers]\nidle_ms = 5000" });
+  testEngines(mode, `${mode}: what the gateway cuts is broken off on both sides`, async (forwarder, engine) => {
+    const w = await world(forwarder, mode, { engine, config: "[timers]\nidle_ms = 5000" });
     const cuts: readonly (readonly [end: End, cut: () => unknown])[] = [
       ["idle", () => w.gateway.clock.advance(6_000)],
       ["rechecked", () => w.place(mode === "mtls" ? 'allow from 192.0.2.1 client uri "spiffe://corp.example/ops"' : "allow from 192.0.2.1")],

@@ -9,23 +9,13 @@ import { made } from "../../gateway/kernel/tls_context.ts";
 import { backend, eventually, FORWARDERS, freePort, listening, running, temporaryFolder } from "../gateway/gateway_under_test.ts";
 import { recorded } from "../gateway/hello_bytes.ts";
 import { createServer } from "node:net";
+import { chance } from "../oracle/random.ts";
 import { authority, dns, leaf, uri } from "./certificates.ts";
 import { put, putAuthority } from "./tls_under_test.ts";
 
 const test = suite("openssl fuzz");
 const ROUNDS = atLength(2_000, 150);
 const AT_ONCE = 25;
-
-/** Numbers that are the same in each run (mulberry32). */
-function numbers(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % below;
-  };
-}
 
 type Next = (below: number) => number;
 
@@ -74,7 +64,7 @@ if (FORWARDERS.includes("kernel")) {
       });
       const bound = gateway.daemon.counters.allowed;
       const admitted = (): number => gateway.daemon.counters.allowed - bound;
-      const next = numbers(mode === "tls" ? 1 : 2);
+      const { below: next } = chance(mode === "tls" ? 1 : 2);
       const certificate = mode === "mtls" ? { cert: own.pem, key: own.key } : {};
       // Changes what a good client sends in one flight of its handshake.
       const between = createServer((client) => {

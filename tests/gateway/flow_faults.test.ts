@@ -4,13 +4,18 @@ import { readdirSync } from "node:fs";
 import * as assert from "uvu/assert";
 import { FREE } from "../../gateway/connection/states.ts";
 import { EAGAIN, EINTR, IP_PKTINFO, IPPROTO_IP, type KernelCalls } from "../../gateway/kernel/calls.ts";
+import { usableCalls } from "../../gateway/kernel/self_test.ts";
 import { atLength } from "../at_length.ts";
-import type { Suite } from "../suite.ts";
+import { skip } from "../skip.ts";
+import { suite } from "../suite.ts";
 import { freeUdpPort, udpBackend, udpSocket, type UdpSocket } from "./datagrams_under_test.ts";
 import { described, ERRORS, FaultyCalls, stepsOf, type Named, type Plan } from "./faulty_calls.ts";
 import { eventually, moduleOf, running, start, type Under } from "./gateway_under_test.ts";
 import { LOOPBACK, policyOf, statusOf } from "./served_datagrams.ts";
 
+const test = suite("flow faults");
+const usable = await usableCalls();
+const EMSGSIZE = 90;
 const OF_FLOWS: readonly Named[] = ["socket", "connect", "recv", "send", "recvmmsg", "sendmmsg", "close", "epollControl", "epollWait"];
 const OF_BINDING: readonly Named[] = ["socket", "setOption", "epollControl", "bind"];
 /** Datagrams of one flow, each sent when the one before was answered, or would have been. */
@@ -103,7 +108,7 @@ async function served(client: UdpSocket, port: number, what: string): Promise<vo
 }
 
 /** Tests of each call that flows make, and that a port for them makes when it opens. */
-export function testsOfFlows(test: Suite<Record<string, never>>, value: KernelCalls): void {
+function tests(value: KernelCalls): void {
   let usual = new Map<Named, number>();
   const ready = async (): Promise<Scene> => {
     const it = await scene(value);
@@ -123,13 +128,13 @@ export function testsOfFlows(test: Suite<Record<string, never>>, value: KernelCa
   const total = (): number => [...usual.values()].reduce((sum, n) => sum + n, 0);
 
   for (const name of OF_FLOWS) {
-    test(`flows: ${name} fails once, at each step of a flow`, async () => {
+    test(`${name} fails once, at each step of a flow`, async () => {
       const it = await ready();
       for (const step of stepsOf(usual.get(name) ?? 0, FIRST_STEPS))
         for (const error of ERRORS[name].slice(0, atLength(ERRORS[name].length, 2))) await run(it, { name, step, error, stays: false }, total());
     });
     if (name === "close" || name === "epollWait") continue;
-    test(`flows: ${name} fails for a while`, async () => {
+    test(`${name} fails for a while`, async () => {
       const it = await ready();
       const lasting = ERRORS[name].filter((error) => error !== EINTR && error !== EAGAIN);
       for (const error of lasting.slice(0, atLength(lasting.length, 2)))
@@ -137,7 +142,7 @@ export function testsOfFlows(test: Suite<Record<string, never>>, value: KernelCa
     });
   }
 
-  test("flows: each kind of call is made by the flows that these tests are of", async () => {
+  test("each kind of call is made by the flows that these tests are of", async () => {
     await ready();
     assert.equal(
       OF_FLOWS.filter((name) => !usual.has(name)),
@@ -146,7 +151,7 @@ export function testsOfFlows(test: Suite<Record<string, never>>, value: KernelCa
   });
 
   for (const name of OF_BINDING) {
-    test(`flows: ${name} fails when a reload opens a port: nothing is left of it, and the next reload opens it`, async () => {
+    test(`${name} fails when a reload opens a port: nothing is left of it, and the next reload opens it`, async () => {
       const it = await scene(value);
       const other = await freeUdpPort();
       const before = moduleOf(policyOf(it.port, it.behind.port, "amplify 1 allow from any"));
@@ -179,8 +184,26 @@ export function testsOfFlows(test: Suite<Record<string, never>>, value: KernelCa
     });
   }
 
+  for (const name of ["send", "sendmmsg"] as const) {
+    test(`what the path does not take (${name}) is lost and counted, and the next one goes`, async () => {
+      const { faulty, gateway, port } = await scene(value);
+      const client = await udpSocket("127.0.0.1");
+      faulty.arm({ name, step: 0, error: EMSGSIZE, stays: false });
+      await client.send("lost", port);
+      await eventually(() => gateway.daemon.counters.datagramsDropped.get("path") === 1, "it is counted");
+      await client.send("goes", port);
+      await client.until(1);
+      assert.equal(
+        client.got.map(({ bytes }) => bytes.toString()),
+        ["goes"],
+      );
+      const { flows } = await statusOf(gateway);
+      assert.equal([flows.live, flows.dropped], [1, { path: 1 }]);
+    });
+  }
+
   // A socket whose datagrams came without their local address would answer from another one.
-  test("flows: a gateway whose kernel does not name local addresses does not open the port", async () => {
+  test("a gateway whose kernel does not name local addresses does not open the port", async () => {
     const open = new Set<number>();
     const refusing: KernelCalls = {
       ...value,
@@ -204,3 +227,8 @@ export function testsOfFlows(test: Suite<Record<string, never>>, value: KernelCa
     assert.equal([...open], []);
   });
 }
+
+if (usable.ok) tests(usable.value);
+else skip("flow faults", usable.error.because);
+
+test.run();
