@@ -9,6 +9,8 @@ export type Profile = (typeof PROFILES)[number];
 export const OS_PAGES = 1;
 /** Maximum size of its code section, in bytes. */
 export const OS_CODE_BYTES = 16384;
+/** Maximum size of engine, host and `memcpy` as rv64imac code: 1 KiB more since exposes share ports, which adds a look-up and a charge after the name. */
+export const OS_NATIVE_BYTES = 17408;
 
 export function isProfile(word: unknown): word is Profile {
   return PROFILES.some((profile) => profile === word);

@@ -34,7 +34,7 @@ static int32_t word(uint32_t at) {
 static void put(uint32_t at, uint32_t value) { memcpy(page + at, &value, sizeof value); }
 
 static struct ingress_answer deny(int32_t code) {
-  return (struct ingress_answer){INGRESS_DENY, INGRESS_REASON_POLICY, code, INGRESS_NO_RULE};
+  return (struct ingress_answer){INGRESS_DENY, INGRESS_REASON_POLICY, code, INGRESS_NO_RULE, 0};
 }
 
 /* The only entry to the engine. A trap returns here through `resume`, and the engine is not called again. */
@@ -63,6 +63,7 @@ static uint32_t call_bind(const uint32_t *w) { return w2c_engine_bind(&engine, w
 static uint32_t call_listener(const uint32_t *w) { return w2c_engine_listenerAt(&engine, w[0], w[1], w[2], w[3], w[4], w[5]); }
 static uint32_t call_accept(const uint32_t *w) { return w2c_engine_accept6(&engine, w[0], w[1], w[2], w[3], w[4]); }
 static uint32_t call_hello(const uint32_t *w) { return w2c_engine_hello(&engine, w[0], w[1], w[2], w[3], w[4], w[5]); }
+static uint32_t call_charge(const uint32_t *w) { return w2c_engine_charge(&engine, w[0], w[1], w[2], w[3], w[4], 0); }
 static uint32_t call_release(const uint32_t *w) { return w2c_engine_release(&engine, w[0], w[1], w[2], w[3], w[4], 0), 0; }
 static uint32_t call_connections(const uint32_t *w) { return w2c_engine_connections(&engine, w[0]); }
 static uint32_t call_batch(const uint32_t *w) { return (void)w, w2c_engine_batch(&engine, 1); }
@@ -76,7 +77,7 @@ static struct ingress_answer checked(int32_t verdict, int32_t reason, int32_t co
   else if (sound && verdict == INGRESS_OPEN) sound = code == INGRESS_CODE_OPEN;
   else if (sound && verdict == INGRESS_IDENTITY) sound = code == INGRESS_CODE_OPEN_IDENTITY;
   else sound = sound && verdict == INGRESS_DENY && reason != INGRESS_REASON_NONE;
-  if (sound) return (struct ingress_answer){verdict, reason, code, rule};
+  if (sound) return (struct ingress_answer){verdict, reason, code, rule, 0};
   state = POISONED;
   return deny(INGRESS_CODE_MODULE_RESULT);
 }
@@ -165,7 +166,16 @@ struct ingress_answer ingress_hello(uint32_t listener, const uint32_t a[4], cons
   if (name == NULL) length = 0;
   if (length <= INGRESS_MAX_NAME_BYTES) memcpy(page + scratch, name == NULL ? "" : name, length);
   const uint32_t w[] = {listener, a[0], a[1], a[2], a[3], length};
-  return evaluate(call_hello, w);
+  struct ingress_answer answer = evaluate(call_hello, w);
+  if (state != RUNNING) return answer;
+  /* INVARIANT: an answer that permits is that of a listener. */
+  answer.listener = (uint32_t)word(INGRESS_DETAIL_BASE + INGRESS_DETAIL_LISTENER);
+  return answer.verdict == INGRESS_DENY || answer.listener < (uint32_t)word(INGRESS_TABLES_BASE + INGRESS_H_GROUP_FIRST) ? answer : checked(-1, 0, 0, 0);
+}
+
+struct ingress_answer ingress_charge(uint32_t listener, const uint32_t a[4]) {
+  const uint32_t w[] = {listener, a[0], a[1], a[2], a[3]};
+  return evaluate(call_charge, w);
 }
 
 void ingress_release(uint32_t listener, const uint32_t a[4]) {

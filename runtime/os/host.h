@@ -30,6 +30,7 @@ struct ingress_answer {
   int32_t reason;
   int32_t code;
   int32_t rule; /* canonical number, or -1 */
+  uint32_t listener; /* only of ingress_hello: the listener that decided, or the group if none did */
 };
 
 /* `data` is policy.bin and `manifest` policy.manifest.json, complete and unchanged; `seed` is 128
@@ -42,15 +43,20 @@ void ingress_clock(uint64_t mono_ms, uint64_t wall_seconds);
 /* Phase 0: whether `subject` may bind there. `proto` is 6 or 17. */
 struct ingress_answer ingress_bind(uint64_t subject, uint32_t proto, uint32_t port, const uint32_t address[4]);
 
-/* The listener at a local endpoint, or -1. */
+/* The listener at a local endpoint, or the group of those that share it; -1: none. */
 int32_t ingress_listener_at(uint32_t proto, uint32_t port, const uint32_t address[4]);
 
 /* Phase 1, nothing charged. */
 struct ingress_answer ingress_accept(uint32_t listener, const uint32_t source[4]);
 
-/* Phase 1 with caps and limits. A connection with the answer ALLOW or OPEN is charged and must be released.
+/* Phase 1 with caps and limits. A connection with the answer ALLOW or OPEN is charged and must be released,
+ * but for the answer OPEN of a group, which charges nothing.
  * A link-local IPv6 source is counted by its full address, regardless of interface. */
 struct ingress_answer ingress_admit(uint32_t listener, const uint32_t source[4]);
+
+/* The caps and limits of phase 1 alone, for a connection of a group after ingress_hello has given ALLOW: at the listener
+ * of that answer. A connection with the answer ALLOW is charged there, and must be released there. */
+struct ingress_answer ingress_charge(uint32_t listener, const uint32_t source[4]);
 
 /* Phases 1 and 2, nothing charged. `name` is the canonical name that the client requests; NULL if it sent none. */
 struct ingress_answer ingress_hello(uint32_t listener, const uint32_t source[4], const char *name, size_t bytes);

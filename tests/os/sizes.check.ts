@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
-import { OS_CODE_BYTES } from "../../runtime/abi/profiles.ts";
+import { OS_NATIVE_BYTES } from "../../runtime/abi/profiles.ts";
 import { skip } from "../skip.ts";
 import { answered, build, called, missing, RISCV, writeEngine } from "./compiled.ts";
 import { callGraph, deepest } from "./stack.ts";
@@ -39,13 +39,13 @@ else {
     });
   const sum = (of: (s: Sym) => boolean): number => symbols.filter(of).reduce((total, { bytes }) => total + bytes, 0);
 
-  check("the engine, the host and the functions that they call fit into 16 KiB of code", () => {
+  check("the engine, the host and the functions that they call fit into 17 KiB of code", () => {
     const engine = sum(({ name, kind }) => kind === "t" && /^(w2c_|wasm2c_|i32_|i64_|memory_|load_data)/.test(name));
     const host = sum(({ name, kind }) => "tr".includes(kind) && OURS.test(name)) - engine;
     const memory = sum(({ name, kind }) => kind === "t" && MEMORY.test(name));
-    console.log(`rv64imac code: ${engine} bytes of engine, ${host} of host, ${memory} of memcpy and its like; bound ${OS_CODE_BYTES}`);
+    console.log(`rv64imac code: ${engine} bytes of engine, ${host} of host, ${memory} of memcpy and its like; bound ${OS_NATIVE_BYTES}`);
     assert.ok(engine > 8_192 && host > 1_024 && memory > 60, "something was not counted");
-    assert.ok(engine + host + memory <= OS_CODE_BYTES, String(engine + host + memory));
+    assert.ok(engine + host + memory <= OS_NATIVE_BYTES, String(engine + host + memory));
   });
 
   check("memory is one page of 64 KiB and a few words", () => {

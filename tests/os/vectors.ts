@@ -4,7 +4,7 @@
 //
 //   file    | INGV | parts | (offset, bytes) a part | part …
 //   part    | records | name bytes | policy bytes | manifest bytes | seed, 4 words | records | names | policy.bin | manifest
-//   record  | op | 8 arguments | name at | name bytes | verdict | reason | code | rule | 0 |       16 words
+//   record  | op | 8 arguments | name at | name bytes | verdict | reason | code | rule | listener |   16 words; the listener that decided, of hello
 //
 // Words are little-endian u32; each part and each piece of one begins at a multiple of four.
 import { createHash } from "node:crypto";
@@ -16,16 +16,18 @@ import { concatBytes } from "../../runtime/abi/sections.ts";
 import * as v from "../../runtime/abi/verdicts.ts";
 import { openEngine } from "../../runtime/host/ask.ts";
 import type { Answer as HostAnswer } from "../../runtime/host/decision.ts";
+import type { GroupInfo } from "../../runtime/host/module.ts";
 import { compileText, difference, load, SEED, type Running } from "../oracle/ask.ts";
-import { bind, decide, exposeAt, type Answer } from "../oracle/evaluate.ts";
+import { bind, decide, exposesAt, type Answer } from "../oracle/evaluate.ts";
 import { Meter } from "../oracle/meter.ts";
 import { prefixesOf, type ModelExpose, type ModelPolicy } from "../oracle/model.ts";
 import { printPolicy } from "../oracle/print.ts";
 import { chance, type Chance } from "../oracle/random.ts";
+import { decideAt } from "../oracle/shared.ts";
 import { addressText, edges, LAST, readPrefix, words } from "../oracle/space.ts";
-import { ENDS, namesFor, wholePolicy } from "../oracle/whole.ts";
+import { ENDS, namesFor, sharedPolicy, wholePolicy } from "../oracle/whole.ts";
 
-export const OPS = { clock: 1, bind: 2, listenerAt: 3, accept: 4, admit: 5, hello: 6, release: 7, connections: 8 } as const;
+export const OPS = { clock: 1, bind: 2, listenerAt: 3, accept: 4, admit: 5, hello: 6, release: 7, connections: 8, charge: 9 } as const;
 type Op = keyof typeof OPS;
 
 export const VECTOR_SEED = 7_000_000;
@@ -61,10 +63,10 @@ class Part {
   readonly names: number[] = [];
   answers = 0;
 
-  add(op: Op, args: readonly (number | bigint)[], name: string | null, expected: Expected): void {
+  add(op: Op, args: readonly (number | bigint)[], name: string | null, expected: Expected, decided = 0): void {
     const text = name === null ? null : new TextEncoder().encode(name);
     const u32 = [...args, ...Array.from({ length: 8 - args.length }, () => 0)].map((w) => Number(BigInt.asUintN(32, BigInt(w))));
-    this.records.push(OPS[op], ...u32, this.names.length, text?.length ?? NONE, ...expected.map((n) => n >>> 0), 0);
+    this.records.push(OPS[op], ...u32, this.names.length, text?.length ?? NONE, ...expected.map((n) => n >>> 0), decided);
     this.names.push(...(text ?? []));
     if (op !== "clock" && op !== "release") this.answers++;
   }
@@ -127,7 +129,9 @@ class Session {
 
   constructor(seed: number, seen: Map<string, number>) {
     this.#c = chance(seed);
-    this.#policy = wholePolicy(this.#c, { nets: 3, exposes: 1 + this.#c.below(4), rules: 1 + this.#c.below(8), denies: 3 });
+    // Every fourth policy has exposes that share ports.
+    const make = seed % 4 === 0 ? sharedPolicy : wholePolicy;
+    this.#policy = make(this.#c, { nets: 3, exposes: 1 + this.#c.below(4), rules: 1 + this.#c.below(8), denies: 3 });
     const printed = printPolicy(this.#policy);
     const module = compileText(printed.text, printed.files, "os");
     const engine = openEngine(load(module), SEED);
@@ -161,6 +165,11 @@ class Session {
 
   #step(): void {
     const c = this.#c;
+    const { groups } = this.#running.engine.info;
+    if (groups.length > 0 && this.part.answers + 4 <= ANSWERS && c.oneIn(2)) {
+      this.#shared(c.pick(groups));
+      return;
+    }
     switch (c.below(16)) {
       case 0: {
         const mono = c.oneIn(8) ? c.pick([0, this.#mono - 1, 2 ** 43 - 1, 2 ** 43, 2 ** 53 - 1]) : this.#mono + c.pick(STEPS_MS);
@@ -206,11 +215,11 @@ class Session {
   }
 
   /** INVARIANT: a recorded answer is the module's, and equals the oracle's if there is one. */
-  #note(op: Op, args: readonly (number | bigint)[], name: string | null, answer: HostAnswer, due: Answer | null, says: string): void {
+  #note(op: Op, args: readonly (number | bigint)[], name: string | null, answer: HostAnswer, due: Answer | null, says: string, decided = 0): void {
     const wrong = due === null ? null : difference(this.#running, due, answer);
     if (wrong !== null) throw new Error(`${says}: ${wrong}\n${this.#running.printed.text}`);
     if (due !== null) this.compared++;
-    this.part.add(op, args, name, expectedOf(answer));
+    this.part.add(op, args, name, expectedOf(answer), decided);
     const code = answer.allowed || !answer.later ? answer.code : "open";
     for (const what of [op, code]) this.#seen.set(what, (this.#seen.get(what) ?? 0) + 1);
   }
@@ -239,8 +248,10 @@ class Session {
     const expose = c.pick(this.#policy.exposes);
     const [port, local] = [c.pick([0, 65_535, ...expose.ports.flatMap(({ first, last }) => [first - 1, first, last, last + 1])]), c.pick(this.#locals)];
     const found = this.#running.engine.listenerAt("tcp", port, words(local));
-    const due = port === 0 ? null : exposeAt(this.#policy, port, local);
-    if (found !== (due === null ? -1 : this.#running.ids.get(due.name))) throw new Error(`listener at ${port} ${addressText(local)}: ${found}`);
+    const due = port === 0 ? [] : exposesAt(this.#policy, port, local, "tcp");
+    const members = this.#groupOf(found) ?? (found < 0 ? [] : [found]);
+    const ids = due.map((e) => this.#running.ids.get(e.name) ?? -1);
+    if ([...ids].sort((a, b) => a - b).join() !== members.join()) throw new Error(`listener at ${port} ${addressText(local)}: ${found}`);
     this.compared++;
     this.part.add("listenerAt", [6, port, ...words(local)], null, [found, 0, 0, 0]);
     this.#seen.set("listenerAt", (this.#seen.get("listenerAt") ?? 0) + 1);
@@ -249,7 +260,7 @@ class Session {
   #accept(): void {
     const expose = this.#c.pick(this.#policy.exposes);
     const source = this.#c.pick(this.#sources);
-    if (this.#c.oneIn(20)) {
+    if (this.#c.oneIn(16)) {
       const none = this.#c.pick([this.#policy.exposes.length, 0x7fffffff, 0xffffffff]);
       this.#note("accept", [none, ...words(source)], null, this.#running.engine.accept(none, words(source)), null, "");
       return;
@@ -271,7 +282,40 @@ class Session {
       this.#running.engine.named(id, words(source), name),
       due,
       `hello ${expose.name} ${addressText(source)} ${JSON.stringify(name)}`,
+      id,
     );
+  }
+
+  #groupOf(place: number): readonly number[] | undefined {
+    return this.#running.engine.info.groups.find(({ id }) => id === place)?.members;
+  }
+
+  /** A connection at a shared port, as the image decides it: the source, the name, and the charges of the expose that has it. */
+  #shared(group: GroupInfo): void {
+    const { engine, ids } = this.#running;
+    const [source, name] = [this.#source(), this.#c.pick(this.#names)];
+    const members = this.#policy.exposes.filter((e) => group.members.includes(ids.get(e.name) ?? -1));
+    const [at, facts] = [words(source), { source, wall: this.#wall }];
+    const says = `group ${members.map((e) => e.name).join()} ${addressText(source)} ${JSON.stringify(name)}`;
+    const early = decideAt(this.#policy, members, { ...facts, name: undefined }).answer;
+    this.#note("accept", [group.id, ...at], null, engine.accept(group.id, at), early, says);
+    const [admitted] = engine.admit([{ listener: group.id, source: at }]);
+    if (admitted === undefined) throw new Error("no answer");
+    this.#note("admit", [group.id, ...at], null, admitted, early, says);
+    const { answer: due, lead } = decideAt(this.#policy, members, { ...facts, name });
+    const led = engine.lead(group.id, at, name);
+    const id = led.listener ?? group.id;
+    if (id !== (lead === null ? group.id : ids.get(lead.name))) throw new Error(`${says}: leads to ${id}\n${this.#running.printed.text}`);
+    const named = led.listener === null ? led.denial : engine.named(id, at, name);
+    this.#note("hello", [group.id, ...at], name, named, due, says, id);
+    if (!named.allowed || lead === null) return;
+    const refused = this.#meters.get(lead)?.admit(source) ?? null;
+    const charged = engine.charge({ listener: id, source: at }, -1);
+    const code = refused ?? "allowed";
+    if (charged.code !== code) throw new Error(`${says}: charged ${charged.code}, not ${code}\n${this.#running.printed.text}`);
+    this.compared++;
+    this.#note("charge", [id, ...at], null, charged, null, says);
+    if (charged.allowed) this.#open.push({ expose: lead, source });
   }
 
   #named(): readonly [ModelExpose, bigint, string | null, Answer] {

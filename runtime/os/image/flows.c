@@ -48,7 +48,7 @@ static int32_t listener_at(uint32_t port) {
   return policy_is_open(port) ? ingress_listener_at(TCP, port, own) : -1;
 }
 
-static const struct ingress_answer not_exposed = {INGRESS_DENY, INGRESS_REASON_POLICY, INGRESS_CODE_NOT_EXPOSED, INGRESS_NO_RULE};
+static const struct ingress_answer not_exposed = {INGRESS_DENY, INGRESS_REASON_POLICY, INGRESS_CODE_NOT_EXPOSED, INGRESS_NO_RULE, 0};
 
 int32_t flow_peek(uint32_t port, uint32_t source) {
   int32_t listener = listener_at(port);
@@ -87,13 +87,17 @@ static struct flow *flow_of(uint32_t number) {
 
 /* Called once per flow. If `bytes` is -1 the hello was malformed, and the module is not called. */
 int32_t flow_hello(uint32_t number, const char *name, int32_t bytes) {
-  static const struct ingress_answer malformed = {INGRESS_DENY, INGRESS_REASON_SNI, INGRESS_CODE_HELLO_MALFORMED, INGRESS_NO_RULE};
+  static const struct ingress_answer malformed = {INGRESS_DENY, INGRESS_REASON_SNI, INGRESS_CODE_HELLO_MALFORMED, INGRESS_NO_RULE, 0};
   struct flow *f = flow_of(number);
   uint32_t from[4];
   if (f == NULL || f->state != OPEN) return 0;
   address(from, f->source);
   ingress_clock(clock_ms(), 0);
   struct ingress_answer answer = bytes < 0 ? malformed : ingress_hello(f->listener, from, bytes == 0 ? NULL : name, (size_t)bytes);
+  /* At a shared port the name has led to a listener, whose caps and limits are charged now. */
+  const uint32_t led = answer.listener;
+  const int at_group = answer.verdict == INGRESS_ALLOW && led != f->listener;
+  if (at_group) answer = ingress_charge(led, from);
   /* This machine has no phase after the name. */
   if (answer.verdict != INGRESS_ALLOW) {
     if (answer.verdict == INGRESS_OPEN) answer = not_exposed;
@@ -101,6 +105,7 @@ int32_t flow_hello(uint32_t number, const char *name, int32_t bytes) {
     f->state = REFUSED;
     return 0;
   }
+  if (at_group) f->listener = led;
   f->state = ALLOWED;
   counts.allowed++;
   return 1;

@@ -3,9 +3,9 @@
 #include "host.h"
 #include "runner.h"
 
-enum { CLOCK = 1, BIND, LISTENER_AT, ACCEPT, ADMIT, HELLO, RELEASE, CONNECTIONS };
+enum { CLOCK = 1, BIND, LISTENER_AT, ACCEPT, ADMIT, HELLO, RELEASE, CONNECTIONS, CHARGE };
 
-static struct ingress_answer number(uint32_t n) { return (struct ingress_answer){(int32_t)n, 0, 0, 0}; }
+static struct ingress_answer number(uint32_t n) { return (struct ingress_answer){(int32_t)n, 0, 0, 0, 0}; }
 
 static uint64_t wide(const uint32_t *w) { return (uint64_t)w[0] << 32 | w[1]; }
 
@@ -26,20 +26,21 @@ int run(const uint8_t *file, uint32_t part_number) {
       case ACCEPT: a = ingress_accept(w[0], w + 1); break;
       case ADMIT: a = ingress_admit(w[0], w + 1); break;
       case HELLO: a = ingress_hello(w[0], w + 1, r[10] == UINT32_MAX ? NULL : part.names + r[9], r[10]); break;
+      case CHARGE: a = ingress_charge(w[0], w + 1); break;
       case CONNECTIONS: a = number(ingress_connections(w[0])); break;
       default: return say_number("no such question: ", r[0], "\n"), 1;
     }
-    const uint32_t said[4] = {(uint32_t)a.verdict, (uint32_t)a.reason, (uint32_t)a.code, (uint32_t)a.rule};
+    const uint32_t said[5] = {(uint32_t)a.verdict, (uint32_t)a.reason, (uint32_t)a.code, (uint32_t)a.rule, r[0] == HELLO ? a.listener : 0};
     answers++;
     int differs = 0;
-    for (int j = 0; j < 4; j++) {
+    for (int j = 0; j < 5; j++) {
       differs |= said[j] != due[j];
       sum = (sum ^ said[j]) * 0x100000001b3;
     }
     if (differs && wrong++ < 5) {
       say_number("record ", i, ":");
-      for (int j = 0; j < 4; j++) say_number(" ", said[j], "");
-      for (int j = 0; j < 4; j++) say_number(j == 0 ? ", not " : " ", due[j], "");
+      for (int j = 0; j < 5; j++) say_number(" ", said[j], "");
+      for (int j = 0; j < 5; j++) say_number(j == 0 ? ", not " : " ", due[j], "");
       say("\n");
     }
   }
