@@ -32,6 +32,8 @@ export interface ExposeWords {
   readonly port: number;
   readonly backend: string;
   readonly mode: ExposeMode;
+  /** Null where the service has one on the port. */
+  readonly expose: string | null;
   readonly bind: string | null;
   /** The registration socket; null: INGRESSD_SOCKET, else the default control socket. */
   readonly socket: string | null;
@@ -79,7 +81,15 @@ function exposeWords(given: ReadonlyMap<string, string>): Result<Command, Misuse
   const mode = EXPOSE_MODES.find((known) => known === (given.get("mode") ?? "tcp"));
   if (mode === undefined)
     return wrongValue(`\`--mode ${given.get("mode")}\` is none of ${EXPOSE_MODES.join(", ")}`, "name the mode that the policy has for the service");
-  const intent = { service, port: Number(port), backend, mode, bind: given.get("bind") ?? null, socket: given.get("socket") ?? null };
+  const intent = {
+    service,
+    port: Number(port),
+    backend,
+    mode,
+    expose: given.get("expose") ?? null,
+    bind: given.get("bind") ?? null,
+    socket: given.get("socket") ?? null,
+  };
   return ok({ kind: "expose", intent });
 }
 
