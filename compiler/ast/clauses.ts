@@ -1,7 +1,7 @@
 // The clauses of an expose out of the concrete tree, rules aside.
 import type { Cst } from "../syntax/cst.ts";
 import type { AmplifyNode, CapNode, ClauseNode, LimitNode, UseNode } from "./nodes.ts";
-import { isBroken, keyword, node, nodes, piece, say, spanOf, tokens, type Reader } from "./reader.ts";
+import { isBroken, keyword, node, nodes, piece, pieces, say, spanOf, tokens, type Reader } from "./reader.ts";
 import { buildKey, buildMember } from "./sets.ts";
 
 /** Null where the clause can't be used; an error was reported. */
@@ -13,10 +13,10 @@ export function buildBackend(r: Reader, cst: Cst): ClauseNode | null {
   return address === null ? null : { kind: "backend", target: { kind: "tcp", ...address }, span };
 }
 
-export function buildCredential(r: Reader, cst: Cst): ClauseNode | null {
-  const kind = keyword(r, cst, ["cert", "ca"]);
-  const value = piece(r, cst, "Text");
-  return kind === null || value === null ? null : { kind: kind.word, value, span: spanOf(r, cst) };
+export function buildTexts(r: Reader, cst: Cst): ClauseNode | null {
+  const kind = keyword(r, cst, ["cert", "ca", "alpn"]);
+  const values = pieces(r, cst, "Text");
+  return kind === null || values.length === 0 ? null : { kind: kind.word, values, span: spanOf(r, cst) };
 }
 
 export function buildCap(r: Reader, cst: Cst): CapNode | null {

@@ -80,10 +80,10 @@ export interface BackendNode {
   readonly span: Span;
 }
 
-/** `cert "name"`, `ca "name"`; without the quotes. */
-export interface CredentialNode {
-  readonly kind: "cert" | "ca";
-  readonly value: Piece;
+/** `cert "ec", "rsa"`, `ca "name"`, `alpn "h2", "http/1.1"`; without the quotes, and at least one. */
+export interface TextsNode {
+  readonly kind: "cert" | "ca" | "alpn";
+  readonly values: readonly Piece[];
   readonly span: Span;
 }
 
@@ -123,7 +123,7 @@ export interface UseNode {
   readonly span: Span;
 }
 
-export type ClauseNode = RuleNode | BackendNode | CapNode | LimitNode | AmplifyNode | CredentialNode | UseNode;
+export type ClauseNode = RuleNode | BackendNode | CapNode | LimitNode | AmplifyNode | TextsNode | UseNode;
 
 export interface ExposeNode {
   readonly kind: "expose";

@@ -2,7 +2,7 @@
 import type { Cst } from "../syntax/cst.ts";
 import { attach, buildAnnotation, type Item } from "./annotations.ts";
 import { buildBudget, buildInvariant } from "./claims.ts";
-import { buildAmplify, buildBackend, buildCap, buildCredential, buildLimit, buildUse } from "./clauses.ts";
+import { buildAmplify, buildBackend, buildCap, buildLimit, buildTexts, buildUse } from "./clauses.ts";
 import type { ClauseNode, DialNode, ExposeNode, ImportNode, SetNode, StatementNode, TemplateNode } from "./nodes.ts";
 import { firstPart, isBroken, node, nodes, piece, pieces, say, spanOf, tokens, type Reader } from "./reader.ts";
 import { buildRule, type Place } from "./rules.ts";
@@ -47,7 +47,8 @@ function buildItem(r: Reader, cst: Cst, place: Place): Item<ItemNode>["built"] {
     case "backend":
       return buildBackend(r, cst);
     case "credential":
-      return buildCredential(r, cst);
+    case "alpn":
+      return buildTexts(r, cst);
     case "cap":
       return buildCap(r, cst);
     case "limit":
@@ -141,6 +142,7 @@ function sortOf(item: ItemNode): "statement" | "clause" | "either" {
     case "backend":
     case "cert":
     case "ca":
+    case "alpn":
     case "cap":
     case "limit":
     case "amplify":
@@ -170,6 +172,7 @@ function isClause(item: ItemNode): item is ClauseNode {
     case "amplify":
     case "cert":
     case "ca":
+    case "alpn":
     case "use":
       return true;
     default:

@@ -115,7 +115,7 @@ function afterLead(engine: PolicyEngine, listener: number, { source, sni, client
   return decision;
 }
 
-/** A request to an expose at a port where its name leads elsewhere. */
+/** A request to an expose at a port where its name leads to another one. */
 export interface Misled {
   readonly expose: string;
   readonly port: number;

@@ -124,20 +124,14 @@ function bindStep(loaded: LoadedPolicy, listener: ListenerInfo): Step {
 }
 
 /** The phases of a connection in the order in which the gateway evaluates them. */
-function connectionSteps(
-  book: RuleBook,
-  loaded: LoadedPolicy,
-  listener: ListenerInfo,
-  group: GroupInfo | null,
-  facts: Facts,
-  place: string,
-): readonly Step[] {
+function connectionSteps(book: RuleBook, loaded: LoadedPolicy, listener: ListenerInfo, group: GroupInfo | null, facts: Facts, place: string): readonly Step[] {
   const { source, sni, client, wallSeconds } = facts;
   const fresh = (): PolicyEngine => freshEngine(loaded, wallSeconds);
   const allows = book.matching(listener, facts).filter((r) => r.action === "allow" && !r.dryrun);
   const overrides = ({ allowed, code }: Decision): readonly RuleInfo[] =>
     !allowed && (code === "deny_rule" || code === "deny_name" || code === "deny_identity") ? allows : [];
-  const first = fresh().accept(listener.id, source);
+  // On a shared port all its exposes decide first, and then the one to which the name leads.
+  const first = fresh().accept(group?.id ?? listener.id, source);
   const accept = isPending(first) ? openStep("accept", place) : stepOf(loaded, "accept", place, first, overrides(first));
   if (accept.verdict === "deny" || listener.mode === "direct") return [accept];
   const admitted = fresh().admit([{ listener: listener.id, source }])[0] ?? first;

@@ -96,6 +96,7 @@ export const CODES = {
   ING428: line("`for` where no name is read"),
   ING429: line("a pattern in the `for` of two exposes"),
   ING430: line("a test whose name leads to another expose"),
+  ING431: line("a protocol of `alpn` that can't be one"),
 
   ING501: line("a list file that can't be had"),
   ING502: token("a line of a list file that is not an entry"),
@@ -130,6 +131,7 @@ export const CODES = {
   ING807: line("caps per source that count more than fits the page of the profile `os`"),
   ING808: line("no service dials over udp in the profile `os`"),
   ING809: line("no datagrams are forwarded in the profile `os`"),
+  ING810: line("no protocol is negotiated in the profile `os`"),
 } as const satisfies Record<`ING${number}`, CodeRow>;
 
 export type DiagnosticCode = keyof typeof CODES;

@@ -47,6 +47,7 @@ export type Construct =
   | "test"
   | "invariant"
   | "credential"
+  | "alpn"
   | "use";
 
 export type Expected = {
@@ -149,6 +150,7 @@ const HELP_IN: ReadonlyMap<string, string> = new Map([
   ["invariant text", 'an invariant has a title: `invariant "the console is ours" { … }`'],
   ["annotation text", 'write an annotation\'s text in quotes: `@owner "web"`'],
   ["credential text", 'a certificate is named in quotes: `cert "web-2027"`'],
+  ["alpn text", 'protocols are written in quotes, the preferred one first: `alpn "h2", "http/1.1"`'],
   ["use (", "a template is used as `use NAME(ARGUMENT, …)`, with `()` if it takes none"],
   ["template (", "a template has a list of parameters, `()` if it takes none: `template web($name) { … }`"],
   ["use )", "an argument is one name, number, literal or text; arguments are separated by commas"],

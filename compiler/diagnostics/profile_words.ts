@@ -28,6 +28,7 @@ export interface ProfileData {
   ING807: { readonly counted: number; readonly room: number; readonly caps: number };
   ING808: HostOnly;
   ING809: HostOnly;
+  ING810: HostOnly;
 }
 
 function hostOnly(why: string, help: string): (data: HostOnly) => Words {
@@ -63,6 +64,7 @@ export const PROFILE_WORDS: WordsOf<ProfileData> = {
   }),
   ING808: hostOnly("nothing but what the gateway forwards has a port there", "remove it from a policy for an image"),
   ING809: hostOnly("an image forwards connections, and no datagrams", "expose the service on tcp there, or remove it from a policy for an image"),
+  ING810: hostOnly("no TLS is terminated there, so that client and service choose the protocol between them", "remove it"),
 };
 
 function pageUse(use: PageUse): string {

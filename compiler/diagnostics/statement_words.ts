@@ -1,5 +1,5 @@
 // ING4xx: statements and clauses. Their data and their words.
-import { MAX_ANNOTATION, MAX_CREDENTIAL, MAX_LIMITS, MAX_UNIX_PATH_BYTES } from "../source/bounds.ts";
+import { MAX_ANNOTATION, MAX_CERTS, MAX_CREDENTIAL, MAX_LIMITS, MAX_PROTOCOL_BYTES, MAX_PROTOCOLS, MAX_UNIX_PATH_BYTES } from "../source/bounds.ts";
 import { quote } from "./quote.ts";
 import { didYouMean, type WordsOf } from "./sentence.ts";
 
@@ -22,8 +22,8 @@ export interface StatementData {
   ING411: { readonly mode: string; readonly fault: "unknown" | "in_claim" | "http" | "udp" | "tcp_udp"; readonly guess: string | null };
   ING412: { readonly clause: "cert" | "ca"; readonly mode: Mode };
   /** `mode` is null where none is written. */
-  ING413: { readonly clause: "cert" | "ca"; readonly mode: Mode | null };
-  ING414: { readonly clause: "cert" | "ca"; readonly name: string; readonly isPath: boolean };
+  ING413: { readonly clause: "cert" | "ca" | "alpn"; readonly mode: Mode | null };
+  ING414: { readonly clause: "cert" | "ca"; readonly name: string; readonly fault: "name" | "path" | "twice" | "many" };
   ING415: { readonly clauses: number };
   ING416: { readonly statement: "expose" | "dial" };
   ING417: Listener;
@@ -41,6 +41,7 @@ export interface StatementData {
   ING429: { readonly pattern: string; readonly expose: string };
   /** `name`: null where the request has no `sni`; `leads`: null where no expose has the name; `example`: a name that leads to the expose. */
   ING430: { readonly expose: string; readonly port: number; readonly name: string | null; readonly leads: string | null; readonly example: string | null };
+  ING431: { readonly protocol: string; readonly fault: "name" | "twice" | "many" };
 }
 
 const MODES: Readonly<Record<Mode, string>> = {
@@ -127,13 +128,24 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
         "write `as mtls` to have clients' certificates verified, or remove it"
       : `\`${clause}\` belongs in an expose \`as ${clause === "ca" ? "mtls" : "tls"}\`; remove it`,
   }),
-  ING414: ({ clause, name, isPath }) => ({
-    message: `${quote(name)} is not the name of ${clause === "cert" ? "a certificate" : "an authority"}`,
-    help:
-      isPath ?
-        "a policy has no paths: give it a name, and write the path into the gateway's configuration"
-      : `a name has letters, digits, \`.\`, \`_\` and \`-\`, and at most ${MAX_CREDENTIAL} of them`,
-  }),
+  ING414: ({ clause, name, fault }) => {
+    switch (fault) {
+      case "twice":
+        return { message: `the certificate ${quote(name)} is named twice`, label: "again here", help: "remove one of them" };
+      case "many":
+        return clause === "cert" ?
+            { message: `an expose has at most ${MAX_CERTS} certificates`, help: 'one for each kind of key that clients support is enough: `cert "ec", "rsa"`' }
+          : { message: "`ca` names one authority", help: "put the certificates of all of them into the file that the gateway's configuration has for it" };
+      default:
+        return {
+          message: `${quote(name)} is not the name of ${clause === "cert" ? "a certificate" : "an authority"}`,
+          help:
+            fault === "path" ?
+              "a policy has no paths: give it a name, and write the path into the gateway's configuration"
+            : `a name has letters, digits, \`.\`, \`_\` and \`-\`, and at most ${MAX_CREDENTIAL} of them`,
+        };
+    }
+  },
   ING415: ({ clauses }) => ({
     message: "an expose `as direct` has no clauses: the service listens by itself, and nothing here would be enforced",
     label: clauses === 1 ? "" : `the first of ${clauses}`,
@@ -230,7 +242,7 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
       : "let the service listen on a loopback address: `backend 127.0.0.1:5300`",
   }),
   ING428: ({ mode }) => ({
-    message: `${listener(mode)} reads no name, so that \`for\` can't tell clients apart`,
+    message: `${listener(mode)} reads no name, so that \`for\` can't distinguish clients`,
     related: ["because of this"],
     help:
       mode === "udp" ? "remove it: datagrams have no names"
@@ -241,7 +253,7 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
     message: `${quote(pattern)} leads to ${quote(expose)} already`,
     label: "again here",
     related: ["first here"],
-    help: "remove it from one of them; a narrower pattern may lead elsewhere, because the most specific one decides",
+    help: "remove it from one of them; a narrower pattern may lead to another expose, because the most specific one decides",
   }),
   ING430: ({ expose, port, name, leads, example }) => {
     const instead = example === null ? "" : `; a name that leads to ${quote(expose)} is ${JSON.stringify(example)}`;
@@ -252,9 +264,27 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
         : `on port ${port} ${JSON.stringify(name)} leads to ${leads === null ? "no expose" : quote(leads)}, and not to ${quote(expose)}`,
       label: leads === null ? "nothing has it" : `leads to ${quote(leads)}`,
       help:
-        leads === null ? `write \`to tcp ${port}\` to test the refusal${instead}`
-        : `write \`to ${leads}\`, or \`to tcp ${port}\` to ask whoever has the name${instead}`,
+        leads === null ?
+          `write \`to tcp ${port}\` to test the refusal${instead}`
+        : `write \`to ${leads}\`, or \`to tcp ${port}\` to query the expose that has the name${instead}`,
     };
+  },
+  ING431: ({ protocol, fault }) => {
+    switch (fault) {
+      case "twice":
+        return {
+          message: `the protocol ${quote(protocol)} is offered twice`,
+          label: "again here",
+          help: "remove one of them: the first place in the list is its preference",
+        };
+      case "many":
+        return { message: `at most ${MAX_PROTOCOLS} protocols can be offered`, help: "offer those that the service speaks" };
+      case "name":
+        return {
+          message: `${quote(protocol)} is not the name of a protocol`,
+          help: `write it as in the hello, such as "h2" or "http/1.1": visible characters, and at most ${MAX_PROTOCOL_BYTES} of them`,
+        };
+    }
   },
 };
 

@@ -5,7 +5,6 @@ import { bytesToHex } from "@noble/hashes/utils.js";
 import type { AddressSet, CheckedExpose, CheckedLimit, CheckedPolicy, HostSet, IdSet, NamePattern, PortRange } from "../policy/policy.ts";
 import type { OrderedRule } from "../lower/tables.ts";
 import { sha256, type Sha256 } from "./hash.ts";
-import { patternWords } from "./pattern_words.ts";
 import { prefixText, type PrefixText } from "./prefixes.ts";
 
 export interface SemanticJson {
@@ -60,6 +59,7 @@ export function semanticJson(policy: CheckedPolicy, rules: readonly OrderedRule[
   });
   const exposes = policy.exposes.map((expose, i) => ({
     allow: rulesOf(i, "allow").map(rule),
+    ...(expose.alpn.length > 0 && { alpn: expose.alpn }),
     ...(expose.amplify !== null && { amplify: expose.amplify }),
     backend: backendText(expose),
     bind: expose.bind === null ? null : net(expose.bind),
@@ -69,7 +69,7 @@ export function semanticJson(policy: CheckedPolicy, rules: readonly OrderedRule[
       ...(expose.cap.perIdentity !== null && { perIdentity: expose.cap.perIdentity }),
       perSource: expose.cap.perSource,
     },
-    ...(expose.cert !== null && { cert: expose.cert }),
+    ...(expose.certs.length > 0 && { cert: expose.certs.length === 1 ? expose.certs[0] : expose.certs }),
     deny: rulesOf(i, "deny").map(rule),
     ...(expose.names !== null && { for: expose.names.map(nameJson) }),
     limits: expose.limits.map(limitJson).sort(byText),
@@ -177,9 +177,8 @@ function portTexts(ranges: readonly PortRange[]): readonly string[] {
 }
 
 /** A pattern; with what is taken out of it, if anything is. */
-function nameJson(name: NamePattern): unknown {
-  const words = patternWords(name);
-  return words.except.length === 0 ? words.pattern : words;
+function nameJson({ text, exceptWords }: NamePattern): unknown {
+  return exceptWords.length === 0 ? text : { pattern: text, except: exceptWords };
 }
 
 function limitJson({ count, periodMs, burst, key }: CheckedLimit): unknown {

@@ -14,7 +14,6 @@ import {
 import { NO_RULE } from "../../runtime/abi/layout.ts";
 import type { AddressSet, AddressWords, CheckedExpose, CheckedPolicy } from "../policy/policy.ts";
 import { isAmong, leadAmong } from "../../runtime/net/name_patterns.ts";
-import { patternWords } from "./pattern_words.ts";
 import type { OrderedRule } from "../lower/tables.ts";
 
 const MOST_VECTORS = 64;
@@ -40,7 +39,7 @@ export function selfTests(policy: CheckedPolicy, rules: readonly OrderedRule[]):
   const own = (listener: number): readonly OrderedRule[] => rules.filter((r) => !r.dryrun && (r.appliesTo === "all" || r.appliesTo.has(listener)));
   const places = policy.exposes.length + policy.groups.length;
   const share = Math.max(1, Math.floor(MOST_VECTORS / Math.max(1, places)));
-  const ask = (place: number, tried: readonly (string | null)[], answer: (question: Question) => readonly [number, number]): void => {
+  const add = (place: number, tried: readonly (string | null)[], answer: (question: Question) => readonly [number, number]): void => {
     const all = sources.flatMap((source) => tried.flatMap((name) => [...moments].map((wall) => ({ source, name, wall }))));
     const stride = Math.max(1, Math.floor(all.length / share));
     for (let i = place % stride, left = share; i < all.length && left > 0; i += stride, left--) {
@@ -52,14 +51,14 @@ export function selfTests(policy: CheckedPolicy, rules: readonly OrderedRule[]):
   policy.exposes.slice(0, MOST_VECTORS).forEach((expose, listener) => {
     const tried = expose.mode !== "tcp" && expose.mode !== "direct" ? [...names] : [null];
     const rulesHere = own(listener);
-    ask(listener, tried, (question) => scan(rulesHere, expose, question));
+    add(listener, tried, (question) => scan(rulesHere, expose, question));
   });
   policy.groups.slice(0, MOST_VECTORS).forEach(({ members }, i) => {
     const exposes = members.flatMap((member) => {
       const expose = policy.exposes[member];
       return expose === undefined ? [] : [{ expose, rules: own(member) }];
     });
-    ask(policy.exposes.length + i, [...leading], (question) => scanGroup(exposes, question));
+    add(policy.exposes.length + i, [...leading], (question) => scanGroup(exposes, question));
   });
   // The engine's clock never falls.
   return vectors.sort((x, y) => x[5] - y[5]);
@@ -84,7 +83,7 @@ export function scanGroup(members: readonly Member[], question: Question): reado
     return [named === NO_RULE ? CODE_NO_MATCH : CODE_DENY_RULE, named];
   }
   const lead = leadAmong(
-    members.map((member) => ({ ...member, names: member.expose.names?.map(patternWords) ?? null })),
+    members.map((member) => ({ ...member, names: member.expose.names?.map(({ text, exceptWords }) => ({ pattern: text, except: exceptWords })) ?? null })),
     question.name,
   );
   return lead === undefined ? [CODE_NO_EXPOSE, NO_RULE] : scan(lead.rules, lead.expose, question);

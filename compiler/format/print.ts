@@ -42,6 +42,7 @@ function groupOf(node: Body): Group {
     case "amplify":
     case "cert":
     case "ca":
+    case "alpn":
       return "clauses";
     case "expose":
     case "test":
@@ -105,6 +106,7 @@ function bodyRow(node: Body): Row[] {
     case "amplify":
     case "cert":
     case "ca":
+    case "alpn":
       return clauseRows(node);
   }
 }

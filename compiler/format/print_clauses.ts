@@ -1,5 +1,5 @@
 // Rules and the other clauses of an expose as rows.
-import { LINE, SPACE, group, placed, row, token, words, type Doc, type Row } from "./layout.ts";
+import { LINE, SPACE, commas, group, placed, row, token, words, type Doc, type Row } from "./layout.ts";
 import type { AnnotationNode, CapNode, ClauseNode, LimitNode, RuleNode, UseNode } from "../ast/nodes.ts";
 import { annotationDocs, argumentsDocs, keyDocs, memberDocs, protosDocs, quotedDoc, setDoc } from "./print_sets.ts";
 
@@ -27,7 +27,8 @@ export function clauseRows(clause: ClauseNode): Row[] {
       return [row(words("amplify", clause.factor.text))];
     case "cert":
     case "ca":
-      return [row([token(clause.kind), SPACE, quotedDoc(clause.value)])];
+    case "alpn":
+      return [row([token(clause.kind), SPACE, ...commas(clause.values.map((value) => [quotedDoc(value)]))])];
     case "use":
       return [row(useDocs(clause))];
   }

@@ -85,6 +85,7 @@ function body(json: BodyJson): TemplateNode["body"][number] {
     case "backend":
     case "cert":
     case "ca":
+    case "alpn":
     case "cap":
     case "limit":
     case "amplify":
@@ -165,8 +166,11 @@ function clause(json: ClauseJson): ClauseNode {
     case "backend":
       return { kind: "backend", target: backend(json), span: NOWHERE };
     case "cert":
+      return { kind: json.kind, values: "names" in json ? json.names.map(quoted) : [quoted(json.name)], span: NOWHERE };
     case "ca":
-      return { kind: json.kind, value: quoted(json.name), span: NOWHERE };
+      return { kind: json.kind, values: [quoted(json.name)], span: NOWHERE };
+    case "alpn":
+      return { kind: json.kind, values: json.protocols.map(quoted), span: NOWHERE };
     case "cap": {
       const { connections, perSource, perIdentity } = json;
       return {

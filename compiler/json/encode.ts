@@ -81,8 +81,13 @@ function body(node: Body): Json {
     case "backend":
       return node.target.kind === "tcp" ? { kind: "backend", tcp: node.target.text } : { kind: "backend", unix: quoted(node.target) };
     case "cert":
-    case "ca":
-      return { kind: node.kind, name: quoted(node.value) };
+    case "ca": {
+      const names = node.values.map(quoted);
+      const [name] = names;
+      return name === undefined || names.length > 1 ? { kind: node.kind, names } : { kind: node.kind, name };
+    }
+    case "alpn":
+      return { kind: node.kind, protocols: node.values.map(quoted) };
     case "cap":
       return cap(node);
     case "limit":

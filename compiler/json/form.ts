@@ -58,7 +58,15 @@ function clauseParts(part: Name, { name, set, literal, annotations, slash, endpo
       { mark: "unix", shape: object({ kind: constant("backend"), unix: quoted }, {}) },
     ]),
   );
-  const credential = part("credential", object({ kind: constant("cert", "ca"), name: quoted }, {}));
+  const cert = part(
+    "cert",
+    oneOf("a certificate", [
+      { mark: "name", shape: object({ kind: constant("cert"), name: quoted }, {}) },
+      { mark: "names", shape: object({ kind: constant("cert"), names: list(quoted, 1) }, {}) },
+    ]),
+  );
+  const ca = part("ca", object({ kind: constant("ca"), name: quoted }, {}));
+  const alpn = part("alpn", object({ kind: constant("alpn"), protocols: list(quoted, 1) }, {}));
   const cap = part("cap", object({ kind: constant("cap"), connections: number }, { perSource: object({ connections: number }, { key }), perIdentity: number }));
   const per = wordOr(constant("source", "listener", "identity"), object({ source: key }, {}));
   const limit = part("limit", object({ kind: constant("limit"), rate, per }, { burst: number }));
@@ -70,7 +78,9 @@ function clauseParts(part: Name, { name, set, literal, annotations, slash, endpo
       { mark: { kinds: ["allow"] }, shape: allow },
       { mark: { kinds: ["deny"] }, shape: deny },
       { mark: { kinds: ["backend"] }, shape: backend },
-      { mark: { kinds: ["cert", "ca"] }, shape: credential },
+      { mark: { kinds: ["cert"] }, shape: cert },
+      { mark: { kinds: ["ca"] }, shape: ca },
+      { mark: { kinds: ["alpn"] }, shape: alpn },
       { mark: { kinds: ["cap"] }, shape: cap },
       { mark: { kinds: ["limit"] }, shape: limit },
       { mark: { kinds: ["amplify"] }, shape: amplify },
@@ -124,7 +134,10 @@ function partsIn(template: boolean) {
   const declaration = part("declaration", object({ kind: constant("net", "ports", "hosts", "ids"), name, set }, { annotations }));
   const expose = part(
     "expose",
-    object({ kind: constant("expose"), name, proto: protos, ports: set, clauses: list(clause, 0) }, { service: name, bind: set, for: set, mode: name, annotations }),
+    object(
+      { kind: constant("expose"), name, proto: protos, ports: set, clauses: list(clause, 0) },
+      { service: name, bind: set, for: set, mode: name, annotations },
+    ),
   );
 
   const dial = part("dial", object({ kind: constant("dial"), service: name, proto }, { annotations }));
@@ -158,7 +171,7 @@ const outside = partsIn(false);
 const inside = partsIn(true);
 
 /** Clauses that are allowed in an expose and not at top level: one of them makes a template one for exposes. */
-const CLAUSES_ALONE = ["allow", "backend", "cert", "ca", "cap", "limit", "amplify"];
+const CLAUSES_ALONE = ["allow", "backend", "cert", "ca", "alpn", "cap", "limit", "amplify"];
 
 const templateStatement = named("template_statement", oneOf("a statement", inside.statements));
 

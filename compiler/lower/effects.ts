@@ -111,7 +111,7 @@ function kindOf({ sni, client, until, action, listener }: OrderedRule): readonly
 /** The columns at which a rule can be true: one that needs a fact that never comes is not. */
 function* columnsWhere({ appliesTo, dryrun, sni, client }: OrderedRule, columns: readonly Column[], shadows: readonly number[]): Generator<number> {
   for (const listener of appliesTo === "all" ? shadows.keys() : appliesTo) {
-    // What becomes of a source at a group follows from the group's members.
+    // The column of a group is made from those of its members.
     if (columns[listener]?.listener === -1) continue;
     const last = columns[listener]?.last ?? "source";
     if ((sni !== null && last === "source") || (client !== null && last !== "identity")) continue;

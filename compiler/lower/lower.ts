@@ -9,7 +9,7 @@ import { Classes, sweep } from "./classes.ts";
 import { columnsOf, type Columns } from "./columns.ts";
 import { effectsOf } from "./effects.ts";
 import type { Effects } from "./effects.ts";
-import { leadRows, namedGroup, withGroupColumns, type GroupColumn } from "./groups.ts";
+import { leadRows, withGroupColumns, type GroupColumn } from "./groups.ts";
 import { lowerIdentities } from "./identities.ts";
 import { lowerListeners } from "./limits.ts";
 import { LOWER_BOUNDS, Meter } from "./meter.ts";
@@ -32,9 +32,8 @@ export function lower(policy: CheckedPolicy, bounds = LOWER_BOUNDS): Result<Poli
   const meter = new Meter(numbers, bounds.work);
 
   const columns = columnsOf(rules, policy.exposes, policy.groups);
-  const groups = policy.groups.map(namedGroup);
   const effects = effectsOf(rules, setOf, sets.length, columns, bounds.effects);
-  const hosts = distinct([...rules.map(({ sni }) => sni), ...groups.flatMap(({ sets: own }) => own.map(({ set }) => set))]);
+  const hosts = distinct([...rules.map(({ sni }) => sni), ...policy.groups.flatMap(({ sets: own }) => own.map(({ set }) => set))]);
   const ids = distinct(rules.map(({ client }) => client));
   const loweredNames = lowerNames(hosts.sets, bounds.nameMembers);
   if (effects === null) {
@@ -67,7 +66,7 @@ export function lower(policy: CheckedPolicy, bounds = LOWER_BOUNDS): Result<Poli
     rules,
     ...lowerListeners(policy.exposes),
     groups: policy.groups,
-    leads: leadRows(groups, names, hosts.numberOf),
+    leads: leadRows(policy.groups, names, hosts.numberOf),
     ports: lowerPorts(policy.exposes, policy.groups),
     dialers: [...new Set(policy.dials.map(({ service }) => fnv1a64(service)))].sort((x, y) => (x < y ? -1 : 1)),
     v4: withTrie(v4),

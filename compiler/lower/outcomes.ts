@@ -98,7 +98,7 @@ export class Outcomes {
     return number;
   }
 
-  /** What applies just before a moment. */
+  /** The row that applies just before a moment. */
   #before(row: ResidualRow, until: number): ResidualRow {
     const entry = this.times.slice(row.timeFirst, row.timeFirst + row.timeCount).find((time) => time.until >= until);
     return entry === undefined ? row : (this.residuals[entry.residual] ?? row);

@@ -77,8 +77,10 @@ export interface NamePattern {
   /** From the right; without the `*`. */
   readonly labels: readonly string[];
   readonly wild: "none" | "one" | "deep";
-  /** What `except` takes out of it, as a node at the place of the labels; null: nothing. */
+  /** The names that `except` takes out of it, as a node at the place of the labels; null: none. */
   readonly except: HostNode | null;
+  /** The same as canonical words, as those of a HostSet. */
+  readonly exceptWords: readonly string[];
   readonly span: Span;
 }
 
@@ -98,6 +100,8 @@ export interface CheckedGroup {
   readonly leads: LeadNode;
   /** Where a client leads that sends no name: the member without `for`, or -1. */
   readonly nameless: number;
+  /** The names that lead to each other member; names in none of these lead where `nameless` says. */
+  readonly sets: readonly { readonly expose: number; readonly set: HostSet }[];
 }
 
 /** One pattern of identities: a word such as `uri:spiffe://corp.example/ops/*`, cut at each `/` that ends a part. */
@@ -157,7 +161,10 @@ export interface CheckedExpose {
   readonly names: readonly NamePattern[] | null;
   /** udp has `direct` or none (`tcp` stands for it). Under `direct` the one rule is `allow from any`: the service serves whom it likes. */
   readonly mode: Mode;
-  readonly cert: string | null;
+  /** Names of certificates, of which a client gets one that it can verify; none where no TLS ends here. */
+  readonly certs: readonly string[];
+  /** Protocols that are offered by ALPN, the preferred one first; where there are none nothing is negotiated. */
+  readonly alpn: readonly string[];
   readonly ca: string | null;
   /** Null: the port opens when the service registers an ExposeIntent. */
   readonly backend: Backend | null;
@@ -284,7 +291,7 @@ export interface Unenforced {
 
 /** Clauses that only the profile `host` has: the profile `os` refuses each. */
 export interface HostOnly {
-  readonly code: "ING801" | "ING802" | "ING803" | "ING804" | "ING805" | "ING808" | "ING809";
+  readonly code: "ING801" | "ING802" | "ING803" | "ING804" | "ING805" | "ING808" | "ING809" | "ING810";
   /** The words, such as `as mtls` or `backend unix`. */
   readonly what: string;
   readonly span: Span;

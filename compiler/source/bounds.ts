@@ -37,6 +37,11 @@ export const MAX_IDENTITY_NODES = 1_000_000;
 export const MAX_ANNOTATION = 512;
 /** Characters of the name of a certificate or of an authority. */
 export const MAX_CREDENTIAL = 128;
+/** Certificates of one expose. */
+export const MAX_CERTS = 8;
+/** Protocols of one `alpn`, and bytes of one: a hello gives its length in one byte. */
+export const MAX_PROTOCOLS = 16;
+export const MAX_PROTOCOL_BYTES = 255;
 /** Connections of one `repeat`, and its longest time. */
 export const MAX_REPEAT = 100_000;
 export const MAX_REPEAT_MS = 24 * 3_600_000;

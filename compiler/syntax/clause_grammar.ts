@@ -21,7 +21,22 @@ export class ClauseGrammar extends TestGrammar {
   credential = this.RULE("credential", () => {
     this.OR([{ ALT: () => this.CONSUME(KW.cert) }, { ALT: () => this.CONSUME(KW.ca) }]);
     this.CONSUME(Text);
+    this.MANY(this.moreTexts);
   });
+
+  alpn = this.RULE("alpn", () => {
+    this.CONSUME(KW.alpn);
+    this.CONSUME(Text);
+    this.MANY(this.moreTexts);
+  });
+
+  private readonly moreTexts: DSLMethodOpts<void> = {
+    GATE: () => !this.isHopeless(),
+    DEF: () => {
+      this.CONSUME(Comma);
+      this.CONSUME2(Text);
+    },
+  };
 
   cap = this.RULE("cap", () => {
     this.CONSUME(KW.cap);

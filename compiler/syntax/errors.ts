@@ -56,6 +56,7 @@ const CONSTRUCTS: ReadonlyMap<string, Construct> = new Map<string, Construct>([
   ["testHead", "test"],
   ["invariant", "invariant"],
   ["credential", "credential"],
+  ["alpn", "alpn"],
   ["use", "use"],
 ]);
 

@@ -119,6 +119,7 @@ class Grammar extends ClauseGrammar {
   private readonly clauseKinds: IOrAlt<CstNode>[] = [
     { ALT: () => this.SUBRULE(this.backend) },
     { ALT: () => this.SUBRULE(this.credential) },
+    { ALT: () => this.SUBRULE(this.alpn) },
     { ALT: () => this.SUBRULE(this.cap) },
     { ALT: () => this.SUBRULE(this.limit) },
     { ALT: () => this.SUBRULE(this.amplify) },
@@ -155,6 +156,7 @@ class Grammar extends ClauseGrammar {
       { ALT: () => this.SUBRULE(this.test) },
       { ALT: () => this.SUBRULE(this.backend) },
       { ALT: () => this.SUBRULE(this.credential) },
+      { ALT: () => this.SUBRULE(this.alpn) },
       { ALT: () => this.SUBRULE(this.cap) },
       { ALT: () => this.SUBRULE(this.limit) },
       { ALT: () => this.SUBRULE(this.amplify) },

@@ -11,7 +11,6 @@ const number = is(Integer, Param);
 const matcher = is(KW.named, KW.on, KW.from, KW.sni, KW.client, KW.until);
 const called = (a: IToken, b: IToken): boolean => (isName(a) || is(Qualified)(a)) && is(LParen)(b);
 const declares = (a: IToken, b: IToken): boolean => isName(a) && is(Equals)(b);
-const credential = isText;
 const claims = is(KW.from, KW.sni, KW.client, KW.to);
 
 type Certain = (next: IToken, afterNext: IToken) => boolean;
@@ -34,8 +33,9 @@ const CERTAIN = new Map<TokenType, Certain>([
   [KW.invariant, isText],
   [KW.test, isText],
   [KW.backend, (a, b) => is(Literal, Integer, Param)(a) || (is(KW.unix)(a) && isText(b))],
-  [KW.cert, credential],
-  [KW.ca, credential],
+  [KW.cert, isText],
+  [KW.ca, isText],
+  [KW.alpn, isText],
   [KW.cap, number],
   [KW.limit, is(Rate, Integer, Param)],
   [KW.amplify, (a) => number(a) || a.image === "any"],

@@ -27,6 +27,7 @@ export const KEYWORDS = {
   backend: at("clause"),
   cert: at("clause"),
   ca: at("clause"),
+  alpn: at("clause"),
   cap: at("clause"),
   limit: at("clause"),
   amplify: at("clause"),

@@ -97,7 +97,8 @@ function listenerOf({ listener, service, mode, port }: HandedPlace, { info }: Po
     names: null,
     // A mode that is not known is taken for the one that the expose has now.
     mode: mode ?? info.listeners.find(({ name }) => name === listener)?.mode ?? "tcp",
-    cert: null,
+    certs: [],
+    alpn: [],
     ca: null,
     backend: null,
     needsNames: false,

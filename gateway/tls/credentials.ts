@@ -180,7 +180,7 @@ class CredentialStore implements Credentials {
     const known = this.#contexts.get(key);
     const kept = known === undefined ? null : this.#withFreshKeys(key, known, now);
     if (kept !== null) return kept;
-    const shown = this.#current.certs.get(info.cert ?? "");
+    const shown = this.#current.certs.get(info.certs[0] ?? "");
     const trusted = info.mode === "mtls" ? this.#current.cas.get(info.ca ?? "") : null;
     if (shown === undefined || trusted === undefined) return "there is no certificate for it";
     const made = this.#makeContext(info.name, shown.value, trusted?.value ?? null);
@@ -339,8 +339,8 @@ class CredentialStore implements Credentials {
 }
 
 /** INVARIANT: no two exposes share a context, so that what a client got at one (a session) is good at no other. */
-function keyOf({ name, mode, cert, ca }: ListenerInfo): string {
-  return JSON.stringify([name, mode, cert, ca]);
+function keyOf({ name, mode, certs, alpn, ca }: ListenerInfo): string {
+  return JSON.stringify([name, mode, certs, alpn, ca]);
 }
 
 function endsTls({ mode }: ListenerInfo): boolean {
@@ -349,7 +349,7 @@ function endsTls({ mode }: ListenerInfo): boolean {
 
 function needs(info: ListenerInfo): readonly (readonly [Kind, string])[] {
   if (!endsTls(info)) return [];
-  return [...(info.cert === null ? [] : [["cert", info.cert] as const]), ...(info.mode !== "mtls" || info.ca === null ? [] : [["ca", info.ca] as const])];
+  return [...info.certs.map((name) => ["cert", name] as const), ...(info.mode !== "mtls" || info.ca === null ? [] : [["ca", info.ca] as const])];
 }
 
 function lackOf(info: ListenerInfo, { certs, cas, faults }: CredentialSet, config: CredentialConfig): Lack | null {

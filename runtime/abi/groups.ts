@@ -4,7 +4,7 @@
 // A group is the listeners of one tcp port and `bind`, where they are several or the only one has `for`. Ports with the same
 // listeners are one group. In the engine's tables a group has a number after the last listener's.
 
-/** What of a listener decides what it shares. */
+/** The parts of a listener that decide which others it shares ports with. */
 export interface Sharing {
   readonly proto: "tcp" | "udp";
   /** Rising and disjoint. */

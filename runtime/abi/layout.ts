@@ -23,7 +23,7 @@ export const DETAIL_VERDICT = 0;
 export const DETAIL_REASON = 4;
 export const DETAIL_CODE = 8;
 export const DETAIL_RULE = 12;
-/** The listener that decided: the one that was asked, or that to which a group's name led; the group where none did. */
+/** The listener that decided: the one of the request, or that to which a group's name led; the group where none did. */
 export const DETAIL_LISTENER = 16;
 export const DETAIL_BYTES = 20;
 /** u64 milliseconds, never falling. */

@@ -25,6 +25,9 @@ export const MOST_LISTENERS = 4_096;
 export const MOST_PORT_RANGES = 65_536;
 /** Prefixes of all `bind` clauses, where a set that several of them name counts once. One set of 1,024 intervals fits. */
 export const MOST_BIND_PREFIXES = 262_144;
+/** Of one listener. */
+const MOST_CERTS = 8;
+const MOST_PROTOCOLS = 16;
 
 class Malformed extends Error {}
 
@@ -51,9 +54,10 @@ export function readInfo(module: VerifiedModule, maxSteps: number): PolicyInfo |
     );
     const namesDenied = deniedPorts(list(semantic["deny"]).map(fields).filter(needsName));
     const listeners = exposes.map((expose, id) => readListener(expose, id, bindOf, origins[id], namesDenied));
-    const bindIds = exposes.map(({ bind }) => (bind === null ? null : text(bind)));
-    const groups = groupsOf(listeners.map(({ proto, ports, names }, i) => ({ proto, ports, bind: bindIds[i] ?? null, named: names !== null })));
-    if (groups === null) throw new Malformed();
+    const groups = readGroups(
+      listeners,
+      exposes.map(({ bind }) => (bind === null ? null : text(bind))),
+    );
     return {
       sha256: module.sha256,
       treeSha256: hexOf(sha256(policy)),
@@ -63,7 +67,7 @@ export function readInfo(module: VerifiedModule, maxSteps: number): PolicyInfo |
       maxSteps,
       signature: module.signature,
       listeners,
-      groups: groups.map(({ members, ports }, i) => readGroup(listeners, listeners.length + i, members, ports)),
+      groups,
       dialers: semantic["dial"] === undefined ? [] : atMost(list(semantic["dial"]), MAX_DIALERS).map(text),
       rules: readRules(list(places["rules"]), semantic, exposes, listeners),
     };
@@ -96,6 +100,11 @@ function list(value: unknown): readonly unknown[] {
 
 function atMost(values: readonly unknown[], most: number): readonly unknown[] {
   if (values.length > most) throw new Malformed();
+  return values;
+}
+
+function atLeast(values: readonly unknown[], least: number): readonly unknown[] {
+  if (values.length < least) throw new Malformed();
   return values;
 }
 
@@ -156,6 +165,7 @@ function readListener(
   // The gateway opens nothing for a service that binds by itself, so there is no backend.
   if (mode === "direct" && f["backend"] !== null) throw new Malformed();
   const ports = rising(list(f["ports"]).map(readPorts));
+  const endsTls = mode === "tls" || mode === "mtls";
   return {
     id,
     name: text(f["name"]),
@@ -165,7 +175,8 @@ function readListener(
     bind: f["bind"] === null ? null : bindOf(text(f["bind"])),
     mode,
     // A certificate and an authority decide which clients connect, so they appear in exactly the modes that use them.
-    cert: mode === "tls" || mode === "mtls" ? text(f["cert"]) : absent(f["cert"]),
+    certs: endsTls ? readCerts(f["cert"]) : (absent(f["cert"]) ?? []),
+    alpn: endsTls ? readProtocols(f["alpn"]) : (absent(f["alpn"]) ?? []),
     ca: mode === "mtls" ? text(f["ca"]) : absent(f["ca"]),
     backend: readBackend(f["backend"]),
     names: proto === "tcp" && mode !== "tcp" && mode !== "direct" ? readNames(f["for"]) : absent(f["for"]),
@@ -178,11 +189,30 @@ function readListener(
   };
 }
 
-/** INVARIANT: names tell the listeners of a port apart, and one at most takes every other name. */
-function readGroup(listeners: readonly ListenerInfo[], id: number, members: readonly number[], ports: readonly PortRange[]): GroupInfo {
-  const own = members.flatMap((member) => listeners[member] ?? []);
-  if (own.some(({ mode }) => mode === "tcp" || mode === "direct") || own.filter(({ names }) => names === null).length > 1) throw new Malformed();
-  return { id, members, ports, bind: own[0]?.bind ?? null };
+function readCerts(value: unknown): readonly string[] {
+  return typeof value === "string" ? [value] : atLeast(atMost(list(value), MOST_CERTS), 2).map(text);
+}
+
+/** INVARIANT: a protocol's length fits the byte that a hello has for it, and none is empty. */
+function readProtocols(value: unknown): readonly string[] {
+  if (value === undefined) return [];
+  const names = atLeast(atMost(list(value), MOST_PROTOCOLS), 1).map(text);
+  if (names.some((name) => !/^[!-~]{1,255}$/.test(name)) || new Set(names).size < names.length) throw new Malformed();
+  return names;
+}
+
+/**
+ * The same groups, with the same numbers, as the compiler's. Listeners that no name distinguishes share no port: two of them
+ * at one port are two there, which the comparison with the tables then refuses.
+ */
+function readGroups(listeners: readonly ListenerInfo[], bindIds: readonly (string | null)[]): readonly GroupInfo[] {
+  const readsNames = ({ mode }: ListenerInfo): boolean => mode === "passthrough" || mode === "tls" || mode === "mtls";
+  const groups = groupsOf(
+    listeners.map((l, i) => ({ proto: l.proto, ports: readsNames(l) ? l.ports : [], bind: bindIds[i] ?? null, named: l.names !== null })),
+  );
+  if (groups === null) throw new Malformed();
+  const distinct = groups.filter(({ members }) => members.filter((member) => listeners[member]?.names === null).length <= 1);
+  return distinct.map(({ members, ports }, i) => ({ id: listeners.length + i, members, ports, bind: listeners[members[0] ?? 0]?.bind ?? null }));
 }
 
 /** The patterns of `for`: texts, or with what is taken out of them. */

@@ -27,8 +27,10 @@ export interface ListenerInfo {
    * datagrams are forwarded as they come; it has no other mode.
    */
   readonly mode: "tcp" | "passthrough" | "tls" | "mtls" | "direct";
-  /** The certificate's name, where the gateway terminates TLS. */
-  readonly cert: string | null;
+  /** The names of its certificates, where the gateway terminates TLS, of which a client gets the first that it supports; else none. */
+  readonly certs: readonly string[];
+  /** Protocols that it offers by ALPN, the preferred one first; where there are none, nothing is negotiated. */
+  readonly alpn: readonly string[];
   /** The name of the authority of client certificates, where the listener requires them. */
   readonly ca: string | null;
   readonly backend: { readonly kind: "tcp"; readonly host: string; readonly port: number } | { readonly kind: "unix"; readonly path: string } | null;
@@ -49,7 +51,7 @@ export interface ListenerInfo {
 export interface NamePattern {
   /** `www.example.com`, `*.example.com` (one label more) or `**.example.com` (one or more). */
   readonly pattern: string;
-  /** What `except` takes out of it, in the same form; the narrowest that matches a name decides, with `!` before what is not taken out. */
+  /** The names that `except` takes out of it, in the same form; the narrowest that matches a name decides, with `!` before what is not taken out. */
   readonly except: readonly string[];
 }
 

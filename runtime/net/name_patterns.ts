@@ -1,5 +1,5 @@
 // Patterns of server names, compared one by one: `www.example.com`, `*.example.com` (one label more), `**.example.com` (one
-// or more). The engine's tables say the same; self-tests and `explain` ask this instead.
+// or more). The engine's tables say the same; self-tests and `explain` compare with this instead.
 
 /** How narrow a pattern is that matches a name; -1 if it does not. A name itself is narrower than one label before its parent, and that than any before it. */
 export function narrowness(pattern: string, name: string): number {

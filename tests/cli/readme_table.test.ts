@@ -91,8 +91,15 @@ const ROWS: readonly Row[] = [
   },
   {
     there: "ssl_preread on",
-    policy: (as = "", allow = "") => web(allow, `expose web on tcp 443 ${as}`),
-    lines: 'from 192.0.2.1 to web sni "www.example.com" => allow from 192.0.2.1 to web sni "example.com" => deny sni from 192.0.2.1 to web => deny sni',
+    policy: (head = "", _for = "") =>
+      `${head} { backend 127.0.0.1:8441 allow from any }\n${web("allow from private", "expose rest on tcp 443 as passthrough")}`,
+    lines:
+      'from 192.0.2.1 to www sni "www.example.com" => allow from 10.0.0.1 to rest sni "example.com" => allow from 10.0.0.1 to rest => allow from 192.0.2.1 to rest => deny cidr',
+  },
+  {
+    there: "ssl_alpn h2 http/1.1",
+    policy: (alpn = "", cert = "") => web(`${alpn} ${cert} allow from any`, "expose web on tcp 443 as tls"),
+    lines: "from 192.0.2.1 to web => allow",
   },
 ];
 

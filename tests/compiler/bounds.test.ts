@@ -1,6 +1,7 @@
 // Every bound on what the compiler reads: accepted at N, one diagnostic at N + 1.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { MAX_GROUP_MEMBERS, MAX_GROUPS } from "../../runtime/abi/groups.ts";
 import * as bound from "../../compiler/source/bounds.ts";
 import { codes } from "./front.ts";
 
@@ -10,8 +11,24 @@ const times = (n: number, one: (i: number) => string): string => Array.from({ le
 const padded = (bytes: number): string => `${E}#${"x".repeat(bytes - E.length - 1)}`;
 const nested = (n: number): string => `${E}template t() ${"{".repeat(n)}${"}".repeat(n)}\n`;
 const web = (clauses: string, head = "expose web on tcp 443"): string => `${E}${head} {\n${clauses}\n}\n`;
+const TLS = "expose web on tcp 443 as tls";
+const named = (n: number): string => Array.from({ length: n }, (_, i) => `"n${i}"`).join();
 /** Every other port, so that nothing joins: 32,768 ranges. */
 const scattered = times(32_768, (i) => `${i === 0 ? "" : ","}${2 * i + 1}`);
+
+/** Exposes of which each has the ports whose number has its bit, so that each port has others. */
+const sharers = (ports: number): string =>
+  E +
+  times(13, (bit) => {
+    const own = Array.from({ length: ports }, (_, i) => i + 1).filter((port) => ((port >> bit) & 1) === 1);
+    return own.length === 0 ? "" : `expose e${bit} on tcp ${own.join()} for "${bit}.example" as passthrough {}\n`;
+  });
+/** 63 exposes of all ports, and one of the even and one of the odd ones: 64 at each port, and a range for each. */
+const places = (ports: number): string => {
+  const every = (from: number): string => Array.from({ length: Math.ceil((ports - from + 1) / 2) }, (_, i) => from + 2 * i).join();
+  const shares = (name: string, on: string): string => `expose ${name} on tcp ${on} for "${name}.example" as passthrough {}\n`;
+  return E + times(63, (i) => shares(`e${i}`, `1-${ports}`)) + shares("odd", every(1)) + shares("even", every(2));
+};
 
 interface Row {
   readonly what: string;
@@ -55,6 +72,21 @@ const ROWS: readonly Row[] = [
     at: E + times(bound.MAX_EXPOSES / 2, (i) => `expose e${i} on tcp, udp ${i + 1} { amplify any }\n`),
     over: `${E + times(bound.MAX_EXPOSES / 2, (i) => `expose e${i} on tcp, udp ${i + 1} { amplify any }\n`)}expose one on tcp 9999 {}\n`,
     code: "ING605",
+  },
+  { what: "different sets of exposes that share ports", at: sharers(MAX_GROUPS), over: sharers(MAX_GROUPS + 1), code: "ING612" },
+  { what: "members at all shared ports", at: places(MAX_GROUP_MEMBERS / 64), over: places(MAX_GROUP_MEMBERS / 64 + 1), code: "ING612" },
+  { what: "certificates of an expose", at: web(`cert ${named(bound.MAX_CERTS)}`, TLS), over: web(`cert ${named(bound.MAX_CERTS + 1)}`, TLS), code: "ING414" },
+  {
+    what: "protocols",
+    at: web(`cert "a" alpn ${named(bound.MAX_PROTOCOLS)}`, TLS),
+    over: web(`cert "a" alpn ${named(bound.MAX_PROTOCOLS + 1)}`, TLS),
+    code: "ING431",
+  },
+  {
+    what: "bytes of a protocol",
+    at: web(`cert "a" alpn "${"x".repeat(bound.MAX_PROTOCOL_BYTES)}"`, TLS),
+    over: web(`cert "a" alpn "${"x".repeat(bound.MAX_PROTOCOL_BYTES + 1)}"`, TLS),
+    code: "ING431",
   },
   {
     what: "rules of an expose on tcp and udp, which are two each",

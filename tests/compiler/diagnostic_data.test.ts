@@ -79,6 +79,7 @@ const WITHOUT_CASE: readonly DiagnosticCode[] = [
   "ING608",
   "ING609",
   "ING610",
+  "ING612",
   "ING806",
 ];
 

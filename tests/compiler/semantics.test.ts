@@ -32,7 +32,7 @@ function isSet(set: AddressSet | null | undefined, ...texts: string[]): void {
 
 semantics("an empty policy exposes nothing", () => {
   const none = { ports: null, rules: null, prefixes: null, connections: null, moduleKiB: null, steps: null };
-  assert.equal(policyOf(""), { edition: 1, exposes: [], dials: [], denies: [], tests: [], budget: none, sets: [], unenforced: [], hostOnly: [] });
+  assert.equal(policyOf(""), { edition: 1, exposes: [], groups: [], dials: [], denies: [], tests: [], budget: none, sets: [], unenforced: [], hostOnly: [] });
 });
 
 semantics("an empty expose admits nobody and has the documented defaults", () => {
@@ -43,10 +43,12 @@ semantics("an empty expose admits nobody and has the documented defaults", () =>
     proto: "tcp",
     ports: [{ first: 443, last: 443 }],
     bind: null,
+    names: null,
     mode: "tcp",
     backend: null,
-    cert: null,
+    certs: [],
     ca: null,
+    alpn: [],
     cap: { connections: 10_000, perSource: null, perIdentity: null, span: null },
     limits: [],
     amplify: null,

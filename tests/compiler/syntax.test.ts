@@ -240,8 +240,10 @@ for (const [written, expected] of STATEMENTS) syntax(written, () => assert.equal
 const CLAUSES: readonly (readonly [string, Shape])[] = [
   ["backend 127.0.0.1:80", { kind: "backend", target: { kind: "tcp", text: "127.0.0.1:80" } }],
   ['backend unix "/run/x"', { kind: "backend", target: { kind: "unix", text: "/run/x" } }],
-  ['cert "c"', { kind: "cert", value: "c" }],
-  ['ca "c"', { kind: "ca", value: "c" }],
+  ['cert "c"', { kind: "cert", values: ["c"] }],
+  ['cert "ec", "rsa"', { kind: "cert", values: ["ec", "rsa"] }],
+  ['ca "c"', { kind: "ca", values: ["c"] }],
+  ['alpn "h2", "http/1.1"', { kind: "alpn", values: ["h2", "http/1.1"] }],
   [
     "cap 1 connections, 2 per identity, 3 per source /24 /56",
     {
@@ -277,7 +279,7 @@ syntax("a text that looks like a parameter is a text", () => {
   if (template?.kind !== "template") throw new Error("no template");
   const [backend, cert] = template.body;
   assert.equal(backend?.kind === "backend" && [backend.target.text, backend.target.param], ["$a", undefined]);
-  assert.equal(cert?.kind === "cert" && [cert.value.text, cert.value.param], ["$a", true]);
+  assert.equal(cert?.kind === "cert" && cert.values.map(({ text, param }) => [text, param]), [["$a", true]]);
 });
 
 syntax("a parameter may be in the place of any word, number, literal or text", () => {

@@ -92,7 +92,8 @@ export function substituteClause(c: Substitution, node: ClauseNode): ClauseNode 
       return { ...node, factor: c.piece(node.factor, "amplification"), span };
     case "cert":
     case "ca":
-      return { ...node, value: c.piece(node.value, "text"), span };
+    case "alpn":
+      return { ...node, values: node.values.map((value) => c.piece(value, "text")), span };
     case "use":
       return { ...node, template: c.piece(node.template, "name"), args: node.args.map((m) => member(c, m)), span };
   }

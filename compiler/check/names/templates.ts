@@ -28,6 +28,7 @@ export function isStatement(node: StatementNode | ClauseNode): node is Statement
     case "amplify":
     case "cert":
     case "ca":
+    case "alpn":
       return false;
     default:
       return true;

@@ -1,5 +1,5 @@
 // `expose`: names, ports, local addresses, mode, and its clauses.
-import type { ClauseNode, CredentialNode, ExposeNode, Piece, UseNode } from "../../ast/nodes.ts";
+import type { ClauseNode, ExposeNode, Piece, TextsNode, UseNode } from "../../ast/nodes.ts";
 import { DEFAULT_CAP_CONNECTIONS, MAX_BIND_INTERVALS, MAX_LIMITS, MAX_SERVICE_BYTES } from "../../source/bounds.ts";
 import { checkAnnotations } from "./annotations.ts";
 import { checkBackend } from "./backend.ts";
@@ -35,12 +35,20 @@ export function checkExpose(context: CheckContext, { node, clauses }: FlatExpose
   // Nothing else is reported of a clause that is not allowed there.
   const clauseMode = mode === "direct" ? null : mode;
   const inside = checkClauses(context, clauses, { proto: isUdp ? "udp" : "tcp", mode: clauseMode });
-  const credentials = checkCredentials(context, node, clauseMode, { cert: inside.cert, ca: inside.ca }, whole);
+  const credentials = checkCredentials(context, node, clauseMode, inside, whole);
   if (mode === "direct") checkDirect(context, node, clauses, annotations.why !== null);
   else if (mode !== null) checkDatagrams(context, node, clauses, whole);
   const partial = { node, clauses, service, mode, ports, bind, names, backend: inside.backend };
   const good =
-    whole && !node.broken && inside.whole && ports !== null && bind !== undefined && names !== undefined && mode !== null && protos.length > 0 && report.diagnostics.length === wrong;
+    whole &&
+    !node.broken &&
+    inside.whole &&
+    ports !== null &&
+    bind !== undefined &&
+    names !== undefined &&
+    mode !== null &&
+    protos.length > 0 &&
+    report.diagnostics.length === wrong;
   if (!good) return protos.length === 0 ? [{ ...partial, proto: null, checked: null }] : protos.map((proto) => ({ ...partial, proto, checked: null }));
   const { backend, cap, limits, denies } = inside;
   const allows = mode === "direct" ? [byItself(node, annotations)] : inside.allows;
@@ -87,8 +95,9 @@ interface Inside {
   backend: Backend | null;
   cap: CheckedCap | null;
   amplify: number | "any" | null;
-  cert: CredentialNode | null;
-  ca: CredentialNode | null;
+  cert: TextsNode | null;
+  ca: TextsNode | null;
+  alpn: TextsNode | null;
   readonly limits: CheckedLimit[];
   readonly allows: CheckedRule[];
   readonly denies: CheckedRule[];
@@ -100,7 +109,7 @@ type Clause = Exclude<ClauseNode, UseNode>;
 
 function checkClauses(context: CheckContext, clauses: readonly Clause[], facts: Facts): Inside {
   const { report } = context;
-  const inside: Inside = { backend: null, cap: null, amplify: null, cert: null, ca: null, limits: [], allows: [], denies: [], whole: true };
+  const inside: Inside = { backend: null, cap: null, amplify: null, cert: null, ca: null, alpn: null, limits: [], allows: [], denies: [], whole: true };
   const once = new Map<string, Clause>();
   let limitCount = 0;
   for (const clause of clauses) {
@@ -123,7 +132,8 @@ function checkClauses(context: CheckContext, clauses: readonly Clause[], facts: 
       case "cap":
       case "amplify":
       case "cert":
-      case "ca": {
+      case "ca":
+      case "alpn": {
         const first = once.get(clause.kind);
         once.set(clause.kind, first ?? clause);
         if (first !== undefined) {

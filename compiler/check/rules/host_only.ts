@@ -6,10 +6,16 @@ import type { CheckedPolicy, HostOnly } from "../../policy/policy.ts";
 import { newReport } from "../../diagnostics/report.ts";
 import { refusals } from "./unenforced.ts";
 
-const KINDS = { tls: "ING801", mtls: "ING802", identity: "ING803", direct: "ING804", unix: "ING805", dial: "ING808", udp: "ING809" } as const satisfies Record<
-  string,
-  HostOnly["code"]
->;
+const KINDS = {
+  tls: "ING801",
+  mtls: "ING802",
+  identity: "ING803",
+  direct: "ING804",
+  unix: "ING805",
+  dial: "ING808",
+  udp: "ING809",
+  alpn: "ING810",
+} as const satisfies Record<string, HostOnly["code"]>;
 
 export type HostOnlyKind = keyof typeof KINDS;
 

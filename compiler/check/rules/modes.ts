@@ -1,6 +1,6 @@
-// `as MODE`: which there are for a protocol, and which `cert` and `ca` each takes.
-import type { CredentialNode, ExposeNode } from "../../ast/nodes.ts";
-import { MAX_CREDENTIAL } from "../../source/bounds.ts";
+// `as MODE`: which there are for a protocol, and which `cert`, `ca` and `alpn` each takes.
+import type { ExposeNode, TextsNode } from "../../ast/nodes.ts";
+import { MAX_CERTS, MAX_CREDENTIAL, MAX_PROTOCOL_BYTES, MAX_PROTOCOLS } from "../../source/bounds.ts";
 import { WORDS } from "../../syntax/keywords.ts";
 import { noteHostOnly } from "./host_only.ts";
 import { didYouMean, editOf, type Guess } from "../names/declarations.ts";
@@ -39,38 +39,74 @@ function otherSpelling(text: string): Guess | null {
 }
 
 export interface Credentials {
-  readonly cert: string | null;
+  readonly certs: readonly string[];
   readonly ca: string | null;
+  readonly alpn: readonly string[];
 }
+
+const KINDS = ["cert", "ca", "alpn"] as const;
+const PROFILE_KINDS = { cert: "tls", ca: "mtls", alpn: "alpn" } as const;
 
 /** Checks that the clauses of a mode are there, and no others. */
 export function checkCredentials(
   context: CheckContext,
   node: ExposeNode,
   mode: Mode | null,
-  written: Readonly<Record<"cert" | "ca", CredentialNode | null>>,
+  written: Readonly<Record<"cert" | "ca" | "alpn", TextsNode | null>>,
   isWhole: boolean,
 ): Credentials {
   const { report, hostOnly } = context;
-  const out: { cert: string | null; ca: string | null } = { cert: null, ca: null };
-  for (const kind of ["cert", "ca"] as const) {
+  const out: Record<"cert" | "ca" | "alpn", readonly string[]> = { cert: [], ca: [], alpn: [] };
+  for (const kind of KINDS) {
     const clause = written[kind];
-    const wanted = kind === "cert" ? mode === "tls" || mode === "mtls" : mode === "mtls";
+    const fits = mode === "mtls" || (mode === "tls" && kind !== "ca");
     if (clause !== null) {
-      noteHostOnly(hostOnly, kind === "cert" ? "tls" : "mtls", kind, clause.span);
-      if (isName(context, clause)) out[kind] = clause.value.text;
-      if (mode !== null && !wanted) {
+      noteHostOnly(hostOnly, PROFILE_KINDS[kind], kind, clause.span);
+      if (kind === "alpn" ? areProtocols(context, clause) : areNames(context, clause, kind)) out[kind] = clause.values.map(({ text }) => text);
+      if (mode !== null && !fits) {
         report.say("ING413", { clause: kind, mode: node.mode === null ? null : mode }, clause.span);
       }
-    } else if (mode !== null && wanted && isWhole && !node.broken) report.say("ING412", { clause: kind, mode }, node.mode?.span ?? node.name.span);
+    } else if (mode !== null && fits && kind !== "alpn" && isWhole && !node.broken) {
+      report.say("ING412", { clause: kind, mode }, node.mode?.span ?? node.name.span);
+    }
   }
-  return out;
+  return { certs: out.cert, ca: out.ca[0] ?? null, alpn: out.alpn };
 }
 
 /** Names only: a path or a key would be a secret's place in a text that many read. */
-function isName({ report }: CheckContext, { kind, value }: CredentialNode): boolean {
-  if (/^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(value.text) && value.text.length <= MAX_CREDENTIAL) return true;
-  const isPath = value.text.includes("/") || /\.(pem|crt|key|cer|p12|pfx)$/i.test(value.text);
-  report.say("ING414", { clause: kind, name: value.text, isPath }, value.span);
-  return false;
+function areNames({ report }: CheckContext, { values }: TextsNode, clause: "cert" | "ca"): boolean {
+  const most = clause === "cert" ? MAX_CERTS : 1;
+  const seen = new Set<string>();
+  for (const [i, { text, span }] of values.entries()) {
+    const isName = /^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(text) && text.length <= MAX_CREDENTIAL;
+    const isPath = text.includes("/") || /\.(pem|crt|key|cer|p12|pfx)$/i.test(text);
+    const fault =
+      seen.has(text) ? "twice"
+      : i >= most ? "many"
+      : isName ? null
+      : isPath ? "path"
+      : "name";
+    seen.add(text);
+    if (fault === null) continue;
+    report.say("ING414", { clause, name: text, fault }, span);
+    return false;
+  }
+  return true;
+}
+
+/** Protocols as in IANA's list, or of one's own: what is visible, so that a log can show it. */
+function areProtocols({ report }: CheckContext, { values }: TextsNode): boolean {
+  const seen = new Set<string>();
+  for (const [i, { text, span }] of values.entries()) {
+    const fault =
+      seen.has(text) ? "twice"
+      : i >= MAX_PROTOCOLS ? "many"
+      : /^[!-~]+$/.test(text) && text.length <= MAX_PROTOCOL_BYTES ? null
+      : "name";
+    seen.add(text);
+    if (fault === null) continue;
+    report.say("ING431", { protocol: text, fault }, span);
+    return false;
+  }
+  return true;
 }

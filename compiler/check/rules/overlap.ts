@@ -79,7 +79,7 @@ function overlapsOf(context: CheckContext, exposes: readonly PartialExpose[], pr
   }
 }
 
-/** Names tell them apart: both read them, on the same sockets, and one of them at most takes every other name. */
+/** The gateway can distinguish them by the name: both read it, on the same sockets, and one of them at most takes every other name. */
 function mayShare(a: PartialExpose, b: PartialExpose): boolean {
   return isNamed(a) && isNamed(b) && sameBind(a.bind, b.bind) && (a.names !== null || b.names !== null);
 }

@@ -4,6 +4,7 @@ import { MAX_SET_HOSTS } from "../../source/bounds.ts";
 import type { AddressSet, CheckedGroup, Mode } from "../../policy/policy.ts";
 import type { CheckContext } from "./context.ts";
 import type { PartialExpose } from "./partial_expose.ts";
+import { leadSets } from "../sets/lead_sets.ts";
 import { leadsOf } from "../sets/leads.ts";
 
 /** Whether the gateway reads the client's server name there. */
@@ -27,7 +28,12 @@ export function checkSharedPorts(context: CheckContext, exposes: readonly Partia
     exposes.map((expose) => {
       const { proto, ports, bind, names, node } = expose;
       const known = readsNames(expose) && bind !== undefined && names !== undefined && !node.broken;
-      return { proto: proto ?? "udp", ports: known ? (ports ?? []) : [], bind: bind === undefined || bind === null ? null : bindKey(bind), named: names !== null };
+      return {
+        proto: proto ?? "udp",
+        ports: known ? (ports ?? []) : [],
+        bind: bind === undefined || bind === null ? null : bindKey(bind),
+        named: names !== null,
+      };
     }),
   );
   if (groups === null) {
@@ -45,7 +51,7 @@ export function checkSharedPorts(context: CheckContext, exposes: readonly Partia
       nameless,
       MAX_SET_HOSTS,
     );
-    if (leads !== null) return [{ members, ports, leads, nameless }];
+    if (leads !== null) return [{ members, ports, leads, nameless, sets: leadSets(leads, nameless) }];
     const [first] = members;
     const node = first === undefined ? undefined : exposes[first]?.node;
     if (node !== undefined) context.report.say("ING610", { bound: "host_work" }, node.hosts?.span ?? node.name.span);

@@ -29,7 +29,7 @@ export class HostAlgebra implements Algebra<HostNode> {
   #work = 0;
   #isFull = false;
 
-  /** `keeps`: whether `patterns` will be asked for the patterns of lists. */
+  /** `keeps`: whether the patterns of lists are needed later. */
   constructor(report: Report, scopes: Scopes, reader: SourceReader, keeps = false) {
     this.#keeps = keeps;
     this.#report = report;

@@ -14,7 +14,11 @@ interface Growing {
 const KINDS = { deep: 0, one: 1, none: 2 } as const;
 
 /** `nameless`: where a name leads that no pattern has, or -1. Null where it takes more than `most` steps. */
-export function leadsOf(exposes: readonly { readonly expose: number; readonly patterns: readonly NamePattern[] }[], nameless: number, most: number): LeadNode | null {
+export function leadsOf(
+  exposes: readonly { readonly expose: number; readonly patterns: readonly NamePattern[] }[],
+  nameless: number,
+  most: number,
+): LeadNode | null {
   const root = growing(nameless, nameless, nameless);
   const all = exposes.flatMap(({ expose, patterns }) => patterns.map((pattern) => ({ expose, pattern })));
   // The name itself, then the longest suffix, `*.s` before `**.s`.
@@ -45,7 +49,7 @@ function childOf(node: Growing, label: string): Growing {
 
 /** The names below a node, but for those that `except` has. */
 function paintBelow(node: Growing, except: HostNode, colour: number, isDeep: boolean, painter: { left: number }): void {
-  // What is taken out keeps the colour that it has now.
+  // Names that are taken out keep the colour that they have now.
   for (const label of except.children.keys()) childOf(node, label);
   painter.left -= node.children.size;
   if (painter.left < 0) return;

@@ -4,9 +4,9 @@ import type { Member, SetNode } from "../../ast/nodes.ts";
 import type { HostNode, NamePattern } from "../../policy/policy.ts";
 import type { Span } from "../../source/source.ts";
 import type { HostPattern } from "../names/host_names.ts";
-import { hostPattern, isEmptyHosts, nodeBelow, subtractHosts, unionHosts, intersectHosts } from "./host_trie.ts";
+import { hostPattern, hostSet, isEmptyHosts, nodeBelow, subtractHosts, unionHosts, intersectHosts } from "./host_trie.ts";
 
-/** What the members of sets stand for; null where one has no value (then the reason was reported). */
+/** The values of the members of sets; null where one has no value (then the reason was reported). */
 export interface PatternSource {
   /** The set that a member names; undefined for a member that is a text or a file. */
   declared(member: Member): SetNode | undefined;
@@ -55,7 +55,14 @@ export function namePatterns(source: PatternSource, set: SetNode): readonly Name
   return [...found]
     .filter(([, { pattern, except }]) => !isNothingLeft(pattern, except))
     .sort(([x], [y]) => (x < y ? -1 : 1))
-    .map(([text, { pattern, except, span }]) => ({ text, ...pattern, except, span }));
+    .map(([text, { pattern, except, span }]) => ({ text, ...pattern, except, exceptWords: exceptWords(pattern, except), span }));
+}
+
+function exceptWords({ labels }: HostPattern, except: HostNode | null): readonly string[] {
+  if (except === null) return [];
+  let node = except;
+  for (let i = labels.length - 1; i >= 0; i--) node = { self: false, one: false, deep: false, children: new Map([[labels[i] ?? "", node]]) };
+  return hostSet(node).words;
 }
 
 function withExcept(source: PatternSource, set: SetNode, removed: readonly HostNode[]): readonly HostNode[] | null {

@@ -48,7 +48,7 @@ function misledOutcome({ expose, port, leads }: Misled, sni: string | null): Out
     `on port ${port} ${name} leads to ${leads === null ? "no expose" : `\`${leads}\``}, and not to \`${expose}\``,
     leads === null ?
       `write \`to tcp ${port}\` to see the refusal, or \`sni\` with a name that leads to \`${expose}\``
-    : `write \`to ${leads}\`, or \`to tcp ${port}\` to ask whoever has the name`,
+    : `write \`to ${leads}\`, or \`to tcp ${port}\` to query the expose that has the name`,
   );
 }
 

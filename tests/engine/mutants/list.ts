@@ -102,7 +102,7 @@ export const MUTANTS: readonly Mutant[] = [
   { file: "charge", text: "if (entry == 0 || load<u32>(CAP_LOST) != 0)", instead: "if (entry == 0 || load<u32>(CAP_LOST) == 0)" },
   { file: "charge", text: "debt + load<u32>(limit, R_LIMIT_PERIOD_MS)", instead: "debt - load<u32>(limit, R_LIMIT_PERIOD_MS)" },
   { file: "charge", text: "&& load<u32>(state) > 0)", instead: "&& load<u32>(state) >= 0)" },
-  { file: "main", text: "if (verdict != VERDICT_DENY) {", instead: "if (verdict == VERDICT_DENY) {" },
+  { file: "main", text: "if (verdict != VERDICT_DENY && !isGroup(listener)) {", instead: "if (verdict == VERDICT_DENY && !isGroup(listener)) {" },
   { file: "main", text: "max(mono, load<u64>(CLOCK_MONO))", instead: "min(mono, load<u64>(CLOCK_MONO))" },
   { file: "main", text: "at += BATCH_BYTES;", instead: "at -= BATCH_BYTES;" },
   { file: "state", text: "max(owed, listenerDebt(limit))", instead: "min(owed, listenerDebt(limit))" },

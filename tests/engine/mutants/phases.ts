@@ -41,8 +41,8 @@ export const PHASES: readonly Mutant[] = [
   },
   {
     file: "decide",
-    text: "if (listener >= listenerCount()) return deny(REASON_POLICY, CODE_BAD_LISTENER, NO_RULE);\n  return decided(",
-    instead: "if (listener > listenerCount()) return deny(REASON_POLICY, CODE_BAD_LISTENER, NO_RULE);\n  return decided(",
+    text: "if (listener >= listenerCount()) return deny(REASON_POLICY, CODE_BAD_LISTENER, NO_RULE);\n  let residual",
+    instead: "if (listener > listenerCount()) return deny(REASON_POLICY, CODE_BAD_LISTENER, NO_RULE);\n  let residual",
     nearest: EXPORTS,
   },
   { file: "main", text: "const waits = verdict != VERDICT_ALLOW;", instead: "const waits = verdict == VERDICT_ALLOW;" },
