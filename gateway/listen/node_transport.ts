@@ -9,6 +9,7 @@ import type { AGAIN, Backend } from "../forward/backends.ts";
 import { abandon, breakOff, MARK_BYTES, pairOf, relay, type Pair } from "../forward/relay.ts";
 import type { IsReset } from "../forward/reset.ts";
 import type { Permit } from "../../runtime/host/decision.ts";
+import { alertRecord } from "../tls/alert.ts";
 import type { FirstFlights } from "../tls/first_flights.ts";
 import { secure, type Securing, type TlsContext, type TlsOutcome } from "../tls/secure.ts";
 import { descriptorOf } from "../../runtime/shell/libc.ts";
@@ -120,6 +121,15 @@ export class NodeTransport implements Transport {
     client.off("end", onClientEnd);
     client.off("close", onClientClose);
     client.pause();
+  }
+
+  alert(row: number, description: number): void {
+    const client = this.clients[row];
+    if (client === null || client === undefined) return;
+    this.clients[row] = null;
+    // The kernel has the record when `write` returns.
+    client.write(alertRecord(description));
+    client.destroy();
   }
 
   secure(row: number, context: TlsContext, said: string | null, first: Buffer): void {

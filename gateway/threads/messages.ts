@@ -35,6 +35,8 @@ export const RETIRE = 11;
 export const STOP = 12;
 /** The payload is the keys of tickets that the context `a` has from now on. */
 export const TICKETS = 13;
+/** The alert `a` of TLS ends the client, of which `b` bytes were read. */
+export const ALERT = 14;
 
 // From a worker.
 

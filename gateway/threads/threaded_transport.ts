@@ -169,6 +169,10 @@ export class ThreadedTransport implements Transport {
     this.#send(row, m.RELAY, first?.length ?? -1, flights === null ? 0 : 1);
   }
 
+  alert(row: number, description: number, read: number): void {
+    this.#send(row, m.ALERT, description, read);
+  }
+
   breakOff(row: number): void {
     this.#due.delete(row);
     this.#rows.await(row, WAITS_ENDED | WAITS_FAILED);

@@ -17,7 +17,7 @@ import { nearPortOf } from "../kernel/near_end.ts";
 import { openOpenssl, type OpensslCalls } from "../kernel/openssl.ts";
 import { OpensslContext } from "../kernel/tls_context.ts";
 import { TicketKeys } from "../kernel/tls_tickets.ts";
-import type { Shown, Trusted } from "../tls/context.ts";
+import type { ContextWish } from "../tls/credentials.ts";
 import { createFirstFlights, type FirstFlights, type FlightStep } from "../tls/first_flights.ts";
 import { HelloReading } from "../tls/hello_reading.ts";
 import * as m from "./messages.ts";
@@ -48,10 +48,8 @@ export interface WorkerGiven {
 }
 
 /** CONTEXT announces this. */
-export interface GivenContext {
+export interface GivenContext extends ContextWish {
   readonly id: number;
-  readonly shown: Shown;
-  readonly trusted: Trusted | null;
   /** See TicketKeys. */
   readonly tickets: Uint8Array;
 }
@@ -167,6 +165,9 @@ class ThreadWorker {
       case m.PAUSE:
         this.#transport.pause(row);
         return;
+      case m.ALERT:
+        this.#transport.alert(row, a, b);
+        return;
       case m.SECURE:
         this.#secure(row, a, b === 1 && payload !== null ? payload.toString("latin1") : null);
         return;
@@ -195,12 +196,12 @@ class ThreadWorker {
   #addContext(id: number): void {
     const received: { readonly message: GivenContext } | undefined = receiveMessageOnPort(this.#port);
     if (received?.message.id !== id) throw new Error("a context of TLS was announced and did not come");
-    const { shown, trusted } = received.message;
-    const tickets = TicketKeys.from(received.message.tickets);
+    const { id: _, tickets: keys, ...wish } = received.message;
+    const tickets = TicketKeys.from(keys);
     const opened = this.#openssl === null ? openOpenssl() : null;
     if (opened?.ok === true) this.#openssl = opened.value;
     const calls = this.#openssl;
-    const made = calls === null || tickets === null ? null : OpensslContext.create({ calls, shown, trusted, tickets });
+    const made = calls === null || tickets === null ? null : OpensslContext.create({ calls, ...wish, tickets });
     this.#contexts.set(
       id,
       made === null ? "OpenSSL can't be called in this thread"

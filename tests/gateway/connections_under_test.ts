@@ -75,6 +75,7 @@ class SilentTransport implements Transport {
   keepBackend(): void {}
   read = this.#noting("read");
   pause = this.#noting("pause");
+  alert = this.#noting("alert");
   secure = this.#noting("secure");
   dial = this.#noting("dial");
   hangUp = this.#noting("hang up");

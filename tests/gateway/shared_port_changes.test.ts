@@ -3,7 +3,6 @@
 import { connect } from "node:tls";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
-import type { Connection } from "../../gateway/client/connection.mjs";
 import { put, read, type Came } from "../tls/tls_under_test.ts";
 import { dns, leaf } from "../tls/certificates.ts";
 import { eventually, moduleOf, visit, type Visit } from "./gateway_under_test.ts";
@@ -38,10 +37,6 @@ const intent = (s: Shared, more: object = {}): object => ({
   backend: `127.0.0.1:${s.words.rest}`,
   ...more,
 });
-
-async function registering(s: Shared): Promise<Connection> {
-  return s.gateway.control(`${s.gateway.folder}/run/web.sock`);
-}
 
 const SERVICE = (uid = process.getuid?.() ?? 0): string => `[services.web]\nuid = ${uid}\n`;
 

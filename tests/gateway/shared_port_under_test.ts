@@ -1,5 +1,6 @@
 // A gateway with several exposes on one port, each for its own names: what ends TLS here, what ends it at a backend, and what
 // requires a client's certificate. Each backend greets with a word of its own.
+import { generateKeyPairSync } from "node:crypto";
 import { createServer as createTlsServer } from "node:tls";
 import { authority, dns, leaf, type Authority, type Issued } from "../tls/certificates.ts";
 import { call, put, putAuthority, type Call, type Came } from "../tls/tls_under_test.ts";
@@ -48,7 +49,12 @@ expose staff on tcp ${port} for "staff.example.com" as mtls { backend 127.0.0.1:
 ${more}`;
 }
 
-export async function sharedPort(policy: (words: Words) => string = threeNames, setup: Omit<UnderSetup, "policy" | "folder"> = {}): Promise<Shared> {
+/** `withRsa`: `www.example.com` has a certificate `rsa`, too. */
+export interface SharedSetup extends Omit<UnderSetup, "policy" | "folder"> {
+  readonly withRsa?: boolean;
+}
+
+export async function sharedPort(policy: (words: Words) => string = threeNames, { withRsa = false, ...setup }: SharedSetup = {}): Promise<Shared> {
   const folder = temporaryFolder();
   const [site, corp] = [authority("site root"), authority("client root")];
   const [www, staff, rest] = [await backend("www "), await backend("staff "), await backend("rest ")];
@@ -68,7 +74,10 @@ export async function sharedPort(policy: (words: Words) => string = threeNames, 
   putAuthority(folder, "corp", corp);
   const port = await freePort();
   const words = { port, www: www.port, shop: shopPort, staff: staff.port, rest: rest.port };
-  const files = ["www", "staff"].map((name) => `[certs.${name}]\ncert = "${folder}/${name}.pem"\nkey = "${folder}/${name}.key"\n`).join("");
+  if (withRsa) put(folder, "rsa", leaf(site, { names: [dns("www.example.com")], key: generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey }));
+  const files = ["www", "staff", ...(withRsa ? ["rsa"] : [])]
+    .map((name) => `[certs.${name}]\ncert = "${folder}/${name}.pem"\nkey = "${folder}/${name}.key"\n`)
+    .join("");
   const gateway = await running({
     ...setup,
     folder,
