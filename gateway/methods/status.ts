@@ -55,6 +55,7 @@ export const status: Endpoint = async (context) => {
           .flatMap(({ local, serves: { exposes } }) => exposes.filter((one) => one.info.name === info.name).map((one) => ({ local, ...one })))
           .map(({ local, backend, lease }) => ({ local, backend: backend.address.key, lease: lease !== null })),
       })),
+      waiting: Object.fromEntries(context.nameWaits.byPort()),
       connections: { live: forwarder.live, cap: context.connectionCap, buffered_bytes: buffered },
       flows: { live: flows.live, fresh: flows.fresh, dropped: Object.fromEntries(counters.datagramsDropped) },
       leases: leases.size,

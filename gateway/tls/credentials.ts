@@ -69,7 +69,7 @@ export type Which = "all" | "missing";
 
 const WORDS = { cert: "certificate", ca: "authority" } as const;
 
-/** What a context is made of. */
+/** The parts of a context. */
 export interface ContextWish {
   readonly shown: Shown;
   /** Certificates with keys of other kinds, in their order. */

@@ -72,7 +72,7 @@ for (const forwarder of FORWARDERS) {
   });
 }
 
-test("whoever has a name waits no more: open connections take no place", async () => {
+test("a client whose name is known waits no more: open connections take no place", async () => {
   const s = await sharedPort(({ port, www, shop }) => threeNames({ port, www, shop, staff: www, rest: www }), {
     config: "caps.waiting = 1\ncaps.waiting_per_source = 1",
   });
@@ -204,7 +204,7 @@ test("what no two programs read alike leads nowhere, also where an expose has ev
   }
 });
 
-test("a hello byte by byte waits for its last byte, and holds one place until then", async () => {
+test("a hello byte by byte waits for its last byte, and has one place until then", async () => {
   const s = await sharedPort(undefined, { config: "caps.waiting_per_source = 1" });
   const [one] = await silent(s, 1, "127.0.0.1");
   const stream = records(helloWith(serverName("a.shop.example.com")));

@@ -1,4 +1,4 @@
-// What changes on a port that exposes share: registrations, reloads and certificates. A stream stays where its name still
+// Registrations, reloads and certificates on a port that exposes share. A stream stays where its name still
 // leads, and no session of one expose is good at another.
 import { connect } from "node:tls";
 import { suite } from "../suite.ts";

@@ -1,4 +1,4 @@
-// What an expose offers in TLS, and what a client reads that is refused: protocols by ALPN, several certificates, and alerts.
+// TLS on a port that exposes share: protocols by ALPN, several certificates, and the alerts of refusals.
 import { generateKeyPairSync } from "node:crypto";
 import { connect as connectPlain } from "node:net";
 import { connect, type ConnectionOptions } from "node:tls";
