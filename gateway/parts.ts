@@ -11,6 +11,7 @@ import { prepareStateDirectory } from "../runtime/shell/revision.ts";
 import type { PolicyEngine } from "../runtime/host/module.ts";
 import { policyInForce } from "../runtime/shell/policy_in_force.ts";
 import { createAdmitter, type Admitter } from "./admit/admit.ts";
+import { NameWaits } from "./admit/name_waits.ts";
 import { Backends } from "./forward/backends.ts";
 import { ConnectionTable } from "./connection/table.ts";
 import { notOwnSocket } from "./admit/own_socket.ts";
@@ -138,8 +139,7 @@ interface Given {
 
 /** Decides connections, serves them and records them. */
 function makeServing(setup: DaemonSetup, { cap, keeper }: Given, chosen: Chosen, ending: AbortSignal) {
-  const { config, clock, say } = setup;
-  const { openssl } = setup;
+  const { config, clock, say, openssl } = setup;
   const choice = chooseThreads({ threads: config.threads, engine: config.tls.engine }, chosen, openssl && (() => ok(openssl)));
   if (!choice.ok) return choice;
   const { engine } = choice.value;
@@ -169,6 +169,7 @@ function makeServing(setup: DaemonSetup, { cap, keeper }: Given, chosen: Chosen,
   const threads = openThreads(config, choice.value, chosen);
   const credentials = createCredentials(config, clock, say, threads === null ? engine : threadedEngine(engine, threads));
   const table = new ConnectionTable();
+  const nameWaits = new NameWaits(config.caps);
   const admitter = createAdmitter({
     contextOf: (info) => credentials.contextOf(info),
     inForce,
@@ -178,6 +179,7 @@ function makeServing(setup: DaemonSetup, { cap, keeper }: Given, chosen: Chosen,
     topDenied,
     clock,
     table,
+    nameWaits,
     caps: { connections: cap, backend_connecting: config.caps.backend_connecting },
     lackedDescriptor: () => descriptors.lacked(),
     suppression: createSuppression(config.audit.udp_denied_per_second, counters),
@@ -208,6 +210,7 @@ function makeServing(setup: DaemonSetup, { cap, keeper }: Given, chosen: Chosen,
     recorder,
     credentials,
     admitter,
+    nameWaits,
     forwarder,
     flows,
     engine,
@@ -238,7 +241,7 @@ type Serving = Extract<ReturnType<typeof makeServing>, { ok: true }>["value"];
 /** Opens ports and replaces the policy. */
 function makeReloading(setup: DaemonSetup, serving: Serving, keeper: Keeper | null, backends: Backends, leases: Leases, ending: AbortSignal) {
   const { config, clock, say, hostAddresses, taking } = setup;
-  const { ports, forwarder, flows, recorder, markers, credentials, inForce, counters, reports, audit } = serving;
+  const { ports, forwarder, flows, recorder, markers, credentials, inForce, counters, reports, audit, nameWaits } = serving;
   const turns = createTurns();
   const inherited = makeInherited(setup);
   const seed = taking?.seed ?? randomBytes(16);
@@ -267,6 +270,7 @@ function makeReloading(setup: DaemonSetup, serving: Serving, keeper: Keeper | nu
     inherited,
     onReload: config.on_reload,
     ruleHits: counters.ruleHits,
+    nameWaits,
   };
   const swap = new Swap(swapping);
   const participants = [credentials.participant, ...(setup.participants ?? [])];
@@ -334,6 +338,7 @@ export function makeParts(setup: DaemonSetup, chosen: Chosen, ending: AbortSigna
     refusals: createRefusals(recorder, counters, clock),
     counters,
     topDenied,
+    nameWaits: serving.value.nameWaits,
     ownership,
     reloader,
     changes,

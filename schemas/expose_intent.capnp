@@ -36,6 +36,8 @@ struct ExposeIntent {
   ttlMs @6 :UInt32;
   # In mode direct: 64 hexadecimal digits, HMAC-SHA256 with the guards' key; else empty.
   proof @7 :Text;
+  # The expose that is meant, 1 to 48 bytes; needed where the service has several on the port, else it may be empty.
+  expose @8 :Text;
 }
 
 # `unregister`: ends a lease of the caller.

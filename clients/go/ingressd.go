@@ -51,6 +51,8 @@ type Intent struct {
 	Backend string
 	// Mode is the mode in the policy: "tcp" (if empty), "passthrough", "tls" or "mtls".
 	Mode string
+	// Expose is the expose that is meant; needed where the service has several on the port.
+	Expose string
 	// Bind is one literal local address; empty: all addresses that the policy grants.
 	Bind string
 	// Socket is the registration socket; empty: DefaultSocket().
@@ -311,6 +313,9 @@ func register(intent Intent) (*lease, error) {
 		return nil, unreachable(err)
 	}
 	params := map[string]any{"service": intent.Service, "proto": intent.Proto, "port": intent.Port, "mode": intent.Mode, "backend": intent.Backend}
+	if intent.Expose != "" {
+		params["expose"] = intent.Expose
+	}
 	if intent.Bind != "" {
 		params["bind"] = intent.Bind
 	}

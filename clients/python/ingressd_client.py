@@ -52,7 +52,7 @@ def default_socket(env=os.environ):
     return base + "/ingressd/control.sock" if base.startswith("/") else "/run/ingressd/control.sock"
 
 
-def expose(service, port, backend, mode="tcp", bind=None, socket=None, ttl_s=None, on_change=None, proto="tcp"):
+def expose(service, port, backend, mode="tcp", bind=None, socket=None, ttl_s=None, on_change=None, proto="tcp", expose=None):
     """Registers the intent and returns an Exposure once the port is open; raises ExposeError if it is refused.
 
     service    the service's name in the policy; ingressd gets the caller's identity from the kernel
@@ -65,8 +65,11 @@ def expose(service, port, backend, mode="tcp", bind=None, socket=None, ttl_s=Non
     on_change  called from a thread as on_change(open, because): open is a list of local endpoints, because is None
                or says why the port is closed
     proto      the protocol of the port: "tcp" or "udp"
+    expose     the expose that is meant; needed where the service has several on the port
     """
     params = {"service": service, "proto": proto, "port": port, "mode": mode, "backend": backend}
+    if expose is not None:
+        params["expose"] = expose
     if bind is not None:
         params["bind"] = bind
     if ttl_s is not None:

@@ -42,6 +42,8 @@ pub struct Intent {
     pub backend: String,
     /// The mode in the policy: `tcp`, `passthrough`, `tls` or `mtls`.
     pub mode: String,
+    /// The expose that is meant; needed where the service has several on the port.
+    pub expose: Option<String>,
     /// One literal local address; `None`: all addresses that the policy grants.
     pub bind: Option<String>,
     /// The registration socket.
@@ -53,7 +55,7 @@ pub struct Intent {
 impl Intent {
     /// Protocol and mode `tcp` on the default socket, with a lease without end.
     pub fn new(service: &str, port: u16, backend: &str) -> Intent {
-        Intent { service: service.into(), proto: "tcp".into(), port, backend: backend.into(), mode: "tcp".into(), bind: None, socket: default_socket(), ttl: None }
+        Intent { service: service.into(), proto: "tcp".into(), port, backend: backend.into(), mode: "tcp".into(), expose: None, bind: None, socket: default_socket(), ttl: None }
     }
 }
 
@@ -304,6 +306,9 @@ fn register(intent: &Intent) -> Result<Lease, ExposeError> {
         "{{\"service\":{},\"proto\":{},\"port\":{},\"mode\":{},\"backend\":{}",
         text_of(&intent.service), text_of(&intent.proto), intent.port, text_of(&intent.mode), text_of(&intent.backend)
     );
+    if let Some(expose) = &intent.expose {
+        params += &format!(",\"expose\":{}", text_of(expose));
+    }
     if let Some(bind) = &intent.bind {
         params += &format!(",\"bind\":{}", text_of(bind));
     }

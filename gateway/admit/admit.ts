@@ -15,6 +15,7 @@ import {
   CHARGED_IDENTITY,
   CHARGED_LISTENER,
   CHARGED_OVERALL,
+  CHARGED_NAME_WAIT,
   charge,
   release,
   type Account,
@@ -26,11 +27,13 @@ import { FREE } from "../connection/states.ts";
 import type { ConnectionTable } from "../connection/table.ts";
 import { NO_ROW } from "../connection/transport.ts";
 import { bump, type Counters } from "../audit/counters.ts";
-import type { OpenPort, Ports } from "../listen/ports.ts";
+import { soleExpose, type OpenPort, type Ports } from "../listen/ports.ts";
 import type { TlsContext } from "../tls/secure.ts";
 import { passedName } from "../tls/server_name.ts";
-import { decideByIdentity, decideByName, type Facts, type Verdict } from "./after_hello.ts";
-import { decideAtAccept, closedFor, type Charged, type PeerFacts, type Room } from "./at_accept.ts";
+import { backendOf, decideByIdentity, decideByName, type BackendFacts, type Facts, type Verdict } from "./after_hello.ts";
+import { decideAtAccept, closedFor, type Charged, type PeerFacts, type Room, type Wait } from "./at_accept.ts";
+import type { Backend } from "../forward/backends.ts";
+import type { NameWaits } from "./name_waits.ts";
 import { acceptEntry, faultEntry, notOwnedEntry, secondHelloEntry } from "./entries.ts";
 import { createFlowDecider } from "./flow_decider.ts";
 import { headerFor } from "./proxied.ts";
@@ -48,6 +51,7 @@ export interface AdmitSetup {
   readonly topDenied: TopDenied;
   readonly clock: GatewayClock;
   readonly caps: { readonly connections: number; readonly backend_connecting: number };
+  readonly nameWaits: NameWaits;
   /** The TLS context of a listener that terminates TLS; a string is the reason why there is none. */
   readonly contextOf: (info: ListenerInfo) => TlsContext | string;
   readonly suppression: Suppression;
@@ -72,7 +76,7 @@ interface Desk extends AdmitSetup {
 
 export function createAdmitter(setup: AdmitSetup): Admitter {
   const { table, inForce } = setup;
-  const desk: Desk = { ...setup, account: { table, inForce, overall: 0 }, draining: false };
+  const desk: Desk = { ...setup, account: { table, inForce, overall: 0, nameWaits: setup.nameWaits }, draining: false };
   return {
     flowDecider: createFlowDecider({
       ...setup,
@@ -89,7 +93,10 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
       secured: (row, context, outcome) => secured(desk, row, context, outcome),
       connected: (row) => release(desk.account, row, CHARGED_BACKEND),
       preface: (row, local) => headerFor(table, row, local, inForce.engine),
-      adopted: (row) => charge(desk.account, row, CHARGED_OVERALL | CHARGED_LISTENER | (table.identity[row] === undefined ? 0 : CHARGED_IDENTITY)),
+      adopted(row) {
+        table.expose[row] = portOf(desk, row)?.serves.exposes[0]?.info;
+        charge(desk.account, row, CHARGED_OVERALL | CHARGED_LISTENER | (table.identity[row] === undefined ? 0 : CHARGED_IDENTITY));
+      },
       notOwned: (row, because) => record(desk, notOwnedEntry(table, row, portOf(desk, row), inForce.generation, because), null),
       secondHello: (row, detail) => record(desk, secondHelloEntry(table, row, portOf(desk, row), inForce.generation, detail), inForce.engine),
       fault: (row, detail) => record(desk, faultEntry(table, row, table.state[row] === FREE ? undefined : portOf(desk, row), inForce.generation, detail), null),
@@ -106,8 +113,13 @@ function portOf({ ports, table }: Desk, row: number): OpenPort | undefined {
 }
 
 /** The gateway's own caps, now. */
-function roomFor({ caps, account }: Desk, open: OpenPort | undefined): Room {
-  return { overall: caps.connections - account.overall, backend: caps.backend_connecting - (open?.serves.backend.load.underWay ?? 0) };
+function roomFor(desk: Desk, open: OpenPort | undefined): Room {
+  const sole = open === undefined ? undefined : soleExpose(open.serves);
+  return { overall: desk.caps.connections - desk.account.overall, backend: sole === undefined ? Infinity : roomAt(desk, sole.backend) };
+}
+
+function roomAt({ caps }: Desk, { load }: Backend): number {
+  return caps.backend_connecting - load.underWay;
 }
 
 function setClock({ clock, inForce }: Desk): void {
@@ -129,6 +141,8 @@ function decideAll(desk: Desk, socket: number, rows: readonly number[]): readonl
   } catch {
     return rows.map((row) => {
       release(desk.account, row, CHARGED_EVERYTHING);
+      // Its charge may not have been noted yet.
+      desk.nameWaits.give(row);
       return lost(desk);
     });
   }
@@ -144,22 +158,24 @@ function lost({ counters }: Desk): Denial {
 function decide(desk: Desk, socket: number, rows: readonly number[]): readonly Answer[] {
   const { table, inForce, ports, recorder, account } = desk;
   const open = ports.numbered(socket);
-  const info = open?.serves.info;
+  const serves = open?.serves;
   const { engine } = inForce;
   const shut = closedFor(open, engine, ports, desk.draining);
   setClock(desk);
   for (let room = roomFor(desk, open).overall; room < rows.length && desk.makeRoom(); room++);
   const peers: PeerFacts[] = [];
-  for (const row of rows) peers.push({ source: table.sourceOf(row), zone: table.zone[row] ?? 0 });
-  const verdicts = decideAtAccept(engine, info, shut, roomFor(desk, open), peers);
+  for (const row of rows) peers.push({ row, source: table.sourceOf(row), zone: table.zone[row] ?? 0 });
+  const verdicts = decideAtAccept(engine, serves, shut, roomFor(desk, open), waitAt(desk, open), peers);
+  const expose = serves === undefined ? undefined : soleExpose(serves)?.info;
   const answers: Answer[] = [];
   const entries: Entry[] = [];
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i] ?? NO_ROW;
     const { answer, charged } = verdicts[i] ?? REFUSED;
     answers.push(answer);
+    table.expose[row] = expose;
     if (answer.allowed || answer.later) {
-      table.listener[row] = info?.id ?? -1;
+      table.listener[row] = serves?.number ?? -1;
       charge(account, row, charged);
     }
     // A connection that needs its hello first has no decision to record yet.
@@ -174,6 +190,14 @@ function decide(desk: Desk, socket: number, rows: readonly number[]): readonly A
     answers[i] = settled(desk, row, open, isRecorded ? (recorded[next++] ?? REFUSED.answer) : answer);
   }
   return answers;
+}
+
+/** A connection to a group waits for its name within the gateway's own caps. */
+function waitAt({ nameWaits, inForce }: Desk, open: OpenPort | undefined): Wait {
+  const info = inForce.engine?.info;
+  const group = info?.groups.find(({ id }) => id === open?.serves.number);
+  const most = info === undefined || group === undefined ? 0 : nameWaits.mostPerSource(info, group);
+  return ({ row, source, zone }) => nameWaits.take(row, open?.port ?? 0, source, zone, most);
 }
 
 const REFUSED: Charged = { answer: denial(CODE_INTERNAL), charged: 0 };
@@ -194,7 +218,7 @@ function settled(desk: Desk, row: number, open: OpenPort | undefined, answer: An
 }
 
 function grant({ table, account, inForce }: Desk, row: number, open: OpenPort): void {
-  table.backend[row] = open.serves.backend;
+  table.backend[row] = backendOf(open.serves, table.listener[row] ?? -1);
   table.generation[row] = inForce.generation;
   charge(account, row, CHARGED_OVERALL | CHARGED_BACKEND);
 }
@@ -208,13 +232,16 @@ function refuse({ table, account, topDenied }: Desk, row: number): void {
 
 function named(desk: Desk, row: number, outcome: HelloOutcome): Decision | TlsContext {
   const { table } = desk;
-  if ("hello" in outcome) {
-    const { serverName, nameFault } = portOf(desk, row)?.serves.info.mode === "passthrough" ? passedName(outcome.hello) : outcome.hello;
+  if ("denial" in outcome) return conclude(desk, row, outcome.denial, outcome.by, outcome.detail);
+  const { hello } = outcome;
+  table.name[row] = hello.serverName;
+  table.nameFault[row] = hello.nameFault;
+  const answer = verdictOf(desk, row, (facts, shut, backends) => decideByName(facts, hello, shut, backends, desk.contextOf));
+  if (table.expose[row]?.mode === "passthrough") {
+    const { serverName, nameFault } = passedName(hello);
     table.name[row] = serverName;
     table.nameFault[row] = nameFault;
   }
-  if ("denial" in outcome) return conclude(desk, row, outcome.denial, outcome.by, outcome.detail);
-  const answer = verdictOf(desk, row, (facts, shut, room) => decideByName(facts, shut, room, desk.contextOf));
   return isContext(answer) ? answer : conclude(desk, row, answer, null, table.nameFault[row] ?? undefined);
 }
 
@@ -223,25 +250,32 @@ function secured(desk: Desk, row: number, context: TlsContext, outcome: SecuredO
   if ("denial" in outcome) return conclude(desk, row, outcome.denial, outcome.by, outcome.detail);
   const { identity } = outcome;
   if (identity !== null && context.ca !== null) table.identity[row] = { identity, ca: context.ca };
-  const answer = verdictOf(desk, row, (facts, shut, room) => decideByIdentity(facts, shut, room, desk.contextOf, context, identity));
+  const answer = verdictOf(desk, row, (facts, shut, backends) => decideByIdentity(facts, shut, backends, desk.contextOf, context, identity));
   return conclude(desk, row, answer, null, table.nameFault[row] ?? undefined);
 }
 
 /** INVARIANT: a failure inside is a refusal. */
-function verdictOf<A>(desk: Desk, row: number, evaluate: (facts: Facts, shut: ReturnType<typeof closedFor>, room: Room) => Verdict<A>): A | Denial {
+function verdictOf<A>(desk: Desk, row: number, evaluate: (facts: Facts, shut: ReturnType<typeof closedFor>, backends: BackendFacts) => Verdict<A>): A | Denial {
   const { table, inForce, ports, account } = desk;
   try {
     const open = portOf(desk, row);
     setClock(desk);
     const facts: Facts = {
       engine: inForce.engine,
-      info: open?.serves.info,
+      serves: open?.serves,
       countedBy: table.listener[row] ?? -1,
       source: table.sourceOf(row),
+      zone: table.zone[row] ?? 0,
       name: table.name[row] ?? null,
       nameFault: table.nameFault[row] ?? null,
     };
-    const { answer, charged } = evaluate(facts, closedFor(open, inForce.engine, ports, desk.draining), roomFor(desk, open));
+    const backends: BackendFacts = { room: (backend) => roomAt(desk, backend), isOwn: ({ address }) => ports.isOwn("tcp", address) };
+    const { answer, charged, expose } = evaluate(facts, closedFor(open, inForce.engine, ports, desk.draining), backends);
+    if (expose !== undefined) table.expose[row] = expose;
+    if ((charged & CHARGED_LISTENER) !== 0) {
+      table.listener[row] = expose?.id ?? -1;
+      release(account, row, CHARGED_NAME_WAIT);
+    }
     charge(account, row, charged);
     return answer;
   } catch {

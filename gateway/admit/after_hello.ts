@@ -1,26 +1,30 @@
 // Phases 2 to 4: a connection that phase 1 did not refuse is decided again, from phase 1 on, with each fact that
-// has come since, under the policy that is in force then. Only phase 4 charges anything.
+// has come since, under the policy that is in force then. Only phase 4 charges anything, and phase 2 where the name leads to
+// one of several exposes: then the connection is charged there, as any other is at its accept.
 import type { Address } from "../../runtime/net/address.ts";
-import { CODE_CAP_BACKEND, CODE_HELLO_MALFORMED, CODE_INTERNAL, CODE_NOT_EXPOSED, CODE_TLS_CHANGED } from "../../runtime/abi/verdicts.ts";
+import { NO_RULE } from "../../runtime/abi/layout.ts";
+import { CODE_CAP_BACKEND, CODE_HELLO_MALFORMED, CODE_INTERNAL, CODE_NO_BACKEND, CODE_NOT_EXPOSED, CODE_TLS_CHANGED } from "../../runtime/abi/verdicts.ts";
 import type { CodeNumber } from "../../runtime/abi/names.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import type { Decision, Denial } from "../../runtime/host/decision.ts";
 import type { Identity } from "../../runtime/host/identity.ts";
 import type { ListenerInfo, PolicyEngine } from "../../runtime/host/module.ts";
-import { CHARGED_IDENTITY } from "../connection/charges.ts";
+import { CHARGED_IDENTITY, CHARGED_LISTENER } from "../connection/charges.ts";
 import type { SOURCE_GONE, SOURCE_ODD } from "../connection/table.ts";
-import type { NameFault } from "../tls/server_name.ts";
+import type { Backend } from "../forward/backends.ts";
+import { soleExpose, type Exposure } from "../listen/ports.ts";
+import { passedName, type NameFault, type SaidName } from "../tls/server_name.ts";
 import type { TlsContext } from "../tls/secure.ts";
-import type { Room } from "./at_accept.ts";
 
-/** The listener in force, and what the connection has shown so far. The engine's clock is set. */
+/** The policy in force, and what the connection has shown so far. The engine's clock is set. */
 export interface Facts {
   readonly engine: PolicyEngine | null;
-  /** Of the listening socket; undefined where it is gone. */
-  readonly info: ListenerInfo | undefined;
-  /** The listener that counts the connection; -1: none of the policy in force. */
+  /** By the listening socket; undefined where it is gone. */
+  readonly serves: Exposure | undefined;
+  /** The listener that counts the connection, or the group that it came to; -1: none of the policy in force. */
   readonly countedBy: number;
   readonly source: Address | typeof SOURCE_GONE | typeof SOURCE_ODD;
+  readonly zone: number;
   readonly name: string | null;
   readonly nameFault: NameFault | null;
 }
@@ -29,62 +33,109 @@ export interface Verdict<A> {
   readonly answer: A;
   /** Bits of charges.ts: what the module counts from now on. */
   readonly charged: number;
+  /** The expose that the name has led to, or that has the port alone; undefined where there is none. */
+  readonly expose?: ListenerInfo | undefined;
+}
+
+/** The gateway's own checks of a backend. */
+export interface BackendFacts {
+  /** How many more connections may be under way there. */
+  readonly room: (backend: Backend) => number;
+  /** Whether it leads back to the gateway. */
+  readonly isOwn: (backend: Backend) => boolean;
 }
 
 type ContextOf = (info: ListenerInfo) => TlsContext | string;
 
 interface Inputs {
   readonly engine: PolicyEngine;
-  readonly info: ListenerInfo;
+  readonly serves: Exposure;
   readonly source: Address;
 }
 
-/** With a context, the gateway does the handshake and decides again. `closed`: what closedFor says of the socket. */
-export function decideByName(facts: Facts, closed: CodeNumber | null, room: Room, contextOf: ContextOf): Verdict<Decision | TlsContext> {
+/** With a context, the gateway does the handshake and decides again. `closed`: what closedFor says of the socket; `hello`: as it came. */
+export function decideByName(
+  facts: Facts,
+  hello: SaidName | null,
+  closed: CodeNumber | null,
+  backends: BackendFacts,
+  contextOf: ContextOf,
+): Verdict<Decision | TlsContext> {
   const at = inputsOf(facts, closed);
   if ("allowed" in at) return free(at);
-  const { engine, info, source } = at;
-  const answer = engine.named(info.id, source, facts.name);
-  if (!answer.allowed && !answer.later) return free(answer);
-  if (info.mode === "tls" || info.mode === "mtls") {
-    const context = contextOf(info);
-    return free(typeof context === "string" ? denial(CODE_TLS_CHANGED) : context);
+  const { engine, serves, source } = at;
+  if (facts.countedBy !== serves.number) return free(denial(CODE_NOT_EXPOSED));
+  const info = serves.isGroup ? ledTo(at, facts) : soleExpose(serves)?.info;
+  if (info === undefined) return free(denial(CODE_INTERNAL));
+  if ("allowed" in info) return free(info);
+  const no = (answer: Denial): Verdict<Denial> => ({ answer, charged: 0, expose: info });
+  // INVARIANT: what no two programs read alike is a name to nobody, and where names count it is a refusal.
+  const fault = info.mode === "passthrough" && hello !== null ? passedName(hello).nameFault : facts.nameFault;
+  if (fault !== null && (serves.isGroup || info.needsNames)) return no(denial(CODE_HELLO_MALFORMED));
+  const answer = engine.named(info.id, source, fault === null ? facts.name : null);
+  if (!answer.allowed && !answer.later) return no(answer);
+  const context = info.mode === "tls" || info.mode === "mtls" ? contextOf(info) : null;
+  if (typeof context === "string") return no(denial(CODE_TLS_CHANGED));
+  const backend = backendOf(serves, info.id);
+  if (backend === undefined || (serves.isGroup && backends.isOwn(backend))) return no(denial(CODE_NO_BACKEND));
+  if (context === null) {
+    if (!answer.allowed) return no(denial(CODE_INTERNAL));
+    if (backends.room(backend) <= 0) return no(denial(CODE_CAP_BACKEND));
   }
-  if (!answer.allowed) return free(denial(CODE_INTERNAL));
-  return free(room.backend <= 0 ? denial(CODE_CAP_BACKEND) : answer);
+  if (!serves.isGroup) return { answer: context ?? (answer.allowed ? answer : denial(CODE_INTERNAL)), charged: 0, expose: info };
+  const charged = engine.charge({ listener: info.id, source, zone: facts.zone }, answer.allowed ? answer.rule : NO_RULE);
+  return charged.allowed ? { answer: context ?? charged, charged: CHARGED_LISTENER, expose: info } : no(charged);
+}
+
+/** The expose of a group that the name leads to. Names that lead nowhere cost their source what a connection does. */
+function ledTo({ engine, serves, source }: Inputs, { name, nameFault, zone }: Facts): ListenerInfo | Denial | undefined {
+  if (nameFault !== null) return denial(CODE_HELLO_MALFORMED);
+  const lead = engine.lead(serves.number, source, name);
+  if (lead.listener !== null) return engine.info.listeners[lead.listener];
+  if (lead.denial.code === "no_expose") engine.spend(serves.number, source, zone);
+  return lead.denial;
 }
 
 /** `context` is the one that the handshake was done with; `identity` is null where it requested no certificate. */
 export function decideByIdentity(
   facts: Facts,
   closed: CodeNumber | null,
-  room: Room,
+  backends: BackendFacts,
   contextOf: ContextOf,
   context: TlsContext,
   identity: Identity | null,
 ): Verdict<Decision> {
   const at = inputsOf(facts, closed);
   if ("allowed" in at) return free(at);
-  const { engine, info, source } = at;
+  const { engine, serves, source } = at;
+  const info = serves.exposes.find((one) => one.info.id === facts.countedBy)?.info;
+  // The lease of the expose may have ended since the name led there.
+  if (info === undefined) return free(denial(serves.isGroup && facts.countedBy >= 0 ? CODE_NO_BACKEND : CODE_NOT_EXPOSED));
+  const no = (answer: Denial): Verdict<Denial> => ({ answer, charged: 0, expose: info });
+  if (facts.nameFault !== null && (serves.isGroup || info.needsNames)) return no(denial(CODE_HELLO_MALFORMED));
   // INVARIANT: a client that was verified by another authority, or by none, is not known to this listener.
   const now = contextOf(info);
-  if ((info.mode !== "tls" && info.mode !== "mtls") || typeof now === "string" || now.trust !== context.trust) return free(denial(CODE_TLS_CHANGED));
-  if ((identity === null) !== (info.mode === "tls")) return free(denial(CODE_INTERNAL));
-  if (room.backend <= 0) return free(denial(CODE_CAP_BACKEND));
-  if (identity === null) return free(engine.hello(info.id, source, facts.name));
+  if ((info.mode !== "tls" && info.mode !== "mtls") || typeof now === "string" || now.trust !== context.trust) return no(denial(CODE_TLS_CHANGED));
+  if ((identity === null) !== (info.mode === "tls")) return no(denial(CODE_INTERNAL));
+  const backend = backendOf(serves, info.id);
+  if (backend === undefined || (serves.isGroup && backends.isOwn(backend))) return no(denial(CODE_NO_BACKEND));
+  if (backends.room(backend) <= 0) return no(denial(CODE_CAP_BACKEND));
+  if (identity === null) return { answer: engine.hello(info.id, source, facts.name), charged: 0, expose: info };
   const answer = engine.admitIdentity(info.id, source, facts.name, identity);
-  return { answer, charged: answer.allowed ? CHARGED_IDENTITY : 0 };
+  return { answer, charged: answer.allowed ? CHARGED_IDENTITY : 0, expose: info };
+}
+
+/** Where connections of an expose go. */
+export function backendOf({ exposes }: Exposure, listener: number): Backend | undefined {
+  return exposes.find(({ info }) => info.id === listener)?.backend;
 }
 
 /** The inputs of the decision, or a denial where a fact is missing. */
-function inputsOf({ engine, info, countedBy, source, nameFault }: Facts, closed: CodeNumber | null): Inputs | Denial {
+function inputsOf({ engine, serves, countedBy, source }: Facts, closed: CodeNumber | null): Inputs | Denial {
   if (closed !== null) return denial(closed);
-  if (engine === null || info === undefined || typeof source === "number") return denial(CODE_INTERNAL);
+  if (engine === null || serves === undefined || typeof source === "number") return denial(CODE_INTERNAL);
   // A connection that the policy in force did not count does not belong to it: a reload withdrew its listener.
-  if (countedBy !== info.id) return denial(CODE_NOT_EXPOSED);
-  // INVARIANT: what no two programs read alike is a name to nobody, and where names count it is a refusal.
-  if (nameFault !== null && info.needsNames) return denial(CODE_HELLO_MALFORMED);
-  return { engine, info, source };
+  return countedBy < 0 ? denial(CODE_NOT_EXPOSED) : { engine, serves, source };
 }
 
 function free<A>(answer: A): Verdict<A> {

@@ -14,13 +14,14 @@ import {
 import type { CodeNumber } from "../../runtime/abi/names.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import type { Answer, Pending } from "../../runtime/host/decision.ts";
-import type { ListenerInfo, Peer, PolicyEngine } from "../../runtime/host/module.ts";
-import { CHARGED_LISTENER } from "../connection/charges.ts";
+import type { Peer, PolicyEngine } from "../../runtime/host/module.ts";
+import { CHARGED_LISTENER, CHARGED_NAME_WAIT } from "../connection/charges.ts";
 import { SOURCE_GONE, type SOURCE_ODD } from "../connection/table.ts";
-import type { OpenPort, Ports } from "../listen/ports.ts";
+import { soleExpose, type Exposure, type OpenPort, type Ports } from "../listen/ports.ts";
 
 /** A peer as phase 1 sees it; `zone` is the number of its interface where it is link-local. */
 export interface PeerFacts {
+  readonly row: number;
   readonly source: Address | typeof SOURCE_GONE | typeof SOURCE_ODD;
   readonly zone: number;
 }
@@ -37,27 +38,32 @@ export interface Room {
   readonly backend: number;
 }
 
+/** Has a connection wait for its name, where there is room. */
+export type Wait = (peer: PeerFacts & { readonly source: Address }) => CodeNumber | null;
+
 const PENDING: Pending = { allowed: false, later: true };
 
 /** A refusal of everything on a socket just now; null where there is none. */
 export function closedFor(open: OpenPort | undefined, engine: PolicyEngine | null, ports: Pick<Ports, "isOwn">, draining: boolean): CodeNumber | null {
   if (draining || open === undefined || open.closing) return CODE_DRAINING;
   if (engine === null) return CODE_NO_MODULE;
-  return ports.isOwn(open.proto, open.serves.backend.address) ? CODE_NO_BACKEND : null;
+  const sole = soleExpose(open.serves);
+  return sole !== undefined && ports.isOwn(open.proto, sole.backend.address) ? CODE_NO_BACKEND : null;
 }
 
 /** In the order of `peers`. `closed`: what closedFor says of the socket. The engine's clock is set. */
 export function decideAtAccept(
   engine: PolicyEngine | null,
-  info: ListenerInfo | undefined,
+  serves: Exposure | undefined,
   closed: CodeNumber | null,
   room: Room,
+  wait: Wait,
   peers: readonly PeerFacts[],
 ): readonly Charged[] {
-  const known: Peer[] = [];
-  const listener = info?.id ?? -1;
-  if (closed === null) for (const { source, zone } of peers) if (typeof source !== "number") known.push({ listener, source, zone });
-  const decided = engine === null || info === undefined ? [] : decideKnown(engine, info, room, known);
+  const known: KnownPeer[] = [];
+  const listener = serves?.number ?? -1;
+  if (closed === null) for (const { row, source, zone } of peers) if (typeof source !== "number") known.push({ row, listener, source, zone });
+  const decided = engine === null || serves === undefined ? [] : decideKnown(engine, serves, room, wait, known);
   if (decided.length === peers.length) return decided;
   const answers: Charged[] = [];
   let next = 0;
@@ -69,29 +75,35 @@ export function decideAtAccept(
   return answers;
 }
 
-function decideKnown(engine: PolicyEngine, info: ListenerInfo, { overall, backend }: Room, peers: readonly Peer[]): readonly Charged[] {
+type KnownPeer = Peer & { readonly row: number; readonly zone: number };
+
+function decideKnown(engine: PolicyEngine, serves: Exposure, { overall, backend }: Room, wait: Wait, peers: readonly KnownPeer[]): readonly Charged[] {
   const answers: Charged[] = [];
+  const reads = readsHello(serves);
   let roomOverall = overall;
   // A connection whose hello is read first is not under way to the backend yet.
-  let roomBackend = readsHello(info) ? Infinity : backend;
+  let roomBackend = reads ? Infinity : backend;
   // Only as many are decided at once as could be admitted, so none is charged in vain.
   while (answers.length < peers.length) {
     const room = Math.min(roomOverall, roomBackend);
     if (room <= 0) break;
     const part = answers.length === 0 && room >= peers.length ? peers : peers.slice(answers.length, answers.length + room);
     const given = engine.admit(part);
+    const charged = serves.isGroup ? CHARGED_NAME_WAIT : CHARGED_LISTENER;
     for (let i = 0; i < part.length; i++) {
-      const answer = atAccept(given[i] ?? denial(CODE_INTERNAL), info);
-      const admitted = answer.allowed || answer.later;
+      const peer = part[i];
+      const answer = atAccept(given[i] ?? denial(CODE_INTERNAL), reads);
+      const full = peer !== undefined && serves.isGroup && !answer.allowed && answer.later ? wait(peer) : null;
+      const admitted = full === null && (answer.allowed || answer.later);
       if (admitted) roomOverall--;
       if (answer.allowed) roomBackend--;
-      answers.push({ answer, charged: admitted ? CHARGED_LISTENER : 0 });
+      answers.push(full === null ? { answer, charged: admitted ? charged : 0 } : refused(full));
     }
   }
   const full = roomOverall <= 0 ? CODE_CAP_OVERALL : CODE_CAP_BACKEND;
   // A cap does not hide what the rules refuse.
   for (const { source } of peers.slice(answers.length)) {
-    const answer = engine.accept(info.id, source);
+    const answer = engine.accept(serves.number, source);
     answers.push(answer.allowed || answer.later ? refused(full) : { answer, charged: 0 });
   }
   return answers;
@@ -102,14 +114,14 @@ function decideKnown(engine: PolicyEngine, info: ListenerInfo, { overall, backen
  * TLS never reaches its backend. On any other no name comes, so an open answer is a refusal (it stays
  * charged: such a module contradicts itself, and the host must not trust its counts).
  */
-function atAccept(answer: Answer, info: ListenerInfo): Answer {
-  if (readsHello(info)) return answer.allowed ? PENDING : answer;
+function atAccept(answer: Answer, reads: boolean): Answer {
+  if (reads) return answer.allowed ? PENDING : answer;
   return !answer.allowed && answer.later ? denial(CODE_INTERNAL) : answer;
 }
 
 /** Datagrams have no hello that the gateway reads. */
-function readsHello({ proto, mode }: ListenerInfo): boolean {
-  return proto === "tcp" && mode !== "tcp";
+function readsHello(serves: Exposure): boolean {
+  return serves.proto === "tcp" && (serves.isGroup || soleExpose(serves)?.info.mode !== "tcp");
 }
 
 function refused(code: CodeNumber): Charged {

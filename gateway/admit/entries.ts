@@ -6,6 +6,7 @@ import type { PolicyEngine } from "../../runtime/host/module.ts";
 import type { Entry } from "../audit/recorder.ts";
 import type { ConnectionTable } from "../connection/table.ts";
 import type { OpenPort } from "../listen/ports.ts";
+import { backendOf } from "./after_hello.ts";
 import { clientWords, matchingWord } from "./client_words.ts";
 
 /** `engine` gives the shadow verdict and the client's matching word; null: neither is recorded. */
@@ -23,11 +24,13 @@ export function acceptEntry(
   detail?: string,
 ): Entry {
   const source = table.sourceOf(row);
-  const info = open?.serves.info;
+  const info = table.expose[row];
+  // Of a connection that no name has led to an expose there is the shadow verdict of its port.
+  const at = info?.id ?? open?.serves.number;
   const name = table.name[row];
   const identity = table.identity[row]?.identity;
-  const evaluable = engine !== null && info !== undefined && typeof source !== "number" && !engine.poisoned;
-  const words = identity === undefined ? undefined : clientWords(identity, evaluable ? matchingWord(engine, info.id, source, name ?? null, identity) : null);
+  const evaluable = engine !== null && at !== undefined && typeof source !== "number" && !engine.poisoned;
+  const words = identity === undefined ? undefined : clientWords(identity, evaluable ? matchingWord(engine, at, source, name ?? null, identity) : null);
   return {
     op: "accept",
     decision,
@@ -35,14 +38,14 @@ export function acceptEntry(
     connection: row,
     listener: info?.name,
     service: info?.service,
-    proto: info?.proto,
+    proto: open?.proto,
     local: open?.local ?? "",
     source: table.endpointOf(row),
     sni: name ?? undefined,
     client: words?.client,
     client_more: words?.client_more,
-    shadow: evaluable ? engine.shadow(info.id, source, name, identity) : null,
-    backend: decision.allowed ? open?.serves.backend.address.key : undefined,
+    shadow: evaluable ? engine.shadow(at, source, name, identity) : null,
+    backend: decision.allowed && open !== undefined ? backendOf(open.serves, table.listener[row] ?? -1)?.address.key : undefined,
     detail,
   };
 }
@@ -65,19 +68,19 @@ export function faultEntry(table: ConnectionTable, row: number, open: OpenPort |
   return { ...connectionFacts(table, row, open, generation), op: "fault", decision: denial(CODE_INTERNAL), detail };
 }
 
-/** The fields that every record of a connection has; `open` is its port as it was when the connection was admitted. */
+/** The fields that every record of a connection has; its expose is as it was when that was decided last. */
 export function connectionFacts(
   table: ConnectionTable,
   row: number,
-  open: Pick<OpenPort, "local" | "serves"> | undefined,
+  open: Pick<OpenPort, "local" | "proto"> | undefined,
   generation: number,
 ): Pick<Entry, "generation" | "connection" | "listener" | "service" | "proto" | "local" | "source"> {
   return {
     generation,
     connection: row,
-    listener: open?.serves.info.name,
-    service: open?.serves.info.service,
-    proto: open?.serves.info.proto,
+    listener: open === undefined ? undefined : table.expose[row]?.name,
+    service: open === undefined ? undefined : table.expose[row]?.service,
+    proto: open?.proto,
     local: open?.local ?? "",
     source: table.endpointOf(row),
   };

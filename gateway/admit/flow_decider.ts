@@ -1,6 +1,7 @@
 // Admission of flows of datagrams: a flow's first datagram is decided, charged and recorded as a connection is. Where a
 // cap is full, a flow that need not stay makes room; and of the refusals only so many a second are recorded.
 import { CODE_BAD_PEER, CODE_INTERNAL } from "../../runtime/abi/verdicts.ts";
+import type { CodeNumber } from "../../runtime/abi/names.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import type { Decision, Denial } from "../../runtime/host/decision.ts";
 import type { ListenerInfo } from "../../runtime/host/module.ts";
@@ -13,7 +14,7 @@ import type { ConnectionTable } from "../connection/table.ts";
 import type { End } from "../end.ts";
 import type { Amplify } from "../datagram/budget.ts";
 import type { FlowDecider, MakeRoom } from "../datagram/decider.ts";
-import type { OpenPort, Ports } from "../listen/ports.ts";
+import { soleExpose, type OpenPort, type Ports, type Served } from "../listen/ports.ts";
 import { closedFor, decideAtAccept, type Charged } from "./at_accept.ts";
 import { capKeyOf } from "./cap_key.ts";
 import { acceptEntry, faultEntry, notOwnedEntry } from "./entries.ts";
@@ -46,7 +47,9 @@ export function createFlowDecider(desk: FlowDeskSetup): FlowDecider {
     flows: (socket, rows, makeRoom) => flowsOf(desk, socket, rows, makeRoom),
     again: (row) => decidedAgain(desk, row),
     adopted(row) {
-      table.backend[row] = ports.numbered(table.socket[row] ?? -1)?.serves.backend;
+      const sole = soleOf(ports.numbered(table.socket[row] ?? -1));
+      table.backend[row] = sole?.backend;
+      table.expose[row] = sole?.info;
       charge(desk.account, row, CHARGED_OVERALL | CHARGED_LISTENER);
     },
     capKey(row) {
@@ -54,7 +57,7 @@ export function createFlowDecider(desk: FlowDeskSetup): FlowDecider {
       const source = table.sourceOf(row);
       return info === undefined || typeof source === "number" ? "" : capKeyOf(info, source, table.zone[row] ?? 0);
     },
-    amplify: (socket) => amplifyOf(ports.numbered(socket)?.serves.info),
+    amplify: (socket) => amplifyOf(soleOf(ports.numbered(socket))?.info),
     notOwned: (row, because) => desk.record(notOwnedEntry(table, row, ports.numbered(table.socket[row] ?? -1), inForce.generation, because)),
     fault: (row, detail) => desk.record(faultEntry(table, row, ports.numbered(table.socket[row] ?? -1), inForce.generation, detail)),
     closed: desk.closed,
@@ -78,12 +81,22 @@ function decidedAgain(desk: FlowDeskSetup, row: number): Decision {
     const verdict = answer.allowed || !answer.later ? answer : denial(CODE_INTERNAL);
     const [decision = denial(CODE_INTERNAL)] = recorder.record([acceptEntry(table, row, open, verdict, inForce, "taken over")], engine?.info ?? null);
     if (!decision.allowed || open === undefined) return decision.allowed ? denial(CODE_INTERNAL) : decision;
-    table.backend[row] = open.serves.backend;
+    table.backend[row] = soleOf(open)?.backend;
     table.generation[row] = inForce.generation;
     return decision;
   } catch {
     return desk.lost();
   }
+}
+
+/** An expose over udp has its ports alone. */
+function soleOf(open: OpenPort | undefined): Served | undefined {
+  return open === undefined ? undefined : soleExpose(open.serves);
+}
+
+/** Flows have no name. */
+function waitsNever(): CodeNumber {
+  return CODE_INTERNAL;
 }
 
 /** INVARIANT: without `amplify` a client is sent one datagram for each of its own, and no more. */
@@ -107,7 +120,8 @@ function flowsOf(desk: FlowDeskSetup, socket: number, rows: readonly number[], m
 /** The verdict, and what it charges is charged. INVARIANT: a failure inside is a refusal. */
 function verdictOf(desk: FlowDeskSetup, row: number, open: OpenPort | undefined, makeRoom: MakeRoom): Decision {
   const { table, account } = desk;
-  const info = open?.serves.info;
+  const info = soleOf(open)?.info;
+  table.expose[row] = info;
   try {
     desk.setClock();
     const source = table.sourceOf(row);
@@ -133,8 +147,8 @@ function decideOnce({ table, inForce, ports, account, caps, isDraining }: FlowDe
   const closed = closedFor(open, engine, ports, isDraining());
   // A flow is connected to its backend at once, so none is under way there.
   const room = { overall: caps.connections - account.overall, backend: Infinity };
-  const peer = { source: table.sourceOf(row), zone: table.zone[row] ?? 0 };
-  return decideAtAccept(engine, open?.serves.info, closed, room, [peer])[0] ?? { answer: denial(CODE_BAD_PEER), charged: 0 };
+  const peer = { row, source: table.sourceOf(row), zone: table.zone[row] ?? 0 };
+  return decideAtAccept(engine, open?.serves, closed, room, waitsNever, [peer])[0] ?? { answer: denial(CODE_BAD_PEER), charged: 0 };
 }
 
 /** The decisions that take effect: one record for each admitted flow, and for as many of the others as are due. */
@@ -144,7 +158,7 @@ function recorded(desk: FlowDeskSetup, rows: readonly number[], open: OpenPort |
   const due: number[] = [];
   const entries: Entry[] = [];
   verdicts.forEach((decision, i) => {
-    const since = decision.allowed ? 0 : suppression.recordDue(open?.serves.info.name ?? "", decision.reason, now);
+    const since = decision.allowed ? 0 : suppression.recordDue(soleOf(open)?.info.name ?? "", decision.reason, now);
     if (since === null && !decision.allowed) {
       recorder.count(decision);
       return;
@@ -163,7 +177,7 @@ function recorded(desk: FlowDeskSetup, rows: readonly number[], open: OpenPort |
 
 function settled({ table, account, inForce, topDenied }: FlowDeskSetup, row: number, open: OpenPort | undefined, decision: Decision): Decision {
   if (decision.allowed && open !== undefined) {
-    table.backend[row] = open.serves.backend;
+    table.backend[row] = soleOf(open)?.backend;
     table.generation[row] = inForce.generation;
     return decision;
   }

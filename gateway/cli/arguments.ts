@@ -33,6 +33,8 @@ export interface ExposeWords {
   readonly port: number;
   readonly backend: string;
   readonly mode: ExposeMode;
+  /** Null where the service has one on the port. */
+  readonly expose: string | null;
   readonly bind: string | null;
   /** The registration socket; null: INGRESSD_SOCKET, else the default control socket. */
   readonly socket: string | null;
@@ -85,7 +87,16 @@ function exposeWords(given: ReadonlyMap<string, string>): Result<Command, Misuse
   if (mode === undefined)
     return wrongValue(`\`--mode ${given.get("mode")}\` is none of ${EXPOSE_MODES.join(", ")}`, "name the mode that the policy has for the service");
   if (proto === "udp" && mode !== "tcp") return wrongValue(`\`--mode ${mode}\` is of tcp alone`, "remove `--mode`: udp is forwarded as it comes");
-  const intent = { service, proto, port: Number(port), backend, mode, bind: given.get("bind") ?? null, socket: given.get("socket") ?? null };
+  const intent = {
+    service,
+    proto,
+    port: Number(port),
+    backend,
+    mode,
+    expose: given.get("expose") ?? null,
+    bind: given.get("bind") ?? null,
+    socket: given.get("socket") ?? null,
+  };
   return ok({ kind: "expose", intent });
 }
 

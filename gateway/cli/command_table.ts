@@ -70,6 +70,7 @@ export const INGRESSD = {
         proto: { short: null, value: "P", says: "the protocol of the port: tcp (unless given), udp", oneOf: EXPOSE_PROTOCOLS },
         backend: { short: null, value: "B", says: "where connections go: 127.0.0.1:8080, [::1]:8080 or (over tcp) unix:/path; it must be the service's own" },
         mode: { short: null, value: "M", says: "the mode, as the policy states it: tcp (unless given), passthrough, tls, mtls", oneOf: EXPOSE_MODES },
+        expose: { short: null, value: "NAME", says: "the expose that is meant, where the service has several on the port" },
         bind: { short: null, value: "ADDRESS", says: "one local address (default: all that the policy gives)" },
         socket: { short: null, value: "PATH", says: "where registrations are taken (default: INGRESSD_SOCKET, else the default control socket)" },
       },

@@ -15,6 +15,8 @@ export interface ExposeIntent {
   readonly backend: string | Server;
   /** The mode that the policy states (default `tcp`). */
   readonly mode?: "tcp" | "passthrough" | "tls" | "mtls";
+  /** The expose that is meant; needed where the service has several on the port. */
+  readonly expose?: string;
   /** One literal local address; without it, all that the policy gives the expose. */
   readonly bind?: string;
   /** The registration socket (default: INGRESSD_SOCKET, else the control socket of the same user). */

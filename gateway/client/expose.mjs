@@ -48,6 +48,7 @@ export async function expose(intent) {
       port: intent.port,
       mode: intent.mode ?? "tcp",
       backend: await backendText(intent.backend),
+      ...(intent.expose !== undefined && { expose: intent.expose }),
       ...(intent.bind !== undefined && { bind: intent.bind }),
     },
     onChange,

@@ -11,7 +11,9 @@ export const CHARGED_LISTENER = 2;
 export const CHARGED_IDENTITY = 4;
 /** Counts among the connections that its backend has not yet accepted. */
 export const CHARGED_BACKEND = 8;
-export const CHARGED_EVERYTHING = 15;
+/** Counts among the connections of its port that wait for their name. */
+export const CHARGED_NAME_WAIT = 16;
+export const CHARGED_EVERYTHING = 31;
 
 /** The counters that charges are made in. */
 export interface Account {
@@ -20,9 +22,11 @@ export interface Account {
   readonly inForce: { readonly engine: PolicyEngine | null };
   /** Connections that are charged CHARGED_OVERALL. */
   overall: number;
+  /** Of connections that are charged CHARGED_NAME_WAIT: gives a row's place back. */
+  readonly nameWaits: { give(row: number): void };
 }
 
-/** Notes charges; the policy module made its own when it decided. `backend` of the row is set before CHARGED_BACKEND. */
+/** Notes charges; the policy module made its own when it decided, and who waits was counted then, too. `backend` of the row is set before CHARGED_BACKEND. */
 export function charge(account: Account, row: number, charges: number): void {
   const { table } = account;
   const made = charges & ~(table.charged[row] ?? 0);
@@ -44,6 +48,7 @@ export function release(account: Account, row: number, which: number): void {
   if ((charges & CHARGED_OVERALL) !== 0) account.overall--;
   const backend = table.backend[row];
   if ((charges & CHARGED_BACKEND) !== 0 && backend !== undefined) backend.load.underWay--;
+  if ((charges & CHARGED_NAME_WAIT) !== 0) account.nameWaits.give(row);
   const { engine } = account.inForce;
   const listener = table.listener[row] ?? -1;
   if (engine === null || listener < 0) return;

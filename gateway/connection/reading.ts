@@ -2,6 +2,7 @@
 import { CODE_HELLO_LATE } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import { createFirstFlights } from "../tls/first_flights.ts";
+import { UNRECOGNIZED_NAME } from "../tls/alert.ts";
 import { HelloReading, type ReadHello } from "../tls/hello_reading.ts";
 import { begin as beginConnecting } from "./connecting.ts";
 import { isContext, type HelloOutcome, type Refusal } from "./decider.ts";
@@ -58,7 +59,11 @@ export function named(s: Stage, row: number, outcome: HelloOutcome): void {
   else if (answer.allowed) {
     table.flights[row] = createFirstFlights({ hello, helloMs: timers.hello_ms, clock });
     beginConnecting(s, row, answer);
-  } else free(s, row, REFUSED, null);
+  } else {
+    // INVARIANT: only a client that has sent a whole hello gets a byte. Where TLS ends at the backend nobody speaks in its place.
+    if ("hello" in outcome && answer.reason === "sni" && table.expose[row]?.mode !== "passthrough") transport.alert(row, UNRECOGNIZED_NAME, reading.bytesRead);
+    free(s, row, REFUSED, null);
+  }
 }
 
 export function sweep(s: Stage, row: number, ageMs: number): void {

@@ -4,6 +4,7 @@
 import type { Identity } from "../../runtime/host/identity.ts";
 import { formatEndpoint, formatHost, formatV4, MAPPED, type Address } from "../../runtime/net/address.ts";
 import type { Permit } from "../../runtime/host/decision.ts";
+import type { ListenerInfo } from "../../runtime/host/module.ts";
 import type { Backend } from "../forward/backends.ts";
 import type { FirstFlights } from "../tls/first_flights.ts";
 import type { HelloReading } from "../tls/hello_reading.ts";
@@ -47,7 +48,7 @@ const FIRST_ROWS = 1024;
 
 export class ConnectionTable {
   state = new Uint8Array(FIRST_ROWS);
-  /** Listener number in the policy in force; -1 when that policy has none any more. */
+  /** Listener number in the policy in force, or a group's until a name has led to a listener; -1 when that policy has none any more. */
   listener = new Int32Array(FIRST_ROWS).fill(-1);
   /** Number of the listening socket; see forwarder.ts. */
   socket = new Uint32Array(FIRST_ROWS);
@@ -76,6 +77,8 @@ export class ConnectionTable {
   readonly nameFault: (NameFault | null)[] = [];
   /** Undefined where no certificate was verified. */
   readonly identity: (Known | undefined)[] = [];
+  /** The expose that it belongs to, as it was when that was known or rechecked last; undefined before a name has led to one. */
+  readonly expose: (ListenerInfo | undefined)[] = [];
   /** The backend that it is forwarded to once it is admitted. */
   readonly backend: (Backend | undefined)[] = [];
   /** From its admission on. */
@@ -111,6 +114,7 @@ export class ConnectionTable {
     this.name[row] = undefined;
     this.nameFault[row] = null;
     this.identity[row] = undefined;
+    this.expose[row] = undefined;
     return row;
   }
 

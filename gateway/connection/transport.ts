@@ -43,6 +43,8 @@ export interface Transport {
   /** Reads the client, and reports `clientBytes`, `clientEnded` and `clientGone` until `pause`. */
   read(row: number): void;
   pause(row: number): void;
+  /** Sends a fatal alert of TLS to a client of which `read` bytes were read, and closes it without a reset. `drop` follows. */
+  alert(row: number, description: number, read: number): void;
   /** Does the server's side of a TLS handshake; `first` was read of the client before. Reports `handshaken` once. */
   secure(row: number, context: TlsContext, said: string | null, first: Buffer): void;
   /** Connects to a backend; reports `connected` or `connectFailed` once. The client is the inside of TLS where there is one. */

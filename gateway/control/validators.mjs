@@ -177,8 +177,9 @@ function validate22(data, { instancePath = "", parentData, parentDataProperty, r
 }
 validate22.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
 var register = validate23;
-var schema34 = { "$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "ingressd/intents/register.schema.json", "title": "ExposeIntent: a service asks for the port that the policy grants it", "type": "object", "additionalProperties": false, "required": ["service", "proto", "port", "mode"], "properties": { "service": { "description": "the service that registers; it must be the one that the transport proves", "type": "string", "minLength": 1, "maxLength": 48 }, "proto": { "description": "the protocol of the port", "enum": ["tcp", "udp"] }, "port": { "description": "the port to open", "type": "integer", "minimum": 1, "maximum": 65535 }, "bind": { "description": "one literal local address; without it, all that the policy gives the listener", "type": "string", "minLength": 2, "maxLength": 45 }, "mode": { "description": "the listener's mode as the policy states it", "enum": ["tcp", "passthrough", "tls", "mtls", "direct"] }, "backend": { "description": "where connections go: 127.0.0.1:8080, [::1]:8080 or unix:/path; it must be the service's own. In mode direct there is none", "type": "string", "minLength": 1, "maxLength": 256 }, "ttl_ms": { "description": "end of the lease unless it is renewed; without it, as long as the connection lives", "type": "integer", "minimum": 1e3, "maximum": 864e5 }, "proof": { "description": "in mode direct: HMAC-SHA256 with the guards' key over the connection's challenge and the service", "type": "string", "pattern": "^[0-9a-f]{64}$" } } };
-var func1 = require_ucs2length().default;
+var schema34 = { "$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "ingressd/intents/register.schema.json", "title": "ExposeIntent: a service asks for the port that the policy grants it", "type": "object", "additionalProperties": false, "required": ["service", "proto", "port", "mode"], "properties": { "service": { "description": "the service that registers; it must be the one that the transport proves", "type": "string", "minLength": 1, "maxLength": 48 }, "proto": { "description": "the protocol of the port", "enum": ["tcp", "udp"] }, "port": { "description": "the port to open", "type": "integer", "minimum": 1, "maximum": 65535 }, "bind": { "description": "one literal local address; without it, all that the policy gives the listener", "type": "string", "minLength": 2, "maxLength": 45 }, "mode": { "description": "the listener's mode as the policy states it", "enum": ["tcp", "passthrough", "tls", "mtls", "direct"] }, "expose": { "description": "the expose that is meant; needed where the service has several on the port", "type": "string", "minLength": 1, "maxLength": 48 }, "backend": { "description": "where connections go: 127.0.0.1:8080, [::1]:8080 or unix:/path; it must be the service's own. In mode direct there is none", "type": "string", "minLength": 1, "maxLength": 256 }, "ttl_ms": { "description": "end of the lease unless it is renewed; without it, as long as the connection lives", "type": "integer", "minimum": 1e3, "maximum": 864e5 }, "proof": { "description": "in mode direct: HMAC-SHA256 with the guards' key over the connection's challenge and the service", "type": "string", "pattern": "^[0-9a-f]{64}$" } } };
+var func1 = Object.prototype.hasOwnProperty;
+var func2 = require_ucs2length().default;
 var pattern5 = new RegExp("^[0-9a-f]{64}$", "u");
 function validate23(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   ;
@@ -200,7 +201,7 @@ function validate23(data, { instancePath = "", parentData, parentDataProperty, r
       } else {
         const _errs1 = errors;
         for (const key0 in data) {
-          if (!(key0 === "service" || key0 === "proto" || key0 === "port" || key0 === "bind" || key0 === "mode" || key0 === "backend" || key0 === "ttl_ms" || key0 === "proof")) {
+          if (!func1.call(schema34.properties, key0)) {
             validate23.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 }, message: "must NOT have additional properties", schema: false, parentSchema: schema34, data }];
             return false;
             break;
@@ -212,11 +213,11 @@ function validate23(data, { instancePath = "", parentData, parentDataProperty, r
             const _errs2 = errors;
             if (errors === _errs2) {
               if (typeof data0 === "string") {
-                if (func1(data0) > 48) {
+                if (func2(data0) > 48) {
                   validate23.errors = [{ instancePath: instancePath + "/service", schemaPath: "#/properties/service/maxLength", keyword: "maxLength", params: { limit: 48 }, message: "must NOT have more than 48 characters", schema: 48, parentSchema: schema34.properties.service, data: data0 }];
                   return false;
                 } else {
-                  if (func1(data0) < 1) {
+                  if (func2(data0) < 1) {
                     validate23.errors = [{ instancePath: instancePath + "/service", schemaPath: "#/properties/service/minLength", keyword: "minLength", params: { limit: 1 }, message: "must NOT have fewer than 1 characters", schema: 1, parentSchema: schema34.properties.service, data: data0 }];
                     return false;
                   }
@@ -273,11 +274,11 @@ function validate23(data, { instancePath = "", parentData, parentDataProperty, r
                   const _errs7 = errors;
                   if (errors === _errs7) {
                     if (typeof data3 === "string") {
-                      if (func1(data3) > 45) {
+                      if (func2(data3) > 45) {
                         validate23.errors = [{ instancePath: instancePath + "/bind", schemaPath: "#/properties/bind/maxLength", keyword: "maxLength", params: { limit: 45 }, message: "must NOT have more than 45 characters", schema: 45, parentSchema: schema34.properties.bind, data: data3 }];
                         return false;
                       } else {
-                        if (func1(data3) < 2) {
+                        if (func2(data3) < 2) {
                           validate23.errors = [{ instancePath: instancePath + "/bind", schemaPath: "#/properties/bind/minLength", keyword: "minLength", params: { limit: 2 }, message: "must NOT have fewer than 2 characters", schema: 2, parentSchema: schema34.properties.bind, data: data3 }];
                           return false;
                         }
@@ -304,22 +305,22 @@ function validate23(data, { instancePath = "", parentData, parentDataProperty, r
                     var valid0 = true;
                   }
                   if (valid0) {
-                    if (data.backend !== void 0) {
-                      let data5 = data.backend;
+                    if (data.expose !== void 0) {
+                      let data5 = data.expose;
                       const _errs10 = errors;
                       if (errors === _errs10) {
                         if (typeof data5 === "string") {
-                          if (func1(data5) > 256) {
-                            validate23.errors = [{ instancePath: instancePath + "/backend", schemaPath: "#/properties/backend/maxLength", keyword: "maxLength", params: { limit: 256 }, message: "must NOT have more than 256 characters", schema: 256, parentSchema: schema34.properties.backend, data: data5 }];
+                          if (func2(data5) > 48) {
+                            validate23.errors = [{ instancePath: instancePath + "/expose", schemaPath: "#/properties/expose/maxLength", keyword: "maxLength", params: { limit: 48 }, message: "must NOT have more than 48 characters", schema: 48, parentSchema: schema34.properties.expose, data: data5 }];
                             return false;
                           } else {
-                            if (func1(data5) < 1) {
-                              validate23.errors = [{ instancePath: instancePath + "/backend", schemaPath: "#/properties/backend/minLength", keyword: "minLength", params: { limit: 1 }, message: "must NOT have fewer than 1 characters", schema: 1, parentSchema: schema34.properties.backend, data: data5 }];
+                            if (func2(data5) < 1) {
+                              validate23.errors = [{ instancePath: instancePath + "/expose", schemaPath: "#/properties/expose/minLength", keyword: "minLength", params: { limit: 1 }, message: "must NOT have fewer than 1 characters", schema: 1, parentSchema: schema34.properties.expose, data: data5 }];
                               return false;
                             }
                           }
                         } else {
-                          validate23.errors = [{ instancePath: instancePath + "/backend", schemaPath: "#/properties/backend/type", keyword: "type", params: { type: "string" }, message: "must be string", schema: schema34.properties.backend.type, parentSchema: schema34.properties.backend, data: data5 }];
+                          validate23.errors = [{ instancePath: instancePath + "/expose", schemaPath: "#/properties/expose/type", keyword: "type", params: { type: "string" }, message: "must be string", schema: schema34.properties.expose.type, parentSchema: schema34.properties.expose, data: data5 }];
                           return false;
                         }
                       }
@@ -328,24 +329,23 @@ function validate23(data, { instancePath = "", parentData, parentDataProperty, r
                       var valid0 = true;
                     }
                     if (valid0) {
-                      if (data.ttl_ms !== void 0) {
-                        let data6 = data.ttl_ms;
+                      if (data.backend !== void 0) {
+                        let data6 = data.backend;
                         const _errs12 = errors;
-                        if (!(typeof data6 == "number" && (!(data6 % 1) && !isNaN(data6)) && isFinite(data6))) {
-                          validate23.errors = [{ instancePath: instancePath + "/ttl_ms", schemaPath: "#/properties/ttl_ms/type", keyword: "type", params: { type: "integer" }, message: "must be integer", schema: schema34.properties.ttl_ms.type, parentSchema: schema34.properties.ttl_ms, data: data6 }];
-                          return false;
-                        }
                         if (errors === _errs12) {
-                          if (typeof data6 == "number" && isFinite(data6)) {
-                            if (data6 > 864e5 || isNaN(data6)) {
-                              validate23.errors = [{ instancePath: instancePath + "/ttl_ms", schemaPath: "#/properties/ttl_ms/maximum", keyword: "maximum", params: { comparison: "<=", limit: 864e5 }, message: "must be <= 86400000", schema: 864e5, parentSchema: schema34.properties.ttl_ms, data: data6 }];
+                          if (typeof data6 === "string") {
+                            if (func2(data6) > 256) {
+                              validate23.errors = [{ instancePath: instancePath + "/backend", schemaPath: "#/properties/backend/maxLength", keyword: "maxLength", params: { limit: 256 }, message: "must NOT have more than 256 characters", schema: 256, parentSchema: schema34.properties.backend, data: data6 }];
                               return false;
                             } else {
-                              if (data6 < 1e3 || isNaN(data6)) {
-                                validate23.errors = [{ instancePath: instancePath + "/ttl_ms", schemaPath: "#/properties/ttl_ms/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e3 }, message: "must be >= 1000", schema: 1e3, parentSchema: schema34.properties.ttl_ms, data: data6 }];
+                              if (func2(data6) < 1) {
+                                validate23.errors = [{ instancePath: instancePath + "/backend", schemaPath: "#/properties/backend/minLength", keyword: "minLength", params: { limit: 1 }, message: "must NOT have fewer than 1 characters", schema: 1, parentSchema: schema34.properties.backend, data: data6 }];
                                 return false;
                               }
                             }
+                          } else {
+                            validate23.errors = [{ instancePath: instancePath + "/backend", schemaPath: "#/properties/backend/type", keyword: "type", params: { type: "string" }, message: "must be string", schema: schema34.properties.backend.type, parentSchema: schema34.properties.backend, data: data6 }];
+                            return false;
                           }
                         }
                         var valid0 = _errs12 === errors;
@@ -353,23 +353,49 @@ function validate23(data, { instancePath = "", parentData, parentDataProperty, r
                         var valid0 = true;
                       }
                       if (valid0) {
-                        if (data.proof !== void 0) {
-                          let data7 = data.proof;
+                        if (data.ttl_ms !== void 0) {
+                          let data7 = data.ttl_ms;
                           const _errs14 = errors;
+                          if (!(typeof data7 == "number" && (!(data7 % 1) && !isNaN(data7)) && isFinite(data7))) {
+                            validate23.errors = [{ instancePath: instancePath + "/ttl_ms", schemaPath: "#/properties/ttl_ms/type", keyword: "type", params: { type: "integer" }, message: "must be integer", schema: schema34.properties.ttl_ms.type, parentSchema: schema34.properties.ttl_ms, data: data7 }];
+                            return false;
+                          }
                           if (errors === _errs14) {
-                            if (typeof data7 === "string") {
-                              if (!pattern5.test(data7)) {
-                                validate23.errors = [{ instancePath: instancePath + "/proof", schemaPath: "#/properties/proof/pattern", keyword: "pattern", params: { pattern: "^[0-9a-f]{64}$" }, message: 'must match pattern "^[0-9a-f]{64}$"', schema: "^[0-9a-f]{64}$", parentSchema: schema34.properties.proof, data: data7 }];
+                            if (typeof data7 == "number" && isFinite(data7)) {
+                              if (data7 > 864e5 || isNaN(data7)) {
+                                validate23.errors = [{ instancePath: instancePath + "/ttl_ms", schemaPath: "#/properties/ttl_ms/maximum", keyword: "maximum", params: { comparison: "<=", limit: 864e5 }, message: "must be <= 86400000", schema: 864e5, parentSchema: schema34.properties.ttl_ms, data: data7 }];
                                 return false;
+                              } else {
+                                if (data7 < 1e3 || isNaN(data7)) {
+                                  validate23.errors = [{ instancePath: instancePath + "/ttl_ms", schemaPath: "#/properties/ttl_ms/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e3 }, message: "must be >= 1000", schema: 1e3, parentSchema: schema34.properties.ttl_ms, data: data7 }];
+                                  return false;
+                                }
                               }
-                            } else {
-                              validate23.errors = [{ instancePath: instancePath + "/proof", schemaPath: "#/properties/proof/type", keyword: "type", params: { type: "string" }, message: "must be string", schema: schema34.properties.proof.type, parentSchema: schema34.properties.proof, data: data7 }];
-                              return false;
                             }
                           }
                           var valid0 = _errs14 === errors;
                         } else {
                           var valid0 = true;
+                        }
+                        if (valid0) {
+                          if (data.proof !== void 0) {
+                            let data8 = data.proof;
+                            const _errs16 = errors;
+                            if (errors === _errs16) {
+                              if (typeof data8 === "string") {
+                                if (!pattern5.test(data8)) {
+                                  validate23.errors = [{ instancePath: instancePath + "/proof", schemaPath: "#/properties/proof/pattern", keyword: "pattern", params: { pattern: "^[0-9a-f]{64}$" }, message: 'must match pattern "^[0-9a-f]{64}$"', schema: "^[0-9a-f]{64}$", parentSchema: schema34.properties.proof, data: data8 }];
+                                  return false;
+                                }
+                              } else {
+                                validate23.errors = [{ instancePath: instancePath + "/proof", schemaPath: "#/properties/proof/type", keyword: "type", params: { type: "string" }, message: "must be string", schema: schema34.properties.proof.type, parentSchema: schema34.properties.proof, data: data8 }];
+                                return false;
+                              }
+                            }
+                            var valid0 = _errs16 === errors;
+                          } else {
+                            var valid0 = true;
+                          }
                         }
                       }
                     }
@@ -523,7 +549,7 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
               }
               if (errors === _errs3) {
                 if (typeof data1 === "string") {
-                  if (func1(data1) > 64) {
+                  if (func2(data1) > 64) {
                     validate25.errors = [{ instancePath: instancePath + "/id", schemaPath: "#/properties/id/maxLength", keyword: "maxLength", params: { limit: 64 }, message: "must NOT have more than 64 characters", schema: 64, parentSchema: schema36.properties.id, data: data1 }];
                     return false;
                   }
@@ -539,11 +565,11 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
                 const _errs5 = errors;
                 if (errors === _errs5) {
                   if (typeof data2 === "string") {
-                    if (func1(data2) > 64) {
+                    if (func2(data2) > 64) {
                       validate25.errors = [{ instancePath: instancePath + "/method", schemaPath: "#/properties/method/maxLength", keyword: "maxLength", params: { limit: 64 }, message: "must NOT have more than 64 characters", schema: 64, parentSchema: schema36.properties.method, data: data2 }];
                       return false;
                     } else {
-                      if (func1(data2) < 1) {
+                      if (func2(data2) < 1) {
                         validate25.errors = [{ instancePath: instancePath + "/method", schemaPath: "#/properties/method/minLength", keyword: "minLength", params: { limit: 1 }, message: "must NOT have fewer than 1 characters", schema: 1, parentSchema: schema36.properties.method, data: data2 }];
                         return false;
                       }

@@ -15,6 +15,10 @@ export interface Lease {
   readonly owner: number;
   readonly proto: "tcp" | "udp";
   readonly port: number;
+  /** The expose that the intent named; null: none. */
+  readonly expose: string | null;
+  /** The name of the expose when it was granted. */
+  readonly grantedBy: string;
   /** The listener's, when it was granted. */
   readonly mode: ListenerInfo["mode"];
   /** The local address that the intent named; null: all of the listener's. */

@@ -104,7 +104,7 @@ export const EHOSTDOWN = 112;
 export const EHOSTUNREACH = 113;
 export const EINPROGRESS = 115;
 
-const MSG_DONTWAIT = 0x40;
+export const MSG_DONTWAIT = 0x40;
 const NONBLOCK = 0o4000;
 const CLOEXEC = 0o2000000;
 const F_SETFL = 4;

@@ -15,9 +15,10 @@ import type { AGAIN, Backend } from "../forward/backends.ts";
 import type { Endpoint } from "../forward/proxy_header.ts";
 import type { IsReset } from "../forward/reset.ts";
 import { MARKS, NodeTransport } from "../listen/node_transport.ts";
+import { alertRecord } from "../tls/alert.ts";
 import type { FirstFlights, FlightStep } from "../tls/first_flights.ts";
 import type { TlsContext } from "../tls/secure.ts";
-import { EAGAIN, SO_RCVLOWAT, SOL_SOCKET, type KernelCalls } from "./calls.ts";
+import { EAGAIN, MSG_DONTWAIT, MSG_NOSIGNAL, SO_RCVLOWAT, SOL_SOCKET, type KernelCalls } from "./calls.ts";
 import { Dialing } from "./dialing.ts";
 import { Listeners } from "./listeners.ts";
 import { nearEnd, nearPortOf, sendPreface } from "./near_end.ts";
@@ -230,6 +231,17 @@ export class KernelTransport implements Transport, PumpOwner {
     const options: SocketConstructorOpts & { readonly pauseOnCreate: boolean } = { fd, readable: true, writable: true, pauseOnCreate: true, ...MARKS };
     this.#node.adopt(row, new Socket(options));
     this.#node.secure(row, context, said, first);
+  }
+
+  alert(row: number, description: number, read: number): void {
+    const fd = this.#rows.client(row);
+    if (this.#isOfNode(row)) return this.#node.alert(row, description);
+    if (fd === NONE) return;
+    const record = alertRecord(description);
+    // Bytes that are left unread would make the close a reset.
+    this.#pump.skip(fd, read);
+    this.#calls.send(fd, record, record.length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    this.#forgetClient(row, false);
   }
 
   /** The same with OpenSSL's engine, which reads the hello of the kernel once more. */

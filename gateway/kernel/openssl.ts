@@ -142,7 +142,8 @@ export const SSL_ERROR_ZERO_RETURN = 6;
 export const SSL_RECEIVED_SHUTDOWN = 2;
 
 export const SSL_TLSEXT_ERR_OK = 0;
-export const SSL_TLSEXT_ERR_NOACK = 3;
+export const SSL_TLSEXT_ERR_ALERT_FATAL = 2;
+export const SSL_CTRL_SET_SIGALGS_LIST = 98;
 
 const TESTED_MAJOR = 3;
 const NUL = Buffer.alloc(1);

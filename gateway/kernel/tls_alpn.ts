@@ -1,6 +1,6 @@
 // The choice of a protocol by ALPN. It is made before the handshake, from the list of the hello that was read; OpenSSL's
 // callback only repeats it, so that nothing in it can fail.
-import { ALPN_CALLBACK, SSL_TLSEXT_ERR_NOACK, SSL_TLSEXT_ERR_OK, type Handle, type OpensslCalls } from "./openssl.ts";
+import { ALPN_CALLBACK, SSL_TLSEXT_ERR_ALERT_FATAL, SSL_TLSEXT_ERR_OK, type Handle, type OpensslCalls } from "./openssl.ts";
 
 const POINTER_BYTES = 8;
 
@@ -24,7 +24,8 @@ export function chooseProtocol(preferred: readonly string[], offered: readonly s
 /** From now on the context answers ALPN with what `withProtocol` says. */
 export function answerProtocols(calls: OpensslCalls, context: Handle): boolean {
   callback ??= calls.callback(ALPN_CALLBACK, (_ssl, out, outLength) => {
-    if (current === null || typeof out !== "number" || typeof outLength !== "number") return SSL_TLSEXT_ERR_NOACK;
+    // OpenSSL sends no_application_protocol.
+    if (current === null || typeof out !== "number" || typeof outLength !== "number") return SSL_TLSEXT_ERR_ALERT_FATAL;
     calls.put(out, current.at);
     calls.put(outLength, current.length);
     return SSL_TLSEXT_ERR_OK;
@@ -33,7 +34,7 @@ export function answerProtocols(calls: OpensslCalls, context: Handle): boolean {
   return true;
 }
 
-/** Makes a call of OpenSSL in which the callback gives this protocol; null: none, because there is none in common. */
+/** Makes a call of OpenSSL in which the callback gives this protocol; null: none is in common, and a client that has sent a list is refused. */
 export function withProtocol<T>(calls: OpensslCalls, name: string | null, call: () => T): T {
   current = name === null ? null : keptName(calls, name);
   try {

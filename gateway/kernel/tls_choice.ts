@@ -57,5 +57,5 @@ function tested(kernel: KernelCalls): Result<OpensslCalls, string> {
 }
 
 function nativeOf(calls: OpensslCalls): NativeEngine {
-  return { context: (shown, trusted) => OpensslContext.create({ calls, shown, trusted }) };
+  return { context: (wish) => OpensslContext.create({ calls, ...wish }) };
 }

@@ -2,12 +2,19 @@
 // nobody else frees it.
 import { denial } from "../../runtime/host/ask.ts";
 import { CODE_TLS_FAILED } from "../../runtime/abi/verdicts.ts";
+import { createHelloReader } from "../tls/client_hello.ts";
 import type { Handshake } from "../connection/transport.ts";
 import type { KernelCalls } from "./calls.ts";
 import type { OpensslContext } from "./tls_context.ts";
 import { failedOutcome, goneOutcome, judge } from "./tls_outcome.ts";
 import { TlsRelay, type TlsRelayEvents } from "./tls_relay.ts";
 import { TlsSession } from "./tls_session.ts";
+
+/** The protocols that a whole hello offers. */
+function offeredIn(bytes: Buffer): readonly string[] {
+  const answer = createHelloReader().feed(bytes);
+  return answer.kind === "hello" ? answer.hello.alpn : [];
+}
 
 interface TlsConnection {
   readonly session: TlsSession;
@@ -36,7 +43,7 @@ export class TlsConnections {
   /** A session on the client's socket, whose hello is still in the kernel. Null, or why there is none. */
   begin(row: number, fd: number, context: OpensslContext, said: string | null, hello: Buffer): Handshake | null {
     this.end(row);
-    const session = TlsSession.accept(context, fd, [], hello);
+    const session = TlsSession.accept(context, fd, context.protocols.length === 0 ? [] : offeredIn(hello), hello);
     if (session === null) return { denial: denial(CODE_TLS_FAILED), detail: "no session of TLS can be made" };
     this.#rows[row] = { session, fd, said, isJudged: false, isAlerted: false, isPutOff: false, relay: null };
     return null;

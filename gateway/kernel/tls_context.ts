@@ -7,6 +7,7 @@ import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { Shown, Trusted } from "../tls/context.ts";
 import { readBlocks } from "../tls/pem.ts";
 import type { NativeContext } from "../tls/secure.ts";
+import { ciphersFor, signaturesFor } from "../tls/shown_kinds.ts";
 import { answerProtocols } from "./tls_alpn.ts";
 import { prepareRecords } from "./tls_records.ts";
 import { TICKET_KEY_BYTES, TicketKeys } from "./tls_tickets.ts";
@@ -22,6 +23,7 @@ import {
   SSL_CTRL_SET_MAX_PROTO_VERSION,
   SSL_CTRL_SET_MIN_PROTO_VERSION,
   SSL_CTRL_SET_SESS_CACHE_MODE,
+  SSL_CTRL_SET_SIGALGS_LIST,
   SSL_CTRL_SET_TLSEXT_TICKET_KEYS,
   SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
   SSL_VERIFY_NONE,
@@ -87,6 +89,8 @@ export const made = { contexts: 0, sessions: 0 };
 export interface OpensslContextSetup {
   readonly calls: OpensslCalls;
   readonly shown: Shown;
+  /** Certificates with keys of other kinds, in their order. */
+  readonly others?: readonly Shown[];
   readonly trusted: Trusted | null;
   /** Protocols by ALPN, the preferred one first; where it is empty, a client's list is not answered. */
   readonly protocols?: readonly string[];
@@ -120,7 +124,9 @@ export class OpensslContext implements NativeContext {
     if (handle === 0) return failed("OpenSSL makes no context");
     const context = new OpensslContext(setup, handle, tickets);
     try {
-      const fault = configured({ ...setup, tickets }, handle) ?? different(calls, handle, trusted !== null, tickets);
+      const fault =
+        configured({ ...setup, tickets }, handle) ??
+        different(calls, handle, trusted !== null, tickets, ciphersFor(TLS_1_2_CIPHERS, [setup.shown, ...(setup.others ?? [])]));
       if (fault === null) return ok(context);
       context.free();
       return failed(fault);
@@ -191,10 +197,11 @@ function wantedVerify(requestsCertificate: boolean): number {
 
 /** The setting that OpenSSL refused; null where it took all. */
 function configured(
-  { calls, shown, trusted, protocols = [], tickets }: OpensslContextSetup & { readonly tickets: TicketKeys },
+  { calls, shown, others = [], trusted, protocols = [], tickets }: OpensslContextSetup & { readonly tickets: TicketKeys },
   context: Handle,
 ): string | null {
   const isMtls = trusted !== null;
+  const all = [shown, ...others];
   calls.SSL_CTX_set_security_level(context, SECURITY_LEVEL);
   calls.SSL_CTX_clear_options(context, EVERY_OPTION);
   calls.SSL_CTX_set_options(context, wantedOptions(isMtls));
@@ -206,7 +213,8 @@ function configured(
   const steps: readonly (readonly [what: string, did: boolean])[] = [
     ["version 1.2 as the least", calls.SSL_CTX_ctrl(context, SSL_CTRL_SET_MIN_PROTO_VERSION, TLS1_2_VERSION) === 1],
     ["version 1.3 as the highest", calls.SSL_CTX_ctrl(context, SSL_CTRL_SET_MAX_PROTO_VERSION, TLS1_3_VERSION) === 1],
-    ["the ciphers of TLS 1.2", calls.SSL_CTX_set_cipher_list(context, TLS_1_2_CIPHERS.join(":")) === 1],
+    ["the ciphers of TLS 1.2", calls.SSL_CTX_set_cipher_list(context, ciphersFor(TLS_1_2_CIPHERS, all).join(":")) === 1],
+    ["the signatures", others.length === 0 || calls.SSL_CTX_ctrl_bytes(context, SSL_CTRL_SET_SIGALGS_LIST, 0, Buffer.from(`${signaturesFor(all)}\0`)) === 1],
     ["the ciphers of TLS 1.3", calls.SSL_CTX_set_ciphersuites(context, TLS_1_3_CIPHERS.join(":")) === 1],
     ["the groups", GROUPS.some((list) => calls.SSL_CTX_ctrl_bytes(context, SSL_CTRL_SET_GROUPS_LIST, 0, Buffer.from(`${list}\0`)) === 1)],
     ["the number of tickets", calls.SSL_CTX_set_num_tickets(context, isMtls ? 0 : TICKETS) === 1],
@@ -220,7 +228,8 @@ function configured(
   if (protocols.length > 0 && !answerProtocols(calls, context)) return "OpenSSL does not take a choice of protocols";
   // A list of groups that this OpenSSL doesn't know has left an error.
   calls.ERR_clear_error();
-  return showing(calls, context, shown) ?? (trusted === null ? null : trusting(calls, context, trusted));
+  const refusal = all.map((one) => showing(calls, context, one)).find((fault) => fault !== null);
+  return refusal ?? (trusted === null ? null : trusting(calls, context, trusted));
 }
 
 function setTicketKeys(calls: OpensslCalls, context: Handle, keys: Uint8Array): boolean {
@@ -273,7 +282,7 @@ function dersOf(text: string): readonly Buffer[] {
 }
 
 /** The setting that is not as it was set; null where all are. */
-function different(calls: OpensslCalls, context: Handle, isMtls: boolean, tickets: TicketKeys): string | null {
+function different(calls: OpensslCalls, context: Handle, isMtls: boolean, tickets: TicketKeys, oldCiphers: readonly string[]): string | null {
   const rows: readonly (readonly [what: string, is: number, due: number])[] = [
     ["the least version", calls.SSL_CTX_ctrl(context, SSL_CTRL_GET_MIN_PROTO_VERSION, 0), TLS1_2_VERSION],
     ["the highest version", calls.SSL_CTX_ctrl(context, SSL_CTRL_GET_MAX_PROTO_VERSION, 0), TLS1_3_VERSION],
@@ -290,7 +299,7 @@ function different(calls: OpensslCalls, context: Handle, isMtls: boolean, ticket
   if (wrong !== undefined) return `OpenSSL has changed ${wrong[0]}: ${wrong[1]} in place of ${wrong[2]}`;
   if (calls.ticketKeys(context, TICKET_KEY_BYTES)?.equals(tickets.current) !== true) return "OpenSSL has changed the keys of tickets";
   const ciphers = ciphersOf(calls, context);
-  const due = [...TLS_1_3_CIPHERS, ...TLS_1_2_CIPHERS];
+  const due = [...TLS_1_3_CIPHERS, ...oldCiphers];
   return ciphers !== null && ciphers.join() === due.join() ? null : `OpenSSL has changed the ciphers: ${ciphers?.join(" ") ?? "none"}`;
 }
 

@@ -90,6 +90,8 @@ export class TlsSession {
     if (error === SSL_ERROR_WANT_READ || error === SSL_ERROR_WANT_WRITE) return "more";
     if (error === SSL_ERROR_SYSCALL || error === SSL_ERROR_ZERO_RETURN) return "gone";
     const detail = this.#word();
+    // Node's own TLS in this thread would find it.
+    calls.ERR_clear_error();
     return detail === "ERR_SSL_UNEXPECTED_EOF_WHILE_READING" ? "gone" : { detail };
   }
 

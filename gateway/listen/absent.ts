@@ -15,7 +15,7 @@ export function withoutAddress(
   host: readonly HostAddress[],
   leftOut: ReadonlySet<string>,
 ): readonly ListenerInfo[] {
-  const open = new Set(ports.all().map(({ serves: { info } }) => `${info.proto} ${info.name}`));
+  const open = new Set(ports.all().flatMap(({ serves: { exposes } }) => exposes.map(({ info }) => `${info.proto} ${info.name}`)));
   return listeners.filter((info) => {
     if (info.bind === null || info.backend === null || open.has(`${info.proto} ${info.name}`)) return false;
     return candidateAddresses(info, host).every((address) =>

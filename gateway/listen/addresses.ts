@@ -45,19 +45,9 @@ function eachOnce(addresses: readonly HostAddress[]): readonly HostAddress[] {
   });
 }
 
-/** Where `info` listens on `port`; `local` are the host's addresses. */
-export function localAddresses(
-  engine: PolicyEngine,
-  info: ListenerInfo,
-  port: number,
-  local: readonly HostAddress[],
-  udpPlaces: UdpPlaces = "wildcards",
-): readonly HostAddress[] {
-  return candidateAddresses(info, local, udpPlaces).filter((address) => listensAt(engine, info, port, address));
-}
-
-export function listensAt(engine: PolicyEngine, info: ListenerInfo, port: number, address: HostAddress): boolean {
-  return info.bind === null || engine.listenerAt(info.proto, port, bareAddress(address)) === info.id;
+/** Whether `number`, which is the listener's own or that of its group, is what the policy has at a candidate. */
+export function listensAt(engine: PolicyEngine, { bind, proto }: ListenerInfo, port: number, address: HostAddress, number: number): boolean {
+  return bind === null || engine.listenerAt(proto, port, bareAddress(address)) === number;
 }
 
 /** A policy's list never changes, and the same one may be looked up at every look at the host. */

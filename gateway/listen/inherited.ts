@@ -84,9 +84,10 @@ export class Inherited {
     for (const [key, socket] of this.#waiting) {
       const local = localOf(socket);
       if (wanted(portKey(socket.proto, local))) continue;
-      const info = engine.info.listeners[engine.listenerAt(socket.proto, socket.port, socket.address)];
+      const number = engine.listenerAt(socket.proto, socket.port, socket.address);
+      const info = engine.info.listeners[number];
       const answer: Decision =
-        info === undefined ? denial(CODE_NOT_EXPOSED) : engine.bind({ subject: "ingressd", proto: socket.proto, address: socket.address, port: socket.port });
+        number < 0 ? denial(CODE_NOT_EXPOSED) : engine.bind({ subject: "ingressd", proto: socket.proto, address: socket.address, port: socket.port });
       const [decision] = recorder.record(
         [{ op: "bind", decision: answer, generation, subject: "ingressd", listener: info?.name, service: info?.service, local, detail: "inherited" }],
         engine.info,

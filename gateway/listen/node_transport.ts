@@ -9,6 +9,7 @@ import type { AGAIN, Backend } from "../forward/backends.ts";
 import { abandon, breakOff, MARK_BYTES, pairOf, relay, type Pair } from "../forward/relay.ts";
 import type { IsReset } from "../forward/reset.ts";
 import type { Permit } from "../../runtime/host/decision.ts";
+import { alertRecord } from "../tls/alert.ts";
 import type { FirstFlights } from "../tls/first_flights.ts";
 import type { Endpoint } from "../forward/proxy_header.ts";
 import { parseAddress } from "../../runtime/net/address.ts";
@@ -122,6 +123,15 @@ export class NodeTransport implements Transport {
     client.off("end", onClientEnd);
     client.off("close", onClientClose);
     client.pause();
+  }
+
+  alert(row: number, description: number): void {
+    const client = this.clients[row];
+    if (client === null || client === undefined) return;
+    this.clients[row] = null;
+    // The kernel has the record when `write` returns.
+    client.write(alertRecord(description));
+    client.destroy();
   }
 
   secure(row: number, context: TlsContext, said: string | null, first: Buffer): void {

@@ -3,6 +3,7 @@ import { formatHost, isV4, isWildcard } from "../../runtime/net/address.ts";
 import type { Code } from "../../runtime/abi/names.ts";
 import { CODE_CAP_PORTS, CODE_NOT_EXPOSED } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
+import type { Decision } from "../../runtime/host/decision.ts";
 import type { PolicyEngine } from "../../runtime/host/module.ts";
 import type { Recorder } from "../audit/recorder.ts";
 import { isListenFailure, type Forwarder } from "../connection/forwarder.ts";
@@ -31,6 +32,8 @@ export interface Opener {
    * when this one is released, and do not count.
    */
   open(wanted: Exposure, engine: PolicyEngine, generation: number, paused: boolean, closing?: number): Promise<OpenPort | NotOpened>;
+  /** Serves one expose more on a port that is open, with a record. */
+  join(open: OpenPort, added: Exposure, engine: PolicyEngine, generation: number): OpenPort | NotOpened;
 }
 
 export function isNotOpened(result: OpenPort | NotOpened): result is NotOpened {
@@ -43,40 +46,20 @@ export function createOpener({ ports, forwarder, recorder, maxPorts, inherited, 
 
   return {
     async open(wanted, engine, generation, paused, closing = 0) {
-      const { address, zone, port, info, local } = wanted;
-      const answer =
-        ports.size - closing + opening >= maxPorts ? denial(CODE_CAP_PORTS)
-        : engine.listenerAt(info.proto, port, address) !== info.id ? denial(CODE_NOT_EXPOSED)
-        : engine.bind({ subject: "ingressd", proto: info.proto, address, port });
-      const [decision] = recorder.record(
-        [
-          {
-            op: "bind",
-            decision: answer,
-            generation,
-            subject: "ingressd",
-            listener: info.name,
-            service: info.service,
-            proto: info.proto,
-            local,
-            backend: wanted.backend.address.key,
-          },
-        ],
-        engine.info,
-      );
-      if (decision === undefined || !decision.allowed) {
-        return { absent: false, message: `port ${port} is not opened (${decision?.code ?? "internal"})${remedy(decision?.code, maxPorts)}` };
-      }
+      const { address, zone, port, proto, local } = wanted;
+      const answer = ports.size - closing + opening >= maxPorts ? denial(CODE_CAP_PORTS) : bound(wanted, engine);
+      const refused = recorded(wanted, engine, generation, answer);
+      if (refused !== null) return { absent: false, message: `port ${port} is not opened (${refused})${remedy(refused, maxPorts)}` };
       opening++;
       try {
-        const own = { proto: info.proto, host: formatHost(address, zone), port };
+        const own = { proto: proto, host: formatHost(address, zone), port };
         let open: OpenPort | null = null;
-        const given = inherited.take(info.proto, local, (code) => {
+        const given = inherited.take(proto, local, (code) => {
           if (open !== null) ports.close(open);
-          say(`the inherited socket ${local}/${info.proto} can't be served (${code}): the port is closed`);
+          say(`the inherited socket ${local}/${proto} can't be served (${code}): the port is closed`);
         });
         const socket = await forwarder.open(given === null ? own : { ...own, inherited: given }, given !== null || paused);
-        if (isListenFailure(socket)) return notOpened(wanted, socket.code, forwarder.connectedFrom(info.proto, port));
+        if (isListenFailure(socket)) return notOpened(wanted, socket.code, forwarder.connectedFrom(proto, port));
         open = ports.add(wanted, socket);
         if (!paused) socket.release();
         return open;
@@ -84,7 +67,43 @@ export function createOpener({ ports, forwarder, recorder, maxPorts, inherited, 
         opening--;
       }
     },
+    join(open, added, engine, generation) {
+      const refused = recorded(added, engine, generation, bound(added, engine));
+      if (refused !== null) return { absent: false, message: `port ${added.port} is not opened (${refused})${remedy(refused, maxPorts)}` };
+      open.serves = { ...added, exposes: [...open.serves.exposes, ...added.exposes] };
+      return open;
+    },
   };
+
+  /** The code of a refusal, or null. */
+  function recorded({ exposes, proto, local }: Exposure, engine: PolicyEngine, generation: number, decision: Decision): Code | null {
+    const [first, second] = exposes;
+    const one = second === undefined ? first : undefined;
+    const [answer] = recorder.record(
+      [
+        {
+          op: "bind",
+          decision,
+          generation,
+          subject: "ingressd",
+          listener: one?.info.name,
+          service: one?.info.service,
+          proto,
+          local,
+          backend: one?.backend.address.key,
+          detail: one === undefined ? exposes.map(({ info }) => info.name).join(" ") : undefined,
+        },
+      ],
+      engine.info,
+    );
+    if (answer?.allowed === true) return null;
+    return answer?.code ?? "internal";
+  }
+}
+
+/** Phase 0 at the place where the exposure belongs. */
+function bound({ address, port, proto, number }: Exposure, engine: PolicyEngine): Decision {
+  return engine.listenerAt(proto, port, address) === number ? engine.bind({ subject: "ingressd", proto, address, port }) : denial(CODE_NOT_EXPOSED);
 }
 
 function remedy(code: Code | undefined, maxPorts: number): string {
@@ -94,7 +113,7 @@ function remedy(code: Code | undefined, maxPorts: number): string {
 }
 
 /** `backend`: where a connection of ours goes that has `port` at its near end; null where none has. */
-function notOpened({ address, port, local, info: { proto } }: Exposure, code: string, backend: string | null): NotOpened {
+function notOpened({ address, port, local, proto }: Exposure, code: string, backend: string | null): NotOpened {
   switch (code) {
     case "EADDRINUSE":
       if (backend !== null) {

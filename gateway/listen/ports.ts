@@ -10,7 +10,15 @@ import type { ListeningSocket } from "../connection/forwarder.ts";
 
 export type Proto = ListenerInfo["proto"];
 
-/** Something that ought to listen, under one policy. */
+/** An expose at a socket, and where its connections go. */
+export interface Served {
+  readonly info: ListenerInfo;
+  readonly backend: Backend;
+  /** The lease that opened it; null for a static one. */
+  readonly lease: string | null;
+}
+
+/** A socket that ought to listen, under one policy. */
 export interface Exposure {
   readonly address: Address;
   readonly port: number;
@@ -20,10 +28,38 @@ export interface Exposure {
   readonly local: string;
   /** One for one socket: the protocol is in it. */
   readonly key: string;
-  readonly info: ListenerInfo;
-  readonly backend: Backend;
-  /** The lease that opened it; null for a static exposure. */
-  readonly lease: string | null;
+  readonly proto: Proto;
+  /** The number by which the engine's calls name what is there: a listener's, or a group's. */
+  readonly number: number;
+  /** `number` is a group's: the name that a client sends leads to one of its exposes. */
+  readonly isGroup: boolean;
+  /** Without a group exactly one; of a group those that are static or leased, and at least one. */
+  readonly exposes: readonly Served[];
+}
+
+/** The expose of a port that only one has; undefined where a name must lead to it first. */
+export function soleExpose({ isGroup, exposes }: Pick<Exposure, "isGroup" | "exposes">): Served | undefined {
+  return isGroup ? undefined : exposes[0];
+}
+
+/** The listener or the group that a policy has at a port. */
+export type Shared = Pick<Exposure, "number" | "isGroup">;
+
+/** Of the exposes that `keep` says; null where none is left. */
+export function exposureOf(exposure: Exposure, keep: (expose: Served) => boolean): Exposure | null {
+  const exposes = exposure.exposes.filter(keep);
+  if (exposes.length === 0) return null;
+  return exposes.length === exposure.exposes.length ? exposure : { ...exposure, exposes };
+}
+
+/** By key; the exposes of one socket together. Where only one can have it, the last does. */
+export function byKey(exposures: Iterable<Exposure>): Map<string, Exposure> {
+  const all = new Map<string, Exposure>();
+  for (const one of exposures) {
+    const before = all.get(one.key);
+    all.set(one.key, before?.isGroup === true ? { ...one, exposes: [...before.exposes, ...one.exposes] } : one);
+  }
+  return all;
 }
 
 export interface OpenPort {
@@ -33,16 +69,16 @@ export interface OpenPort {
   readonly key: string;
   readonly proto: Proto;
   readonly socket: ListeningSocket;
-  /** The expose that it serves now; changes at a reload. */
+  /** The exposes that it serves now. They change at a reload, and where several share it, with their leases and certificates. */
   serves: Exposure;
   closing: boolean;
 }
 
-export function exposure(at: HostAddress, port: number, info: ListenerInfo, backend: Backend, lease: string | null): Exposure {
+export function exposure(at: HostAddress, port: number, proto: Proto, shared: Shared, exposes: readonly Served[]): Exposure {
   const [, , , , zone = ""] = at;
   const address = bareAddress(at);
   const local = formatEndpoint(address, port, zone);
-  return { address, zone, port, local, key: keyOf(info.proto, local), info, backend, lease };
+  return { address, zone, port, local, key: keyOf(proto, local), proto, ...shared, exposes };
 }
 
 /** Different for any two sockets. */
@@ -86,13 +122,7 @@ export class Ports {
   }
 
   add(serves: Exposure, socket: ListeningSocket): OpenPort {
-    const {
-      address,
-      port,
-      local,
-      key,
-      info: { proto },
-    } = serves;
+    const { address, port, local, key, proto } = serves;
     const open: OpenPort = { address, port, local, key, proto, socket, serves, closing: false };
     this.#byKey.set(key, open);
     this.#byNumber.set(socket.number, open);
@@ -102,13 +132,7 @@ export class Ports {
 
   /** A socket of another process, whose connections it relays, so that nobody listens on it here. */
   addAbsent(serves: Exposure, socket: ListeningSocket): OpenPort {
-    const {
-      address,
-      port,
-      local,
-      key,
-      info: { proto },
-    } = serves;
+    const { address, port, local, key, proto } = serves;
     const open: OpenPort = { address, port, local, key, proto, socket, serves, closing: true };
     this.#byNumber.set(socket.number, open);
     return open;

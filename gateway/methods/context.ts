@@ -4,6 +4,7 @@ import type { ListenerInfo } from "../../runtime/host/module.ts";
 import type { InForce } from "../admit/admit.ts";
 import type { Backends } from "../forward/backends.ts";
 import type { TopDenied } from "../admit/top_denied.ts";
+import type { NameWaits } from "../admit/name_waits.ts";
 import type { Recorder } from "../audit/recorder.ts";
 import type { GatewayClock } from "../clock.ts";
 import type { Config } from "../config/read.ts";
@@ -44,6 +45,7 @@ export interface Context {
   readonly refusals: Refusals;
   readonly counters: Counters;
   readonly topDenied: TopDenied;
+  readonly nameWaits: Pick<NameWaits, "byPort">;
   readonly ownership: OwnershipSetup;
   readonly reloader: Reloader;
   /** Changes of policy that a coordinator outside prepares and finishes. */

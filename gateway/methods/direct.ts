@@ -12,7 +12,7 @@ import { formatEndpoint } from "../../runtime/net/address.ts";
 import type { Client } from "../control/client.ts";
 import type { Context, Endpoint } from "./context.ts";
 import { rpcError, RPC_DENIED, type Answer } from "../control/rpc.ts";
-import { granting } from "../reload/exposures.ts";
+import { listenerOf } from "../reload/exposures.ts";
 import type { Lease } from "../intents/leases.ts";
 import { endLease } from "../intents/end_lease.ts";
 
@@ -35,7 +35,7 @@ export function noGuard(
 export function withToken(context: Context, lease: Lease, engine: PolicyEngine): Answer {
   const { recorder, inForce, clock } = context;
   const minted = mint(context, lease, engine);
-  const info = granting(engine, lease);
+  const info = listenerOf(engine, lease);
   const [decision] = recorder.record(
     [
       {

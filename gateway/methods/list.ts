@@ -18,7 +18,7 @@ export const list: Endpoint = async ({ leases, ports, clock }, { caller }) => {
       expires_in_ms: lease.expiresMs === null ? null : Math.max(0, lease.expiresMs - clock.monoMs()),
       open: ports
         .all()
-        .filter((open) => open.serves.lease === lease.id)
+        .filter((open) => open.serves.exposes.some((expose) => expose.lease === lease.id))
         .map(({ local }) => local),
     })),
   };

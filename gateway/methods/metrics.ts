@@ -110,6 +110,12 @@ function connectionFamilies(out: Families, context: Context): void {
   const { counters, flows, forwarder, leases, ports } = context;
   out.one("ingressd_connections", "gauge", "connections that are open", forwarder.live);
   out.one("ingressd_connections_cap", "gauge", "connections that may be open", context.connectionCap);
+  out.family(
+    "ingressd_waiting_connections",
+    "gauge",
+    "connections of a port that exposes share, whose name has not led them to an expose yet",
+    [...context.nameWaits.byPort()].map(([port, count]) => [{ port: String(port) }, count]),
+  );
   out.one("ingressd_open_sockets", "gauge", "listening sockets", ports.size);
   out.one(
     "ingressd_exposes_without_address",

@@ -37,6 +37,8 @@ interface ExposeIntent {
   readonly proto: string;
   readonly port: number;
   readonly mode: string;
+  /** Needed where the service has several exposes on the port. */
+  readonly expose?: string;
   readonly bind?: string;
   /** Not where the service binds by itself. */
   readonly backend?: string;
@@ -94,8 +96,17 @@ function grant(context: Context, client: Client, intent: ExposeIntent, bind: Add
     return no(CODE_NOT_GATEWAY, `this connection belongs to \`${caller.service}\`, which can't register \`${intent.service}\``);
   }
   const proto = intent.proto === "udp" ? "udp" : "tcp";
-  const info = granting(engine, { service: caller.service, proto, port: intent.port, bind });
-  if (info === null) return no(CODE_NOT_EXPOSED, `the policy exposes no ${proto} port ${intent.port} there for \`${caller.service}\``);
+  const expose = intent.expose ?? null;
+  const found = granting(engine, { service: caller.service, proto, port: intent.port, bind, expose });
+  const [info] = found;
+  if (info === undefined) {
+    const named = expose === null ? "" : ` by an expose \`${expose}\``;
+    return no(CODE_NOT_EXPOSED, `the policy exposes no ${proto} port ${intent.port} there for \`${caller.service}\`${named}`);
+  }
+  if (found.length > 1) {
+    const names = found.map(({ name }) => `\`${name}\``).join(", ");
+    return no(CODE_BAD_INTENT, `\`${caller.service}\` has several exposes on port ${intent.port} (${names}): name one with \`expose\``);
+  }
   if (info.backend !== null) {
     return no(CODE_NOT_EXPOSED, `\`${info.name}\` is a static exposure: the policy names its backend and it is open without a registration`);
   }
@@ -122,6 +133,8 @@ function grant(context: Context, client: Client, intent: ExposeIntent, bind: Add
     owner: number,
     proto,
     port: intent.port,
+    expose,
+    grantedBy: info.name,
     mode: info.mode,
     bind,
     backend: backend === null ? null : leasedBackend(context, proto, caller.uid, backend),
@@ -152,7 +165,10 @@ function withExposures(context: Context, engine: PolicyEngine, lease: Lease, inf
         `no address of this host is within the \`bind\` of \`${info.name}\``
       : `no interface of this host has the address ${formatAddress(lease.bind)}`,
     );
-  const taken = exposures.find(({ key }) => ports.at(key) !== undefined);
+  const taken = exposures.find(({ key, isGroup }) => {
+    const open = ports.at(key);
+    return open !== undefined && (!isGroup || open.serves.exposes.some((one) => one.info.id === info.id));
+  });
   if (taken !== undefined) return no(CODE_NOT_EXPOSED, `${taken.local} is already open under another lease`);
   if (backend.kind === "tcp" && exposures.some((e) => overlaps(e, backend))) {
     return no(CODE_NO_BACKEND, `${backend.key} would be the gateway's own port`);
@@ -195,7 +211,9 @@ async function openLease(context: Context, client: Client, { engine, lease, expo
   if (exposures === null) return withToken(context, lease, engine);
   const opened: string[] = [];
   for (const exposure of exposures) {
-    const result = await opener.open(exposure, engine, inForce.generation, false);
+    const open = ports.at(exposure.key);
+    const result =
+      open === undefined ? await opener.open(exposure, engine, inForce.generation, false) : opener.join(open, exposure, engine, inForce.generation);
     // The owner may have gone, or the lease have ended, while the socket was opened.
     const over = !client.alive() || leases.get(lease.id) === undefined;
     if (!isNotOpened(result)) opened.push(result.local);

@@ -51,9 +51,11 @@ export const status: Endpoint = async (context) => {
         waits_for_address: absent.has(info.id),
         open: ports
           .all()
-          .filter((open) => open.serves.info.name === info.name && open.proto === info.proto && !context.isPrepared(open))
-          .map((open) => ({ local: open.local, backend: open.serves.backend.address.key, lease: open.serves.lease !== null })),
+          .filter((open) => open.proto === info.proto && !context.isPrepared(open))
+          .flatMap(({ local, serves: { exposes } }) => exposes.filter((one) => one.info.name === info.name).map((one) => ({ local, ...one })))
+          .map(({ local, backend, lease }) => ({ local, backend: backend.address.key, lease: lease !== null })),
       })),
+      waiting: Object.fromEntries(context.nameWaits.byPort()),
       connections: { live: forwarder.live, cap: context.connectionCap, buffered_bytes: buffered },
       flows: { live: flows.live, fresh: flows.fresh, dropped: Object.fromEntries(counters.datagramsDropped) },
       leases: leases.size,

@@ -1,12 +1,18 @@
 // The sockets that should listen under a policy: its static exposures, and the leases that it grants.
 import { isLinkLocal6, type Address } from "../../runtime/net/address.ts";
-import type { ListenerInfo, PolicyEngine } from "../../runtime/host/module.ts";
+import type { ListenerInfo, PolicyEngine, PolicyInfo, PortRange } from "../../runtime/host/module.ts";
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { Backend, Backends } from "../forward/backends.ts";
 import { tcpBackend, unixBackend } from "../forward/backend.ts";
 import type { Lease } from "../intents/leases.ts";
-import { bareAddress, candidateAddresses, listensAt, localAddresses, type HostAddress, type UdpPlaces } from "../listen/addresses.ts";
-import { exposure, overlaps, type Exposure } from "../listen/ports.ts";
+import { bareAddress, candidateAddresses, listensAt, type HostAddress, type UdpPlaces } from "../listen/addresses.ts";
+import { exposure, overlaps, type Exposure, type Served, type Shared } from "../listen/ports.ts";
+
+/** A listener that has its ports alone, or a group of them. */
+interface Place extends Shared {
+  readonly members: readonly ListenerInfo[];
+  readonly ports: readonly PortRange[];
+}
 
 /** Static exposures; an error says why this policy can't be served. */
 export function staticExposures(
@@ -20,33 +26,75 @@ export function staticExposures(
   // INVARIANT: sockets are counted before any port is walked, so that the walk has at most
   // `maxPorts` steps; this runs on the thread that serves.
   let sockets = 0;
-  for (const info of engine.info.listeners) {
-    const backend = staticBackend(info, backends);
-    if (backend === null) continue;
-    if (!backend.ok) return failed(`expose \`${info.name}\`: ${backend.error}`);
+  for (const { number, isGroup, members, ports } of placesIn(engine.info)) {
+    const exposes: Served[] = [];
+    for (const info of members) {
+      const backend = staticBackend(info, backends);
+      if (backend === null) continue;
+      if (!backend.ok) return failed(`expose \`${info.name}\`: ${backend.error}`);
+      exposes.push({ info, backend: backend.value, lease: null });
+    }
+    const [first] = exposes;
+    if (first === undefined) continue;
+    const { info } = first;
     const addresses = candidateAddresses(info, host, udpPlaces);
     if (addresses.length === 0) continue;
-    sockets += addresses.length * info.ports.reduce((sum, { first, last }) => sum + last - first + 1, 0);
+    sockets += addresses.length * ports.reduce((sum, range) => sum + range.last - range.first + 1, 0);
     if (sockets > maxPorts) {
       return failed(`the policy exposes more than ${maxPorts} sockets (one an address and port): raise caps.ports or expose fewer`);
     }
-    for (const { first, last } of info.ports) {
-      for (let port = first; port <= last; port++) {
+    for (const range of ports) {
+      for (let port = range.first; port <= range.last; port++) {
         for (const address of addresses) {
-          if (listensAt(engine, info, port, address)) wanted.push(exposure(address, port, info, backend.value, null));
+          if (listensAt(engine, info, port, address, number)) wanted.push(exposure(address, port, info.proto, { number, isGroup }, exposes));
         }
       }
     }
   }
   const byPort = groupedByPort(wanted);
-  const loop = wanted.find(
-    ({ info, backend: { address } }) =>
-      address.kind === "tcp" && byPort.get(address.port)?.some((other) => other.info.proto === info.proto && overlaps(other, address)),
-  );
-  if (loop !== undefined) {
-    return failed(`expose \`${loop.info.name}\`: its backend ${loop.backend.address.key} is a port that ingressd itself opens; name the service's own port`);
-  }
+  for (const { exposes, proto } of wanted)
+    for (const { info, backend } of exposes) {
+      const { address } = backend;
+      if (address.kind !== "tcp" || byPort.get(address.port)?.some((other) => other.proto === proto && overlaps(other, address)) !== true) continue;
+      return failed(`expose \`${info.name}\`: its backend ${address.key} is a port that ingressd itself opens; name the service's own port`);
+    }
   return ok(wanted);
+}
+
+/** Each port of the policy once. */
+function placesIn({ listeners, groups }: PolicyInfo): readonly Place[] {
+  const shared = new Map<number, PortRange[]>();
+  for (const { members, ports } of groups)
+    for (const member of members) {
+      const own = shared.get(member);
+      if (own === undefined) shared.set(member, [...ports]);
+      else own.push(...ports);
+    }
+  const alone = listeners.map((info) => ({ number: info.id, isGroup: false, members: [info], ports: without(info.ports, shared.get(info.id) ?? []) }));
+  const together = groups.map(({ id, members, ports }) => ({
+    number: id,
+    isGroup: true,
+    members: members.flatMap((member) => listeners[member] ?? []),
+    ports,
+  }));
+  return [...alone, ...together];
+}
+
+/** Ports that are not among `taken`, whose ranges are each within one of `ranges`, and disjoint. */
+function without(ranges: readonly PortRange[], taken: readonly PortRange[]): readonly PortRange[] {
+  if (taken.length === 0) return ranges;
+  const rising = [...taken].sort((x, y) => x.first - y.first);
+  return ranges.flatMap(({ first, last }) => {
+    const left: PortRange[] = [];
+    let next = first;
+    for (const one of rising) {
+      if (one.last < next || one.first > last) continue;
+      if (one.first > next) left.push({ first: next, last: one.first - 1 });
+      next = one.last + 1;
+    }
+    if (next <= last) left.push({ first: next, last });
+    return left;
+  });
 }
 
 /** Endpoints by their port number; only two of one number can exclude each other. */
@@ -71,34 +119,51 @@ function staticBackend(info: ListenerInfo, backends: Backends): Result<Backend, 
   return address.kind === "unix" ? failed(NO_UNIX_DATAGRAMS) : ok(backends.namedUdp(info.service, address));
 }
 
-/** The place at which a service wants to be reached. */
-export type Intended = Pick<Lease, "service" | "proto" | "port" | "bind">;
+/** The place at which a service wants to be reached; `expose` is the one that it names, and null where it names none. */
+export type Intended = Pick<Lease, "service" | "proto" | "port" | "bind" | "expose">;
 
-/** The listener that grants a registration, or null. */
-export function granting(engine: PolicyEngine, { service, proto, port, bind }: Intended): ListenerInfo | null {
-  const info = engine.info.listeners.find(
+/** The listeners of the service that have the place; several where they share the port and none is named. */
+export function granting(engine: PolicyEngine, { service, proto, port, bind, expose }: Intended): readonly ListenerInfo[] {
+  const { listeners, groups } = engine.info;
+  const at = bind === null ? null : engine.listenerAt(proto, port, bind);
+  const there = at === null ? null : (groups.find(({ id }) => id === at)?.members ?? [at]);
+  return listeners.filter(
     (listener) =>
       listener.service === service &&
       listener.proto === proto &&
+      (expose === null || listener.name === expose) &&
       listener.ports.some(({ first, last }) => port >= first && port <= last) &&
-      (bind === null || engine.listenerAt(proto, port, bind) === listener.id),
+      (there === null || there.includes(listener.id)),
   );
-  return info ?? null;
+}
+
+/** The listener of a lease: the one that its intent named, or the only one, or of several the one that it was granted for. */
+export function listenerOf(engine: PolicyEngine, lease: Lease): ListenerInfo | null {
+  const found = granting(engine, lease);
+  const one = found.length > 1 ? found.find(({ name }) => name === lease.grantedBy) : found[0];
+  return one !== undefined && one.backend === null && one.mode === lease.mode ? one : null;
 }
 
 /** Whether the policy still grants a lease as it was granted. */
 export function grants(engine: PolicyEngine, lease: Lease): boolean {
-  const info = granting(engine, lease);
-  return info !== null && info.backend === null && info.mode === lease.mode;
+  return listenerOf(engine, lease) !== null;
 }
 
 /** The sockets that the gateway opens for a lease; none if the policy does not grant it (any more), or the service listens by itself. */
 export function leasedExposures(engine: PolicyEngine, lease: Lease, host: readonly HostAddress[], udpPlaces: UdpPlaces = "wildcards"): readonly Exposure[] {
-  const info = granting(engine, lease);
-  const { backend } = lease;
-  if (info === null || backend === null || !grants(engine, lease)) return [];
-  const addresses = lease.bind === null ? localAddresses(engine, info, lease.port, host, udpPlaces) : placesOf(lease.bind, host);
-  return addresses.map((address) => exposure(address, lease.port, info, backend, lease.id));
+  const info = listenerOf(engine, lease);
+  const { backend, port } = lease;
+  if (info === null || backend === null) return [];
+  const shared = sharedAt(engine, info, port);
+  const candidates = lease.bind === null ? candidateAddresses(info, host, udpPlaces) : placesOf(lease.bind, host);
+  const addresses = lease.bind === null ? candidates.filter((address) => listensAt(engine, info, port, address, shared.number)) : candidates;
+  return addresses.map((address) => exposure(address, port, info.proto, shared, [{ info, backend, lease: lease.id }]));
+}
+
+/** The group of a listener at one of its ports, or the listener itself. */
+function sharedAt({ info: { groups } }: PolicyEngine, { id }: ListenerInfo, port: number): Shared {
+  const group = groups.find(({ members, ports }) => members.includes(id) && ports.some(({ first, last }) => port >= first && port <= last));
+  return group === undefined ? { number: id, isGroup: false } : { number: group.id, isGroup: true };
 }
 
 /** A link-local address is bound on each interface that has it. */

@@ -7,7 +7,7 @@ import type { Leases } from "../intents/leases.ts";
 import { addressSentence, withoutAddress } from "../listen/absent.ts";
 import type { HostAddress, UdpPlaces } from "../listen/addresses.ts";
 import { isNotOpened, type Opener } from "../listen/open.ts";
-import type { Exposure, OpenPort, Ports } from "../listen/ports.ts";
+import { byKey, exposureOf, type Exposure, type OpenPort, type Ports } from "../listen/ports.ts";
 import type { Markers } from "../audit/markers.ts";
 import { leasedExposures, staticExposures } from "./exposures.ts";
 
@@ -59,7 +59,8 @@ export class Openings {
     const fixed = staticExposures(engine, backends, host, maxPorts, udpPlaces);
     if (!fixed.ok) return fixed;
     const leased = leases.all().flatMap((lease) => leasedExposures(engine, lease, host, udpPlaces));
-    return ok(new Map([...fixed.value, ...leased].filter(({ info }) => closedBecause(info) === null).map((e) => [e.key, e])));
+    const open = [...fixed.value, ...leased].flatMap((one) => exposureOf(one, ({ info }) => closedBecause(info) === null) ?? []);
+    return ok(byKey(open));
   }
 
   /** Those that are not open, without those whose address this host lacks. */

@@ -9,13 +9,15 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Address } from "../../runtime/net/address.ts";
 import { CODE_HELLO_MALFORMED, CODE_NOT_EXPOSED, CODE_NO_NAME, CODE_RECHECKED } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
-import type { Answer, Decision } from "../../runtime/host/decision.ts";
-import type { PolicyEngine } from "../../runtime/host/module.ts";
+import type { Answer, Decision, Denial } from "../../runtime/host/decision.ts";
+import type { ListenerInfo, PolicyEngine } from "../../runtime/host/module.ts";
 import type { Entry, Recorder } from "../audit/recorder.ts";
+import { CHARGED_LISTENER, CHARGED_NAME_WAIT } from "../connection/charges.ts";
 import { CONNECTING, FREE, OPEN, READING, SECURING, PENDING } from "../connection/states.ts";
 import type { Known } from "../connection/table.ts";
 import type { Forwarder } from "../connection/forwarder.ts";
 import { connectionFacts } from "../admit/entries.ts";
+import type { NameWaits } from "../admit/name_waits.ts";
 import type { OpenPort } from "../listen/ports.ts";
 import type { NameFault } from "../tls/server_name.ts";
 
@@ -29,8 +31,9 @@ export interface RecheckSetup {
   readonly engine: PolicyEngine;
   readonly generation: number;
   readonly onReload: "recheck" | "keep";
-  /** The socket that a row came by; its `serves` is still the old policy's exposure. */
+  /** The socket that a row came by. */
   readonly numbered: (number: number) => OpenPort | undefined;
+  readonly nameWaits: Pick<NameWaits, "count" | "give">;
 }
 
 /** To be called after the swap; returns how many connections were closed. */
@@ -45,16 +48,20 @@ export function beginRecheck(setup: RecheckSetup): Recheck {
 
 class Round {
   readonly #setup: RecheckSetup;
-  /** Listeners of the new policy, by socket. */
-  readonly #listeners = new Map<number, number>();
-  /** Each socket's port as it was when its connections were admitted, for their records. */
-  readonly #served = new Map<number, Pick<OpenPort, "local" | "serves">>();
+  /** The number of the listener or group that the new policy has at each socket, or -1. */
+  readonly #numbers = new Map<number, number>();
+  /** Each socket's port as it was at the swap, for records. */
+  readonly #ports = new Map<number, Pick<OpenPort, "local" | "proto">>();
+  readonly #groups: ReadonlySet<number>;
+  /** Why the new policy does not count a connection that its name leads nowhere, by row. */
+  readonly #ledNowhere = new Map<number, Denial>();
   /** Rows that existed at the swap. */
   readonly #rows: number;
 
   constructor(setup: RecheckSetup) {
     this.#setup = setup;
     this.#rows = setup.forwarder.table.rows;
+    this.#groups = new Set(setup.engine.info.groups.map(({ id }) => id));
   }
 
   count(): void {
@@ -66,14 +73,59 @@ class Round {
       const state = table.state[row] ?? FREE;
       if (state === FREE || state === PENDING) continue;
       const source = table.sourceOf(row);
-      const id = this.#listenerOf(table.socket[row] ?? 0);
+      const isCounted = state === READING || state === SECURING || state === CONNECTING || state === OPEN;
+      const id = isCounted && typeof source !== "number" ? this.#numberOf(row, state, source) : -1;
       // A connection that the new policy does not count must not be released to it either.
-      const counts = id >= 0 && (state === READING || state === SECURING || state === CONNECTING || state === OPEN) && typeof source !== "number";
-      if (counts) engine.recount(id, source, table.zone[row] ?? 0);
+      table.listener[row] = id;
+      if (id < 0 || typeof source === "number") continue;
+      if (state === READING) this.#countUnread(row, id, source);
+      else engine.recount(id, source, table.zone[row] ?? 0);
       const known = state === CONNECTING || state === OPEN ? table.identity[row] : undefined;
-      if (counts && known !== undefined) engine.recountIdentity(id, known.identity);
-      table.listener[row] = counts ? id : -1;
+      if (known !== undefined) engine.recountIdentity(id, known.identity);
     }
+  }
+
+  /** Whether it waits for its name depends on the new policy's exposes of its port. */
+  #countUnread(row: number, id: number, source: Address): void {
+    const { engine, forwarder, nameWaits, numbered } = this.#setup;
+    const { table } = forwarder;
+    const charged = table.charged[row] ?? 0;
+    if (this.#groups.has(id)) {
+      if ((charged & CHARGED_NAME_WAIT) === 0) nameWaits.count(row, numbered(table.socket[row] ?? 0)?.port ?? 0, source, table.zone[row] ?? 0);
+      table.charged[row] = (charged & ~CHARGED_LISTENER) | CHARGED_NAME_WAIT;
+      table.expose[row] = undefined;
+    } else {
+      nameWaits.give(row);
+      engine.recount(id, source, table.zone[row] ?? 0);
+      table.charged[row] = (charged & ~CHARGED_NAME_WAIT) | CHARGED_LISTENER;
+    }
+  }
+
+  /** The listener of the new policy that a connection belongs to, or the group where its name is not known yet; -1: none. */
+  #numberOf(row: number, state: number, source: Address): number {
+    const { engine, forwarder } = this.#setup;
+    const { table } = forwarder;
+    const at = this.#numberAt(table.socket[row] ?? 0);
+    const before = table.expose[row];
+    if (at < 0) return -1;
+    const name = table.name[row];
+    if (!this.#groups.has(at)) {
+      const info = engine.info.listeners[at];
+      if (belongsTo(info, before, state)) return at;
+      if (name === undefined && info?.service === before?.service && info?.mode !== "tcp") this.#ledNowhere.set(row, denial(CODE_NO_NAME));
+      return -1;
+    }
+    if (state === READING) return at;
+    if (name === undefined || table.nameFault[row] !== null) {
+      this.#ledNowhere.set(row, denial(name === undefined ? CODE_NO_NAME : CODE_HELLO_MALFORMED));
+      return -1;
+    }
+    const lead = engine.lead(at, source, name);
+    if (lead.listener === null) {
+      this.#ledNowhere.set(row, lead.denial);
+      return -1;
+    }
+    return belongsTo(engine.info.listeners[lead.listener], before, state) ? lead.listener : -1;
   }
 
   /** In turns; returns how many connections were closed. */
@@ -109,7 +161,9 @@ class Round {
     if (answer === null || (!answer.allowed && answer.later)) return null;
     const state = table.state[row];
     if (answer.allowed) {
-      if (state === CONNECTING || state === OPEN) table.generation[row] = generation;
+      if (state !== CONNECTING && state !== OPEN) return null;
+      table.generation[row] = generation;
+      table.expose[row] = engine.info.listeners[table.listener[row] ?? -1] ?? table.expose[row];
       return null;
     }
     if (state === READING || state === SECURING) {
@@ -132,30 +186,29 @@ class Round {
     // A row that was taken since has a connection that the new policy itself admitted.
     if (typeof source === "number" || table.generation[row] === generation) return null;
     const listener = table.listener[row] ?? -1;
-    if (state === READING) return listener < 0 ? denial(CODE_NOT_EXPOSED) : engine.accept(listener, source);
+    const gone = this.#ledNowhere.get(row) ?? denial(CODE_NOT_EXPOSED);
+    if (state === READING) return listener < 0 ? gone : engine.accept(listener, source);
     if (state === SECURING)
       return (
-        listener < 0 ? denial(CODE_NOT_EXPOSED)
+        listener < 0 ? gone
         : nameMayCount(engine, listener, table.nameFault[row]) ? engine.named(listener, source, table.name[row] ?? null)
         : denial(CODE_HELLO_MALFORMED)
       );
     if (state !== CONNECTING && state !== OPEN) return null;
-    if (listener < 0) return onReload === "keep" ? null : denial(CODE_NOT_EXPOSED);
+    if (listener < 0) return onReload === "keep" ? null : gone;
     if (!nameMayCount(engine, listener, table.nameFault[row])) return denial(CODE_HELLO_MALFORMED);
     return decisionNow(engine, listener, source, table.name[row], table.identity[row]);
   }
 
-  #listenerOf(socket: number): number {
-    const known = this.#listeners.get(socket);
+  #numberAt(socket: number): number {
+    const known = this.#numbers.get(socket);
     if (known !== undefined) return known;
     const { engine, numbered } = this.#setup;
     const open = numbered(socket);
-    if (open !== undefined) this.#served.set(socket, { local: open.local, serves: open.serves });
-    const id = open === undefined ? -1 : engine.listenerAt(open.proto, open.port, open.address);
-    // Another service behind the same port is not what the client was let in to.
-    const same = engine.info.listeners[id]?.service === open?.serves.info.service;
-    this.#listeners.set(socket, same ? id : -1);
-    return same ? id : -1;
+    if (open !== undefined) this.#ports.set(socket, { local: open.local, proto: open.proto });
+    const at = open === undefined ? -1 : engine.listenerAt(open.proto, open.port, open.address);
+    this.#numbers.set(socket, at);
+    return at;
   }
 
   #entryOf(row: number, decision: Decision): Entry {
@@ -166,10 +219,20 @@ class Round {
     return {
       op: "recheck",
       decision: denial(CODE_RECHECKED, decision.rule),
-      ...connectionFacts(table, row, this.#served.get(table.socket[row] ?? 0), generation),
+      ...connectionFacts(table, row, this.#ports.get(table.socket[row] ?? 0), generation),
       detail: decision.code,
     };
   }
+}
+
+/**
+ * Another service behind the same port, or in another mode, is not what the client was let in to. One whose name was not
+ * read yet was let in to nothing where exposes shared the port, and on any other port chose no mode.
+ */
+function belongsTo(info: ListenerInfo | undefined, before: ListenerInfo | undefined, state: number): boolean {
+  if (info === undefined) return false;
+  if (state === READING) return before === undefined || info.service === before.service;
+  return info.service === before?.service && info.mode === before.mode;
 }
 
 /** A client's name without a canonical form counts as no name where no rule has names. */

@@ -39,7 +39,12 @@ export class Reconciler {
       return;
     }
     const before = portsOf(ports.all());
-    for (const open of ports.all()) if (!want.value.has(open.key)) ports.close(open);
+    for (const open of ports.all()) {
+      const serves = want.value.get(open.key);
+      if (serves === undefined) ports.close(open);
+      // A certificate that is good by now may have an expose more on an open port.
+      else if (serves.isGroup) open.serves = serves;
+    }
     const { opened, failures } = await openings.openNow(openings.missing(want.value), engine, generation);
     if (ending.aborted) return;
     openings.announce(opened, before);

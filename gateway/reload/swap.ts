@@ -5,13 +5,14 @@ import type { PolicyEngine } from "../../runtime/host/module.ts";
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { Candidate } from "../../runtime/shell/policy_in_force.ts";
 import type { InForce } from "../admit/admit.ts";
+import type { NameWaits } from "../admit/name_waits.ts";
 import type { RuleCounts } from "../audit/rule_hits.ts";
 import type { Recorder } from "../audit/recorder.ts";
 import type { GatewayClock } from "../clock.ts";
 import { FREE } from "../connection/states.ts";
 import type { Forwarder } from "../connection/forwarder.ts";
 import type { Inherited } from "../listen/inherited.ts";
-import { overlaps, type Exposure, type OpenPort } from "../listen/ports.ts";
+import { byKey, exposureOf, overlaps, type Exposure, type OpenPort } from "../listen/ports.ts";
 import { grants, groupedByPort } from "./exposures.ts";
 import { portsOf, type Openings, type OpeningsSetup, type Wanted } from "./openings.ts";
 import { beginRecheck, type Recheck } from "./recheck.ts";
@@ -27,6 +28,7 @@ export interface SwapSetup extends OpeningsSetup {
   readonly seed: Uint8Array;
   readonly onReload: "recheck" | "keep";
   readonly ruleHits: RuleCounts;
+  readonly nameWaits: NameWaits;
   /** Sockets that the process was given; looked at before the first policy is in force. */
   readonly inherited: Inherited;
 }
@@ -94,7 +96,7 @@ export class Swap {
     // The place of an own socket that is to close is free only after the swap.
     const closing = ports.all().filter(({ key }) => !want.value.has(key));
     const closingAt = groupedByPort(closing);
-    const blocked = (e: Exposure): boolean => closingAt.get(e.port)?.some((open) => open.proto === e.info.proto && overlaps(open, e)) ?? false;
+    const blocked = (e: Exposure): boolean => closingAt.get(e.port)?.some((open) => open.proto === e.proto && overlaps(open, e)) ?? false;
     const missing = openings.missing(want.value).filter((e) => !blocked(e));
     const opened = await openings.openPaused(missing, engine, inForce.generation + 1, closing.length);
     if (!opened.ok && busy === "refuse") return failed({ cause: "port", message: opened.error });
@@ -154,12 +156,12 @@ export class Swap {
 
   /** Runs without a pause. */
   #turn({ policy, open, engine, opened, want: prepared }: Ready, commit: Commit, owed: PolicyEngine | null): Turned {
-    const { inForce, ports, leases, forwarder, recorder, onReload, ruleHits } = this.#setup;
+    const { inForce, ports, leases, forwarder, recorder, onReload, ruleHits, nameWaits } = this.#setup;
     // A lease may have ended since `ready`.
-    const want = new Map([...prepared].filter(([, { lease }]) => lease === null || leases.get(lease) !== undefined));
+    const want = byKey([...prepared.values()].flatMap((one) => exposureOf(one, ({ lease }) => lease === null || leases.get(lease) !== undefined) ?? []));
     const before = portsOf(ports.all().filter((p) => !opened.includes(p)));
     this.#moveLimits(engine, owed);
-    const recheck = beginRecheck({ forwarder, recorder, engine, generation: inForce.generation + 1, onReload, numbered: (n) => ports.numbered(n) });
+    const recheck = beginRecheck({ forwarder, recorder, engine, generation: inForce.generation + 1, onReload, nameWaits, numbered: (n) => ports.numbered(n) });
     const closed = ports.all().filter(({ key }) => !want.has(key));
     for (const port of ports.all()) port.serves = want.get(port.key) ?? port.serves;
     if (inForce.engine !== null) ruleHits.keepCounts(inForce.engine.info, engine.info);
@@ -210,5 +212,5 @@ export function tidy({ forwarder: { table }, ports, backends }: Pick<SwapSetup, 
   const used = new Set<number>();
   for (let row = 0; row < table.rows; row++) if (table.state[row] !== FREE) used.add(table.socket[row] ?? -1);
   ports.forget((number) => used.has(number));
-  backends.prune(new Set(ports.all().map(({ serves }) => serves.backend.address.key)));
+  backends.prune(new Set(ports.all().flatMap(({ serves }) => serves.exposes.map(({ backend }) => backend.address.key))));
 }

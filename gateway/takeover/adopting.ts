@@ -36,7 +36,7 @@ export async function adopt(setup: AdoptSetup, engine: PolicyEngine): Promise<st
   const frozen = await taking.freeze();
   if (!frozen.ok) return frozen.error;
   const { places, connections, limits, unread, flows: handed } = frozen.value;
-  const sockets = places.map((place) => absentSocket(setup, place));
+  const sockets = places.map((place) => absentSocket(setup, place, engine));
   const unknown = sockets.find((socket) => !socket.ok);
   if (unknown?.ok === false) return unknown.error;
   engine.setClock({ monoMs: clock.monoMs(), wallSeconds: Math.floor(clock.wallMs() / 1000) });
@@ -76,16 +76,17 @@ function exhaust({ recorder, say }: AdoptSetup, engine: PolicyEngine): void {
 }
 
 /** The number of a socket that stands for the other process's. */
-function absentSocket({ forwarder, ports, backends }: AdoptSetup, place: HandedPlace): Result<number, string> {
+function absentSocket({ forwarder, ports, backends }: AdoptSetup, place: HandedPlace, engine: PolicyEngine): Result<number, string> {
   const address = parseAddress(place.host);
   const backend = canonicalBackend(place.backend);
   if (address === null || typeof backend === "string") return failed("its state is damaged");
-  const serves = exposure([...address, place.zone], place.port, listenerOf(place), backends.at(backend, null), null);
+  const served = { info: listenerOf(place, engine), backend: backends.at(backend, null), lease: null };
+  const serves = exposure([...address, place.zone], place.port, "tcp", { number: -1, isGroup: false }, [served]);
   return ok(ports.addAbsent(serves, forwarder.absentSocket()).socket.number);
 }
 
 /** Records and rechecks need its name and service; nobody is admitted by it. */
-function listenerOf({ listener, service, port }: HandedPlace): ListenerInfo {
+function listenerOf({ listener, service, mode, port }: HandedPlace, { info }: PolicyEngine): ListenerInfo {
   return {
     id: -1,
     name: listener,
@@ -94,7 +95,8 @@ function listenerOf({ listener, service, port }: HandedPlace): ListenerInfo {
     ports: [{ first: port, last: port }],
     bind: null,
     names: null,
-    mode: "tcp",
+    // A mode that is not known is taken for the one that the expose has now.
+    mode: mode ?? info.listeners.find(({ name }) => name === listener)?.mode ?? "tcp",
     certs: [],
     alpn: [],
     ca: null,

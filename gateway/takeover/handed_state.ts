@@ -2,20 +2,21 @@
 // checked: a state that is not whole is no state.
 import { createHash } from "node:crypto";
 import { identityOf } from "../../runtime/host/identity.ts";
+import type { ListenerInfo } from "../../runtime/host/module.ts";
 import { parseAddress, formatAddress } from "../../runtime/net/address.ts";
 import { NAME_FAULTS } from "../tls/server_name.ts";
 import { fieldsOf } from "../../runtime/shell/rpc_client.ts";
 import { CLOSING, CONNECTING, OPEN } from "../connection/states.ts";
 import type { ConnectionTable, RemoteFacts } from "../connection/table.ts";
 import type { HandedFlow } from "../datagram/handed_flows.ts";
-import type { Ports } from "../listen/ports.ts";
+import { soleExpose, type Ports } from "../listen/ports.ts";
 
 /** Goes up when the state changes its form. */
-export const STATE_FORMAT = 2;
+export const STATE_FORMAT = 3;
 /** Goes up when the records of limits in it (PolicyEngine.exportState) change theirs. */
 export const LIMITS_FORM = 1;
 
-/** The place that a connection came by, as it was served when it was admitted. */
+/** The place that a connection came by, and the expose there that it was admitted to. */
 export interface HandedPlace {
   readonly local: string;
   readonly host: string;
@@ -23,6 +24,8 @@ export interface HandedPlace {
   readonly zone: string;
   readonly listener: string;
   readonly service: string;
+  /** Null where another release did not say. */
+  readonly mode: ListenerInfo["mode"] | null;
   readonly backend: string;
 }
 
@@ -46,7 +49,7 @@ export interface HandedState {
 
 /** Every connection that is admitted and has not ended. */
 export function writeState(table: ConnectionTable, ports: Ports, flows: readonly HandedFlow[], limits: Uint8Array): Buffer {
-  const places = new Map<number, number>();
+  const places = new Map<string, number>();
   const rows: object[] = [];
   const written: HandedPlace[] = [];
   for (let row = 0; row < table.rows; row++) {
@@ -54,20 +57,23 @@ export function writeState(table: ConnectionTable, ports: Ports, flows: readonly
     const state = table.state[row];
     const source = table.sourceOf(row);
     const open = ports.numbered(table.socket[row] ?? -1);
-    if ((state !== CONNECTING && state !== OPEN && state !== CLOSING) || typeof source === "number" || open === undefined) continue;
-    const { number } = open.socket;
-    const place = places.get(number) ?? written.length;
+    const expose = table.expose[row];
+    if ((state !== CONNECTING && state !== OPEN && state !== CLOSING) || typeof source === "number" || open === undefined || expose === undefined) continue;
+    const { serves } = open;
+    const backend = table.backend[row] ?? soleExpose(serves)?.backend;
+    const key = `${open.socket.number} ${expose.name}`;
+    const place = places.get(key) ?? written.length;
     if (place === written.length) {
-      const { serves } = open;
-      places.set(number, place);
+      places.set(key, place);
       written.push({
         local: open.local,
         host: formatAddress(open.address),
         port: open.port,
         zone: serves.zone,
-        listener: serves.info.name,
-        service: serves.info.service,
-        backend: serves.backend.address.key,
+        listener: expose.name,
+        service: expose.service,
+        mode: expose.mode,
+        backend: backend?.address.key ?? NO_PLACE.backend,
       });
     }
     const known = table.identity[row];
@@ -112,6 +118,7 @@ export function readState(text: string): HandedState | null {
     const readFlows = (flows ?? []).map(flowOf);
     const unread = connections.filter((_, i) => readConnections[i] === null).map((one) => numberIn(fieldsOf(one), "row", 2 ** 31));
     if (isOwn && (flows === null || limits === null || [...readPlaces, ...readConnections, ...readFlows].includes(null))) return null;
+    if (isOwn && readPlaces.some((one) => one?.mode === null)) return null;
     // INVARIANT: what can't be decided here can be broken off there, or nothing is taken over.
     if (unread.includes(null)) return null;
     return {
@@ -127,17 +134,20 @@ export function readState(text: string): HandedState | null {
 }
 
 /** No connection that was read came by it. */
-const NO_PLACE: HandedPlace = { local: "0.0.0.0:0", host: "0.0.0.0", port: 0, zone: "", listener: "", service: "", backend: "127.0.0.1:1" };
+const NO_PLACE: HandedPlace = { local: "0.0.0.0:0", host: "0.0.0.0", port: 0, zone: "", listener: "", service: "", mode: "tcp", backend: "127.0.0.1:1" };
 
 function limitsOf({ limitsForm, limits }: Readonly<Record<string, unknown>>): Uint8Array | null {
   return limitsForm === LIMITS_FORM && typeof limits === "string" ? new Uint8Array(Buffer.from(limits, "base64")) : null;
 }
+
+const MODES: readonly ListenerInfo["mode"][] = ["tcp", "passthrough", "tls", "mtls", "direct"];
 
 function placeOf(value: unknown): HandedPlace | null {
   const fields = fieldsOf(value);
   const words = ["local", "host", "zone", "listener", "service", "backend"].map((name) => textIn(fields, name)).filter((word) => word !== null);
   const [local, host, zone, listener, service, backend] = words;
   const port = numberIn(fields, "port", 65_535);
+  const mode = MODES.find((one) => one === fields?.["mode"]) ?? null;
   if (
     local === undefined ||
     host === undefined ||
@@ -148,7 +158,7 @@ function placeOf(value: unknown): HandedPlace | null {
     port === null
   )
     return null;
-  return { local, host, port, zone, listener, service, backend };
+  return { local, host, port, zone, listener, service, mode, backend };
 }
 
 function connectionOf(value: unknown, places: readonly (HandedPlace | null)[]): HandedConnection | null {

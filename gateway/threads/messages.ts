@@ -37,6 +37,8 @@ export const STOP = 12;
 export const TICKETS = 13;
 /** Nothing: whether a worker reads it shows whether it runs (stalls.ts). */
 export const TICK = 14;
+/** The alert `a` of TLS ends the client, of which `b` bytes were read. */
+export const ALERT = 15;
 
 // From a worker.
 

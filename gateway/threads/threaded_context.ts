@@ -49,12 +49,12 @@ export function threadedEngine(engine: EngineChoice, threads: Announcing): Engin
 /** INVARIANT: a context that the main thread's OpenSSL refuses is given to no thread. */
 function nativeEngine(calls: OpensslCalls, threads: Announcing): NativeEngine {
   return {
-    context(shown, trusted): Result<ThreadedContext, string> {
+    context(wish): Result<ThreadedContext, string> {
       const tickets = TicketKeys.create();
-      const tried = OpensslContext.create({ calls, shown, trusted, tickets });
+      const tried = OpensslContext.create({ calls, ...wish, tickets });
       if (!tried.ok) return failed(tried.error);
       tried.value.free();
-      return ok(new ThreadedContext(threads.announce({ shown, trusted, tickets: tickets.bytes() }), tickets, threads));
+      return ok(new ThreadedContext(threads.announce({ ...wish, tickets: tickets.bytes() }), tickets, threads));
     },
   };
 }

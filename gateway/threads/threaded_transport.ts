@@ -181,6 +181,10 @@ export class ThreadedTransport implements Transport {
     this.#send(row, m.RELAY, first?.length ?? -1, flights === null ? 0 : 1);
   }
 
+  alert(row: number, description: number, read: number): void {
+    this.#send(row, m.ALERT, description, read);
+  }
+
   breakOff(row: number): void {
     this.#lateHellos.over(row);
     this.#rows.await(row, WAITS_ENDED | WAITS_FAILED);

@@ -150,6 +150,9 @@ class ThreadWorker {
       case m.PAUSE:
         this.#transport.pause(row);
         return;
+      case m.ALERT:
+        this.#transport.alert(row, a, b);
+        return;
       case m.SECURE:
         this.#secure(row, a, b === 1 && payload !== null ? payload.toString("latin1") : null);
         return;

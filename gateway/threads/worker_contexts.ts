@@ -6,13 +6,11 @@ import { receiveMessageOnPort, type MessagePort } from "node:worker_threads";
 import { openOpenssl, type OpensslCalls } from "../kernel/openssl.ts";
 import { OpensslContext } from "../kernel/tls_context.ts";
 import { TicketKeys } from "../kernel/tls_tickets.ts";
-import type { Shown, Trusted } from "../tls/context.ts";
+import type { ContextWish } from "../tls/credentials.ts";
 
 /** CONTEXT announces this. */
-export interface GivenContext {
+export interface GivenContext extends ContextWish {
   readonly id: number;
-  readonly shown: Shown;
-  readonly trusted: Trusted | null;
   /** See TicketKeys. */
   readonly tickets: Uint8Array;
 }
@@ -35,12 +33,12 @@ export class WorkerContexts {
   add(id: number): void {
     const received: { readonly message: GivenContext } | undefined = receiveMessageOnPort(this.#port);
     if (received?.message.id !== id) throw new Error("a context of TLS was announced and did not come");
-    const { shown, trusted } = received.message;
-    const tickets = TicketKeys.from(received.message.tickets);
+    const { id: _, tickets: keys, ...wish } = received.message;
+    const tickets = TicketKeys.from(keys);
     const opened = this.#openssl === null ? openOpenssl() : null;
     if (opened?.ok === true) this.#openssl = opened.value;
     const calls = this.#openssl;
-    const made = calls === null || tickets === null ? null : OpensslContext.create({ calls, shown, trusted, tickets });
+    const made = calls === null || tickets === null ? null : OpensslContext.create({ calls, ...wish, tickets });
     this.#all.set(
       id,
       made === null ? "OpenSSL can't be called in this thread"

@@ -49,7 +49,7 @@ export function readShown(certPath: string, keyPath: string, now: Date): Loaded<
     );
   const shown = { chain: pemOf(chain), key: String(key.export({ type: "pkcs8", format: "pem" })) };
   // OpenSSL reports its errors now, and not at a handshake.
-  createContext(shown, null);
+  createContext([shown], null);
   return { value: shown, notAfter: firstEnd(chain), warnings };
 }
 
@@ -82,7 +82,7 @@ export function readTrusted(name: string, path: string, now: Date): Loaded<Trust
     );
   }
   const trusted: Trusted = { name, roots: pemOf(used), partial: isPartial(used) };
-  createContext(null, trusted);
+  createContext([], trusted);
   return { value: trusted, notAfter: firstEnd(used), warnings };
 }
 

@@ -2,6 +2,7 @@
 // listens and gets its connections from the forwarder.
 import { constants, createHash, randomBytes } from "node:crypto";
 import { createServer, DEFAULT_CIPHERS, type Server } from "node:tls";
+import { ciphersFor, signaturesFor } from "./shown_kinds.ts";
 import { answerHandshakes, type TlsContext } from "./secure.ts";
 
 export interface Shown {
@@ -19,15 +20,21 @@ export interface Trusted {
   readonly partial: boolean;
 }
 
-/** TLS 1.2 at least. Throws what OpenSSL has against a certificate or a key. Without something to show it serves nobody. */
-export function createContext(shown: Shown | null, trusted: Trusted | null): TlsContext {
+/**
+ * TLS 1.2 at least. Throws what OpenSSL has against a certificate or a key. Without something to show it serves nobody. `protocols`
+ * by ALPN, the preferred one first: a client that offers none of them gets the alert.
+ */
+export function createContext(shown: readonly Shown[], trusted: Trusted | null, protocols: readonly string[] = []): TlsContext {
   const requestsCertificate = trusted !== null;
+  const several = shown.length > 1;
   const server = createServer({
-    ...(shown !== null && { cert: shown.chain, key: shown.key }),
+    ...(shown.length > 0 && { cert: shown.map(({ chain }) => chain), key: shown.map(({ key }) => key) }),
+    ...(several && { sigalgs: signaturesFor(shown) }),
+    ...(protocols.length > 0 && { ALPNProtocols: [...protocols] }),
     minVersion: "TLSv1.2",
     honorCipherOrder: true,
     // 112 bits of security, in clients' certificates too (RSA from 2048 bits on, no SHA-1): by itself Node 20 accepts less.
-    ciphers: `${DEFAULT_CIPHERS}:@SECLEVEL=2`,
+    ciphers: `${ciphersFor(DEFAULT_CIPHERS.split(":"), shown).join(":")}:@SECLEVEL=2`,
     // INVARIANT: nothing of one context is valid in another. A listener that requests certificates requests one
     // in every handshake: no tickets, and no session is ever kept to be resumed by its number.
     sessionIdContext: randomBytes(16).toString("hex"),

@@ -6,6 +6,7 @@ import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { GatewayClock } from "../clock.ts";
 import type { Part, Participant } from "../participant.ts";
 import { readShown, readTrusted, type Loaded } from "./certificate_files.ts";
+import { kindsProblem } from "./shown_kinds.ts";
 import { createContext, type Shown, type Trusted } from "./context.ts";
 import type { NativeContext, TlsContext } from "./secure.ts";
 
@@ -68,9 +69,19 @@ export type Which = "all" | "missing";
 
 const WORDS = { cert: "certificate", ca: "authority" } as const;
 
+/** The parts of a context. */
+export interface ContextWish {
+  readonly shown: Shown;
+  /** Certificates with keys of other kinds, in their order. */
+  readonly others: readonly Shown[];
+  readonly trusted: Trusted | null;
+  /** Protocols by ALPN, the preferred one first. */
+  readonly protocols: readonly string[];
+}
+
 /** Makes the contexts of another engine than Node's. A failure is the end of a sentence. */
 export interface NativeEngine {
-  context(shown: Shown, trusted: Trusted | null): Result<NativeContext, string>;
+  context(wish: ContextWish): Result<NativeContext, string>;
 }
 
 /** The engine that serves, and why it is not the other; called first where a policy has TLS that ends here. */
@@ -180,10 +191,13 @@ class CredentialStore implements Credentials {
     const known = this.#contexts.get(key);
     const kept = known === undefined ? null : this.#withFreshKeys(key, known, now);
     if (kept !== null) return kept;
-    const shown = this.#current.certs.get(info.certs[0] ?? "");
+    const loaded = info.certs.flatMap((name) => this.#current.certs.get(name) ?? []).map(({ value }) => value);
+    const [shown, ...others] = loaded;
     const trusted = info.mode === "mtls" ? this.#current.cas.get(info.ca ?? "") : null;
     if (shown === undefined || trusted === undefined) return "there is no certificate for it";
-    const made = this.#makeContext(info.name, shown.value, trusted?.value ?? null);
+    const problem = kindsProblem(loaded);
+    if (problem !== null) return problem;
+    const made = this.#makeContext(info.name, { shown, others, trusted: trusted?.value ?? null, protocols: info.alpn });
     if (typeof made === "string") return made;
     this.#contexts.set(key, { context: made, keysMs: now });
     return made;
@@ -205,9 +219,9 @@ class CredentialStore implements Credentials {
     return null;
   }
 
-  #makeContext(expose: string, shown: Shown, trusted: Trusted | null): TlsContext | string {
-    const context = createContext(shown, trusted);
-    const native = this.#engine().native?.context(shown, trusted) ?? null;
+  #makeContext(expose: string, wish: ContextWish): TlsContext | string {
+    const context = createContext([wish.shown, ...wish.others], wish.trusted, wish.protocols);
+    const native = this.#engine().native?.context(wish) ?? null;
     if (native === null) return context;
     const about = `engine ${expose}`;
     if (native.ok) {
@@ -328,7 +342,8 @@ class CredentialStore implements Credentials {
 
   #closedWith(info: ListenerInfo, of: CredentialSet): string | null {
     const missing = lackOf(info, of, this.#config);
-    return missing === null ? null : `expose \`${info.name}\` is closed: ${lackText(missing)}; it opens by itself once that is repaired`;
+    const problem = missing === null ? kindsProblem(info.certs.flatMap((name) => of.certs.get(name)?.value ?? [])) : lackText(missing);
+    return problem === null ? null : `expose \`${info.name}\` is closed: ${problem}; it opens by itself once that is repaired`;
   }
 
   /** At a start what is wrong with a file closes what needs it; what is closed already stays closed at a reload. */

@@ -107,6 +107,8 @@ export const CODES = {
   [v.CODE_UNSUPPORTED]: { name: "unsupported", reason: v.REASON_POLICY, says: "this release does not serve that protocol or mode" },
   [v.CODE_NO_LEASE]: { name: "no_lease", reason: v.REASON_POLICY, says: "the caller has no such lease: it has ended, or belongs to another service" },
   [v.CODE_BAD_INTENT]: { name: "bad_intent", reason: v.REASON_POLICY, says: "a service's message is malformed, too long or not one of the schemas" },
+  [v.CODE_CAP_WAITING]: { name: "cap_waiting", reason: v.REASON_RATE, says: "too many clients of the port wait for their name" },
+  [v.CODE_CAP_WAITING_SOURCE]: { name: "cap_waiting_source", reason: v.REASON_RATE, says: "too many clients of the source wait for their name at the port" },
   [v.CODE_BACKEND_NOT_OWNED]: {
     name: "backend_not_owned",
     reason: v.REASON_POLICY,

@@ -147,6 +147,10 @@ export const CODE_CERTIFICATE_UNUSABLE = 174;
 export const CODE_SECOND_HELLO = 177;
 /** The socket that listens at the backend's address does not belong to the service, or its owner is unknown. */
 export const CODE_BACKEND_NOT_OWNED = 180;
+/** The cap of connections that wait for their name at the port is reached. */
+export const CODE_CAP_WAITING = 182;
+/** The cap of connections of the source that wait for their name at the port is reached. */
+export const CODE_CAP_WAITING_SOURCE = 183;
 
 /** The guard: the address is not of the socket's family, or is of a family that the guard does not support. */
 export const CODE_GUARD_FAMILY = 200;

@@ -287,7 +287,7 @@ function readProxy(backend: unknown): ListenerInfo["proxy"] {
 function readCapSource(value: unknown): ListenerInfo["capSource"] {
   if (value === null || value === undefined) return null;
   const f = fields(value);
-  return { v4: whole(f["v4"], 0, 32), v6: whole(f["v6"], 0, 128) };
+  return { v4: whole(f["v4"], 0, 32), v6: whole(f["v6"], 0, 128), connections: whole(f["connections"], 1, 0xffffffff) };
 }
 
 function readOrigin(value: unknown): Origin {

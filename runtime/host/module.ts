@@ -43,8 +43,8 @@ export interface ListenerInfo {
   /** Whether an enforced rule that applies to this listener has `sni`, so that decisions need the client's server name. */
   readonly needsNames: boolean;
   readonly capConnections: number;
-  /** How much of a source is the key of the cap per source; null where there is no such cap. */
-  readonly capSource: { readonly v4: number; readonly v6: number } | null;
+  /** The cap per source, and how much of a source is its key; null where there is no such cap. */
+  readonly capSource: { readonly v4: number; readonly v6: number; readonly connections: number } | null;
   /** Of a udp listener whose datagrams are forwarded: how many bytes a client is sent at most for each that it sent. Absent for every other listener. */
   readonly amplify?: number | "any";
   readonly origin: Origin;

@@ -212,7 +212,7 @@ test("the command line of expose", () => {
     parseCommand(good),
     ok({
       kind: "expose",
-      intent: { service: "web", proto: "tcp", port: 8443, backend: "127.0.0.1:80", mode: "tcp", bind: null, socket: null },
+      intent: { service: "web", proto: "tcp", port: 8443, backend: "127.0.0.1:80", mode: "tcp", expose: null, bind: null, socket: null },
     }),
   );
   const overUdp = parseCommand([...good, "--proto", "udp"]);

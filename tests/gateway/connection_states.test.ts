@@ -216,6 +216,7 @@ function reload(w: World): void {
     generation,
     onReload: "keep",
     numbered: (n) => w.ports.numbered(n),
+    nameWaits: { count: () => undefined, give: () => undefined },
   });
   w.inForce.engine = engine;
   w.inForce.generation = generation;
@@ -264,7 +265,7 @@ test("any sequence of events gives back exactly what was charged, once, and ends
 
 test("a charge is given back once, and only that which was made", () => {
   const table = new ConnectionTable();
-  const account: Account = { table, inForce: { engine: null }, overall: 0 };
+  const account: Account = { table, inForce: { engine: null }, overall: 0, nameWaits: { give: () => undefined } };
   const row = table.take();
   charge(account, row, CHARGED_OVERALL | CHARGED_LISTENER);
   charge(account, row, CHARGED_OVERALL);

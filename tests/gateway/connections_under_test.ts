@@ -7,6 +7,7 @@ import type { LoadedPolicy, PolicyEngine } from "../../runtime/host/module.ts";
 import { CODE_TLS_FAILED } from "../../runtime/abi/verdicts.ts";
 import { identityOf } from "../../runtime/host/identity.ts";
 import { fromV4 } from "../../runtime/net/address.ts";
+import { NameWaits } from "../../gateway/admit/name_waits.ts";
 import { createAdmitter, type InForce } from "../../gateway/admit/admit.ts";
 import { TopDenied } from "../../gateway/admit/top_denied.ts";
 import { createSuppression } from "../../gateway/audit/suppressed.ts";
@@ -74,6 +75,7 @@ class SilentTransport implements Transport {
   keepBackend(): void {}
   read = this.#noting("read");
   pause = this.#noting("pause");
+  alert = this.#noting("alert");
   secure = this.#noting("secure");
   dial = this.#noting("dial");
   hangUp = this.#noting("hang up");
@@ -179,6 +181,7 @@ export async function world(): Promise<World> {
     topDenied: new TopDenied(),
     clock,
     caps: CAPS,
+    nameWaits: new NameWaits({ waiting: 1024, waiting_per_source: 32 }),
     lackedDescriptor: () => undefined,
     suppression: createSuppression(10, counters),
     makeRoom: () => false,
@@ -211,7 +214,7 @@ export async function world(): Promise<World> {
     if (isListenFailure(socket)) throw new Error(socket.code);
     const backend = pool.at(address, null);
     backends.push(backend);
-    ports.add(exposure([0, 0, 0xffff, 0], 1001 + i, info, backend, null), socket);
+    ports.add(exposure([0, 0, 0xffff, 0], 1001 + i, info.proto, { number: info.id, isGroup: false }, [{ info, backend, lease: null }]), socket);
     sockets.push(socket.number);
   }
   const w: World = {

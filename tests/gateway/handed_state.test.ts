@@ -5,7 +5,7 @@ import { suite } from "../suite.ts";
 
 const test = suite("handed state");
 
-const PLACE = { local: "127.0.0.1:80", host: "127.0.0.1", port: 80, zone: "", listener: "web", service: "web", backend: "tcp://127.0.0.1:9" };
+const PLACE = { local: "127.0.0.1:80", host: "127.0.0.1", port: 80, zone: "", listener: "web", service: "web", mode: "tcp", backend: "tcp://127.0.0.1:9" };
 const CONNECTION = { row: 3, place: 0, source: "192.0.2.7", sourcePort: 40_000, zone: "", nameFault: null };
 const KNOWN = { ...CONNECTION, words: ["spiffe://example/a"], ca: "inside" };
 

@@ -128,6 +128,8 @@ const lease = (port: number, id: string): Lease => ({
   service: "web",
   owner: 1,
   proto: "tcp",
+  expose: null,
+  grantedBy: "web",
   port,
   mode: "direct",
   bind: fromV4(0),

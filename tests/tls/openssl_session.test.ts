@@ -110,18 +110,20 @@ test(`a client's certificates may have ${MOST_CERTIFICATE_BYTES} bytes, and not 
   }
 });
 
-test("a protocol is answered by preference, and a list without one in common is not answered", () => {
-  const rows: readonly (readonly [serves: readonly string[], offers: readonly string[], due: string])[] = [
+test("a protocol is answered by preference, and a list without one in common gets an alert", () => {
+  const rows: readonly (readonly [serves: readonly string[], offers: readonly string[], due: string | null])[] = [
     [["h2", "http/1.1"], ["http/1.1", "h2"], "h2"],
     [["h2", "http/1.1"], ["http/1.1"], "http/1.1"],
-    [["h2"], ["http/1.1"], ""],
+    [["h2"], ["http/1.1"], null],
+    [["h2"], [], ""],
     [[], ["h2"], ""],
     [["x".repeat(255)], ["x".repeat(255)], "x".repeat(255)],
   ];
   for (const [serves, offers, due] of rows) {
     within({ serves, offers }, (one) => {
-      assert.is(one.handshake(), "done");
-      assert.is(one.protocol(), due);
+      if (due === null) assert.equal(one.handshake(), { detail: "ERR_SSL_NO_APPLICATION_PROTOCOL" });
+      else assert.is(one.handshake(), "done");
+      if (due !== null) assert.is(one.protocol(), due);
     });
   }
 });

@@ -1,0 +1,83 @@
+// Connections of ports that several exposes share, or that an expose has for some names alone, until their name has led
+// them to an expose. Until then nobody's caps count them, so the gateway has two of its own: one a port, one a source.
+import { CODE_CAP_WAITING, CODE_CAP_WAITING_SOURCE } from "../../runtime/abi/verdicts.ts";
+import type { GroupInfo, PolicyInfo } from "../../runtime/host/module.ts";
+import type { Address } from "../../runtime/net/address.ts";
+import { capKeyOf } from "./cap_key.ts";
+
+export interface NameWaitCaps {
+  /** Of one port. */
+  readonly waiting: number;
+  /** Of one source at one port. */
+  readonly waiting_per_source: number;
+}
+
+export type NameWaitCode = typeof CODE_CAP_WAITING | typeof CODE_CAP_WAITING_SOURCE;
+
+/** A source: an IPv4 address, the /64 of an IPv6 address, or a link-local address with its interface. */
+const SOURCE = { v4: 32, v6: 64, connections: 0 };
+
+export class NameWaits {
+  readonly #caps: NameWaitCaps;
+  /** By port number. */
+  readonly #ports = new Map<number, number>();
+  /** By port and source. */
+  readonly #sources = new Map<string, number>();
+  /** By row; undefined where it does not wait. */
+  readonly #rows: ({ readonly port: number; readonly source: string } | undefined)[] = [];
+  readonly #mostOf = new WeakMap<GroupInfo, number>();
+
+  constructor(caps: NameWaitCaps) {
+    this.#caps = caps;
+  }
+
+  /** The connection waits from now on; or the cap that is full. `most`: see `mostPerSource`. */
+  take(row: number, port: number, source: Address, zone: number, most: number): NameWaitCode | null {
+    if ((this.#ports.get(port) ?? 0) >= this.#caps.waiting) return CODE_CAP_WAITING;
+    if ((this.#sources.get(keyOf(port, source, zone)) ?? 0) >= most) return CODE_CAP_WAITING_SOURCE;
+    this.count(row, port, source, zone);
+    return null;
+  }
+
+  /** The same whatever the caps say: a reload has it wait. */
+  count(row: number, port: number, source: Address, zone: number): void {
+    this.give(row);
+    const key = keyOf(port, source, zone);
+    this.#ports.set(port, (this.#ports.get(port) ?? 0) + 1);
+    this.#sources.set(key, (this.#sources.get(key) ?? 0) + 1);
+    this.#rows[row] = { port, source: key };
+  }
+
+  /** It waits no more. */
+  give(row: number): void {
+    const one = this.#rows[row];
+    if (one === undefined) return;
+    this.#rows[row] = undefined;
+    lower(this.#ports, one.port);
+    lower(this.#sources, one.source);
+  }
+
+  /** How many of one source may wait at a port of the group: no more than any of its exposes admits at a time. */
+  mostPerSource({ listeners }: PolicyInfo, group: GroupInfo): number {
+    const known = this.#mostOf.get(group);
+    if (known !== undefined) return known;
+    const most = group.members.reduce((least, id) => Math.min(least, listeners[id]?.capSource?.connections ?? Infinity), this.#caps.waiting_per_source);
+    this.#mostOf.set(group, most);
+    return most;
+  }
+
+  /** Connections that wait, by port number. */
+  byPort(): ReadonlyMap<number, number> {
+    return this.#ports;
+  }
+}
+
+function keyOf(port: number, source: Address, zone: number): string {
+  return capKeyOf({ id: port, capSource: SOURCE }, source, zone);
+}
+
+function lower<K>(counts: Map<K, number>, key: K): void {
+  const left = (counts.get(key) ?? 0) - 1;
+  if (left > 0) counts.set(key, left);
+  else counts.delete(key);
+}

@@ -1,0 +1,86 @@
+// Names on one port as other programs see them: curl and openssl as clients, and a good client beside 2,000 silent ones of
+// one source. `node tests/run.mjs tests/soak/shared_port --root tests/soak --suffix .check.ts`
+import { spawn } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { join } from "node:path";
+import { suite } from "../suite.ts";
+import * as assert from "uvu/assert";
+import { eventually, FORWARDERS } from "../gateway/gateway_under_test.ts";
+import { helloWith, records, serverName } from "../gateway/hello_bytes.ts";
+import { sharedPort, threeNames } from "../gateway/shared_port_under_test.ts";
+
+const test = suite("shared port, with other programs");
+
+async function run(program: string, args: readonly string[], input = ""): Promise<{ readonly out: string; readonly status: number | null }> {
+  const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"] });
+  let out = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (out += chunk.toString("latin1")));
+  child.stdin.end(input);
+  const status = await new Promise<number | null>((resolve) => child.once("close", resolve));
+  return { out, status };
+}
+
+for (const forwarder of FORWARDERS)
+  test(`curl and openssl reach the expose of each name, and show the alerts: ${forwarder}`, async () => {
+    const s = await sharedPort((words) => threeNames(words).replace('cert "www"', 'cert "www" alpn "h2", "http/1.1"'), { forwarder });
+    const ca = join(s.gateway.folder, "site.pem");
+    writeFileSync(ca, s.site.pem);
+    const curl = (name: string, ...more: readonly string[]): ReturnType<typeof run> =>
+      run("curl", ["-sSv", "--http0.9", "-m", "5", "--cacert", ca, "--resolve", `${name}:${s.port}:127.0.0.1`, ...more, `https://${name}:${s.port}/`]);
+    assert.match((await curl("www.example.com", "--http1.1")).out, /server accepted http\/1\.1[\s\S]*www GET \/ HTTP\/1\.1/);
+    assert.match((await curl("a.shop.example.com", "--no-alpn")).out, /shop GET \/ HTTP\/1\.1/);
+    assert.match((await curl("mail.example.com")).out, /unrecognized name/);
+    const client = (name: string, ...more: readonly string[]): ReturnType<typeof run> =>
+      run(
+        "openssl",
+        ["s_client", "-connect", `127.0.0.1:${s.port}`, "-CAfile", ca, ...(name === "" ? ["-noservername"] : ["-servername", name]), ...more],
+        "hello\n",
+      );
+    assert.match((await client("www.example.com", "-alpn", "http/1.1,h2")).out, /ALPN protocol: h2[\s\S]*Verify return code: 0 \(ok\)/);
+    assert.match((await client("www.example.com", "-alpn", "spdy/3")).out, /no application protocol/);
+    for (const name of ["mail.example.com", ""]) assert.match((await client(name)).out, /unrecognized name/, name);
+    assert.match((await client("a.shop.example.com")).out, /subject=.*[\s\S]*Verify return code: 0 \(ok\)/);
+  });
+
+const SILENT = 2_000;
+const GOOD = 51;
+/** Milliseconds. */
+const BAR = 50;
+
+/** Resolves with what came first, "" where it was closed. */
+function first(socket: Socket): Promise<string> {
+  return new Promise((resolve) => {
+    socket.once("data", (chunk: Buffer) => resolve(chunk.toString("latin1")));
+    socket.once("close", () => resolve(""));
+  });
+}
+
+for (const forwarder of FORWARDERS)
+  test(`${SILENT} silent connections of one source leave a good client's median below ${BAR} ms: ${forwarder}`, async () => {
+    const s = await sharedPort((words) => threeNames({ ...words, shop: words.rest }), { forwarder });
+    const hello = records(helloWith(serverName("a.shop.example.com")));
+    const open = (from: string): Socket => connect({ port: s.port, host: "127.0.0.1", localAddress: from }).on("error", () => undefined);
+    const times: number[] = [];
+    const silent: Socket[] = [];
+    for (let i = 0; i < GOOD; i++) {
+      // They come while the good clients do.
+      for (let n = 0; n < Math.ceil(SILENT / GOOD); n++) silent.push(open("127.0.0.2"));
+      const from = performance.now();
+      const good = open("127.0.0.3");
+      good.write(hello);
+      assert.is(await first(good), "rest ", `client ${i}`);
+      times.push(performance.now() - from);
+      good.destroy();
+    }
+    await eventually(() => s.accepts().filter(({ code }) => code === "cap_waiting_source").length >= silent.length - 32, "all but 32 are refused");
+    assert.is(silent.filter(({ closed }) => !closed).length, 32, "wait");
+    for (const socket of silent) socket.destroy();
+    const median = times.sort((x, y) => x - y)[GOOD >> 1] ?? Infinity;
+    process.stdout.write(
+      `${forwarder}: ${silent.length} silent connections; a good client has its backend's first byte after ${median.toFixed(1)} ms (median)\n`,
+    );
+    assert.ok(median < BAR, `${median} ms`);
+  });
+
+test.run();
