@@ -19,7 +19,10 @@ export function maximumSteps(tables: PolicyTables, names: NameSearch, identities
   const times = tables.residuals.reduce((most, { timeCount }) => Math.max(most, timeCount), 0);
   const named = tables.nameCells.rowCount === 0 ? 0 : nameSteps(names) + treeSteps(tables.nameCells);
   const identified = tables.identityCells.rowCount === 0 ? 0 : identitySteps(identities, treeSteps(tables.identityCells));
-  return search + treeSteps(tables.cells) + Math.ceil(Math.log2(times + 1)) + named + identified + Math.max(0, ...charges);
+  const bySource = search + treeSteps(tables.cells) + Math.ceil(Math.log2(times + 1));
+  // At a group the source is looked up once more, at the listener to which the name leads, and the name before that.
+  const led = tables.groups.length === 0 ? 0 : bySource + nameSteps(names) + treeSteps(tables.leads);
+  return bySource + led + named + identified + Math.max(0, ...charges);
 }
 
 /** A name of MAX_NAME_BYTES with labels of one byte. */

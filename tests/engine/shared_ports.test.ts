@@ -10,7 +10,7 @@ import { decide, exposesAt, type Answer } from "../oracle/evaluate.ts";
 import { Meter } from "../oracle/meter.ts";
 import { prefixesOf, type ModelExpose, type ModelPolicy } from "../oracle/model.ts";
 import { chance, type Chance } from "../oracle/random.ts";
-import { decideAt, groupAt, shadowAt } from "../oracle/shared.ts";
+import { decideAt, groupAt, shadowAt } from "../oracle/groups.ts";
 import { addressText, edges, readPrefix, words } from "../oracle/space.ts";
 import { namesFor, sharedPolicy } from "../oracle/whole.ts";
 
@@ -36,7 +36,7 @@ function endpoints(policy: ModelPolicy): readonly { readonly port: number; reado
   return [...ports].flatMap((port) => locals.map((local) => ({ port, local })));
 }
 
-class Asked {
+class Comparison {
   readonly #policy: ModelPolicy;
   readonly #running: Running;
   readonly #meters: ReadonlyMap<ModelExpose, Meter>;
@@ -143,25 +143,25 @@ test("random policies answer as the equations say", () => {
     const c = chance(1_900_000 + seed);
     const policy = sharedPolicy(c, { nets: 2, exposes: 1 + c.below(4), rules: 1 + c.below(5), denies: 2 });
     const running = run(policy);
-    const asked = new Asked(policy, running);
+    const compared = new Comparison(policy, running);
     const [all, names] = [sources(policy, c), namesFor(c, policy)];
-    const places = endpoints(policy).flatMap(({ port, local }) => asked.placeAt(port, local) ?? []);
+    const places = endpoints(policy).flatMap(({ port, local }) => compared.placeAt(port, local) ?? []);
     const groups = places.filter(({ isGroup }) => isGroup);
     let monoMs = 0;
     for (let i = 0; i < QUESTIONS && groups.length > 0; i++) {
       const { id, members } = c.pick(groups);
       const [source, name] = [c.pick(all), c.pick(names)];
-      // The clock's ends are tested elsewhere; here it only goes on.
-      asked.wall = i < QUESTIONS / 2 ? null : 2 ** 31;
-      asked.setClock((monoMs += c.pick([0, 0, 1, 20, 1000])));
+      // The clock's ends have tests of their own; here it only goes on.
+      compared.wall = i < QUESTIONS / 2 ? null : 2 ** 31;
+      compared.setClock((monoMs += c.pick([0, 0, 1, 20, 1000])));
       try {
-        asked.group(id, members, source, name);
-        asked.connection(id, members, source, name);
-        if (c.oneIn(3)) asked.close(c);
-        if (c.oneIn(10)) asked.counts();
+        compared.group(id, members, source, name);
+        compared.connection(id, members, source, name);
+        if (c.oneIn(3)) compared.close(c);
+        if (c.oneIn(10)) compared.counts();
       } catch (error) {
         throw new Error(
-          `seed ${seed}: ${error instanceof Error ? error.message : ""}: from ${addressText(source)} for ${JSON.stringify(name)} at ${asked.wall}\n${running.printed.text}`,
+          `seed ${seed}: ${error instanceof Error ? error.message : ""}: from ${addressText(source)} for ${JSON.stringify(name)} at ${compared.wall}\n${running.printed.text}`,
           { cause: error },
         );
       }

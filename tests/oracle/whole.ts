@@ -5,7 +5,7 @@ import { randomPolicy, randomPrefix, type Size } from "./generate.ts";
 import { ANY, isEmpty, type ModelDeny, type ModelExpose, type ModelPolicy, type ModelRule, type ModelSet, type Ports } from "./model.ts";
 import { isEmptyHosts, patternsOf, tailOf, type HostTerm, type ModelHosts, type NamedHosts } from "./names.ts";
 import { portsMeet } from "./order.ts";
-import { writtenIn } from "./shared.ts";
+import { writtenIn } from "./groups.ts";
 import type { Chance } from "./random.ts";
 import { prefixOf, v4, type Prefix } from "./space.ts";
 

@@ -23,7 +23,7 @@ import { Meter } from "../oracle/meter.ts";
 import { prefixesOf, type ModelExpose, type ModelPolicy } from "../oracle/model.ts";
 import { printPolicy } from "../oracle/print.ts";
 import { chance, type Chance } from "../oracle/random.ts";
-import { decideAt } from "../oracle/shared.ts";
+import { decideAt } from "../oracle/groups.ts";
 import { addressText, edges, LAST, readPrefix, words } from "../oracle/space.ts";
 import { ENDS, namesFor, sharedPolicy, wholePolicy } from "../oracle/whole.ts";
 
