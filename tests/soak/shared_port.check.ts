@@ -69,7 +69,7 @@ for (const forwarder of FORWARDERS)
       const from = performance.now();
       const good = open("127.0.0.3");
       good.write(hello);
-      assert.is(await first(good), "rest ", `client ${i}`);
+      assert.ok((await first(good)).startsWith("rest "), `client ${i}`);
       times.push(performance.now() - from);
       good.destroy();
     }
