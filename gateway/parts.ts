@@ -16,7 +16,7 @@ import { ConnectionTable } from "./connection/table.ts";
 import { notOwnSocket } from "./admit/own_socket.ts";
 import { TopDenied } from "./admit/top_denied.ts";
 import { openAudit, type Audit } from "./audit/audit.ts";
-import { createRecorder } from "./audit/recorder.ts";
+import { createRecorder, type Recorder, type RecorderSetup } from "./audit/recorder.ts";
 import type { GatewayClock } from "./clock.ts";
 import { changedKeys } from "./config/changed.ts";
 import { allowedBackends, type Config } from "./config/read.ts";
@@ -59,6 +59,7 @@ import { createEnds } from "./reload/ends.ts";
 import { createKeeper, type Keeper } from "./reload/keeper.ts";
 import { Openings, type OpeningsSetup } from "./reload/openings.ts";
 import { Reconciler } from "./reload/reconcile.ts";
+import { ReloadHistory } from "./reload/history.ts";
 import { Reloader } from "./reload/reload.ts";
 import { Swap, type SwapSetup } from "./reload/swap.ts";
 import { createCredentials, type Credentials } from "./tls/credentials.ts";
@@ -138,8 +139,7 @@ interface Given {
 
 /** Decides connections, serves them and records them. */
 function makeServing(setup: DaemonSetup, { cap, keeper }: Given, chosen: Chosen, ending: AbortSignal) {
-  const { config, clock, say } = setup;
-  const { openssl } = setup;
+  const { config, clock, say, openssl } = setup;
   const choice = chooseThreads({ threads: config.threads, engine: config.tls.engine }, chosen, openssl && (() => ok(openssl)));
   if (!choice.ok) return choice;
   const { engine } = choice.value;
@@ -165,7 +165,9 @@ function makeServing(setup: DaemonSetup, { cap, keeper }: Given, chosen: Chosen,
   const descriptors = watchDescriptors(counters, say);
   const topDenied = new TopDenied();
   const markers = createMarkers(setup.print, counters);
-  const recorder = createRecorder({ audit, counters, markers, clock, onError: config.audit.on_error });
+  /** Made later, from these parts. */
+  const giver: { giving: Giving | null } = { giving: null };
+  const recorder = makeRecorder({ audit, counters, markers, clock }, config, () => giver.giving?.isFrozen === true);
   const threads = openThreads(config, choice.value, chosen);
   const credentials = createCredentials(config, clock, say, threads === null ? engine : threadedEngine(engine, threads));
   const table = new ConnectionTable();
@@ -196,6 +198,7 @@ function makeServing(setup: DaemonSetup, { cap, keeper }: Given, chosen: Chosen,
   const flows = chosen.calls === null ? nodeFlows(flowing) : kernelFlows(flowing, chosen.calls);
   const forwarder = withFlows(streams, flows);
   return ok({
+    giver,
     counters,
     audit,
     own,
@@ -214,6 +217,10 @@ function makeServing(setup: DaemonSetup, { cap, keeper }: Given, chosen: Chosen,
     threads: servingThreads(choice.value, threads, streams),
     readsResets: isReset !== null,
   });
+}
+
+function makeRecorder(over: Pick<RecorderSetup, "audit" | "counters" | "markers" | "clock">, { audit }: Config, keepsEnds: () => boolean): Recorder {
+  return createRecorder({ ...over, onError: audit.on_error, recordsEnds: audit.close, keepsEnds });
 }
 
 /** Null where the main thread does all. */
@@ -272,16 +279,17 @@ function makeReloading(setup: DaemonSetup, serving: Serving, keeper: Keeper | nu
   const participants = [credentials.participant, ...(setup.participants ?? [])];
   const beforeFirst =
     taking === undefined ? null : (engine: PolicyEngine) => adopt({ taking, forwarder, flows, ports, backends, audit, recorder, say, clock }, engine);
-  const reloader = new Reloader({ inForce, keeper, swap, ports, counters, turns, clock, say, ending, reports, beforeFirst, participants });
+  const history = new ReloadHistory(clock);
+  const reloader = new Reloader({ history, inForce, keeper, swap, ports, counters, turns, clock, say, ending, reports, beforeFirst, participants });
   const changes = new CoordinatedChanges({ reloader, clock, counts: counters.changes, say });
-  return { turns, opener, swapping, swap, reloader, changes, inherited, seed };
+  return { turns, opener, swapping, swap, reloader, history, changes, inherited, seed };
 }
 
 type Reloading = ReturnType<typeof makeReloading>;
 
 /** Hands this gateway over to the next one. */
 function makeGiving({ clock, say }: DaemonSetup, serving: Serving, reloading: Reloading, isEnding: () => boolean) {
-  const { ports, forwarder, flows, inForce } = serving;
+  const { ports, forwarder, flows, inForce, recorder, giver } = serving;
   const { turns, seed, changes } = reloading;
   const handing: Handing = { handedOver: () => undefined, done: () => undefined, abandoned: () => undefined };
   const giving = new Giving({
@@ -295,10 +303,12 @@ function makeGiving({ clock, say }: DaemonSetup, serving: Serving, reloading: Re
     seed,
     say,
     isBusy: () => changes.current() !== null || isEnding(),
+    flushEnds: () => recorder.flush(),
     handedOver: (report) => handing.handedOver(report),
     done: () => handing.done(),
     abandoned: () => handing.abandoned(),
   });
+  giver.giving = giving;
   return { handing, giving };
 }
 
@@ -318,7 +328,7 @@ export function makeParts(setup: DaemonSetup, chosen: Chosen, ending: AbortSigna
   const allowed = allowedBackends(config);
   const backends = makeBackends(setup, ports, ownership, allowed);
   const reloading = makeReloading(setup, serving.value, keeper, backends, leases, ending);
-  const { turns, opener, swapping, swap, reloader, changes, inherited } = reloading;
+  const { turns, opener, swapping, swap, reloader, history, changes, inherited } = reloading;
   const { handing, giving } = makeGiving(setup, serving.value, reloading, () => draining() || ending.aborted);
   const context: Context = {
     giving,
@@ -336,6 +346,7 @@ export function makeParts(setup: DaemonSetup, chosen: Chosen, ending: AbortSigna
     topDenied,
     ownership,
     reloader,
+    history,
     changes,
     isPrepared: (open) => swap.isPaused(open),
     withoutAddress: () => swapping.openings.absent(inForce.engine),

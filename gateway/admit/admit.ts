@@ -30,7 +30,7 @@ import type { TlsContext } from "../tls/secure.ts";
 import { passedName } from "../tls/server_name.ts";
 import { decideByIdentity, decideByName, type Facts, type Verdict } from "./after_hello.ts";
 import { decideAtAccept, closedFor, type Charged, type Room } from "./at_accept.ts";
-import { acceptEntry, faultEntry, notOwnedEntry, secondHelloEntry } from "./entries.ts";
+import { acceptEntry, endFacts, faultEntry, notOwnedEntry, secondHelloEntry } from "./entries.ts";
 import { createFlowDecider } from "./flow_decider.ts";
 import type { TopDenied } from "./top_denied.ts";
 
@@ -85,7 +85,7 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
       accept: (socket, rows) => decideAll(desk, socket, rows),
       named: (row, outcome) => named(desk, row, outcome),
       secured: (row, context, outcome) => secured(desk, row, context, outcome),
-      connected: (row) => release(desk.account, row, CHARGED_BACKEND),
+      connected: (row) => connected(desk, row),
       adopted: (row) => charge(desk.account, row, CHARGED_OVERALL | CHARGED_LISTENER | (table.identity[row] === undefined ? 0 : CHARGED_IDENTITY)),
       notOwned: (row, because) => record(desk, notOwnedEntry(table, row, portOf(desk, row), inForce.generation, because), null),
       secondHello: (row, detail) => record(desk, secondHelloEntry(table, row, portOf(desk, row), inForce.generation, detail), inForce.engine),
@@ -190,7 +190,8 @@ function settled(desk: Desk, row: number, open: OpenPort | undefined, answer: An
   return answer.allowed || answer.later ? denial(CODE_INTERNAL) : answer;
 }
 
-function grant({ table, account, inForce }: Desk, row: number, open: OpenPort): void {
+function grant({ table, account, inForce, clock }: Desk, row: number, open: OpenPort): void {
+  table.startedMs[row] = clock.wallMs();
   table.backend[row] = open.serves.backend;
   table.generation[row] = inForce.generation;
   charge(account, row, CHARGED_OVERALL | CHARGED_BACKEND);
@@ -265,12 +266,29 @@ function conclude(desk: Desk, row: number, verdict: Decision, by: DecidedBy | nu
   return decision.allowed ? denial(CODE_INTERNAL) : decision;
 }
 
+function connected(desk: Desk, row: number): void {
+  const { account, counters, table, clock } = desk;
+  release(account, row, CHARGED_BACKEND);
+  const ms = clock.monoMs() - (table.openedMs[row] ?? 0);
+  counters.traffic.connected(portOf(desk, row)?.serves.info.name ?? "", table.backend[row]?.address.key ?? "", ms);
+}
+
 function closed(desk: Desk, row: number, end: End | null): void {
-  const { table, account, counters } = desk;
+  const { table, account, counters, recorder, clock } = desk;
   release(account, row, CHARGED_EVERYTHING);
   if (end === null) return;
-  bump(counters.ends, end);
   if (end === "no_descriptor") desk.lackedDescriptor();
-  counters.bytesFromClients += table.bytesIn[row] ?? 0;
-  counters.bytesFromBackends += table.bytesOut[row] ?? 0;
+  const facts = endFacts(table, row, portOf(desk, row), end, clock.monoMs());
+  const pair = counters.traffic.of(facts.listener ?? "", facts.backend ?? "");
+  bump(counters.ends, end);
+  bump(pair.ends, end);
+  counters.bytesFromClients += facts.bytesFromClient;
+  counters.bytesFromBackends += facts.bytesFromBackend;
+  pair.bytesFromClients += facts.bytesFromClient;
+  pair.bytesFromBackends += facts.bytesFromBackend;
+  try {
+    recorder.end(facts);
+  } catch {
+    counters.endRecordsDropped++;
+  }
 }

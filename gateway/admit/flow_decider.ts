@@ -146,7 +146,7 @@ function recorded(desk: FlowDeskSetup, rows: readonly number[], open: OpenPort |
   verdicts.forEach((decision, i) => {
     const since = decision.allowed ? 0 : suppression.recordDue(open?.serves.info.name ?? "", decision.reason, now);
     if (since === null && !decision.allowed) {
-      recorder.count(decision);
+      recorder.count(decision, open?.serves.info.name);
       return;
     }
     due.push(i);
@@ -161,10 +161,11 @@ function recorded(desk: FlowDeskSetup, rows: readonly number[], open: OpenPort |
   return decisions;
 }
 
-function settled({ table, account, inForce, topDenied }: FlowDeskSetup, row: number, open: OpenPort | undefined, decision: Decision): Decision {
+function settled({ table, account, inForce, topDenied, clock }: FlowDeskSetup, row: number, open: OpenPort | undefined, decision: Decision): Decision {
   if (decision.allowed && open !== undefined) {
     table.backend[row] = open.serves.backend;
     table.generation[row] = inForce.generation;
+    table.startedMs[row] = clock.wallMs();
     return decision;
   }
   const host = table.hostOf(row);

@@ -8,6 +8,7 @@ import type { GatewayClock } from "../clock.ts";
 import { countDecision, countShadow, type Counters } from "./counters.ts";
 import type { Markers } from "./markers.ts";
 import type { Audit } from "./audit.ts";
+import { endLine, type EndFacts } from "./end_line.ts";
 import { auditLine, type AuditFacts, type RuleWords } from "./line.ts";
 
 export type Entry = AuditFacts;
@@ -16,7 +17,13 @@ export interface Recorder {
   /** Returns the decisions that take effect, in the same order; `info` names the rules. */
   record(entries: readonly Entry[], info: PolicyInfo | null): readonly Decision[];
   /** Counts a refusal that gets no record, and prints its marker. */
-  count(refusal: Denial): void;
+  count(refusal: Denial, listener?: string): void;
+  /** Notes the end of an admitted connection; its line is written with the next decision, or by `flush`. */
+  end(facts: EndFacts): void;
+  /** Writes the lines of ends that are due. */
+  flush(): void;
+  /** Another process writes the file; the lines of ends that wait are its own. */
+  handOver(): void;
 }
 
 export interface RecorderSetup {
@@ -25,30 +32,57 @@ export interface RecorderSetup {
   readonly markers: Markers;
   readonly clock: GatewayClock;
   readonly onError: "closed" | "count";
+  /** Whether ends have lines; they have none unless it is given. */
+  readonly recordsEnds?: boolean;
+  /** Ends that come now may be another process's to record; see takeover/giving.ts. */
+  readonly keepsEnds?: () => boolean;
 }
 
-export function createRecorder({ audit, counters, markers, clock, onError }: RecorderSetup): Recorder {
+/** Lines of ends that are written without a decision to write them with. */
+const MOST_ENDS = 512;
+
+export function createRecorder({ audit, counters, markers, clock, onError, recordsEnds = false, keepsEnds = () => false }: RecorderSetup): Recorder {
   const refused = deny(CODE_AUDIT_CLOSED);
   const words = new WordsOfRules();
+  const none: readonly string[] = [];
+  let ends: string[] = [];
+  let isHandedOver = false;
+  const takeEnds = (): readonly string[] => {
+    if (ends.length === 0 || keepsEnds()) return none;
+    const due = ends;
+    ends = [];
+    return due;
+  };
   return {
     record(entries, info) {
       const wallMs = clock.wallMs();
       const monoMs = clock.monoMs();
       const lines = entries.map((entry) => auditLine(entry, wallMs, words.of(entry.decision.rule, info)));
-      const recorded = audit.write(lines);
+      const recorded = audit.write(lines, takeEnds());
       return entries.map((entry, i) => {
         const lost = i >= recorded && onError === "closed";
         const decision = lost && entry.decision.allowed ? refused : entry.decision;
-        countDecision(counters, decision);
+        countDecision(counters, decision, entry.listener, entry.op === "backend" ? entry.backend : undefined);
         if (info !== null && decision.rule >= 0) counters.ruleHits.add(info, decision.rule);
         if (entry.shadow) countShadow(counters, decision, entry.shadow);
         if (!decision.allowed) markers.deny(decision.reason, monoMs);
         return decision;
       });
     },
-    count(refusal) {
-      countDecision(counters, refusal);
+    count(refusal, listener) {
+      countDecision(counters, refusal, listener);
       markers.deny(refusal.reason, clock.monoMs());
+    },
+    end(facts) {
+      // A connection that was handed over is recorded by the process that counts it; a flow has a row in each.
+      if (!recordsEnds || (isHandedOver && facts.proto !== "udp")) return;
+      ends.push(endLine(facts, clock.wallMs()));
+      if (ends.length >= MOST_ENDS) audit.write(none, takeEnds());
+    },
+    flush: () => void audit.write(none, takeEnds()),
+    handOver() {
+      isHandedOver = true;
+      ends = [];
     },
   };
 }

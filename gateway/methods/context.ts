@@ -22,6 +22,7 @@ import type { Chosen } from "../kernel/choice.ts";
 import type { EngineChoice } from "../kernel/tls_choice.ts";
 import type { ServingThreads } from "../threads/choice.ts";
 import type { Keeper } from "../reload/keeper.ts";
+import type { ReloadHistory } from "../reload/history.ts";
 import type { Reloader } from "../reload/reload.ts";
 import type { CredentialEnd } from "../tls/credentials.ts";
 import type { Giving } from "../takeover/giving.ts";
@@ -46,6 +47,7 @@ export interface Context {
   readonly topDenied: TopDenied;
   readonly ownership: OwnershipSetup;
   readonly reloader: Reloader;
+  readonly history: ReloadHistory;
   /** Changes of policy that a coordinator outside prepares and finishes. */
   readonly changes: CoordinatedChanges;
   /** Whether a socket listens for a policy that is prepared and not in force. */

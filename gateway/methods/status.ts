@@ -1,7 +1,9 @@
 // `status`: what listens, which policy decides, what was counted, who is refused most.
 import { BACKLOG, longestBacklog } from "../listen/backlog.ts";
+import type { Counters } from "../audit/counters.ts";
 import type { SignatureInfo } from "../../runtime/host/module.ts";
 import type { Keeper } from "../reload/keeper.ts";
+import { allBytes } from "./traffic_metrics.ts";
 import type { Context, Endpoint } from "./context.ts";
 
 const TOP_SOURCES = 10;
@@ -12,6 +14,7 @@ export const status: Endpoint = async (context) => {
   const { engine } = inForce;
   const serves = context.engine();
   const absent = new Set(context.withoutAddress().map(({ id }) => id));
+  const bytes = allBytes(context);
   let buffered = 0;
   for (let row = 0; row < forwarder.table.rows; row++) buffered += forwarder.buffered(row);
   return {
@@ -67,24 +70,38 @@ export const status: Endpoint = async (context) => {
       },
       rules: engine === null ? [] : counters.ruleHits.ofPolicy(engine.info, TOP_RULES),
       shadow: { ...counters.shadow },
-      audit: {
-        records: counters.auditRecords,
-        dropped: counters.auditDropped,
-        suppressed: counters.auditSuppressed,
-        refusals_unrecorded: counters.refusalsUnrecorded,
-      },
+      audit: auditOf(counters),
       clients_turned_away: counters.clientsTurnedAway,
       ends: Object.fromEntries(counters.ends),
-      bytes: { from_clients: counters.bytesFromClients, from_backends: counters.bytesFromBackends },
+      bytes: { from_clients: bytes.fromClients, from_backends: bytes.fromBackends },
       descriptors_exhausted: counters.descriptorsExhausted,
       deny_markers_suppressed: counters.denyMarkersSuppressed,
       change: changeOf(context),
       changes: { ...counters.changes },
-      reloads: { done: counters.reloads, refused: counters.reloadsRefused },
+      reloads: reloadsOf(context),
       top_denied: topDenied.first(TOP_SOURCES),
     },
   };
 };
+
+function auditOf(counters: Counters): object {
+  return {
+    records: counters.auditRecords,
+    dropped: counters.auditDropped,
+    ends: counters.endRecords,
+    ends_dropped: counters.endRecordsDropped,
+    suppressed: counters.auditSuppressed,
+    refusals_unrecorded: counters.refusalsUnrecorded,
+  };
+}
+
+function reloadsOf({ counters, history }: Pick<Context, "counters" | "history">): object {
+  return {
+    done: counters.reloads,
+    refused: counters.reloadsRefused,
+    last: history.past.map(({ atMs, done, generation, because }) => ({ time: new Date(atMs).toISOString(), done, generation, because })),
+  };
+}
 
 function signatureOf(signature: SignatureInfo | null): object | null {
   return signature === null ? null : { key_id: signature.keyId, revision: signature.revision, verified: signature.verified };

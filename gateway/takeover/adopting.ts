@@ -60,6 +60,7 @@ export async function adopt(setup: AdoptSetup, engine: PolicyEngine): Promise<st
       if (own !== undefined) forwarder.remoteEnded(own, endOf(end), bytesIn, bytesOut);
     },
     records: (lines) => void setup.audit.write(lines),
+    endRecords: (lines) => void setup.audit.write([], lines),
     gone() {
       for (const own of rows.values()) forwarder.remoteEnded(own, "cut", 0, 0);
       rows.clear();

@@ -45,6 +45,8 @@ export interface GivingSetup {
   readonly isBusy: () => boolean;
   /** From now on this gateway decides nothing; `report` writes to the next one. */
   readonly handedOver: (report: (method: string, params: object) => void) => void;
+  /** Records the ends that have come so far. */
+  readonly flushEnds: () => void;
   /** The next gateway takes registrations now. */
   readonly done: () => void;
   /** The next gateway is gone, and nobody enforces a policy on the connections that are left. */
@@ -77,6 +79,11 @@ export class Giving {
 
   constructor(setup: GivingSetup) {
     this.#setup = setup;
+  }
+
+  /** Ends that come now are the next gateway's to record, if it takes over. */
+  get isFrozen(): boolean {
+    return this.#round !== null && this.#round.state !== null;
   }
 
   isOwner(client: number): boolean {
@@ -166,6 +173,7 @@ export class Giving {
     if (this.#round !== round) return failed(UNKNOWN);
     const { engine } = inForce;
     engine?.setClock({ monoMs: clock.monoMs(), wallSeconds: Math.floor(clock.wallMs() / 1000) });
+    this.#setup.flushEnds();
     // INVARIANT: from this turn on nothing is admitted here, and each end is reported.
     round.state = writeState(forwarder.table, ports, flows.handed(), engine?.exportState() ?? new Uint8Array(0));
     forwarder.reportEnds((row, end) => {

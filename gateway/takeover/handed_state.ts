@@ -78,6 +78,7 @@ export function writeState(table: ConnectionTable, ports: Ports, flows: readonly
       source: formatAddress(source),
       sourcePort: table.sourcePort[row] ?? 0,
       zone: table.zoneOf(row),
+      startedMs: Math.round(table.startedMs[row] ?? 0),
       ...(name !== undefined && { name }),
       nameFault: table.nameFault[row] ?? null,
       ...(known !== undefined && { words: known.identity.words, ca: known.ca }),
@@ -166,7 +167,8 @@ function connectionOf(value: unknown, places: readonly (HandedPlace | null)[]): 
   if (isKnown && (!Array.isArray(words) || !words.every((word) => typeof word === "string") || typeof ca !== "string")) return null;
   const identity =
     isKnown && Array.isArray(words) && typeof ca === "string" ? { identity: identityOf(words.filter((word) => typeof word === "string")), ca } : undefined;
-  return { row, place, facts: { source, sourcePort, zone, name, nameFault: fault, identity } };
+  const startedMs = numberIn(fields, "startedMs", Number.MAX_SAFE_INTEGER);
+  return { row, place, facts: { source, sourcePort, zone, name, nameFault: fault, identity, startedMs } };
 }
 
 function writtenFlow({ source, ...flow }: HandedFlow): object {
