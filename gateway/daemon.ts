@@ -348,6 +348,8 @@ class Running implements Daemon {
     context.recorder.flush();
     if (this.#isHandedOver) return;
     passEnds();
+    if (context.blocks.passEnds() > 0)
+      void context.keptBlocks?.keep().catch((error: unknown) => say(`blocks that are over stay in the state directory: ${String(error)}`));
     for (const lease of leases.expired(now)) endLease(context, lease, { because: "its time is over: renew it sooner", word: "expired" });
     withdrawn.look();
     descriptors.check();

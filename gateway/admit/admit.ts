@@ -8,6 +8,7 @@ import type { ListenerInfo, PolicyEngine } from "../../runtime/host/module.ts";
 import type { PolicyInForce } from "../../runtime/shell/policy_in_force.ts";
 import type { Entry, Recorder } from "../audit/recorder.ts";
 import type { Suppression } from "../audit/suppressed.ts";
+import type { Blocks } from "../blocks/blocks.ts";
 import type { GatewayClock } from "../clock.ts";
 import {
   CHARGED_BACKEND,
@@ -30,6 +31,7 @@ import type { TlsContext } from "../tls/secure.ts";
 import { passedName } from "../tls/server_name.ts";
 import { decideByIdentity, decideByName, type Facts, type Verdict } from "./after_hello.ts";
 import { decideAtAccept, closedFor, type Charged, type Room } from "./at_accept.ts";
+import { blockDetail, blockOf } from "./blocked.ts";
 import { acceptEntry, endFacts, faultEntry, notOwnedEntry, secondHelloEntry } from "./entries.ts";
 import { createFlowDecider } from "./flow_decider.ts";
 import type { TopDenied } from "./top_denied.ts";
@@ -49,6 +51,7 @@ export interface AdmitSetup {
   /** The TLS context of a listener that terminates TLS; a string is the reason why there is none. */
   readonly contextOf: (info: ListenerInfo) => TlsContext | string;
   readonly suppression: Suppression;
+  readonly blocks: Pick<Blocks, "of" | "size">;
   /** Ends a flow of datagrams that need not stay; false where there is none. */
   readonly makeRoom: () => boolean;
   /** A connection that was admitted could not be served for lack of a descriptor. */
@@ -151,7 +154,7 @@ function decide(desk: Desk, socket: number, rows: readonly number[]): readonly A
     info,
     shut,
     roomFor(desk, open),
-    rows.map((row) => ({ source: table.sourceOf(row), zone: table.zone[row] ?? 0 })),
+    rows.map((row) => ({ source: table.sourceOf(row), zone: table.zone[row] ?? 0, isBlocked: blockOf(desk, row) !== undefined })),
   );
   const due: number[] = [];
   const entries: Entry[] = [];
@@ -164,7 +167,7 @@ function decide(desk: Desk, socket: number, rows: readonly number[]): readonly A
     // A connection that needs its hello first has no decision to record yet.
     if (answer.allowed || !answer.later) {
       due.push(i);
-      entries.push(acceptEntry(table, row, open, answer, inForce));
+      entries.push(acceptEntry(table, row, open, answer, inForce, blockDetail(desk, row, answer)));
     }
     return answer;
   });
@@ -213,7 +216,7 @@ function named(desk: Desk, row: number, outcome: HelloOutcome): Decision | TlsCo
   }
   if ("denial" in outcome) return conclude(desk, row, outcome.denial, outcome.by, outcome.detail);
   const answer = verdictOf(desk, row, (facts, shut, room) => decideByName(facts, shut, room, desk.contextOf));
-  return isContext(answer) ? answer : conclude(desk, row, answer, null, table.nameFault[row] ?? undefined);
+  return isContext(answer) ? answer : conclude(desk, row, answer, null, blockDetail(desk, row, answer) ?? table.nameFault[row] ?? undefined);
 }
 
 function secured(desk: Desk, row: number, context: TlsContext, outcome: SecuredOutcome): Decision {
@@ -222,7 +225,7 @@ function secured(desk: Desk, row: number, context: TlsContext, outcome: SecuredO
   const { identity } = outcome;
   if (identity !== null && context.ca !== null) table.identity[row] = { identity, ca: context.ca };
   const answer = verdictOf(desk, row, (facts, shut, room) => decideByIdentity(facts, shut, room, desk.contextOf, context, identity));
-  return conclude(desk, row, answer, null, table.nameFault[row] ?? undefined);
+  return conclude(desk, row, answer, null, blockDetail(desk, row, answer) ?? table.nameFault[row] ?? undefined);
 }
 
 /** INVARIANT: a failure inside is a refusal. */
@@ -238,6 +241,7 @@ function verdictOf<A>(desk: Desk, row: number, evaluate: (facts: Facts, shut: Re
       source: table.sourceOf(row),
       name: table.name[row] ?? null,
       nameFault: table.nameFault[row] ?? null,
+      isBlocked: blockOf(desk, row) !== undefined,
     };
     const { answer, charged } = evaluate(facts, closedFor(open, inForce.engine, ports, desk.draining), roomFor(desk, open));
     charge(account, row, charged);

@@ -1,7 +1,7 @@
 // Phases 2 to 4: a connection that phase 1 did not refuse is decided again, from phase 1 on, with each fact that
 // has come since, under the policy that is in force then. Only phase 4 charges anything.
 import type { Address } from "../../runtime/net/address.ts";
-import { CODE_CAP_BACKEND, CODE_HELLO_MALFORMED, CODE_INTERNAL, CODE_NOT_EXPOSED, CODE_TLS_CHANGED } from "../../runtime/abi/verdicts.ts";
+import { CODE_BLOCKED, CODE_CAP_BACKEND, CODE_HELLO_MALFORMED, CODE_INTERNAL, CODE_NOT_EXPOSED, CODE_TLS_CHANGED } from "../../runtime/abi/verdicts.ts";
 import type { CodeNumber } from "../../runtime/abi/names.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import type { Decision, Denial } from "../../runtime/host/decision.ts";
@@ -23,6 +23,8 @@ export interface Facts {
   readonly source: Address | typeof SOURCE_GONE | typeof SOURCE_ODD;
   readonly name: string | null;
   readonly nameFault: NameFault | null;
+  /** An operator has blocked the source. */
+  readonly isBlocked: boolean;
 }
 
 export interface Verdict<A> {
@@ -77,7 +79,8 @@ export function decideByIdentity(
 }
 
 /** The inputs of the decision, or a denial where a fact is missing. */
-function goingOn({ engine, info, countedBy, source, nameFault }: Facts, closed: CodeNumber | null): Inputs | Denial {
+function goingOn({ engine, info, countedBy, source, nameFault, isBlocked }: Facts, closed: CodeNumber | null): Inputs | Denial {
+  if (isBlocked) return denial(CODE_BLOCKED);
   if (closed !== null) return denial(closed);
   if (engine === null || info === undefined || typeof source === "number") return denial(CODE_INTERNAL);
   // A connection that the policy in force did not count does not belong to it: a reload withdrew its listener.

@@ -3,6 +3,7 @@
 import type { Address } from "../../runtime/net/address.ts";
 import {
   CODE_BAD_PEER,
+  CODE_BLOCKED,
   CODE_CAP_BACKEND,
   CODE_CAP_OVERALL,
   CODE_DRAINING,
@@ -23,6 +24,8 @@ import type { OpenPort, Ports } from "../listen/ports.ts";
 export interface PeerFacts {
   readonly source: Address | typeof SOURCE_GONE | typeof SOURCE_ODD;
   readonly zone: number;
+  /** An operator has blocked it. */
+  readonly isBlocked: boolean;
 }
 
 export interface Charged {
@@ -55,8 +58,9 @@ export function decideAtAccept(
   peers: readonly PeerFacts[],
 ): readonly Charged[] {
   const known: Peer[] = [];
-  const found = peers.map(({ source, zone }): Charged | null => {
+  const found = peers.map(({ source, zone, isBlocked }): Charged | null => {
     if (typeof source === "number") return refused(source === SOURCE_GONE ? CODE_NO_PEER : CODE_BAD_PEER);
+    if (isBlocked) return refused(CODE_BLOCKED);
     if (closed !== null) return refused(closed);
     known.push({ listener: info?.id ?? -1, source, zone });
     return null;

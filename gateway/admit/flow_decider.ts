@@ -1,6 +1,6 @@
 // Admission of flows of datagrams: a flow's first datagram is decided, charged and recorded as a connection is. Where a
 // cap is full, a flow that need not stay makes room; and of the refusals only so many a second are recorded.
-import { CODE_BAD_PEER, CODE_INTERNAL } from "../../runtime/abi/verdicts.ts";
+import { CODE_BAD_PEER, CODE_BLOCKED, CODE_INTERNAL } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import type { Decision, Denial } from "../../runtime/host/decision.ts";
 import type { ListenerInfo } from "../../runtime/host/module.ts";
@@ -15,6 +15,8 @@ import type { Amplify } from "../datagram/budget.ts";
 import type { FlowDecider, MakeRoom } from "../datagram/decider.ts";
 import type { OpenPort, Ports } from "../listen/ports.ts";
 import { closedFor, decideAtAccept, type Charged } from "./at_accept.ts";
+import type { Blocks } from "../blocks/blocks.ts";
+import { blockDetail, blockOf } from "./blocked.ts";
 import { capKeyOf } from "./cap_key.ts";
 import { acceptEntry, faultEntry, notOwnedEntry } from "./entries.ts";
 import type { TopDenied } from "./top_denied.ts";
@@ -29,6 +31,7 @@ export interface FlowDeskSetup {
   readonly caps: { readonly connections: number };
   readonly account: Account;
   readonly suppression: Suppression;
+  readonly blocks: Pick<Blocks, "of" | "size">;
   readonly isDraining: () => boolean;
   /** Counts a decision whose record was lost. */
   readonly lost: () => Denial;
@@ -72,11 +75,15 @@ function decidedAgain(desk: FlowDeskSetup, row: number): Decision {
     const source = table.sourceOf(row);
     const closed = closedFor(open, engine, ports, desk.isDraining());
     const answer =
-      closed !== null ? denial(closed)
+      blockOf(desk, row) !== undefined ? denial(CODE_BLOCKED)
+      : closed !== null ? denial(closed)
       : engine === null || typeof source === "number" ? denial(CODE_BAD_PEER)
       : engine.accept(table.listener[row] ?? -1, source);
     const verdict = answer.allowed || !answer.later ? answer : denial(CODE_INTERNAL);
-    const [decision = denial(CODE_INTERNAL)] = recorder.record([acceptEntry(table, row, open, verdict, inForce, "taken over")], engine?.info ?? null);
+    const [decision = denial(CODE_INTERNAL)] = recorder.record(
+      [acceptEntry(table, row, open, verdict, inForce, blockDetail(desk, row, verdict) ?? "taken over")],
+      engine?.info ?? null,
+    );
     if (!decision.allowed || open === undefined) return decision.allowed ? denial(CODE_INTERNAL) : decision;
     table.backend[row] = open.serves.backend;
     table.generation[row] = inForce.generation;
@@ -128,12 +135,13 @@ function verdictOf(desk: FlowDeskSetup, row: number, open: OpenPort | undefined,
   }
 }
 
-function decideOnce({ table, inForce, ports, account, caps, isDraining }: FlowDeskSetup, row: number, open: OpenPort | undefined): Charged {
+function decideOnce(desk: FlowDeskSetup, row: number, open: OpenPort | undefined): Charged {
+  const { table, inForce, ports, account, caps, isDraining } = desk;
   const { engine } = inForce;
   const closed = closedFor(open, engine, ports, isDraining());
   // A flow is connected to its backend at once, so none is under way there.
   const room = { overall: caps.connections - account.overall, backend: Infinity };
-  const peer = { source: table.sourceOf(row), zone: table.zone[row] ?? 0 };
+  const peer = { source: table.sourceOf(row), zone: table.zone[row] ?? 0, isBlocked: blockOf(desk, row) !== undefined };
   return decideAtAccept(engine, open?.serves.info, closed, room, [peer])[0] ?? { answer: denial(CODE_BAD_PEER), charged: 0 };
 }
 
@@ -150,7 +158,8 @@ function recorded(desk: FlowDeskSetup, rows: readonly number[], open: OpenPort |
       return;
     }
     due.push(i);
-    const entry = acceptEntry(table, rows[i] ?? -1, open, decision, inForce);
+    const row = rows[i] ?? -1;
+    const entry = acceptEntry(table, row, open, decision, inForce, blockDetail(desk, row, decision));
     entries.push(since === null || since === 0 ? entry : { ...entry, unrecorded: since });
   });
   const decisions = [...verdicts];

@@ -4,6 +4,8 @@ import type { ListenerInfo } from "../../runtime/host/module.ts";
 import type { InForce } from "../admit/admit.ts";
 import type { Backends } from "../forward/backends.ts";
 import type { TopDenied } from "../admit/top_denied.ts";
+import type { Blocks } from "../blocks/blocks.ts";
+import type { KeptBlocks } from "../blocks/kept_blocks.ts";
 import type { Recorder } from "../audit/recorder.ts";
 import type { GatewayClock } from "../clock.ts";
 import type { Config } from "../config/read.ts";
@@ -44,6 +46,10 @@ export interface Context {
   /** Refusals of calls on a control or registration socket. */
   readonly refusals: Refusals;
   readonly counters: Counters;
+  /** Sources that are refused for some time. */
+  readonly blocks: Blocks;
+  /** Null where nothing outlives a restart. */
+  readonly keptBlocks: KeptBlocks | null;
   readonly topDenied: TopDenied;
   readonly ownership: OwnershipSetup;
   readonly reloader: Reloader;

@@ -94,6 +94,7 @@ function connectionFamilies(out: Families, context: Context): void {
     "exposes that listen nowhere, because the host has no address of their bind",
     context.withoutAddress().length,
   );
+  out.one("ingressd_blocks", "gauge", "prefixes that are blocked for some time", context.blocks.size);
   out.one("ingressd_leases", "gauge", "registrations in force", leases.size);
   out.one("ingressd_withdrawn_ports", "gauge", "ports that a service has bound by itself and still has, without a lease", context.withdrawn.open().length);
   out.family(

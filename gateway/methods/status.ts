@@ -1,4 +1,5 @@
 // `status`: what listens, which policy decides, what was counted, who is refused most.
+import { MOST_BLOCKS } from "../blocks/blocks.ts";
 import { BACKLOG, longestBacklog } from "../listen/backlog.ts";
 import type { Counters } from "../audit/counters.ts";
 import type { SignatureInfo } from "../../runtime/host/module.ts";
@@ -60,6 +61,7 @@ export const status: Endpoint = async (context) => {
       connections: { live: forwarder.live, cap: context.connectionCap, buffered_bytes: buffered },
       flows: { live: flows.live, fresh: flows.fresh, dropped: Object.fromEntries(counters.datagramsDropped) },
       leases: leases.size,
+      blocks: { active: context.blocks.size, most: MOST_BLOCKS },
       withdrawn_ports: context.withdrawn.open(),
       certificates: context.certificates().map(({ kind, name, notAfter }) => ({ kind, name, not_after: notAfter.toISOString() })),
       decisions: {

@@ -7,7 +7,7 @@
 //     acknowledged when the last has been.
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Address } from "../../runtime/net/address.ts";
-import { CODE_HELLO_MALFORMED, CODE_NOT_EXPOSED, CODE_NO_NAME, CODE_RECHECKED } from "../../runtime/abi/verdicts.ts";
+import { CODE_BLOCKED, CODE_HELLO_MALFORMED, CODE_NOT_EXPOSED, CODE_NO_NAME, CODE_RECHECKED } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import type { Answer, Decision } from "../../runtime/host/decision.ts";
 import type { PolicyEngine } from "../../runtime/host/module.ts";
@@ -15,7 +15,9 @@ import type { Entry, Recorder } from "../audit/recorder.ts";
 import { CONNECTING, FREE, OPEN, READING, SECURING, PENDING } from "../connection/states.ts";
 import type { Known } from "../connection/table.ts";
 import type { Forwarder } from "../connection/forwarder.ts";
+import { blockDetail } from "../admit/blocked.ts";
 import { connectionFacts } from "../admit/entries.ts";
+import type { Blocks } from "../blocks/blocks.ts";
 import type { OpenPort } from "../listen/ports.ts";
 import type { NameFault } from "../tls/server_name.ts";
 
@@ -29,6 +31,7 @@ export interface RecheckSetup {
   readonly engine: PolicyEngine;
   readonly generation: number;
   readonly onReload: "recheck" | "keep";
+  readonly blocks: Pick<Blocks, "of" | "size">;
   /** The socket that a row came by; its `serves` is still the old policy's exposure. */
   readonly numbered: (number: number) => OpenPort | undefined;
 }
@@ -94,7 +97,7 @@ class Round {
           refused.map(({ entry }) => entry),
           engine.info,
         );
-        for (const one of refused) forwarder.cut(one.row, "rechecked");
+        for (const { row: one, entry } of refused) forwarder.cut(one, entry.decision.code === "blocked" ? "blocked" : "rechecked");
       }
       closed += refused.length;
     }
@@ -116,7 +119,8 @@ class Round {
       forwarder.refuse(row, { denial: answer, by: { info: engine.info, generation } });
       return "unread";
     }
-    return onReload === "recheck" && typeof table.sourceOf(row) !== "number" ? this.#entryOf(row, answer) : null;
+    const isDue = onReload === "recheck" || answer.code === "blocked";
+    return isDue && typeof table.sourceOf(row) !== "number" ? this.#entryOf(row, answer) : null;
   }
 
   /** The new policy's answer about a row, or null where nothing is to be decided. */
@@ -125,6 +129,7 @@ class Round {
       engine,
       generation,
       onReload,
+      blocks,
       forwarder: { table },
     } = this.#setup;
     const state = table.state[row];
@@ -132,6 +137,7 @@ class Round {
     // A row that was taken since has a connection that the new policy itself admitted.
     if (typeof source === "number" || table.generation[row] === generation) return null;
     const listener = table.listener[row] ?? -1;
+    if (blocks.of(source) !== undefined && state !== PENDING && state !== FREE) return denial(CODE_BLOCKED);
     if (state === READING) return listener < 0 ? denial(CODE_NOT_EXPOSED) : engine.accept(listener, source);
     if (state === SECURING)
       return (
@@ -160,14 +166,15 @@ class Round {
 
   #entryOf(row: number, decision: Decision): Entry {
     const {
+      blocks,
       generation,
       forwarder: { table },
     } = this.#setup;
     return {
       op: "recheck",
-      decision: denial(CODE_RECHECKED, decision.rule),
+      decision: decision.code === "blocked" ? decision : denial(CODE_RECHECKED, decision.rule),
       ...connectionFacts(table, row, this.#served.get(table.socket[row] ?? 0), generation),
-      detail: decision.code,
+      detail: blockDetail({ table, blocks }, row, decision) ?? decision.code,
     };
   }
 }

@@ -7,6 +7,7 @@ import type { Candidate } from "../../runtime/shell/policy_in_force.ts";
 import type { InForce } from "../admit/admit.ts";
 import type { RuleCounts } from "../audit/rule_hits.ts";
 import type { Recorder } from "../audit/recorder.ts";
+import type { Blocks } from "../blocks/blocks.ts";
 import type { GatewayClock } from "../clock.ts";
 import { FREE } from "../connection/states.ts";
 import type { Forwarder } from "../connection/forwarder.ts";
@@ -27,6 +28,7 @@ export interface SwapSetup extends OpeningsSetup {
   readonly seed: Uint8Array;
   readonly onReload: "recheck" | "keep";
   readonly ruleHits: RuleCounts;
+  readonly blocks: Pick<Blocks, "of" | "size">;
   /** Sockets that the process was given; looked at before the first policy is in force. */
   readonly inherited: Inherited;
 }
@@ -154,12 +156,12 @@ export class Swap {
 
   /** Runs without a pause. */
   #turn({ policy, open, engine, opened, want: prepared }: Ready, commit: Commit, owed: PolicyEngine | null): Turned {
-    const { inForce, ports, leases, forwarder, recorder, onReload, ruleHits } = this.#setup;
+    const { inForce, ports, leases, forwarder, recorder, onReload, ruleHits, blocks } = this.#setup;
     // A lease may have ended since `ready`.
     const want = new Map([...prepared].filter(([, { lease }]) => lease === null || leases.get(lease) !== undefined));
     const before = portsOf(ports.all().filter((p) => !opened.includes(p)));
     this.#moveLimits(engine, owed);
-    const recheck = beginRecheck({ forwarder, recorder, engine, generation: inForce.generation + 1, onReload, numbered: (n) => ports.numbered(n) });
+    const recheck = beginRecheck({ forwarder, recorder, engine, generation: inForce.generation + 1, onReload, blocks, numbered: (n) => ports.numbered(n) });
     const closed = ports.all().filter(({ key }) => !want.has(key));
     for (const port of ports.all()) port.serves = want.get(port.key) ?? port.serves;
     if (inForce.engine !== null) ruleHits.keepCounts(inForce.engine.info, engine.info);

@@ -9,6 +9,7 @@ import { randomBytes } from "node:crypto";
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { Libc } from "../../runtime/shell/libc.ts";
 import { MOST_DESCRIPTORS, type UnixMessages } from "../../runtime/shell/unix_messages.ts";
+import type { Blocks } from "../blocks/blocks.ts";
 import type { Cancel, GatewayClock } from "../clock.ts";
 import type { Client } from "../control/client.ts";
 import type { Forwarder } from "../connection/forwarder.ts";
@@ -37,6 +38,7 @@ export interface GivingSetup {
   readonly forwarder: Forwarder;
   readonly flows: Pick<Flows, "handed">;
   readonly inForce: InForce;
+  readonly blocks: Pick<Blocks, "all">;
   readonly turns: Turns;
   readonly clock: GatewayClock;
   readonly seed: Uint8Array;
@@ -175,7 +177,7 @@ export class Giving {
     engine?.setClock({ monoMs: clock.monoMs(), wallSeconds: Math.floor(clock.wallMs() / 1000) });
     this.#setup.flushEnds();
     // INVARIANT: from this turn on nothing is admitted here, and each end is reported.
-    round.state = writeState(forwarder.table, ports, flows.handed(), engine?.exportState() ?? new Uint8Array(0));
+    round.state = writeState(forwarder.table, ports, flows.handed(), this.#setup.blocks.all(), engine?.exportState() ?? new Uint8Array(0));
     forwarder.reportEnds((row, end) => {
       if (end === null) return;
       const { table } = forwarder;

@@ -5,6 +5,8 @@ import { identityOf } from "../../runtime/host/identity.ts";
 import { parseAddress, formatAddress } from "../../runtime/net/address.ts";
 import { NAME_FAULTS } from "../tls/server_name.ts";
 import { fieldsOf } from "../../runtime/shell/rpc_client.ts";
+import type { Block } from "../blocks/blocks.ts";
+import { blocksIn } from "../blocks/kept_blocks.ts";
 import { CLOSING, CONNECTING, OPEN } from "../connection/states.ts";
 import type { ConnectionTable, RemoteFacts } from "../connection/table.ts";
 import type { HandedFlow } from "../datagram/handed_flows.ts";
@@ -38,6 +40,8 @@ export interface HandedState {
   readonly places: readonly HandedPlace[];
   readonly connections: readonly HandedConnection[];
   readonly flows: readonly HandedFlow[];
+  /** Temporary ones. */
+  readonly blocks: readonly Block[];
   /** Of PolicyEngine.exportState; null where another release wrote them in a form that is not known here. */
   readonly limits: Uint8Array | null;
   /** Rows of connections of another release whose facts are not known here, so that no policy could decide them. */
@@ -45,7 +49,7 @@ export interface HandedState {
 }
 
 /** Every connection that is admitted and has not ended. */
-export function writeState(table: ConnectionTable, ports: Ports, flows: readonly HandedFlow[], limits: Uint8Array): Buffer {
+export function writeState(table: ConnectionTable, ports: Ports, flows: readonly HandedFlow[], blocks: readonly Block[], limits: Uint8Array): Buffer {
   const places = new Map<number, number>();
   const rows: object[] = [];
   const written: HandedPlace[] = [];
@@ -91,6 +95,7 @@ export function writeState(table: ConnectionTable, ports: Ports, flows: readonly
       places: written,
       connections: rows,
       flows: flows.map(writtenFlow),
+      blocks,
       limits: Buffer.from(limits).toString("base64"),
     }),
   );
@@ -108,6 +113,9 @@ export function readState(text: string): HandedState | null {
     if (fields === null || places === null || connections === null) return null;
     const isOwn = fields["format"] === STATE_FORMAT;
     const limits = limitsOf(fields);
+    // INVARIANT: nobody is admitted because a block could not be read.
+    const blocks = fields["blocks"] === undefined ? [] : blocksIn(fields["blocks"]);
+    if (blocks === null) return null;
     const readPlaces = places.map(placeOf);
     const readConnections = connections.map((one) => connectionOf(one, readPlaces));
     const readFlows = (flows ?? []).map(flowOf);
@@ -119,6 +127,7 @@ export function readState(text: string): HandedState | null {
       places: readPlaces.map((one) => one ?? NO_PLACE),
       connections: readConnections.filter((one) => one !== null),
       flows: readFlows.filter((one) => one !== null),
+      blocks,
       limits,
       unread: unread.filter((row) => row !== null),
     };

@@ -145,6 +145,8 @@ export const CODE_CERTIFICATE_UNUSABLE = 174;
 export const CODE_SECOND_HELLO = 177;
 /** The socket that listens at the backend's address does not belong to the service, or its owner is unknown. */
 export const CODE_BACKEND_NOT_OWNED = 180;
+/** An operator has blocked the source for some time; the module was not queried. */
+export const CODE_BLOCKED = 181;
 
 /** The guard: the address is not of the socket's family, or is of a family that the guard does not support. */
 export const CODE_GUARD_FAMILY = 200;

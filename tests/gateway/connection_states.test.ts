@@ -215,6 +215,7 @@ function reload(w: World): void {
     engine,
     generation,
     onReload: "keep",
+    blocks: w.blocks,
     numbered: (n) => w.ports.numbered(n),
   });
   w.inForce.engine = engine;

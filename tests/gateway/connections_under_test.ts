@@ -7,6 +7,7 @@ import type { LoadedPolicy, PolicyEngine } from "../../runtime/host/module.ts";
 import { CODE_TLS_FAILED } from "../../runtime/abi/verdicts.ts";
 import { identityOf } from "../../runtime/host/identity.ts";
 import { fromV4 } from "../../runtime/net/address.ts";
+import { Blocks } from "../../gateway/blocks/blocks.ts";
 import { createAdmitter, type InForce } from "../../gateway/admit/admit.ts";
 import { TopDenied } from "../../gateway/admit/top_denied.ts";
 import { createSuppression } from "../../gateway/audit/suppressed.ts";
@@ -106,6 +107,7 @@ export interface World {
   readonly transport: SilentTransport;
   readonly table: ConnectionTable;
   readonly clock: ManualClock;
+  readonly blocks: Blocks;
   readonly inForce: { -readonly [key in keyof InForce]: InForce[key] };
   readonly counters: Counters;
   readonly backends: readonly Backend[];
@@ -138,6 +140,7 @@ export async function world(): Promise<World> {
   const clock = manualClock();
   const table = new ConnectionTable();
   const counters = newCounters();
+  const blocks = new Blocks(clock);
   const lines: string[] = [];
   const newEngine = (): PolicyEngine => openEngine(policy(), new Uint8Array(16));
   const engine = newEngine();
@@ -175,6 +178,7 @@ export async function world(): Promise<World> {
     caps: CAPS,
     lackedDescriptor: () => undefined,
     suppression: createSuppression(10, counters),
+    blocks,
     makeRoom: () => false,
     contextOf: ({ ca }) => ({ ...context, ca, trust: ca ?? "" }),
   });
@@ -214,6 +218,7 @@ export async function world(): Promise<World> {
     transport,
     table,
     clock,
+    blocks,
     inForce,
     counters,
     backends,
