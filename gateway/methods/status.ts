@@ -10,7 +10,9 @@ import type { Context, Endpoint } from "./context.ts";
 const TOP_SOURCES = 10;
 const TOP_RULES = 100;
 
-export const status: Endpoint = async (context) => {
+export const status: Endpoint = async (context) => ({ result: statusOf(context) });
+
+export function statusOf(context: Context): object {
   const { inForce, ports, leases, counters, forwarder, flows, clock, topDenied, reloader } = context;
   const { engine } = inForce;
   const serves = context.engine();
@@ -19,72 +21,70 @@ export const status: Endpoint = async (context) => {
   let buffered = 0;
   for (let row = 0; row < forwarder.table.rows; row++) buffered += forwarder.buffered(row);
   return {
-    result: {
-      pid: process.pid,
-      uptime_ms: clock.monoMs() - context.startedMs,
-      draining: context.draining(),
-      forwarder: { name: context.chosen.name, because: context.chosen.because, backlog: BACKLOG, somaxconn: longestBacklog() },
-      tls: { engine: serves.name, because: serves.because },
-      threads: { count: context.threads.count, because: context.threads.because, connections: context.threads.connections() },
-      policy:
-        engine === null ? null : (
-          {
-            generation: inForce.generation,
-            sha256: engine.info.sha256,
-            tree_sha256: engine.info.treeSha256,
-            abi_version: engine.info.abiVersion,
-            memory_bytes: engine.info.memoryBytes,
-            max_steps: engine.info.maxSteps,
-            poisoned: engine.poisoned,
-            source: reloader.insteadOf() === null ? "file" : "last_good",
-            instead_of: reloader.insteadOf(),
-            signature: signatureOf(engine.info.signature),
-            limiter: engine.limiterFill(),
-          }
-        ),
-      state: stateOf(context.keeper),
-      listeners: (engine?.info.listeners ?? []).map((info) => ({
-        name: info.name,
-        service: info.service,
-        proto: info.proto,
-        ports: info.ports,
-        at: `${info.origin.file}:${info.origin.line}`,
-        connections: engine?.connections(info.id) ?? 0,
-        cap_connections: info.capConnections,
-        closed_because: context.closedBecause(info),
-        waits_for_address: absent.has(info.id),
-        open: ports
-          .all()
-          .filter((open) => open.serves.info.name === info.name && open.proto === info.proto && !context.isPrepared(open))
-          .map((open) => ({ local: open.local, backend: open.serves.backend.address.key, lease: open.serves.lease !== null })),
-      })),
-      connections: { live: forwarder.live, cap: context.connectionCap, buffered_bytes: buffered },
-      flows: { live: flows.live, fresh: flows.fresh, dropped: Object.fromEntries(counters.datagramsDropped) },
-      leases: leases.size,
-      blocks: { active: context.blocks.size, most: MOST_BLOCKS },
-      withdrawn_ports: context.withdrawn.open(),
-      certificates: context.certificates().map(({ kind, name, notAfter }) => ({ kind, name, not_after: notAfter.toISOString() })),
-      decisions: {
-        allowed: counters.allowed,
-        denied: counters.denied,
-        by_reason: Object.fromEntries(counters.byReason),
-        by_code: Object.fromEntries(counters.byCode),
-      },
-      rules: engine === null ? [] : counters.ruleHits.ofPolicy(engine.info, TOP_RULES),
-      shadow: { ...counters.shadow },
-      audit: auditOf(counters),
-      clients_turned_away: counters.clientsTurnedAway,
-      ends: Object.fromEntries(counters.ends),
-      bytes: { from_clients: bytes.fromClients, from_backends: bytes.fromBackends },
-      descriptors_exhausted: counters.descriptorsExhausted,
-      deny_markers_suppressed: counters.denyMarkersSuppressed,
-      change: changeOf(context),
-      changes: { ...counters.changes },
-      reloads: reloadsOf(context),
-      top_denied: topDenied.first(TOP_SOURCES),
+    pid: process.pid,
+    uptime_ms: clock.monoMs() - context.startedMs,
+    draining: context.draining(),
+    forwarder: { name: context.chosen.name, because: context.chosen.because, backlog: BACKLOG, somaxconn: longestBacklog() },
+    tls: { engine: serves.name, because: serves.because },
+    threads: { count: context.threads.count, because: context.threads.because, connections: context.threads.connections() },
+    policy:
+      engine === null ? null : (
+        {
+          generation: inForce.generation,
+          sha256: engine.info.sha256,
+          tree_sha256: engine.info.treeSha256,
+          abi_version: engine.info.abiVersion,
+          memory_bytes: engine.info.memoryBytes,
+          max_steps: engine.info.maxSteps,
+          poisoned: engine.poisoned,
+          source: reloader.insteadOf() === null ? "file" : "last_good",
+          instead_of: reloader.insteadOf(),
+          signature: signatureOf(engine.info.signature),
+          limiter: engine.limiterFill(),
+        }
+      ),
+    state: stateOf(context.keeper),
+    listeners: (engine?.info.listeners ?? []).map((info) => ({
+      name: info.name,
+      service: info.service,
+      proto: info.proto,
+      ports: info.ports,
+      at: `${info.origin.file}:${info.origin.line}`,
+      connections: engine?.connections(info.id) ?? 0,
+      cap_connections: info.capConnections,
+      closed_because: context.closedBecause(info),
+      waits_for_address: absent.has(info.id),
+      open: ports
+        .all()
+        .filter((open) => open.serves.info.name === info.name && open.proto === info.proto && !context.isPrepared(open))
+        .map((open) => ({ local: open.local, backend: open.serves.backend.address.key, lease: open.serves.lease !== null })),
+    })),
+    connections: { live: forwarder.live, cap: context.connectionCap, buffered_bytes: buffered },
+    flows: { live: flows.live, fresh: flows.fresh, dropped: Object.fromEntries(counters.datagramsDropped) },
+    leases: leases.size,
+    blocks: { active: context.blocks.size, most: MOST_BLOCKS },
+    withdrawn_ports: context.withdrawn.open(),
+    certificates: context.certificates().map(({ kind, name, notAfter }) => ({ kind, name, not_after: notAfter.toISOString() })),
+    decisions: {
+      allowed: counters.allowed,
+      denied: counters.denied,
+      by_reason: Object.fromEntries(counters.byReason),
+      by_code: Object.fromEntries(counters.byCode),
     },
+    rules: engine === null ? [] : counters.ruleHits.ofPolicy(engine.info, TOP_RULES),
+    shadow: { ...counters.shadow },
+    audit: auditOf(counters),
+    clients_turned_away: counters.clientsTurnedAway,
+    ends: Object.fromEntries(counters.ends),
+    bytes: { from_clients: bytes.fromClients, from_backends: bytes.fromBackends },
+    descriptors_exhausted: counters.descriptorsExhausted,
+    deny_markers_suppressed: counters.denyMarkersSuppressed,
+    change: changeOf(context),
+    changes: { ...counters.changes },
+    reloads: reloadsOf(context),
+    top_denied: topDenied.first(TOP_SOURCES),
   };
-};
+}
 
 function auditOf(counters: Counters): object {
   return {

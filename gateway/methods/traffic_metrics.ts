@@ -82,6 +82,16 @@ function liveBytes({ counters: { traffic }, forwarder: { table }, ports }: Sourc
   return sums;
 }
 
+/** Each pair with the bytes of its ended and its open connections. */
+export function pairBytes(sources: Sources): readonly { readonly pair: PairCounts; readonly bytes: Bytes }[] {
+  const live = liveBytes(sources);
+  return sources.counters.traffic.all().map((pair) => {
+    const open = live.get(pair);
+    const bytes = { fromClients: pair.bytesFromClients + (open?.fromClients ?? 0), fromBackends: pair.bytesFromBackends + (open?.fromBackends ?? 0) };
+    return { pair, bytes };
+  });
+}
+
 function histogram(labels: Labels, { connects, connectSeconds }: PairCounts): readonly Sample[] {
   let count = 0;
   const buckets = [...connects].map((more, i): Sample => {
