@@ -201,20 +201,19 @@ class Running implements Daemon {
 
   /** Another gateway serves: this one relays its connections to their end, and decides nothing. */
   #handOver(report: Reporting): void {
-    const {
-      context: { ports, flows },
-      admitter,
-      reports,
-      own,
-      audit,
-      inherited,
-    } = this.#parts;
+    const { context } = this.#parts;
+    const { ports, flows } = context;
+    const { admitter, reports, own, audit, inherited } = this.#parts;
     this.#isHandedOver = true;
     this.#end();
     reports.handedOver();
     admitter.drain();
     this.#refuseUnread();
-    audit.handOver((lines) => report("takeover_records", { lines }));
+    context.recorder.handOver();
+    audit.handOver((lines, ends) => {
+      if (lines.length > 0) report("takeover_records", { lines });
+      if (ends.length > 0) report("takeover_end_records", { lines: ends });
+    });
     for (const open of ports.all()) ports.close(open);
     flows.retire();
     inherited.close();
@@ -245,7 +244,7 @@ class Running implements Daemon {
   close(): void {
     this.#parts.reports.stopping();
     const {
-      context: { ports },
+      context: { ports, recorder },
       own,
       descriptors,
       audit,
@@ -255,6 +254,7 @@ class Running implements Daemon {
     for (const cancel of this.#timers.splice(0)) cancel();
     for (const open of ports.all()) ports.close(open);
     this.forwarder.close();
+    recorder.flush();
     inherited.close();
     own.control?.close();
     own.http?.close();
@@ -297,7 +297,8 @@ class Running implements Daemon {
     const { listen, token_file: tokenFile } = config.metrics;
     if (listen === undefined || tokenFile === undefined) return ok(null);
     const turnedAway = (): void => void counters.clientsTurnedAway++;
-    const http = await openHttp({ listen, tokenFile, clock, sockets, turnedAway, page: (path) => httpPage(context, path) });
+    const isOpen = (path: string): boolean => config.metrics.open_health === true && (path === "/healthz" || path === "/readyz");
+    const http = await openHttp({ listen, tokenFile, clock, sockets, turnedAway, isOpen, page: (path) => httpPage(context, path) });
     if (!http.ok) return http;
     own.http = http.value;
     return ok(null);
@@ -344,8 +345,11 @@ class Running implements Daemon {
     const { forwarder, leases, withdrawn, inForce } = context;
     const now = clock.monoMs();
     forwarder.sweep(now);
+    context.recorder.flush();
     if (this.#isHandedOver) return;
     passEnds();
+    if (context.blocks.passEnds() > 0)
+      void context.keptBlocks?.keep().catch((error: unknown) => say(`blocks that are over stay in the state directory: ${String(error)}`));
     for (const lease of leases.expired(now)) endLease(context, lease, { because: "its time is over: renew it sooner", word: "expired" });
     withdrawn.look();
     descriptors.check();

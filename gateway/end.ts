@@ -16,6 +16,7 @@ export const ENDS = [
   "idle",
   "lifetime",
   "rechecked",
+  "blocked",
   "second_hello",
   "cut",
   "fault",

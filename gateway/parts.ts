@@ -9,7 +9,7 @@ import { reportsToManager, type Reports } from "./reports_to_manager.ts";
 import { systemDisk, type Disk } from "../runtime/shell/disk.ts";
 import { prepareStateDirectory } from "../runtime/shell/revision.ts";
 import type { PolicyEngine } from "../runtime/host/module.ts";
-import { policyInForce } from "../runtime/shell/policy_in_force.ts";
+import { policyInForce, type PolicyInForce } from "../runtime/shell/policy_in_force.ts";
 import { createAdmitter, type Admitter } from "./admit/admit.ts";
 import { NameWaits } from "./admit/name_waits.ts";
 import { Backends } from "./forward/backends.ts";
@@ -17,7 +17,9 @@ import { ConnectionTable } from "./connection/table.ts";
 import { notOwnSocket } from "./admit/own_socket.ts";
 import { TopDenied } from "./admit/top_denied.ts";
 import { openAudit, type Audit } from "./audit/audit.ts";
-import { createRecorder } from "./audit/recorder.ts";
+import { createRecorder, type Recorder, type RecorderSetup } from "./audit/recorder.ts";
+import { Blocks } from "./blocks/blocks.ts";
+import { KeptBlocks } from "./blocks/kept_blocks.ts";
 import type { GatewayClock } from "./clock.ts";
 import { changedKeys } from "./config/changed.ts";
 import { allowedBackends, type Config } from "./config/read.ts";
@@ -60,6 +62,7 @@ import { createEnds } from "./reload/ends.ts";
 import { createKeeper, type Keeper } from "./reload/keeper.ts";
 import { Openings, type OpeningsSetup } from "./reload/openings.ts";
 import { Reconciler } from "./reload/reconcile.ts";
+import { ReloadHistory } from "./reload/history.ts";
 import { Reloader } from "./reload/reload.ts";
 import { Swap, type SwapSetup } from "./reload/swap.ts";
 import { createCredentials, type Credentials } from "./tls/credentials.ts";
@@ -135,11 +138,14 @@ interface Given {
   readonly keeper: Keeper | null;
   readonly cap: number;
   readonly guardKey: Uint8Array | null;
+  readonly blocks: Blocks;
+  readonly keptBlocks: KeptBlocks | null;
 }
 
 /** Decides connections, serves them and records them. */
-function makeServing(setup: DaemonSetup, { cap, keeper }: Given, chosen: Chosen, ending: AbortSignal) {
+function makeServing(setup: DaemonSetup, given: Given, chosen: Chosen, ending: AbortSignal) {
   const { config, clock, say, openssl } = setup;
+  const { cap, keeper, blocks } = given;
   const choice = chooseThreads({ threads: config.threads, engine: config.tls.engine }, chosen, openssl && (() => ok(openssl)));
   if (!choice.ok) return choice;
   const { engine } = choice.value;
@@ -151,21 +157,14 @@ function makeServing(setup: DaemonSetup, { cap, keeper }: Given, chosen: Chosen,
     () => own.control?.paths ?? [],
     () => own.http?.port ?? null,
   );
-  const inForce = policyInForce({
-    path: setup.policyPath,
-    maxBytes: config.policy.max_bytes,
-    checkMs: config.timers.policy_check_ms,
-    trustedKeys: config.policy.trusted_keys,
-    keysOption: "policy.trusted_keys",
-    revisions: keeper,
-    follows: "file",
-    ending,
-  });
+  const inForce = servedPolicy(setup, keeper, ending);
   const reports = reportsToManager({ manager: setup.manager ?? null, ports, clock, inForce });
   const descriptors = watchDescriptors(counters, say);
   const topDenied = new TopDenied();
   const markers = createMarkers(setup.print, counters);
-  const recorder = createRecorder({ audit, counters, markers, clock, onError: config.audit.on_error });
+  /** Made later, from these parts. */
+  const giver: { giving: Giving | null } = { giving: null };
+  const recorder = makeRecorder({ audit, counters, markers, clock }, config, () => giver.giving?.isFrozen === true);
   const threads = openThreads(config, choice.value, chosen);
   const credentials = createCredentials(config, clock, say, threads === null ? engine : threadedEngine(engine, threads));
   const table = new ConnectionTable();
@@ -182,6 +181,7 @@ function makeServing(setup: DaemonSetup, { cap, keeper }: Given, chosen: Chosen,
     nameWaits,
     caps: { connections: cap, backend_connecting: config.caps.backend_connecting },
     lackedDescriptor: () => descriptors.lacked(),
+    blocks,
     suppression: createSuppression(config.audit.udp_denied_per_second, counters),
     makeRoom: () => flows.makeRoom(),
   });
@@ -198,6 +198,8 @@ function makeServing(setup: DaemonSetup, { cap, keeper }: Given, chosen: Chosen,
   const flows = chosen.calls === null ? nodeFlows(flowing) : kernelFlows(flowing, chosen.calls);
   const forwarder = withFlows(streams, flows);
   return ok({
+    blocks,
+    giver,
     counters,
     audit,
     own,
@@ -217,6 +219,23 @@ function makeServing(setup: DaemonSetup, { cap, keeper }: Given, chosen: Chosen,
     threads: servingThreads(choice.value, threads, streams),
     readsResets: isReset !== null,
   });
+}
+
+function servedPolicy({ policyPath, config: { policy, timers } }: DaemonSetup, keeper: Keeper | null, ending: AbortSignal): PolicyInForce {
+  return policyInForce({
+    path: policyPath,
+    maxBytes: policy.max_bytes,
+    checkMs: timers.policy_check_ms,
+    trustedKeys: policy.trusted_keys,
+    keysOption: "policy.trusted_keys",
+    revisions: keeper,
+    follows: "file",
+    ending,
+  });
+}
+
+function makeRecorder(over: Pick<RecorderSetup, "audit" | "counters" | "markers" | "clock">, { audit }: Config, keepsEnds: () => boolean): Recorder {
+  return createRecorder({ ...over, onError: audit.on_error, recordsEnds: audit.close, keepsEnds });
 }
 
 /** Null where the main thread does all. */
@@ -241,7 +260,7 @@ type Serving = Extract<ReturnType<typeof makeServing>, { ok: true }>["value"];
 /** Opens ports and replaces the policy. */
 function makeReloading(setup: DaemonSetup, serving: Serving, keeper: Keeper | null, backends: Backends, leases: Leases, ending: AbortSignal) {
   const { config, clock, say, hostAddresses, taking } = setup;
-  const { ports, forwarder, flows, recorder, markers, credentials, inForce, counters, reports, audit, nameWaits } = serving;
+  const { ports, forwarder, flows, recorder, markers, credentials, inForce, counters, reports, audit, nameWaits, blocks } = serving;
   const turns = createTurns();
   const inherited = makeInherited(setup);
   const seed = taking?.seed ?? randomBytes(16);
@@ -271,21 +290,23 @@ function makeReloading(setup: DaemonSetup, serving: Serving, keeper: Keeper | nu
     onReload: config.on_reload,
     ruleHits: counters.ruleHits,
     nameWaits,
+    blocks,
   };
   const swap = new Swap(swapping);
   const participants = [credentials.participant, ...(setup.participants ?? [])];
   const beforeFirst =
-    taking === undefined ? null : (engine: PolicyEngine) => adopt({ taking, forwarder, flows, ports, backends, audit, recorder, say, clock }, engine);
-  const reloader = new Reloader({ inForce, keeper, swap, ports, counters, turns, clock, say, ending, reports, beforeFirst, participants });
+    taking === undefined ? null : (engine: PolicyEngine) => adopt({ taking, forwarder, flows, ports, backends, audit, recorder, say, clock, blocks }, engine);
+  const history = new ReloadHistory(clock);
+  const reloader = new Reloader({ history, inForce, keeper, swap, ports, counters, turns, clock, say, ending, reports, beforeFirst, participants });
   const changes = new CoordinatedChanges({ reloader, clock, counts: counters.changes, say });
-  return { turns, opener, swapping, swap, reloader, changes, inherited, seed };
+  return { turns, opener, swapping, swap, reloader, history, changes, inherited, seed };
 }
 
 type Reloading = ReturnType<typeof makeReloading>;
 
 /** Hands this gateway over to the next one. */
 function makeGiving({ clock, say }: DaemonSetup, serving: Serving, reloading: Reloading, isEnding: () => boolean) {
-  const { ports, forwarder, flows, inForce } = serving;
+  const { ports, forwarder, flows, inForce, recorder, giver, blocks } = serving;
   const { turns, seed, changes } = reloading;
   const handing: Handing = { handedOver: () => undefined, done: () => undefined, abandoned: () => undefined };
   const giving = new Giving({
@@ -294,15 +315,18 @@ function makeGiving({ clock, say }: DaemonSetup, serving: Serving, reloading: Re
     forwarder,
     flows,
     inForce,
+    blocks,
     turns,
     clock,
     seed,
     say,
     isBusy: () => changes.current() !== null || isEnding(),
+    flushEnds: () => recorder.flush(),
     handedOver: (report) => handing.handedOver(report),
     done: () => handing.done(),
     abandoned: () => handing.abandoned(),
   });
+  giver.giving = giving;
   return { handing, giving };
 }
 
@@ -310,7 +334,7 @@ function makeGiving({ clock, say }: DaemonSetup, serving: Serving, reloading: Re
 export function makeParts(setup: DaemonSetup, chosen: Chosen, ending: AbortSignal, draining: () => boolean): Result<Parts, Failure> {
   const given = readGiven(setup);
   if (!given.ok) return given;
-  const { cap, guardKey, keeper } = given.value;
+  const { cap, guardKey, keeper, blocks, keptBlocks } = given.value;
   const { config, clock, say, hostAddresses } = setup;
   const serving = makeServing(setup, given.value, chosen, ending);
   if (!serving.ok) return serving;
@@ -322,9 +346,11 @@ export function makeParts(setup: DaemonSetup, chosen: Chosen, ending: AbortSigna
   const allowed = allowedBackends(config);
   const backends = makeBackends(setup, ports, ownership, allowed);
   const reloading = makeReloading(setup, serving.value, keeper, backends, leases, ending);
-  const { turns, opener, swapping, swap, reloader, changes, inherited } = reloading;
+  const { turns, opener, swapping, swap, reloader, history, changes, inherited } = reloading;
   const { handing, giving } = makeGiving(setup, serving.value, reloading, () => draining() || ending.aborted);
   const context: Context = {
+    blocks,
+    keptBlocks,
     giving,
     config,
     allowedBackends: allowed,
@@ -341,6 +367,7 @@ export function makeParts(setup: DaemonSetup, chosen: Chosen, ending: AbortSigna
     nameWaits: serving.value.nameWaits,
     ownership,
     reloader,
+    history,
     changes,
     isPrepared: (open) => swap.isPaused(open),
     withoutAddress: () => swapping.openings.absent(inForce.engine),
@@ -393,13 +420,18 @@ function makeInherited({ inherited = { sockets: [], ignoresForeign: false }, man
   return new Inherited({ ...inherited, say, unstore, close: closeSync, setBacklog: (fd, peers) => void libc?.listen(fd, peers) });
 }
 
-function readGiven({ stateDirectory, config, disk = systemDisk, say }: DaemonSetup): Result<Given, Failure> {
+function readGiven({ stateDirectory, config, disk = systemDisk, clock, say }: DaemonSetup): Result<Given, Failure> {
   const keeper = openKeeper({ stateDirectory, config, disk });
   if (!keeper.ok) return keeper;
   const cap = connectionCap(config, openFileLimit(), say);
   if (isFailure(cap)) return failed(cap);
   const guardKey = readGuardKey(config.guard.key_file);
-  return guardKey.ok ? ok({ keeper: keeper.value, cap, guardKey: guardKey.value }) : guardKey;
+  if (!guardKey.ok) return guardKey;
+  const blocks = new Blocks(clock);
+  const keptBlocks = stateDirectory === null ? null : new KeptBlocks(stateDirectory, blocks, disk);
+  const loaded = keptBlocks?.load() ?? ok(null);
+  if (!loaded.ok) return failed(failure(EXIT_REJECTED, loaded.error));
+  return ok({ keeper: keeper.value, cap, guardKey: guardKey.value, blocks, keptBlocks });
 }
 
 /** INVARIANT: where keys are trusted there is a mark, else an older policy could come back by itself. */

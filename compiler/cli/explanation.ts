@@ -135,7 +135,7 @@ function connectionSteps(book: RuleBook, loaded: LoadedPolicy, listener: Listene
   const accept = isPending(first) ? openStep("accept", place) : stepOf(loaded, "accept", place, first, overrides(first));
   if (accept.verdict === "deny" || listener.mode === "direct") return [accept];
   const admitted = fresh().admit([{ listener: listener.id, source }])[0] ?? first;
-  const what = "caps and limits, nothing in use";
+  const what = "caps and limits, nothing in use, temporary blocks aside";
   // Caps and limits never admit by themselves: the rule that did is in another step.
   const limits: Step =
     isPending(admitted) ?

@@ -8,6 +8,7 @@ import type { ListenerInfo, PolicyEngine } from "../../runtime/host/module.ts";
 import type { PolicyInForce } from "../../runtime/shell/policy_in_force.ts";
 import type { Entry, Recorder } from "../audit/recorder.ts";
 import type { Suppression } from "../audit/suppressed.ts";
+import type { Blocks } from "../blocks/blocks.ts";
 import type { GatewayClock } from "../clock.ts";
 import {
   CHARGED_BACKEND,
@@ -34,7 +35,8 @@ import { backendOf, decideByIdentity, decideByName, type BackendFacts, type Fact
 import { decideAtAccept, closedFor, type Charged, type PeerFacts, type Room, type Wait } from "./at_accept.ts";
 import type { Backend } from "../forward/backends.ts";
 import type { NameWaits } from "./name_waits.ts";
-import { acceptEntry, faultEntry, notOwnedEntry, secondHelloEntry } from "./entries.ts";
+import { blockDetail, blockOf } from "./blocked.ts";
+import { acceptEntry, endFacts, faultEntry, notOwnedEntry, secondHelloEntry } from "./entries.ts";
 import { createFlowDecider } from "./flow_decider.ts";
 import { headerFor } from "./proxied.ts";
 import type { TopDenied } from "./top_denied.ts";
@@ -55,6 +57,7 @@ export interface AdmitSetup {
   /** The TLS context of a listener that terminates TLS; a string is the reason why there is none. */
   readonly contextOf: (info: ListenerInfo) => TlsContext | string;
   readonly suppression: Suppression;
+  readonly blocks: Pick<Blocks, "of" | "size">;
   /** Ends a flow of datagrams that need not stay; false where there is none. */
   readonly makeRoom: () => boolean;
   /** A connection that was admitted could not be served for lack of a descriptor. */
@@ -91,7 +94,7 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
       accept: (socket, rows) => decideAll(desk, socket, rows),
       named: (row, outcome) => named(desk, row, outcome),
       secured: (row, context, outcome) => secured(desk, row, context, outcome),
-      connected: (row) => release(desk.account, row, CHARGED_BACKEND),
+      connected: (row) => connected(desk, row),
       preface: (row, local) => headerFor(table, row, local, inForce.engine),
       adopted(row) {
         table.expose[row] = portOf(desk, row)?.serves.exposes[0]?.info;
@@ -164,7 +167,7 @@ function decide(desk: Desk, socket: number, rows: readonly number[]): readonly A
   setClock(desk);
   for (let room = roomFor(desk, open).overall; room < rows.length && desk.makeRoom(); room++);
   const peers: PeerFacts[] = [];
-  for (const row of rows) peers.push({ row, source: table.sourceOf(row), zone: table.zone[row] ?? 0 });
+  for (const row of rows) peers.push({ row, source: table.sourceOf(row), zone: table.zone[row] ?? 0, isBlocked: blockOf(desk, row) !== undefined });
   const verdicts = decideAtAccept(engine, serves, shut, roomFor(desk, open), waitAt(desk, open), peers);
   const expose = serves === undefined ? undefined : soleExpose(serves)?.info;
   const answers: Answer[] = [];
@@ -179,7 +182,7 @@ function decide(desk: Desk, socket: number, rows: readonly number[]): readonly A
       charge(account, row, charged);
     }
     // A connection that needs its hello first has no decision to record yet.
-    if (answer.allowed || !answer.later) entries.push(acceptEntry(table, row, open, answer, inForce));
+    if (answer.allowed || !answer.later) entries.push(acceptEntry(table, row, open, answer, inForce, blockDetail(desk, row, answer)));
   }
   const recorded = recorder.record(entries, engine?.info ?? null);
   let next = 0;
@@ -217,7 +220,8 @@ function settled(desk: Desk, row: number, open: OpenPort | undefined, answer: An
   return answer.allowed || answer.later ? denial(CODE_INTERNAL) : answer;
 }
 
-function grant({ table, account, inForce }: Desk, row: number, open: OpenPort): void {
+function grant({ table, account, inForce, clock }: Desk, row: number, open: OpenPort): void {
+  table.startedMs[row] = clock.wallMs();
   table.backend[row] = backendOf(open.serves, table.listener[row] ?? -1);
   table.generation[row] = inForce.generation;
   charge(account, row, CHARGED_OVERALL | CHARGED_BACKEND);
@@ -242,7 +246,7 @@ function named(desk: Desk, row: number, outcome: HelloOutcome): Decision | TlsCo
     table.name[row] = serverName;
     table.nameFault[row] = nameFault;
   }
-  return isContext(answer) ? answer : conclude(desk, row, answer, null, table.nameFault[row] ?? undefined);
+  return isContext(answer) ? answer : conclude(desk, row, answer, null, blockDetail(desk, row, answer) ?? table.nameFault[row] ?? undefined);
 }
 
 function secured(desk: Desk, row: number, context: TlsContext, outcome: SecuredOutcome): Decision {
@@ -251,7 +255,7 @@ function secured(desk: Desk, row: number, context: TlsContext, outcome: SecuredO
   const { identity } = outcome;
   if (identity !== null && context.ca !== null) table.identity[row] = { identity, ca: context.ca };
   const answer = verdictOf(desk, row, (facts, shut, backends) => decideByIdentity(facts, shut, backends, desk.contextOf, context, identity));
-  return conclude(desk, row, answer, null, table.nameFault[row] ?? undefined);
+  return conclude(desk, row, answer, null, blockDetail(desk, row, answer) ?? table.nameFault[row] ?? undefined);
 }
 
 /** INVARIANT: a failure inside is a refusal. */
@@ -268,6 +272,7 @@ function verdictOf<A>(desk: Desk, row: number, evaluate: (facts: Facts, shut: Re
       zone: table.zone[row] ?? 0,
       name: table.name[row] ?? null,
       nameFault: table.nameFault[row] ?? null,
+      isBlocked: blockOf(desk, row) !== undefined,
     };
     const backends: BackendFacts = { room: (backend) => roomAt(desk, backend), isOwn: ({ address }) => ports.isOwn("tcp", address) };
     const { answer, charged, expose } = evaluate(facts, closedFor(open, inForce.engine, ports, desk.draining), backends);
@@ -302,12 +307,29 @@ function conclude(desk: Desk, row: number, verdict: Decision, by: DecidedBy | nu
   return decision.allowed ? denial(CODE_INTERNAL) : decision;
 }
 
+function connected(desk: Desk, row: number): void {
+  const { account, counters, table, clock } = desk;
+  release(account, row, CHARGED_BACKEND);
+  const ms = clock.monoMs() - (table.openedMs[row] ?? 0);
+  counters.traffic.connected(table.expose[row]?.name ?? "", table.backend[row]?.address.key ?? "", ms);
+}
+
 function closed(desk: Desk, row: number, end: End | null): void {
-  const { table, account, counters } = desk;
+  const { table, account, counters, recorder, clock } = desk;
   release(account, row, CHARGED_EVERYTHING);
   if (end === null) return;
-  bump(counters.ends, end);
   if (end === "no_descriptor") desk.lackedDescriptor();
-  counters.bytesFromClients += table.bytesIn[row] ?? 0;
-  counters.bytesFromBackends += table.bytesOut[row] ?? 0;
+  const facts = endFacts(table, row, portOf(desk, row), end, clock.monoMs());
+  const pair = counters.traffic.of(facts.listener ?? "", facts.backend ?? "");
+  bump(counters.ends, end);
+  bump(pair.ends, end);
+  counters.bytesFromClients += facts.bytesFromClient;
+  counters.bytesFromBackends += facts.bytesFromBackend;
+  pair.bytesFromClients += facts.bytesFromClient;
+  pair.bytesFromBackends += facts.bytesFromBackend;
+  try {
+    recorder.end(facts);
+  } catch {
+    counters.endRecordsDropped++;
+  }
 }

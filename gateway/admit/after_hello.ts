@@ -3,7 +3,15 @@
 // one of several exposes: then the connection is charged there, as any other is at its accept.
 import type { Address } from "../../runtime/net/address.ts";
 import { NO_RULE } from "../../runtime/abi/layout.ts";
-import { CODE_CAP_BACKEND, CODE_HELLO_MALFORMED, CODE_INTERNAL, CODE_NO_BACKEND, CODE_NOT_EXPOSED, CODE_TLS_CHANGED } from "../../runtime/abi/verdicts.ts";
+import {
+  CODE_BLOCKED,
+  CODE_CAP_BACKEND,
+  CODE_HELLO_MALFORMED,
+  CODE_INTERNAL,
+  CODE_NO_BACKEND,
+  CODE_NOT_EXPOSED,
+  CODE_TLS_CHANGED,
+} from "../../runtime/abi/verdicts.ts";
 import type { CodeNumber } from "../../runtime/abi/names.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import type { Decision, Denial } from "../../runtime/host/decision.ts";
@@ -27,6 +35,8 @@ export interface Facts {
   readonly zone: number;
   readonly name: string | null;
   readonly nameFault: NameFault | null;
+  /** An operator has blocked the source. */
+  readonly isBlocked: boolean;
 }
 
 export interface Verdict<A> {
@@ -131,7 +141,8 @@ export function backendOf({ exposes }: Exposure, listener: number): Backend | un
 }
 
 /** The inputs of the decision, or a denial where a fact is missing. */
-function inputsOf({ engine, serves, countedBy, source }: Facts, closed: CodeNumber | null): Inputs | Denial {
+function inputsOf({ engine, serves, countedBy, source, isBlocked }: Facts, closed: CodeNumber | null): Inputs | Denial {
+  if (isBlocked) return denial(CODE_BLOCKED);
   if (closed !== null) return denial(closed);
   if (engine === null || serves === undefined || typeof source === "number") return denial(CODE_INTERNAL);
   // A connection that the policy in force did not count does not belong to it: a reload withdrew its listener.

@@ -3,6 +3,7 @@
 import type { Address } from "../../runtime/net/address.ts";
 import {
   CODE_BAD_PEER,
+  CODE_BLOCKED,
   CODE_CAP_BACKEND,
   CODE_CAP_OVERALL,
   CODE_DRAINING,
@@ -24,6 +25,8 @@ export interface PeerFacts {
   readonly row: number;
   readonly source: Address | typeof SOURCE_GONE | typeof SOURCE_ODD;
   readonly zone: number;
+  /** An operator has blocked it. */
+  readonly isBlocked: boolean;
 }
 
 export interface Charged {
@@ -39,7 +42,7 @@ export interface Room {
 }
 
 /** Has a connection wait for its name, where there is room. */
-export type Wait = (peer: PeerFacts & { readonly source: Address }) => CodeNumber | null;
+export type Wait = (peer: KnownPeer) => CodeNumber | null;
 
 const PENDING: Pending = { allowed: false, later: true };
 
@@ -62,20 +65,22 @@ export function decideAtAccept(
 ): readonly Charged[] {
   const known: KnownPeer[] = [];
   const listener = serves?.number ?? -1;
-  if (closed === null) for (const { row, source, zone } of peers) if (typeof source !== "number") known.push({ row, listener, source, zone });
+  if (closed === null)
+    for (const { row, source, zone, isBlocked } of peers) if (typeof source !== "number" && !isBlocked) known.push({ row, listener, source, zone });
   const decided = engine === null || serves === undefined ? [] : decideKnown(engine, serves, room, wait, known);
   if (decided.length === peers.length) return decided;
   const answers: Charged[] = [];
   let next = 0;
-  for (const { source } of peers) {
+  for (const { source, isBlocked } of peers) {
     if (typeof source === "number") answers.push(refused(source === SOURCE_GONE ? CODE_NO_PEER : CODE_BAD_PEER));
+    else if (isBlocked) answers.push(refused(CODE_BLOCKED));
     else if (closed !== null) answers.push(refused(closed));
     else answers.push(decided[next++] ?? refused(CODE_INTERNAL));
   }
   return answers;
 }
 
-type KnownPeer = Peer & { readonly row: number; readonly zone: number };
+export type KnownPeer = Peer & { readonly row: number; readonly zone: number };
 
 function decideKnown(engine: PolicyEngine, serves: Exposure, { overall, backend }: Room, wait: Wait, peers: readonly KnownPeer[]): readonly Charged[] {
   const answers: Charged[] = [];

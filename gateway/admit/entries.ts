@@ -3,7 +3,9 @@ import { CODE_BACKEND_NOT_OWNED, CODE_INTERNAL, CODE_SECOND_HELLO } from "../../
 import { denial } from "../../runtime/host/ask.ts";
 import type { Decision } from "../../runtime/host/decision.ts";
 import type { PolicyEngine } from "../../runtime/host/module.ts";
+import type { EndFacts } from "../audit/end_line.ts";
 import type { Entry } from "../audit/recorder.ts";
+import type { End } from "../end.ts";
 import type { ConnectionTable } from "../connection/table.ts";
 import type { OpenPort } from "../listen/ports.ts";
 import { backendOf } from "./after_hello.ts";
@@ -66,6 +68,34 @@ export function notOwnedEntry(table: ConnectionTable, row: number, open: OpenPor
 
 export function faultEntry(table: ConnectionTable, row: number, open: OpenPort | undefined, generation: number, detail: string): Entry {
   return { ...connectionFacts(table, row, open, generation), op: "fault", decision: denial(CODE_INTERNAL), detail };
+}
+
+/** The record of the end of an admitted connection. */
+export function endFacts(table: ConnectionTable, row: number, open: OpenPort | undefined, reason: End, monoMs: number): EndFacts {
+  const info = table.expose[row];
+  return {
+    reason,
+    generation: table.generation[row] ?? 0,
+    listener: info?.name,
+    service: info?.service,
+    proto: open?.proto ?? info?.proto,
+    local: open?.local ?? "",
+    source: table.endpointOf(row),
+    sni: table.name[row] ?? undefined,
+    backend: backendKey(table, row, open),
+    connection: row,
+    startedMs: table.startedMs[row] ?? 0,
+    durationMs: monoMs - (table.openedMs[row] ?? monoMs),
+    bytesFromClient: table.bytesIn[row] ?? 0,
+    bytesFromBackend: table.bytesOut[row] ?? 0,
+  };
+}
+
+/** A connection that was adopted has no backend of its own: its expose's is meant. */
+export function backendKey(table: ConnectionTable, row: number, open: OpenPort | undefined): string | undefined {
+  const own = table.backend[row];
+  if (own !== undefined) return own.address.key;
+  return open?.serves.exposes.find(({ info }) => info.name === table.expose[row]?.name)?.backend.address.key;
 }
 
 /** The fields that every record of a connection has; its expose is as it was when that was decided last. */

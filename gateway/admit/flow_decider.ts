@@ -1,6 +1,6 @@
 // Admission of flows of datagrams: a flow's first datagram is decided, charged and recorded as a connection is. Where a
 // cap is full, a flow that need not stay makes room; and of the refusals only so many a second are recorded.
-import { CODE_BAD_PEER, CODE_INTERNAL } from "../../runtime/abi/verdicts.ts";
+import { CODE_BAD_PEER, CODE_BLOCKED, CODE_INTERNAL } from "../../runtime/abi/verdicts.ts";
 import type { CodeNumber } from "../../runtime/abi/names.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import type { Decision, Denial } from "../../runtime/host/decision.ts";
@@ -16,6 +16,8 @@ import type { Amplify } from "../datagram/budget.ts";
 import type { FlowDecider, MakeRoom } from "../datagram/decider.ts";
 import { soleExpose, type OpenPort, type Ports, type Served } from "../listen/ports.ts";
 import { closedFor, decideAtAccept, type Charged } from "./at_accept.ts";
+import type { Blocks } from "../blocks/blocks.ts";
+import { blockDetail, blockOf } from "./blocked.ts";
 import { capKeyOf } from "./cap_key.ts";
 import { acceptEntry, faultEntry, notOwnedEntry } from "./entries.ts";
 import type { TopDenied } from "./top_denied.ts";
@@ -30,6 +32,7 @@ export interface FlowDeskSetup {
   readonly caps: { readonly connections: number };
   readonly account: Account;
   readonly suppression: Suppression;
+  readonly blocks: Pick<Blocks, "of" | "size">;
   readonly isDraining: () => boolean;
   /** Counts a decision whose record was lost. */
   readonly lost: () => Denial;
@@ -75,11 +78,15 @@ function decidedAgain(desk: FlowDeskSetup, row: number): Decision {
     const source = table.sourceOf(row);
     const closed = closedFor(open, engine, ports, desk.isDraining());
     const answer =
-      closed !== null ? denial(closed)
+      blockOf(desk, row) !== undefined ? denial(CODE_BLOCKED)
+      : closed !== null ? denial(closed)
       : engine === null || typeof source === "number" ? denial(CODE_BAD_PEER)
       : engine.accept(table.listener[row] ?? -1, source);
     const verdict = answer.allowed || !answer.later ? answer : denial(CODE_INTERNAL);
-    const [decision = denial(CODE_INTERNAL)] = recorder.record([acceptEntry(table, row, open, verdict, inForce, "taken over")], engine?.info ?? null);
+    const [decision = denial(CODE_INTERNAL)] = recorder.record(
+      [acceptEntry(table, row, open, verdict, inForce, blockDetail(desk, row, verdict) ?? "taken over")],
+      engine?.info ?? null,
+    );
     if (!decision.allowed || open === undefined) return decision.allowed ? denial(CODE_INTERNAL) : decision;
     table.backend[row] = soleOf(open)?.backend;
     table.generation[row] = inForce.generation;
@@ -142,12 +149,13 @@ function verdictOf(desk: FlowDeskSetup, row: number, open: OpenPort | undefined,
   }
 }
 
-function decideOnce({ table, inForce, ports, account, caps, isDraining }: FlowDeskSetup, row: number, open: OpenPort | undefined): Charged {
+function decideOnce(desk: FlowDeskSetup, row: number, open: OpenPort | undefined): Charged {
+  const { table, inForce, ports, account, caps, isDraining } = desk;
   const { engine } = inForce;
   const closed = closedFor(open, engine, ports, isDraining());
   // A flow is connected to its backend at once, so none is under way there.
   const room = { overall: caps.connections - account.overall, backend: Infinity };
-  const peer = { row, source: table.sourceOf(row), zone: table.zone[row] ?? 0 };
+  const peer = { row, source: table.sourceOf(row), zone: table.zone[row] ?? 0, isBlocked: blockOf(desk, row) !== undefined };
   return decideAtAccept(engine, open?.serves, closed, room, waitsNever, [peer])[0] ?? { answer: denial(CODE_BAD_PEER), charged: 0 };
 }
 
@@ -160,11 +168,12 @@ function recorded(desk: FlowDeskSetup, rows: readonly number[], open: OpenPort |
   verdicts.forEach((decision, i) => {
     const since = decision.allowed ? 0 : suppression.recordDue(soleOf(open)?.info.name ?? "", decision.reason, now);
     if (since === null && !decision.allowed) {
-      recorder.count(decision);
+      recorder.count(decision, soleOf(open)?.info.name);
       return;
     }
     due.push(i);
-    const entry = acceptEntry(table, rows[i] ?? -1, open, decision, inForce);
+    const row = rows[i] ?? -1;
+    const entry = acceptEntry(table, row, open, decision, inForce, blockDetail(desk, row, decision));
     entries.push(since === null || since === 0 ? entry : { ...entry, unrecorded: since });
   });
   const decisions = [...verdicts];
@@ -175,10 +184,11 @@ function recorded(desk: FlowDeskSetup, rows: readonly number[], open: OpenPort |
   return decisions;
 }
 
-function settled({ table, account, inForce, topDenied }: FlowDeskSetup, row: number, open: OpenPort | undefined, decision: Decision): Decision {
+function settled({ table, account, inForce, topDenied, clock }: FlowDeskSetup, row: number, open: OpenPort | undefined, decision: Decision): Decision {
   if (decision.allowed && open !== undefined) {
     table.backend[row] = soleOf(open)?.backend;
     table.generation[row] = inForce.generation;
+    table.startedMs[row] = clock.wallMs();
     return decision;
   }
   const host = table.hostKeyOf(row);

@@ -21,14 +21,19 @@ export interface AuditFile {
 }
 
 export interface Audit {
-  /** Writes the lines as one batch; returns how many of them, from the first on, are recorded. */
-  write(lines: readonly string[]): number;
+  /**
+   * Writes the lines as one batch; returns how many of them, from the first on, are recorded. `ends` are written before
+   * them and counted apart: lines about connections that are over, on which nothing depends.
+   */
+  write(lines: readonly string[], ends?: readonly string[]): number;
   /** Opens the path again (after a rotation); keeps the open file when that fails. */
   reopen(): string | null;
   /** Another process writes the file from now on: lines go to it. */
-  handOver(forward: (lines: readonly string[]) => void): void;
+  handOver(forward: Forward): void;
   close(): void;
 }
+
+export type Forward = (lines: readonly string[], ends: readonly string[]) => void;
 
 /** Paths that name what the process was started with: opening them anew fails for sockets and begins files from their start. */
 const STANDARD: ReadonlyMap<string, 1 | 2> = new Map([
@@ -90,9 +95,10 @@ class AuditWriter implements Audit {
   #file: AuditFile;
   /** The rest of a line that a pipe has taken in part. */
   #rest: Buffer = Buffer.alloc(0);
+  #isRestEnd = false;
   readonly #room = Buffer.allocUnsafeSlow(ROOM_BYTES);
   #failing = false;
-  #forward: ((lines: readonly string[]) => void) | null = null;
+  #forward: Forward | null = null;
 
   constructor(open: () => AuditFile, counters: Counters, say: (sentence: string) => void) {
     this.#open = open;
@@ -101,24 +107,35 @@ class AuditWriter implements Audit {
     this.#file = open();
   }
 
-  write(lines: readonly string[]): number {
-    if (lines.length === 0) return 0;
+  write(lines: readonly string[], ends: readonly string[] = []): number {
+    if (lines.length + ends.length === 0) return 0;
+    const written = this.#written(lines, ends);
+    const endsWritten = Math.min(written, ends.length);
+    this.#counters.endRecords += endsWritten;
+    this.#counters.endRecordsDropped += ends.length - endsWritten;
+    return this.#counted(lines.length, written - endsWritten);
+  }
+
+  /** How many lines, from the first end on. */
+  #written(decisions: readonly string[], ends: readonly string[]): number {
+    const lines = ends.length === 0 ? decisions : [...ends, ...decisions];
     if (this.#forward !== null) {
-      this.#forward(lines);
-      return this.#counted(lines.length, lines.length);
+      this.#forward(decisions, ends);
+      return lines.length;
     }
     if (this.#rest.length > 0) {
       this.#rest = this.#rest.subarray(this.#put(this.#rest));
-      if (this.#rest.length > 0) return this.#counted(lines.length, 0);
+      if (this.#rest.length > 0) return 0;
     }
     const bytes = this.#bytesOf(lines.join(""));
     const taken = this.#put(bytes);
-    if (taken === bytes.length) return this.#counted(lines.length, lines.length);
+    if (taken === bytes.length) return lines.length;
     const { whole, end } = wholeLines(lines, taken);
-    if (taken === end || this.#cutBack(taken - end)) return this.#counted(lines.length, whole);
+    if (taken === end || this.#cutBack(taken - end)) return whole;
     // The line has begun and will be finished first, so it counts as recorded.
     this.#rest = Buffer.from(bytes.subarray(taken, end + Buffer.byteLength(lines[whole] ?? "")));
-    return this.#counted(lines.length, whole + 1);
+    this.#isRestEnd = whole < ends.length;
+    return whole + 1;
   }
 
   reopen(): string | null {
@@ -133,7 +150,10 @@ class AuditWriter implements Audit {
     this.#file = next;
     if (same) return null;
     // The line that had begun in the old file is never finished there, so it is lost after all.
-    if (this.#rest.length > 0) {
+    if (this.#rest.length > 0 && this.#isRestEnd) {
+      this.#counters.endRecords--;
+      this.#counters.endRecordsDropped++;
+    } else if (this.#rest.length > 0) {
       this.#counters.auditRecords--;
       this.#counters.auditDropped++;
     }
@@ -141,7 +161,7 @@ class AuditWriter implements Audit {
     return null;
   }
 
-  handOver(forward: (lines: readonly string[]) => void): void {
+  handOver(forward: Forward): void {
     this.#forward = forward;
   }
 

@@ -2,6 +2,7 @@
 import type { Code, Reason } from "../../runtime/abi/names.ts";
 import type { Decision, Shadow } from "../../runtime/host/decision.ts";
 import { RuleCounts } from "./rule_hits.ts";
+import { Traffic } from "./traffic.ts";
 import type { End } from "../end.ts";
 import type { Drop } from "../drop.ts";
 
@@ -21,11 +22,16 @@ export interface Counters {
   readonly byReason: Map<Reason, number>;
   readonly byCode: Map<Code, number>;
   readonly ruleHits: RuleCounts;
+  /** By expose and backend. */
+  readonly traffic: Traffic;
   /** Shadow verdicts by what they say, and those in which the rules would have decided otherwise with every dryrun rule enforced. */
   readonly shadow: { allow: number; deny: number; undetermined: number; differs: number };
   /** Audit lines written in full, and decisions whose line was not. */
   auditRecords: number;
   auditDropped: number;
+  /** Lines about the ends of connections, written in full and not. */
+  endRecords: number;
+  endRecordsDropped: number;
   /** Refusals of registrations and messages beyond the rate at which they are recorded. */
   refusalsUnrecorded: number;
   /** Refusals of datagrams beyond the rate at which they are recorded. */
@@ -36,6 +42,7 @@ export interface Counters {
   clientsTurnedAway: number;
   /** Ends of admitted connections, by cause. */
   readonly ends: Map<End, number>;
+  /** Of ended connections; those of open ones are in the connection table. */
   bytesFromClients: number;
   bytesFromBackends: number;
   /** Moments at which no file descriptor was left. */
@@ -54,9 +61,12 @@ export function newCounters(): Counters {
     byReason: new Map(),
     byCode: new Map(),
     ruleHits: new RuleCounts(),
+    traffic: new Traffic(),
     shadow: { allow: 0, deny: 0, undetermined: 0, differs: 0 },
     auditRecords: 0,
     auditDropped: 0,
+    endRecords: 0,
+    endRecordsDropped: 0,
     refusalsUnrecorded: 0,
     auditSuppressed: 0,
     datagramsDropped: new Map(),
@@ -72,12 +82,13 @@ export function newCounters(): Counters {
   };
 }
 
-export function countDecision(counters: Counters, decision: Decision, times = 1): void {
+export function countDecision(counters: Counters, decision: Decision, listener = "", backend = "", times = 1): void {
   bump(counters.byCode, decision.code, times);
   if (decision.allowed) counters.allowed += times;
   else {
     counters.denied += times;
     bump(counters.byReason, decision.reason, times);
+    bump(counters.traffic.of(listener, backend).denied, decision.reason, times);
   }
 }
 

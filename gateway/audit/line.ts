@@ -102,7 +102,7 @@ function beginAlike(a: AuditFacts, b: AuditFacts): boolean {
 const backend = last("backend");
 
 /** A field whose value is mostly that of the record before. */
-function last(key: string): (value: string | undefined) => string {
+export function last(key: string): (value: string | undefined) => string {
   let [known, json]: [string | undefined, string] = [undefined, ""];
   return (value) => {
     if (value !== known) [known, json] = [value, text(key, value)];
@@ -113,7 +113,7 @@ function last(key: string): (value: string | undefined) => string {
 /** Records of one batch have one time. */
 let lastMs = Number.NaN;
 let lastTime = "";
-function timeOf(wallMs: number): string {
+export function timeOf(wallMs: number): string {
   if (wallMs === lastMs) return lastTime;
   lastTime = new Date(wallMs).toISOString();
   lastMs = wallMs;
@@ -123,7 +123,7 @@ function timeOf(wallMs: number): string {
 /** Needs no escape in JSON. */
 const PLAIN = /^[ !#-[\]-~]*$/;
 
-function text(key: string, value: string | undefined): string {
+export function text(key: string, value: string | undefined): string {
   return value === undefined ? "" : jsonOf(key, field(value));
 }
 
@@ -131,7 +131,7 @@ function jsonOf(key: string, value: string): string {
   return PLAIN.test(value) ? `,"${key}":"${value}"` : `,"${key}":${escapeControl(JSON.stringify(value))}`;
 }
 
-function number(key: string, value: number | undefined): string {
+export function number(key: string, value: number | undefined): string {
   return value === undefined ? "" : `,"${key}":${value}`;
 }
 

@@ -10,7 +10,9 @@ export type Command =
   | ({ readonly kind: "check-config"; readonly json: boolean } & ConfigWords)
   | { readonly kind: "expose"; readonly intent: ExposeWords }
   | ({ readonly kind: "status"; readonly json: boolean; readonly watch: boolean } & ConfigWords)
-  | ({ readonly kind: "reload" | "reopen"; readonly json: boolean } & ConfigWords);
+  | ({ readonly kind: "reload" | "reopen"; readonly json: boolean } & ConfigWords)
+  | ({ readonly kind: "blocks"; readonly json: boolean; readonly params: null } & ConfigWords)
+  | ({ readonly kind: "block" | "unblock" | "explain"; readonly json: boolean; readonly params: object } & ConfigWords);
 
 /** The part of the command line that is about the configuration. */
 export interface ConfigWords {
@@ -49,7 +51,7 @@ export function parseCommand(words: readonly string[]): Result<Command, Misuse> 
   if (parsed.value.kind !== "run") return ok(parsed.value);
   const {
     command,
-    args: { flags, lists },
+    args: { flags, lists, operands },
   } = parsed.value;
   const settings: ConfigWords = {
     config: flags.get("config") ?? null,
@@ -64,6 +66,14 @@ export function parseCommand(words: readonly string[]): Result<Command, Misuse> 
       return exposeWords(flags);
     case "status":
       return ok({ kind: command, json: flags.has("json"), watch: flags.has("watch"), ...settings });
+    case "block":
+      return blockWords(flags, operands, settings);
+    case "unblock":
+      return ok({ kind: command, json: flags.has("json"), params: { prefix: operands[0] ?? "" }, ...settings });
+    case "blocks":
+      return ok({ kind: command, json: flags.has("json"), params: null, ...settings });
+    case "explain":
+      return explainWords(flags, settings);
     case "reload":
     case "reopen":
     case "check-config":
@@ -98,6 +108,35 @@ function exposeWords(given: ReadonlyMap<string, string>): Result<Command, Misuse
     socket: given.get("socket") ?? null,
   };
   return ok({ kind: "expose", intent });
+}
+
+const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 } as const;
+const MOST_SECONDS = 30 * SECONDS.d;
+
+function blockWords(flags: ReadonlyMap<string, string>, operands: readonly string[], settings: ConfigWords): Result<Command, Misuse> {
+  const [prefix = ""] = operands;
+  const time = flags.get("for");
+  if (time === undefined) return missing("--for TIME", "say how long: 90s, 10m, 1h or 7d, 30 days at most");
+  const seconds = secondsOf(time);
+  if (seconds === null || seconds < 1 || seconds > MOST_SECONDS)
+    return wrongValue(`\`--for ${time}\` is no time from 1s to 30d`, "write one such as 90s, 10m, 1h or 7d");
+  const why = flags.get("why") ?? "";
+  if ([...why].length > 200) return wrongValue("`--why` has more than 200 characters", "write a shorter reason");
+  return ok({ kind: "block", json: flags.has("json"), params: { prefix, for_s: seconds, why, force: flags.has("force") }, ...settings });
+}
+
+/** `90s`, `10m`, `1h`, `7d`; null for anything else. */
+function secondsOf(text: string): number | null {
+  const [, count = "", unit = ""] = /^([0-9]{1,9})([smhd])$/.exec(text) ?? [];
+  const of = Object.entries(SECONDS).find(([name]) => name === unit);
+  return of === undefined ? null : Number(count) * of[1];
+}
+
+function explainWords(flags: ReadonlyMap<string, string>, settings: ConfigWords): Result<Command, Misuse> {
+  const [from, to, sni] = [flags.get("from"), flags.get("to"), flags.get("sni")];
+  if (from === undefined) return missing("--from ADDRESS", "name the source");
+  if (to === undefined) return missing("--to NAME", "name an expose of the policy");
+  return ok({ kind: "explain", json: flags.has("json"), params: { from, to, ...(sni !== undefined && { sni }) }, ...settings });
 }
 
 const missing = (flag: string, help: string): Result<Command, Misuse> => failed({ code: "usage.missing_flag", message: `\`${flag}\` is missing`, help });

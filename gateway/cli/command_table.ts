@@ -60,6 +60,33 @@ export const INGRESSD = {
     },
     reload: { summary: "have a running gateway read its policy again", operands: [], flags: ORDER, manual: "" },
     reopen: { summary: "have a running gateway open its audit file again", operands: [], flags: ORDER, manual: "" },
+    block: {
+      summary: "refuse the sources of a prefix for some time",
+      operands: ["PREFIX"],
+      required: ["for"],
+      flags: {
+        ...ORDER,
+        for: { short: null, value: "TIME", says: "how long: 90s, 10m, 1h, 7d; 30 days at most" },
+        why: { short: null, value: "TEXT", says: "a reason for people, for the audit and `ingressd blocks`" },
+        force: { short: null, value: null, says: "also any4 or any6, which is every source of IPv4 or IPv6" },
+      },
+      manual:
+        "Nobody of the prefix is admitted until then, whatever the policy says, and open\nconnections are cut. A bare IPv6 address means its /64. With state_dir a block\noutlives a restart.",
+    },
+    unblock: { summary: "end a block before its time", operands: ["PREFIX"], flags: ORDER, manual: "" },
+    blocks: { summary: "list the blocks in force", operands: [], flags: ORDER, manual: "" },
+    explain: {
+      summary: "show how a running gateway would decide, blocks included",
+      operands: [],
+      required: ["from", "to"],
+      flags: {
+        ...ORDER,
+        from: { short: null, value: "ADDRESS", says: "the source" },
+        to: { short: null, value: "NAME", says: "the expose, as the policy names it" },
+        sni: { short: null, value: "NAME", says: "the name that the client sends (default: none)" },
+      },
+      manual: "Nothing is charged, and caps and limits are not considered. `ingressc explain` explains a\npolicy without a gateway.",
+    },
     expose: {
       summary: "keep a service's port open",
       operands: [],

@@ -21,6 +21,10 @@ export async function main(words: readonly string[]): Promise<void> {
     case "status":
     case "reload":
     case "reopen":
+    case "block":
+    case "unblock":
+    case "blocks":
+    case "explain":
       return (await import("./orders.ts")).runOrder(command);
     case "check-config":
       return (await import("./check_config.ts")).runCheckConfig(command);

@@ -1,4 +1,4 @@
-// `ingressd status`, `ingressd reload` and `ingressd reopen` call the running gateway over its control socket.
+// The commands of `ingressd` that call the running gateway over its control socket.
 import { envelopeJson } from "../../runtime/shell/envelope.ts";
 import type { ExitClass } from "../../runtime/shell/exit.ts";
 import { failed } from "../../runtime/result/result.ts";
@@ -16,15 +16,26 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-export async function order(kind: "status" | "reload" | "reopen", path: string, json: boolean): Promise<Outcome> {
+export type OrderKind = "status" | "reload" | "reopen" | "block" | "unblock" | "blocks" | "explain";
+
+/** The first line for people. */
+const DONE = { reload: "reloaded", reopen: "reopened", block: "blocked", unblock: "unblocked", blocks: "blocks", explain: "explained" } as const;
+
+export interface Order {
+  readonly kind: OrderKind;
+  /** Null: none. */
+  readonly params: object | null;
+}
+
+export async function order({ kind, params }: Order, path: string, json: boolean): Promise<Outcome> {
   const opened = await openRpc(path, { answerMs: null, mostLine: MOST_LINE, notified: () => undefined, closed: () => undefined, isBackground: false });
-  const answer = opened.ok ? await opened.value.call(kind) : failed({ kind: "absent", message: opened.error } as const);
+  const answer = opened.ok ? await opened.value.call(kind, ...(params === null ? [] : [params])) : failed({ kind: "absent", message: opened.error } as const);
   if (opened.ok) opened.value.close();
   if (answer.ok) {
     if (json) return envelope(EXIT_OK, "ok", "ok", kind, answer.value);
     return {
       exitCode: EXIT_OK,
-      stdout: kind === "status" ? statusText(answer.value) : reportText(kind === "reload" ? "reloaded" : "reopened", answer.value),
+      stdout: kind === "status" ? statusText(answer.value) : reportText(DONE[kind], answer.value),
       stderr: "",
     };
   }

@@ -1,7 +1,7 @@
-// The report of a reload as text for people: nested keys as indented lines, in the order in which
+// The answer of a gateway as text for people: nested keys as indented lines, in the order in which
 // the gateway gives them.
 
-export function reportText(done: "reloaded" | "reopened", report: unknown): string {
+export function reportText(done: string, report: unknown): string {
   return [done, ...lines(report, "  ")].join("\n");
 }
 

@@ -1,7 +1,7 @@
-// `ingressd status`, `reload` and `reopen`: calls a running gateway, once or (`status --watch`) again and again.
+// `ingressd status`, `reload`, `reopen`, `block`, `unblock`, `blocks` and `explain`: calls a running gateway, once or (`status --watch`) again and again.
 import { systemClock } from "../../runtime/shell/clock.ts";
 import { endWithoutReader } from "../../runtime/shell/head.ts";
-import { order, type Outcome } from "./order.ts";
+import { order, type OrderKind, type Outcome } from "./order.ts";
 import type { Command } from "./arguments.ts";
 import { end, runWithoutReader, show } from "./ending.ts";
 import { controlPath, loadConfig } from "./layers.ts";
@@ -10,10 +10,11 @@ import { watchStatus } from "./watch_status.ts";
 /** An idle process would end; this is how long one wait of it is. */
 const KEEP_ALIVE_MS = 2 ** 30;
 
-export async function runOrder(command: Extract<Command, { kind: "status" | "reload" | "reopen" }>): Promise<void> {
+export async function runOrder(command: Extract<Command, { kind: OrderKind }>): Promise<void> {
   const config = loadConfig(command);
   if (!config.ok) return end(config.error);
-  const query = (): Promise<Outcome> => order(command.kind, controlPath(config.value), command.json);
+  const query = (): Promise<Outcome> =>
+    order({ kind: command.kind, params: "params" in command ? command.params : null }, controlPath(config.value), command.json);
   if (command.kind !== "status" || !command.watch) {
     endWithoutReader();
     return show(await query());

@@ -102,18 +102,20 @@ export const TABLES = {
       10,
       whole(0, 1_000_000, "refused datagrams that are recorded a second, for each expose and reason; the others are counted (`audit.suppressed` of `status`)"),
     ),
+    close: orElse(true, truth("also record the end of each admitted connection (`op` `close`), with its bytes and its duration")),
     on_error: orElse(
       "closed",
       word(["closed", "count"], "when a record can't be written: `closed` refuses what could not be recorded, `count` serves it and counts the lost records"),
     ),
   }),
   metrics: table(
-    "/metrics, /healthz and /readyz over HTTP; every request needs `Authorization: Bearer TOKEN`",
+    "the status page, /metrics, /healthz and /readyz over HTTP; every request needs the token, as `Authorization: Bearer TOKEN` or as the password of a browser",
     {
       listen: text(1, 64, "a loopback address with a port, such as 127.0.0.1:9600"),
       token_file: path("absolute path of a file with the token on one line; nobody may read it but its owner and ingressd's groups"),
+      open_health: truth("answer /healthz and /readyz to anybody on this host, without the token; `false` unless given"),
     },
-    { without: { listen: "token_file", token_file: "listen" } },
+    { without: { listen: "token_file", token_file: "listen", open_health: "listen" } },
   ),
   guard: table("services that the policy exposes `as direct`: they bind by themselves under `ingress-guard`, with tokens of this gateway", {
     key_file: path(

@@ -14,7 +14,8 @@ export function adopt(s: Stage, socket: number, facts: RemoteFacts, relay: Remot
   const now = s.clock.monoMs();
   table.socket[row] = socket;
   table.generation[row] = 0;
-  table.openedMs[row] = now;
+  table.startedMs[row] = facts.startedMs ?? s.clock.wallMs();
+  table.openedMs[row] = now - Math.max(0, s.clock.wallMs() - (facts.startedMs ?? s.clock.wallMs()));
   table.activeMs[row] = now;
   table.setSource(row, facts.source, facts.sourcePort, facts.zone);
   table.name[row] = facts.name;

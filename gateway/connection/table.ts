@@ -42,6 +42,8 @@ export interface RemoteFacts {
   readonly name: string | null | undefined;
   readonly nameFault: NameFault | null;
   readonly identity: Known | undefined;
+  /** By the wall clock; null where it is not known. */
+  readonly startedMs: number | null;
 }
 
 const FIRST_ROWS = 1024;
@@ -62,6 +64,8 @@ export class ConnectionTable {
   zone = new Uint32Array(FIRST_ROWS);
   openedMs = new Float64Array(FIRST_ROWS);
   activeMs = new Float64Array(FIRST_ROWS);
+  /** By the wall clock, for its records: its admission. */
+  startedMs = new Float64Array(FIRST_ROWS);
   /** Read from the client, and from the backend. */
   bytesIn = new Float64Array(FIRST_ROWS);
   bytesOut = new Float64Array(FIRST_ROWS);
@@ -208,6 +212,7 @@ export class ConnectionTable {
     this.zone = wider(new Uint32Array(rows), this.zone);
     this.openedMs = wider(new Float64Array(rows), this.openedMs);
     this.activeMs = wider(new Float64Array(rows), this.activeMs);
+    this.startedMs = wider(new Float64Array(rows), this.startedMs);
     this.bytesIn = wider(new Float64Array(rows), this.bytesIn);
     this.bytesOut = wider(new Float64Array(rows), this.bytesOut);
     this.charged = wider(new Uint8Array(rows), this.charged);

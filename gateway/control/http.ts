@@ -1,7 +1,7 @@
 // Pages over HTTP for programs that can't open a unix socket: /metrics, /healthz and /readyz on a
 // loopback port. Every request needs the token; nothing can be changed here.
 import { createHash, timingSafeEqual } from "node:crypto";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { isLoopback, parseAddress } from "../../runtime/net/address.ts";
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
@@ -21,6 +21,19 @@ const LEAST_TOKEN_CHARACTERS = 16;
 const REQUEST_MS = 5_000;
 const HEADER_BYTES = 4096;
 
+/** A browser may do nothing with a page that the page does not need, and load nothing from another host. */
+const SECURITY = {
+  "cache-control": "no-store",
+  "content-security-policy":
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-resource-policy": "same-origin",
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY",
+} as const;
+const CHALLENGE = { "www-authenticate": 'Basic realm="ingressd", charset="UTF-8"' } as const;
+
 export interface HttpPage {
   readonly status: number;
   readonly text: string;
@@ -34,6 +47,8 @@ export interface HttpSetup {
   /** Finds the user at the far end; null where the kernel can't be queried. */
   readonly sockets: SockDiag | null;
   readonly turnedAway: () => void;
+  /** Whether this path is answered to anybody. */
+  readonly isOpen: (path: string) => boolean;
   /** The pages by their paths; called once the daemon is whole. */
   readonly page: (path: string) => HttpPage;
 }
@@ -43,7 +58,7 @@ export interface HttpServer {
   close(): void;
 }
 
-export async function openHttp({ listen, tokenFile, clock, sockets, turnedAway, page }: HttpSetup): Promise<Result<HttpServer, Failure>> {
+export async function openHttp({ listen, tokenFile, clock, sockets, turnedAway, isOpen, page }: HttpSetup): Promise<Result<HttpServer, Failure>> {
   const place = canonicalBackend(listen);
   if (typeof place === "string" || place.kind !== "tcp" || !isLoopback(place.address)) {
     return failed(failure(EXIT_REJECTED, `\`metrics.listen\` = "${listen}" must be a loopback address with a port, such as 127.0.0.1:9600`));
@@ -59,7 +74,7 @@ export async function openHttp({ listen, tokenFile, clock, sockets, turnedAway, 
       keepAlive: false,
       connectionsCheckingInterval: 1_000,
     },
-    (request, response) => answer(request, response, wanted, page),
+    (request, response) => answer(request, response, wanted, { isOpen, page }),
   );
   server.maxRequestsPerSocket = 1;
   server.timeout = REQUEST_MS;
@@ -86,21 +101,31 @@ export async function openHttp({ listen, tokenFile, clock, sockets, turnedAway, 
   });
 }
 
-function answer(request: IncomingMessage, response: ServerResponse, wanted: Buffer, page: HttpSetup["page"]): void {
-  const send = (status: number, text: string, type = "text/plain; charset=utf-8"): void => {
-    response.writeHead(status, { "content-type": type, "content-length": Buffer.byteLength(text), "cache-control": "no-store", connection: "close" });
+function answer(request: IncomingMessage, response: ServerResponse, wanted: Buffer, { isOpen, page }: Pick<HttpSetup, "isOpen" | "page">): void {
+  const send = (status: number, text: string, type = "text/plain; charset=utf-8", more: OutgoingHttpHeaders = {}): void => {
+    const length = Buffer.byteLength(text);
+    response.writeHead(status, { "content-type": type, "content-length": length, ...SECURITY, connection: "close", ...more });
     response.end(request.method === "HEAD" ? "" : text);
   };
   try {
-    const given = /^Bearer ([\x21-\x7e]+)$/.exec(request.headers.authorization ?? "")?.[1] ?? "";
+    const path = request.url ?? "";
     // Digests have one length, so that comparing them shows nothing of the token.
-    if (!timingSafeEqual(digest(given), wanted)) return send(401, "a token is needed: Authorization: Bearer TOKEN\n");
+    if (!isOpen(path) && !timingSafeEqual(digest(tokenIn(request.headers.authorization ?? "")), wanted))
+      return send(401, "a token is needed: Authorization: Bearer TOKEN, or the token as password\n", undefined, CHALLENGE);
     if (request.method !== "GET" && request.method !== "HEAD") return send(405, "only GET and HEAD\n");
-    const { status, text, type } = page(request.url ?? "");
+    const { status, text, type } = page(path);
     send(status, text, type);
   } catch {
     response.destroy();
   }
+}
+
+/** Of a program, or the password of a browser, whatever its user name is. */
+function tokenIn(authorization: string): string {
+  const basic = /^Basic ([A-Za-z0-9+/=]+)$/.exec(authorization)?.[1];
+  if (basic === undefined) return /^Bearer ([\x21-\x7e]+)$/.exec(authorization)?.[1] ?? "";
+  const pair = Buffer.from(basic, "base64").toString("latin1");
+  return pair.slice(pair.indexOf(":") + 1);
 }
 
 /** The user of the program at the far end, which is on this host too. */

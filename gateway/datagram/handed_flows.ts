@@ -50,6 +50,7 @@ export function adoptFlow<A>(d: Desk<A>, handed: HandedFlow): number | null {
   table.socket[row] = socket.number;
   table.generation[row] = 0;
   table.openedMs[row] = table.activeMs[row] = clock.monoMs();
+  table.startedMs[row] = clock.wallMs();
   table.setSource(row, handed.source, handed.sourcePort, handed.zone);
   socket.flows++;
   d.live++;

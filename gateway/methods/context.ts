@@ -5,6 +5,8 @@ import type { InForce } from "../admit/admit.ts";
 import type { Backends } from "../forward/backends.ts";
 import type { TopDenied } from "../admit/top_denied.ts";
 import type { NameWaits } from "../admit/name_waits.ts";
+import type { Blocks } from "../blocks/blocks.ts";
+import type { KeptBlocks } from "../blocks/kept_blocks.ts";
 import type { Recorder } from "../audit/recorder.ts";
 import type { GatewayClock } from "../clock.ts";
 import type { Config } from "../config/read.ts";
@@ -23,6 +25,7 @@ import type { Chosen } from "../kernel/choice.ts";
 import type { EngineChoice } from "../kernel/tls_choice.ts";
 import type { ServingThreads } from "../threads/choice.ts";
 import type { Keeper } from "../reload/keeper.ts";
+import type { ReloadHistory } from "../reload/history.ts";
 import type { Reloader } from "../reload/reload.ts";
 import type { CredentialEnd } from "../tls/credentials.ts";
 import type { Giving } from "../takeover/giving.ts";
@@ -44,10 +47,15 @@ export interface Context {
   /** Refusals of calls on a control or registration socket. */
   readonly refusals: Refusals;
   readonly counters: Counters;
+  /** Sources that are refused for some time. */
+  readonly blocks: Blocks;
+  /** Null where nothing outlives a restart. */
+  readonly keptBlocks: KeptBlocks | null;
   readonly topDenied: TopDenied;
   readonly nameWaits: Pick<NameWaits, "byPort">;
   readonly ownership: OwnershipSetup;
   readonly reloader: Reloader;
+  readonly history: ReloadHistory;
   /** Changes of policy that a coordinator outside prepares and finishes. */
   readonly changes: CoordinatedChanges;
   /** Whether a socket listens for a policy that is prepared and not in force. */

@@ -1,9 +1,12 @@
-// The pages of the HTTP port: the same as `metrics` and `health`.
+// The pages of the HTTP port: the same as `metrics`, `health` and `status`, the last one also for people.
 import type { HttpPage } from "../control/http.ts";
 import { addressSentence } from "../listen/absent.ts";
 import { closedExposes } from "./closed.ts";
 import type { Context } from "./context.ts";
 import { metricsText, unready } from "./metrics.ts";
+import { statusOf } from "./status.ts";
+import { statusPage } from "./status_page.ts";
+import { pairBytes } from "./traffic_metrics.ts";
 
 export function httpPage(context: Context, path: string): HttpPage {
   switch (path) {
@@ -19,7 +22,25 @@ export function httpPage(context: Context, path: string): HttpPage {
         text: ["ready", ...closedExposes(context).map((one) => one.because), ...context.withoutAddress().map(addressSentence), ""].join("\n"),
       };
     }
+    case "/status.json":
+      return { status: 200, text: `${JSON.stringify(pageData(context))}\n`, type: "application/json; charset=utf-8" };
     default:
-      return { status: 404, text: "there are /metrics, /healthz and /readyz\n" };
+      return statusPage(path) ?? { status: 404, text: "there are /, /status.json, /metrics, /healthz and /readyz\n" };
   }
+}
+
+/** The data of the status page. */
+function pageData(context: Context): object {
+  return {
+    time: new Date(context.clock.wallMs()).toISOString(),
+    unready: unready(context),
+    status: statusOf(context),
+    traffic: pairBytes(context).map(({ pair, bytes }) => ({
+      listener: pair.listener,
+      backend: pair.backend,
+      denied: Object.fromEntries(pair.denied),
+      connects: pair.connects.reduce((sum, count) => sum + count, 0),
+      bytes: bytes.fromClients + bytes.fromBackends,
+    })),
+  };
 }

@@ -8,6 +8,8 @@ import { unregister } from "./unregister.ts";
 import type { ServedMethod } from "../control/served_client.ts";
 import type { Context, Endpoint } from "./context.ts";
 import { abort } from "./abort.ts";
+import { block, blocks, unblock } from "./block.ts";
+import { explain } from "./explain.ts";
 import { commit } from "./commit.ts";
 import { prepare } from "./prepare.ts";
 import { health } from "./health.ts";
@@ -33,6 +35,10 @@ export const METHODS = {
   commit: { access: "operator", params: schemaCheck(validators.change), run: commit, dear: true },
   abort: { access: "operator", params: schemaCheck(validators.change), run: abort, dear: true },
   takeover: { access: "operator", params: schemaCheck(validators.takeover), run: takeover },
+  block: { access: "operator", params: schemaCheck(validators.block), run: block, dear: true },
+  unblock: { access: "operator", params: schemaCheck(validators.unblock), run: unblock, dear: true },
+  blocks: { access: "operator", params: none, run: blocks, dear: true },
+  explain: { access: "operator", params: schemaCheck(validators.explain), run: explain },
   reopen: { access: "operator", params: none, run: reopen },
   challenge: { access: "anyone", params: none, run: challenge },
   register: { access: "anyone", params: schemaCheck(validators.register), run: register, dear: true },

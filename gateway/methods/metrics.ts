@@ -3,38 +3,14 @@
 import type { ListenerInfo, PolicyEngine } from "../../runtime/host/module.ts";
 import { closedExposes } from "./closed.ts";
 import type { Context, Endpoint } from "./context.ts";
+import { Families, type Labels } from "./families.ts";
+import { processMetrics } from "./process_metrics.ts";
+import { trafficFamilies } from "./traffic_metrics.ts";
 
 /** Rules that have decided, at most so many; a policy may have 100,000. */
 const MOST_RULES = 1_000;
 
-type Kind = "counter" | "gauge";
-type Labels = Readonly<Record<string, string | number>>;
-
 export const metrics: Endpoint = async (context) => ({ result: { text: metricsText(context) } });
-
-/** The text as it grows, a family of samples at a time. */
-class Families {
-  readonly #lines: string[] = [];
-
-  family(name: string, kind: Kind, help: string, rows: readonly (readonly [Labels, number])[]): void {
-    this.#lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${kind}`);
-    for (const [labels, value] of rows) this.#lines.push(`${name}${labelText(labels)} ${value}`);
-  }
-
-  one(name: string, kind: Kind, help: string, value: number): void {
-    this.family(name, kind, help, [[{}, value]]);
-  }
-
-  /** A counter with one label. */
-  byKey(name: string, label: string, help: string, map: ReadonlyMap<string, number>): void {
-    const rows = [...map].map(([key, value]): [Labels, number] => [{ [label]: key }, value]);
-    this.family(name, "counter", help, rows);
-  }
-
-  text(): string {
-    return `${this.#lines.join("\n")}\n`;
-  }
-}
 
 export function metricsText(context: Context): string {
   const out = new Families();
@@ -59,7 +35,9 @@ export function metricsText(context: Context): string {
   if (engine !== null) policyFamilies(out, context, engine);
   decisionFamilies(out, context);
   connectionFamilies(out, context);
+  trafficFamilies(out, context);
   processFamilies(out, context);
+  processMetrics(out, context);
   return out.text();
 }
 
@@ -101,7 +79,6 @@ function decisionFamilies(out: Families, { counters }: Context): void {
     [{ decision: "allow" }, counters.allowed],
     [{ decision: "deny" }, counters.denied],
   ]);
-  out.byKey("ingressd_denied_total", "reason", "refusals by the word of the marker", counters.byReason);
   out.byKey("ingressd_decisions_by_code_total", "code", "decisions by the code of the audit", counters.byCode);
   out.byKey("ingressd_shadow_total", "verdict", "shadow verdicts of dryrun rules", new Map(Object.entries(counters.shadow)));
 }
@@ -123,6 +100,7 @@ function connectionFamilies(out: Families, context: Context): void {
     "exposes that listen nowhere, because the host has no address of their bind",
     context.withoutAddress().length,
   );
+  out.one("ingressd_blocks", "gauge", "prefixes that are blocked for some time", context.blocks.size);
   out.one("ingressd_leases", "gauge", "registrations in force", leases.size);
   out.one("ingressd_withdrawn_ports", "gauge", "ports that a service has bound by itself and still has, without a lease", context.withdrawn.open().length);
   out.family(
@@ -136,16 +114,13 @@ function connectionFamilies(out: Families, context: Context): void {
     [{ state: "proven" }, flows.live - flows.fresh],
   ]);
   out.byKey("ingressd_datagrams_dropped_total", "because", "datagrams that were not forwarded", counters.datagramsDropped);
-  out.byKey("ingressd_connection_ends_total", "end", "how admitted connections ended", counters.ends);
-  out.family("ingressd_bytes_total", "counter", "bytes of ended connections", [
-    [{ from: "clients" }, counters.bytesFromClients],
-    [{ from: "backends" }, counters.bytesFromBackends],
-  ]);
 }
 
-function processFamilies(out: Families, { counters, changes }: Context): void {
+function processFamilies(out: Families, { counters, changes, history }: Context): void {
   out.one("ingressd_audit_records_total", "counter", "audit records written", counters.auditRecords);
   out.one("ingressd_audit_dropped_total", "counter", "decisions without a record", counters.auditDropped);
+  out.one("ingressd_audit_ends_total", "counter", "records of ends of connections that were written", counters.endRecords);
+  out.one("ingressd_audit_ends_dropped_total", "counter", "ends of connections without a record", counters.endRecordsDropped);
   out.one("ingressd_audit_suppressed_total", "counter", "refused datagrams beyond audit.udp_denied_per_second", counters.auditSuppressed);
   out.one(
     "ingressd_refusals_unrecorded_total",
@@ -172,6 +147,10 @@ function processFamilies(out: Families, { counters, changes }: Context): void {
     [{ result: "done" }, counters.reloads],
     [{ result: "refused" }, counters.reloadsRefused],
   ]);
+  const [last] = history.past;
+  out.one("ingressd_last_reload_successful", "gauge", "1 where the last reload was done, 0 where it was refused", last?.done === true ? 1 : 0);
+  out.one("ingressd_last_reload_timestamp_seconds", "gauge", "UTC seconds of the last reload, whatever became of it", (last?.atMs ?? 0) / 1000);
+  out.one("ingressd_last_reload_success_timestamp_seconds", "gauge", "UTC seconds of the last reload that was done", (history.lastDoneMs ?? 0) / 1000);
 }
 
 /** Why connections are not served now, or null. */
@@ -184,9 +163,4 @@ export function unready({ inForce: { engine }, draining }: Pick<Context, "inForc
 /** Two listeners may have one name, one of tcp and one of udp. */
 function listenerLabels({ name, proto }: ListenerInfo): Labels {
   return proto === "udp" ? { listener: name, proto } : { listener: name };
-}
-
-function labelText(labels: Labels): string {
-  const parts = Object.entries(labels).map(([name, value]) => `${name}="${String(value).replace(/[\\"\n]/g, (c) => (c === "\n" ? "\\n" : `\\${c}`))}"`);
-  return parts.length === 0 ? "" : `{${parts.join(",")}}`;
 }

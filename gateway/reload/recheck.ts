@@ -7,7 +7,7 @@
 //     acknowledged when the last has been.
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Address } from "../../runtime/net/address.ts";
-import { CODE_HELLO_MALFORMED, CODE_NOT_EXPOSED, CODE_NO_NAME, CODE_RECHECKED } from "../../runtime/abi/verdicts.ts";
+import { CODE_BLOCKED, CODE_HELLO_MALFORMED, CODE_NOT_EXPOSED, CODE_NO_NAME, CODE_RECHECKED } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import type { Answer, Decision, Denial } from "../../runtime/host/decision.ts";
 import type { ListenerInfo, PolicyEngine } from "../../runtime/host/module.ts";
@@ -16,8 +16,10 @@ import { CHARGED_LISTENER, CHARGED_NAME_WAIT } from "../connection/charges.ts";
 import { CONNECTING, FREE, OPEN, READING, SECURING, PENDING } from "../connection/states.ts";
 import type { Known } from "../connection/table.ts";
 import type { Forwarder } from "../connection/forwarder.ts";
+import { blockDetail } from "../admit/blocked.ts";
 import { connectionFacts } from "../admit/entries.ts";
 import type { NameWaits } from "../admit/name_waits.ts";
+import type { Blocks } from "../blocks/blocks.ts";
 import type { OpenPort } from "../listen/ports.ts";
 import type { NameFault } from "../tls/server_name.ts";
 
@@ -31,6 +33,7 @@ export interface RecheckSetup {
   readonly engine: PolicyEngine;
   readonly generation: number;
   readonly onReload: "recheck" | "keep";
+  readonly blocks: Pick<Blocks, "of" | "size">;
   /** The socket that a row came by. */
   readonly numbered: (number: number) => OpenPort | undefined;
   readonly nameWaits: Pick<NameWaits, "count" | "give">;
@@ -146,7 +149,7 @@ class Round {
           refused.map(({ entry }) => entry),
           engine.info,
         );
-        for (const one of refused) forwarder.cut(one.row, "rechecked");
+        for (const { row: one, entry } of refused) forwarder.cut(one, entry.decision.code === "blocked" ? "blocked" : "rechecked");
       }
       closed += refused.length;
     }
@@ -170,7 +173,8 @@ class Round {
       forwarder.refuse(row, { denial: answer, by: { info: engine.info, generation } });
       return "unread";
     }
-    return onReload === "recheck" && typeof table.sourceOf(row) !== "number" ? this.#entryOf(row, answer) : null;
+    const isDue = onReload === "recheck" || answer.code === "blocked";
+    return isDue && typeof table.sourceOf(row) !== "number" ? this.#entryOf(row, answer) : null;
   }
 
   /** The new policy's answer about a row, or null where nothing is to be decided. */
@@ -179,6 +183,7 @@ class Round {
       engine,
       generation,
       onReload,
+      blocks,
       forwarder: { table },
     } = this.#setup;
     const state = table.state[row];
@@ -186,6 +191,7 @@ class Round {
     // A row that was taken since has a connection that the new policy itself admitted.
     if (typeof source === "number" || table.generation[row] === generation) return null;
     const listener = table.listener[row] ?? -1;
+    if (blocks.of(source) !== undefined && state !== PENDING && state !== FREE) return denial(CODE_BLOCKED);
     const gone = this.#ledNowhere.get(row) ?? denial(CODE_NOT_EXPOSED);
     if (state === READING) return listener < 0 ? gone : engine.accept(listener, source);
     if (state === SECURING)
@@ -213,14 +219,15 @@ class Round {
 
   #entryOf(row: number, decision: Decision): Entry {
     const {
+      blocks,
       generation,
       forwarder: { table },
     } = this.#setup;
     return {
       op: "recheck",
-      decision: denial(CODE_RECHECKED, decision.rule),
+      decision: decision.code === "blocked" ? decision : denial(CODE_RECHECKED, decision.rule),
       ...connectionFacts(table, row, this.#ports.get(table.socket[row] ?? 0), generation),
-      detail: decision.code,
+      detail: blockDetail({ table, blocks }, row, decision) ?? decision.code,
     };
   }
 }

@@ -6,6 +6,7 @@ import type { Candidate, LoadWhen, PolicyInForce } from "../../runtime/shell/pol
 import type { GatewayClock } from "../clock.ts";
 import type { Counters } from "../audit/counters.ts";
 import type { Reports } from "../reports_to_manager.ts";
+import type { ReloadHistory } from "./history.ts";
 import type { Turns } from "./turns.ts";
 import { keepTurn, KEPT_MS, type Change, type Undoable } from "./change.ts";
 import { refusedBy, reportSentence, STOPPING, type Refused, type Report } from "./report.ts";
@@ -18,6 +19,7 @@ export interface ReloadSetup extends TransactionSetup {
   readonly clock: GatewayClock;
   /** Called before the first policy is put in force, with its engine; the answer is why it must not be, or null. */
   readonly beforeFirst: ((engine: PolicyEngine) => Promise<string | null>) | null;
+  readonly history: ReloadHistory;
   readonly reports: Pick<Reports, "reloading" | "reloaded">;
 }
 
@@ -126,16 +128,25 @@ export class Reloader {
 
   #inPlace(): void {
     this.#instead = null;
-    this.#setup.counters.reloads++;
+    this.#done();
+  }
+
+  #done(): void {
+    const { counters, history, inForce } = this.#setup;
+    counters.reloads++;
+    history.done(inForce.generation);
   }
 
   #refused(error: Refused): Result<never, Refused> {
-    if (error !== STOPPING) this.#setup.counters.reloadsRefused++;
+    const { counters, history, inForce } = this.#setup;
+    if (error === STOPPING) return failed(error);
+    counters.reloadsRefused++;
+    history.refused(inForce.generation, error.message);
     return failed(error);
   }
 
   async #fallBack(why: Refused): Promise<Result<Report, Refused>> {
-    const { keeper, ending, counters } = this.#setup;
+    const { keeper, ending } = this.#setup;
     // A busy port, a missing key is the same for the copy.
     if (ending.aborted || why.cause === "port" || why.cause === "sockets" || why.cause === "takeover" || why.cause === "keys" || keeper === null)
       return failed(why);
@@ -145,7 +156,7 @@ export class Reloader {
     if (ending.aborted) return failed(STOPPING);
     if (!result.ok) return failed({ cause: result.error.cause, message: `${why.message}; and ${result.error.message}` });
     this.#instead = why.message;
-    counters.reloads++;
+    this.#done();
     return result;
   }
 

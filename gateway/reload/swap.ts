@@ -8,6 +8,7 @@ import type { InForce } from "../admit/admit.ts";
 import type { NameWaits } from "../admit/name_waits.ts";
 import type { RuleCounts } from "../audit/rule_hits.ts";
 import type { Recorder } from "../audit/recorder.ts";
+import type { Blocks } from "../blocks/blocks.ts";
 import type { GatewayClock } from "../clock.ts";
 import { FREE } from "../connection/states.ts";
 import type { Forwarder } from "../connection/forwarder.ts";
@@ -29,6 +30,7 @@ export interface SwapSetup extends OpeningsSetup {
   readonly onReload: "recheck" | "keep";
   readonly ruleHits: RuleCounts;
   readonly nameWaits: NameWaits;
+  readonly blocks: Pick<Blocks, "of" | "size">;
   /** Sockets that the process was given; looked at before the first policy is in force. */
   readonly inherited: Inherited;
 }
@@ -156,12 +158,21 @@ export class Swap {
 
   /** Runs without a pause. */
   #turn({ policy, open, engine, opened, want: prepared }: Ready, commit: Commit, owed: PolicyEngine | null): Turned {
-    const { inForce, ports, leases, forwarder, recorder, onReload, ruleHits, nameWaits } = this.#setup;
+    const { inForce, ports, leases, forwarder, recorder, onReload, ruleHits, nameWaits, blocks } = this.#setup;
     // A lease may have ended since `ready`.
     const want = byKey([...prepared.values()].flatMap((one) => exposureOf(one, ({ lease }) => lease === null || leases.get(lease) !== undefined) ?? []));
     const before = portsOf(ports.all().filter((p) => !opened.includes(p)));
     this.#moveLimits(engine, owed);
-    const recheck = beginRecheck({ forwarder, recorder, engine, generation: inForce.generation + 1, onReload, nameWaits, numbered: (n) => ports.numbered(n) });
+    const recheck = beginRecheck({
+      forwarder,
+      recorder,
+      engine,
+      generation: inForce.generation + 1,
+      onReload,
+      nameWaits,
+      blocks,
+      numbered: (n) => ports.numbered(n),
+    });
     const closed = ports.all().filter(({ key }) => !want.has(key));
     for (const port of ports.all()) port.serves = want.get(port.key) ?? port.serves;
     if (inForce.engine !== null) ruleHits.keepCounts(inForce.engine.info, engine.info);

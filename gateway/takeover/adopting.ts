@@ -8,6 +8,7 @@ import { CODE_UNSUPPORTED } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import type { Recorder } from "../audit/recorder.ts";
 import type { Audit } from "../audit/audit.ts";
+import type { Blocks } from "../blocks/blocks.ts";
 import type { GatewayClock } from "../clock.ts";
 import type { Forwarder } from "../connection/forwarder.ts";
 import type { Flows } from "../datagram/flows.ts";
@@ -26,6 +27,7 @@ export interface AdoptSetup {
   readonly backends: Backends;
   readonly audit: Audit;
   readonly recorder: Recorder;
+  readonly blocks: Pick<Blocks, "restore">;
   readonly say: (sentence: string) => void;
   readonly clock: GatewayClock;
 }
@@ -35,7 +37,8 @@ export async function adopt(setup: AdoptSetup, engine: PolicyEngine): Promise<st
   const { taking, forwarder, flows, clock } = setup;
   const frozen = await taking.freeze();
   if (!frozen.ok) return frozen.error;
-  const { places, connections, limits, unread, flows: handed } = frozen.value;
+  const { places, connections, limits, unread, flows: handed, blocks } = frozen.value;
+  setup.blocks.restore(blocks);
   const sockets = places.map((place) => absentSocket(setup, place, engine));
   const unknown = sockets.find((socket) => !socket.ok);
   if (unknown?.ok === false) return unknown.error;
@@ -60,6 +63,7 @@ export async function adopt(setup: AdoptSetup, engine: PolicyEngine): Promise<st
       if (own !== undefined) forwarder.remoteEnded(own, endOf(end), bytesIn, bytesOut);
     },
     records: (lines) => void setup.audit.write(lines),
+    endRecords: (lines) => void setup.audit.write([], lines),
     gone() {
       for (const own of rows.values()) forwarder.remoteEnded(own, "cut", 0, 0);
       rows.clear();

@@ -9,6 +9,7 @@ import { randomBytes } from "node:crypto";
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { Libc } from "../../runtime/shell/libc.ts";
 import { MOST_DESCRIPTORS, type UnixMessages } from "../../runtime/shell/unix_messages.ts";
+import type { Blocks } from "../blocks/blocks.ts";
 import type { Cancel, GatewayClock } from "../clock.ts";
 import type { Client } from "../control/client.ts";
 import type { Forwarder } from "../connection/forwarder.ts";
@@ -37,6 +38,7 @@ export interface GivingSetup {
   readonly forwarder: Forwarder;
   readonly flows: Pick<Flows, "handed">;
   readonly inForce: InForce;
+  readonly blocks: Pick<Blocks, "all">;
   readonly turns: Turns;
   readonly clock: GatewayClock;
   readonly seed: Uint8Array;
@@ -45,6 +47,8 @@ export interface GivingSetup {
   readonly isBusy: () => boolean;
   /** From now on this gateway decides nothing; `report` writes to the next one. */
   readonly handedOver: (report: (method: string, params: object) => void) => void;
+  /** Records the ends that have come so far. */
+  readonly flushEnds: () => void;
   /** The next gateway takes registrations now. */
   readonly done: () => void;
   /** The next gateway is gone, and nobody enforces a policy on the connections that are left. */
@@ -77,6 +81,11 @@ export class Giving {
 
   constructor(setup: GivingSetup) {
     this.#setup = setup;
+  }
+
+  /** Ends that come now are the next gateway's to record, if it takes over. */
+  get isFrozen(): boolean {
+    return this.#round !== null && this.#round.state !== null;
   }
 
   isOwner(client: number): boolean {
@@ -166,8 +175,9 @@ export class Giving {
     if (this.#round !== round) return failed(UNKNOWN);
     const { engine } = inForce;
     engine?.setClock({ monoMs: clock.monoMs(), wallSeconds: Math.floor(clock.wallMs() / 1000) });
+    this.#setup.flushEnds();
     // INVARIANT: from this turn on nothing is admitted here, and each end is reported.
-    round.state = writeState(forwarder.table, ports, flows.handed(), engine?.exportState() ?? new Uint8Array(0));
+    round.state = writeState(forwarder.table, ports, flows.handed(), this.#setup.blocks.all(), engine?.exportState() ?? new Uint8Array(0));
     forwarder.reportEnds((row, end) => {
       if (end === null) return;
       const { table } = forwarder;

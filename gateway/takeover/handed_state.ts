@@ -6,6 +6,8 @@ import type { ListenerInfo } from "../../runtime/host/module.ts";
 import { parseAddress, formatAddress } from "../../runtime/net/address.ts";
 import { NAME_FAULTS } from "../tls/server_name.ts";
 import { fieldsOf } from "../../runtime/shell/rpc_client.ts";
+import type { Block } from "../blocks/blocks.ts";
+import { blocksIn } from "../blocks/kept_blocks.ts";
 import { CLOSING, CONNECTING, OPEN } from "../connection/states.ts";
 import type { ConnectionTable, RemoteFacts } from "../connection/table.ts";
 import type { HandedFlow } from "../datagram/handed_flows.ts";
@@ -41,6 +43,8 @@ export interface HandedState {
   readonly places: readonly HandedPlace[];
   readonly connections: readonly HandedConnection[];
   readonly flows: readonly HandedFlow[];
+  /** Temporary ones. */
+  readonly blocks: readonly Block[];
   /** Of PolicyEngine.exportState; null where another release wrote them in a form that is not known here. */
   readonly limits: Uint8Array | null;
   /** Rows of connections of another release whose facts are not known here, so that no policy could decide them. */
@@ -48,7 +52,7 @@ export interface HandedState {
 }
 
 /** Every connection that is admitted and has not ended. */
-export function writeState(table: ConnectionTable, ports: Ports, flows: readonly HandedFlow[], limits: Uint8Array): Buffer {
+export function writeState(table: ConnectionTable, ports: Ports, flows: readonly HandedFlow[], blocks: readonly Block[], limits: Uint8Array): Buffer {
   const places = new Map<string, number>();
   const rows: object[] = [];
   const written: HandedPlace[] = [];
@@ -84,6 +88,7 @@ export function writeState(table: ConnectionTable, ports: Ports, flows: readonly
       source: formatAddress(source),
       sourcePort: table.sourcePort[row] ?? 0,
       zone: table.zoneOf(row),
+      startedMs: Math.round(table.startedMs[row] ?? 0),
       ...(name !== undefined && { name }),
       nameFault: table.nameFault[row] ?? null,
       ...(known !== undefined && { words: known.identity.words, ca: known.ca }),
@@ -96,6 +101,7 @@ export function writeState(table: ConnectionTable, ports: Ports, flows: readonly
       places: written,
       connections: rows,
       flows: flows.map(writtenFlow),
+      blocks,
       limits: Buffer.from(limits).toString("base64"),
     }),
   );
@@ -113,6 +119,9 @@ export function readState(text: string): HandedState | null {
     if (fields === null || places === null || connections === null) return null;
     const isOwn = fields["format"] === STATE_FORMAT;
     const limits = limitsOf(fields);
+    // INVARIANT: nobody is admitted because a block could not be read.
+    const blocks = fields["blocks"] === undefined ? [] : blocksIn(fields["blocks"]);
+    if (blocks === null) return null;
     const readPlaces = places.map(placeOf);
     const readConnections = connections.map((one) => connectionOf(one, readPlaces));
     const readFlows = (flows ?? []).map(flowOf);
@@ -125,6 +134,7 @@ export function readState(text: string): HandedState | null {
       places: readPlaces.map((one) => one ?? NO_PLACE),
       connections: readConnections.filter((one) => one !== null),
       flows: readFlows.filter((one) => one !== null),
+      blocks,
       limits,
       unread: unread.filter((row) => row !== null),
     };
@@ -176,7 +186,8 @@ function connectionOf(value: unknown, places: readonly (HandedPlace | null)[]): 
   if (isKnown && (!Array.isArray(words) || !words.every((word) => typeof word === "string") || typeof ca !== "string")) return null;
   const identity =
     isKnown && Array.isArray(words) && typeof ca === "string" ? { identity: identityOf(words.filter((word) => typeof word === "string")), ca } : undefined;
-  return { row, place, facts: { source, sourcePort, zone, name, nameFault: fault, identity } };
+  const startedMs = numberIn(fields, "startedMs", Number.MAX_SAFE_INTEGER);
+  return { row, place, facts: { source, sourcePort, zone, name, nameFault: fault, identity, startedMs } };
 }
 
 function writtenFlow({ source, ...flow }: HandedFlow): object {

@@ -31,6 +31,8 @@ export interface TakingSetup {
 export interface FromGiver {
   readonly ended: (row: number, end: string, bytesIn: number, bytesOut: number) => void;
   readonly records: (lines: readonly string[]) => void;
+  /** Of ends of flows, which each of the two processes records for itself. */
+  readonly endRecords: (lines: readonly string[]) => void;
   /** It has ended, and its connections with it. */
   readonly gone: () => void;
 }
@@ -209,7 +211,9 @@ class Round implements Taking {
     const { row, end, bytesIn, bytesOut, lines } = fields;
     if (method === "takeover_ended" && typeof row === "number" && typeof end === "string")
       this.#from.ended(row, end, Number(bytesIn) || 0, Number(bytesOut) || 0);
-    if (method === "takeover_records" && Array.isArray(lines)) this.#from.records(lines.filter((line): line is string => typeof line === "string"));
+    const texts = Array.isArray(lines) ? lines.filter((line): line is string => typeof line === "string") : [];
+    if (method === "takeover_records") this.#from.records(texts);
+    if (method === "takeover_end_records") this.#from.endRecords(texts);
   }
 
   closed(): void {

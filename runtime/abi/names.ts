@@ -114,6 +114,7 @@ export const CODES = {
     reason: v.REASON_POLICY,
     says: "the socket that listens at the backend's address is not known to belong to the service",
   },
+  [v.CODE_BLOCKED]: { name: "blocked", reason: v.REASON_POLICY, says: "an operator has blocked the source for some time" },
   [v.CODE_GUARD_FAMILY]: {
     name: "guard_family",
     reason: v.REASON_POLICY,

@@ -147,6 +147,8 @@ export const CODE_CERTIFICATE_UNUSABLE = 174;
 export const CODE_SECOND_HELLO = 177;
 /** The socket that listens at the backend's address does not belong to the service, or its owner is unknown. */
 export const CODE_BACKEND_NOT_OWNED = 180;
+/** An operator has blocked the source for some time; the module was not queried. */
+export const CODE_BLOCKED = 181;
 /** The cap of connections that wait for their name at the port is reached. */
 export const CODE_CAP_WAITING = 182;
 /** The cap of connections of the source that wait for their name at the port is reached. */

@@ -257,7 +257,7 @@ near("the text names owners, tickets, ends and `dryrun` rules; a module alone ha
           \`web\` has owner "web team", ticket "OPS-1"
   accept  tcp 443 of web
           not refused yet; the name decides
-  limits  caps and limits, nothing in use
+  limits  caps and limits, nothing in use, temporary blocks aside
           allow: within all of them
   hello   SNI \`shop.example.com\`
           allow: an allow rule admits it

@@ -39,7 +39,7 @@ const rows: readonly (readonly [line: string, offered: readonly string[]])[] = [
   ["ingressc sign edge.wasm --rev", ["--revision"]],
   ["ingressc sign edge.wasm --revision ", []],
   ["ingressc verify edge.wasm --key a.pub --key b", ["b.pub"]],
-  ["ingressd ", ["check-config", "expose", "reload", "reopen", "status"]],
+  ["ingressd ", ["block", "blocks", "check-config", "explain", "expose", "reload", "reopen", "status", "unblock"]],
   ["ingressd --po", ["--policy"]],
   ["ingressd --policy ", ["edge.wasm", "sub"]],
   ["ingressd --policy edge.wasm --config ", ["c.toml", "sub"]],

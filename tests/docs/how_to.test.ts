@@ -96,7 +96,9 @@ test("certbot: the deploy hook puts both files in place with their modes", () =>
 });
 
 test("prometheus: every metric that an alert or graph uses is one that ingressd has", () => {
-  const source = readFileSync(new URL("../../gateway/methods/metrics.ts", import.meta.url), "utf8");
+  const source = ["metrics", "traffic_metrics", "process_metrics"]
+    .map((name) => readFileSync(new URL(`../../gateway/methods/${name}.ts`, import.meta.url), "utf8"))
+    .join("");
   const used = [...page("prometheus").matchAll(/\bingressd_[a-z_]+/g)].map(([name]) => name);
   assert.ok(used.length > 8);
   assert.equal(

@@ -211,10 +211,11 @@ function reload(w: World): void {
   const generation = w.inForce.generation + 1;
   beginRecheck({
     forwarder: w.forwarder,
-    recorder: { record: () => [], count: () => undefined },
+    recorder: { record: () => [], count: () => undefined, end: () => undefined, flush: () => undefined, handOver: () => undefined },
     engine,
     generation,
     onReload: "keep",
+    blocks: w.blocks,
     numbered: (n) => w.ports.numbered(n),
     nameWaits: { count: () => undefined, give: () => undefined },
   });

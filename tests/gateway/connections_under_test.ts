@@ -8,6 +8,7 @@ import { CODE_TLS_FAILED } from "../../runtime/abi/verdicts.ts";
 import { identityOf } from "../../runtime/host/identity.ts";
 import { fromV4 } from "../../runtime/net/address.ts";
 import { NameWaits } from "../../gateway/admit/name_waits.ts";
+import { Blocks } from "../../gateway/blocks/blocks.ts";
 import { createAdmitter, type InForce } from "../../gateway/admit/admit.ts";
 import { TopDenied } from "../../gateway/admit/top_denied.ts";
 import { createSuppression } from "../../gateway/audit/suppressed.ts";
@@ -114,6 +115,7 @@ export interface World {
   readonly transport: SilentTransport;
   readonly table: ConnectionTable;
   readonly clock: ManualClock;
+  readonly blocks: Blocks;
   readonly inForce: { -readonly [key in keyof InForce]: InForce[key] };
   readonly counters: Counters;
   readonly backends: readonly Backend[];
@@ -146,6 +148,7 @@ export async function world(): Promise<World> {
   const clock = manualClock();
   const table = new ConnectionTable();
   const counters = newCounters();
+  const blocks = new Blocks(clock);
   const lines: string[] = [];
   const newEngine = (): PolicyEngine => openEngine(policy(), new Uint8Array(16));
   const engine = newEngine();
@@ -184,6 +187,7 @@ export async function world(): Promise<World> {
     nameWaits: new NameWaits({ waiting: 1024, waiting_per_source: 32 }),
     lackedDescriptor: () => undefined,
     suppression: createSuppression(10, counters),
+    blocks,
     makeRoom: () => false,
     contextOf: ({ ca }) => ({ ...context, ca, trust: ca ?? "" }),
   });
@@ -223,6 +227,7 @@ export async function world(): Promise<World> {
     transport,
     table,
     clock,
+    blocks,
     inForce,
     counters,
     backends,

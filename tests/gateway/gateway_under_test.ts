@@ -229,8 +229,52 @@ export function withForwarder(config: string, forwarder: string | undefined): st
   return forwarder === undefined || /^forwarder = /m.test(config) ? config : `forwarder = "${forwarder}"\n${config}`;
 }
 
+/** Of decisions. */
 export function recordsIn(path: string): Record[] {
-  return readFileSync(path, "utf8").split("\n").slice(0, -1).map(readRecord);
+  return readFileSync(path, "utf8")
+    .split("\n")
+    .slice(0, -1)
+    .filter((line) => !isEndLine(line))
+    .map(readRecord);
+}
+
+/** A record of the end of a connection. */
+export interface EndRecord {
+  readonly time: string;
+  readonly start: string;
+  readonly generation: number;
+  readonly reason: string;
+  readonly listener: string;
+  readonly service: string;
+  readonly proto?: "udp";
+  readonly local: string;
+  readonly source: string;
+  readonly sni?: string;
+  readonly backend: string;
+  readonly connection: number;
+  readonly duration_ms: number;
+  readonly bytes_from_client: number;
+  readonly bytes_from_backend: number;
+}
+
+export function endsIn(path: string): EndRecord[] {
+  return readFileSync(path, "utf8")
+    .split("\n")
+    .slice(0, -1)
+    .filter(isEndLine)
+    .map((line) => {
+      const record: unknown = JSON.parse(line);
+      if (!isEndRecord(record)) throw new Error(`not a record of an end: ${line}`);
+      return record;
+    });
+}
+
+function isEndLine(line: string): boolean {
+  return line.includes('"op":"close"');
+}
+
+function isEndRecord(value: unknown): value is EndRecord {
+  return typeof value === "object" && value !== null && !("decision" in value) && "reason" in value && "start" in value && "bytes_from_backend" in value;
 }
 
 function readRecord(line: string): Record {

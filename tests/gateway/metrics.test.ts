@@ -2,7 +2,10 @@
 import { connect } from "node:net";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
-import { backend, freePort, moduleOf, probe, running, start, type Under } from "./gateway_under_test.ts";
+import { CONNECT_BUCKETS, MOST_PAIRS, Traffic } from "../../gateway/audit/traffic.ts";
+import { MOST_RELOADS, ReloadHistory } from "../../gateway/reload/history.ts";
+import { packageVersion } from "../../runtime/package/files.ts";
+import { backend, eventually, freePort, moduleOf, probe, running, start, visit, type Under } from "./gateway_under_test.ts";
 import { tokenFile } from "./token_file.ts";
 
 const test = suite("metrics");
@@ -43,17 +46,20 @@ expose web on tcp ${port} {
   assert.is(type, "text/plain; version=0.0.4; charset=utf-8");
   assert.is(value(text, 'ingressd_rule_hits_total{listener="web",rule="local",at="test.ingress:5"}'), 2);
   assert.is(value(text, 'ingressd_rule_hits_total{listener="*",rule="lab",at="test.ingress:2"}'), 1);
-  assert.is(value(text, 'ingressd_denied_total{reason="cidr"}'), 2);
+  assert.is(value(text, 'ingressd_denied_total{listener="web",reason="cidr"}'), 2);
   assert.is(value(text, 'ingressd_decisions_by_code_total{code="no_match"}'), 1);
   assert.is(value(text, 'ingressd_decisions_total{decision="deny"}'), 2);
   assert.is(value(text, "ingressd_policy_generation"), 1);
   assert.is(value(text, "ingressd_ready"), 1);
   assert.is(value(text, 'ingressd_listener_connections_cap{listener="web"}'), 10_000);
   // The format: each family has its two lines once, and every row belongs to one.
-  const families = [...text.matchAll(/^# TYPE (\S+) (counter|gauge)$/gm)].map((m) => m[1]);
+  const families = [...text.matchAll(/^# TYPE (\S+) (counter|gauge|histogram)$/gm)].map((m) => m[1]);
   assert.is(new Set(families).size, families.length);
   for (const line of text.trimEnd().split("\n")) {
-    assert.match(line, /^(# (HELP|TYPE) ingressd_\w+ .+|ingressd_\w+(\{(\w+="(\\[\\"n]|[^"\\\n])*",?)+\})? \d+)$/);
+    assert.match(
+      line,
+      /^(# (HELP|TYPE) (ingressd|process|nodejs)_\w+ .+|(ingressd|process|nodejs)_\w+(\{(\w+="(\\[\\"n]|[^"\\\n])*",?)+\})? \d+(\.\d+)?(e[-+]?\d+)?)$/,
+    );
   }
   const client = await gateway.control();
   const answer = await client.call("metrics");
@@ -90,6 +96,100 @@ test("hits are those of the policy in force, and a rule that a reload doesn't ch
   }
   await gateway.stop();
   behind.close();
+});
+
+test("refusals, ends, bytes and connect times have expose and backend, and bytes of open streams are live", async () => {
+  const behind = await backend("hello");
+  const port = await freePort();
+  const { http } = await withHttp(`edition 1\nexpose web on tcp ${port} { backend 127.0.0.1:${behind.port} allow from 127.0.0.1 }`);
+  const labels = `listener="web",backend="127.0.0.1:${behind.port}"`;
+  const empty = (await get(http, "/metrics")).text;
+  assert.not.match(empty, /^ingressd_(bytes_total|connection_ends_total|backend_connect_seconds)/m);
+  const it = visit(port);
+  assert.is(await it.first, "hello");
+  it.socket.write("abc");
+  await eventually(() => it.socket.bytesRead === 8, "the echo");
+  const open = (await get(http, "/metrics")).text;
+  assert.is(value(open, `ingressd_bytes_total{${labels},from="clients"}`), 3);
+  assert.is(value(open, `ingressd_bytes_total{${labels},from="backends"}`), 8);
+  assert.is(value(open, `ingressd_backend_connect_seconds_count{${labels}}`), 1);
+  assert.is(value(open, `ingressd_backend_connect_seconds_bucket{${labels},le="+Inf"}`), 1);
+  assert.not.match(open, /ingressd_connection_ends_total\{/);
+  it.socket.end();
+  await it.closed;
+  assert.is(await probe(port, "127.0.0.2"), "deny");
+  const ended = (await get(http, "/metrics")).text;
+  assert.is(value(ended, `ingressd_bytes_total{${labels},from="clients"}`), 3, "counted once");
+  assert.is(value(ended, `ingressd_connection_ends_total{${labels},end="done"}`), 1);
+  assert.is(value(ended, 'ingressd_denied_total{listener="web",reason="cidr"}'), 1);
+});
+
+test("connect times fall into the bucket whose bound they don't exceed", () => {
+  const traffic = new Traffic();
+  for (const ms of [0, 1, 1.01, 5_000, 5_001, -3]) traffic.connected("web", "b", ms);
+  const { connects, connectSeconds } = traffic.of("web", "b");
+  assert.equal([connects[0], connects[1], connects[CONNECT_BUCKETS.length - 1], connects[CONNECT_BUCKETS.length]], [3, 1, 1, 1]);
+  assert.ok(Math.abs(connectSeconds - 10.00301 + 0.000_99) < 0.01);
+});
+
+test("the pairs of expose and backend are bounded; those beyond are one", () => {
+  const traffic = new Traffic();
+  for (let i = 0; i < MOST_PAIRS; i++) traffic.of("web", `127.0.0.1:${i}`).bytesFromClients++;
+  assert.is(traffic.all().length, MOST_PAIRS);
+  assert.is(traffic.of("web", "127.0.0.1:0").bytesFromClients, 1, "N");
+  assert.is(traffic.of("web", "N + 1"), traffic.of("other", "other"));
+  assert.is(traffic.of("mail", "N + 2"), traffic.of("other", "other"));
+  assert.is(traffic.all().length, MOST_PAIRS + 1);
+});
+
+test("build, process and the last reload are in it", async () => {
+  const { gateway, http } = await withHttp("edition 1", "[policy]\nwatch = false");
+  const at = gateway.clock.wallMs() / 1000;
+  const before = (await get(http, "/metrics")).text;
+  assert.match(before, new RegExp(`^ingressd_build_info\\{version="${packageVersion()}",node="${process.version}",abi_version="\\d+"\\} 1$`, "m"));
+  for (const name of ["process_cpu_seconds_total", "process_resident_memory_bytes", "process_virtual_memory_bytes", "process_open_fds", "process_max_fds"])
+    assert.ok(value(before, name) > 0, name);
+  assert.ok(Math.abs(value(before, "process_resident_memory_bytes") / process.memoryUsage.rss() - 1) < 0.5);
+  assert.is(value(before, "process_start_time_seconds"), at);
+  assert.equal([value(before, "ingressd_last_reload_successful"), value(before, "ingressd_last_reload_timestamp_seconds")], [1, at]);
+  gateway.clock.advance(60_000);
+  gateway.place(new Uint8Array(10));
+  assert.is((await gateway.daemon.reload()).ok, false);
+  const after = (await get(http, "/metrics")).text;
+  assert.equal([value(after, "ingressd_last_reload_successful"), value(after, "ingressd_last_reload_timestamp_seconds")], [0, at + 60]);
+  assert.is(value(after, "ingressd_last_reload_success_timestamp_seconds"), at);
+  assert.match(
+    JSON.stringify(await gateway.daemon.status()),
+    /"last":\[\{"time":"[^"]+","done":false,"generation":1,"because":"[^"]+"\},\{"time":"[^"]+","done":true,"generation":1,"because":""\}\]/,
+  );
+});
+
+test("of reloads the last sixteen are kept", () => {
+  const history = new ReloadHistory({ wallMs: () => 5 });
+  for (let i = 1; i <= MOST_RELOADS + 1; i++) history.refused(i, "");
+  assert.equal(
+    [history.past.length, history.past[0]?.generation, history.past.at(-1)?.generation, history.lastDoneMs],
+    [MOST_RELOADS, MOST_RELOADS + 1, 2, null],
+  );
+});
+
+test("the token is also the password of a browser, and health needs none where that is configured", async () => {
+  const basic = (pair: string): Promise<Response> =>
+    fetch(`http://127.0.0.1:${http}/healthz`, { headers: { authorization: `Basic ${Buffer.from(pair).toString("base64")}` } });
+  const { http } = await withHttp("edition 1");
+  assert.is((await basic(`anybody:${TOKEN}`)).status, 200);
+  assert.is((await basic(`:${TOKEN}`)).status, 200);
+  for (const pair of [`${TOKEN}:`, `x:${TOKEN}0`, `x:${TOKEN.slice(1)}`, "", `${TOKEN}:x`]) {
+    const refused = await basic(pair);
+    assert.equal([refused.status, refused.headers.get("www-authenticate")], [401, 'Basic realm="ingressd", charset="UTF-8"'], pair);
+  }
+  assert.is((await get(http, "/healthz", null)).status, 401);
+  const free = await freePort();
+  await running({ policy: "edition 1", config: `[metrics]\nlisten = "127.0.0.1:${free}"\ntoken_file = "${tokenFile(TOKEN)}"\nopen_health = true\n` });
+  assert.equal(await get(free, "/healthz", null).then(({ status, text }) => [status, text]), [200, "alive\n"]);
+  assert.is((await get(free, "/readyz", "wrong")).status, 200);
+  for (const path of ["/metrics", "/", "/healthz/", "/healthz?x", "/status.json"]) assert.is((await get(free, path, null)).status, 401, path);
+  assert.is((await get(free, "/healthz", null, "POST")).status, 405);
 });
 
 test("a request without the token gets no metrics", async () => {

@@ -38,7 +38,7 @@ const { gateway, port } = await gatewayWithHits();
 
 test("a table with listeners, generation, hits a rule with its place, top denied sources and the limiter's fill", async () => {
   gateway.clock.advance(3_600_000 + 125_000);
-  const { exitCode, stdout, stderr } = await order("status", gateway.daemon.controlPath, false);
+  const { exitCode, stdout, stderr } = await order({ kind: "status", params: null }, gateway.daemon.controlPath, false);
   assert.equal([exitCode, stderr], [0, ""]);
   const lines = stdout.split("\n").map((line) => line.trimStart().replace(/ {2,}/g, " | "));
   const local = `127.0.0.1:${port}`;
@@ -70,7 +70,7 @@ test("a table with listeners, generation, hits a rule with its place, top denied
 });
 
 test("as JSON: one envelope; and nobody there is exit 5", async () => {
-  const { exitCode, stdout } = await order("status", gateway.daemon.controlPath, true);
+  const { exitCode, stdout } = await order({ kind: "status", params: null }, gateway.daemon.controlPath, true);
   const envelope: unknown = JSON.parse(stdout);
   assert.is(exitCode, 0);
   assert.ok(typeof envelope === "object" && envelope !== null && "data" in envelope && typeof envelope.data === "object" && envelope.data !== null);
@@ -87,7 +87,7 @@ test("as JSON: one envelope; and nobody there is exit 5", async () => {
       { rule_id: 1, listener: "web", rule: "office", at: "test.ingress:5", hits: 1 },
     ]);
   }
-  assert.is((await order("status", `${gateway.daemon.controlPath}.none`, false)).exitCode, 5);
+  assert.is((await order({ kind: "status", params: null }, `${gateway.daemon.controlPath}.none`, false)).exitCode, 5);
 });
 
 test("faults are prominent in the text", () => {

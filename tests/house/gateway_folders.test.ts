@@ -12,6 +12,7 @@ const ORDER = [
   "tls",
   "forward",
   "audit",
+  "blocks",
   "connection",
   "listen",
   "datagram",

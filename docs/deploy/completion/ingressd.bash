@@ -22,7 +22,7 @@ _ingressd() {
   if [ "$before" = = ]; then before=${COMP_WORDS[COMP_CWORD-2]}; fi
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      --config|--set|--policy|--control|--service|--port|--proto|--backend|--mode|--expose|--bind|--socket) ((i++)); if [ "${COMP_WORDS[i]}" = = ]; then ((i++)); fi ;;
+      --config|--set|--policy|--control|--for|--why|--from|--to|--sni|--service|--port|--proto|--backend|--mode|--expose|--bind|--socket) ((i++)); if [ "${COMP_WORDS[i]}" = = ]; then ((i++)); fi ;;
       -*) ;;
       *) if [ -z "$command" ]; then command=${COMP_WORDS[i]}; else ((operand++)); fi ;;
     esac
@@ -36,7 +36,7 @@ _ingressd() {
         --control) _ingressd_files; return ;;
       esac
       case $word in -*) _ingressd_words --policy --config --set --control --takeover --ignore-foreign-fds -h --help -V --version; return ;; esac
-      _ingressd_words check-config status reload reopen expose ;;
+      _ingressd_words check-config status reload reopen block unblock blocks explain expose ;;
     check-config)
       case $before in
         --config) _ingressd_files toml; return ;;
@@ -66,6 +66,43 @@ _ingressd() {
         --control) _ingressd_files; return ;;
       esac
       case $word in -*) _ingressd_words --json --config --control -h --help -V --version; return ;; esac
+      ;;
+    block)
+      case $before in
+        --config) _ingressd_files toml; return ;;
+        --control) _ingressd_files; return ;;
+        --for) :; return ;;
+        --why) :; return ;;
+      esac
+      case $word in -*) _ingressd_words --json --config --control --for --why --force -h --help -V --version; return ;; esac
+      case $operand in
+        0) : ;;
+      esac ;;
+    unblock)
+      case $before in
+        --config) _ingressd_files toml; return ;;
+        --control) _ingressd_files; return ;;
+      esac
+      case $word in -*) _ingressd_words --json --config --control -h --help -V --version; return ;; esac
+      case $operand in
+        0) : ;;
+      esac ;;
+    blocks)
+      case $before in
+        --config) _ingressd_files toml; return ;;
+        --control) _ingressd_files; return ;;
+      esac
+      case $word in -*) _ingressd_words --json --config --control -h --help -V --version; return ;; esac
+      ;;
+    explain)
+      case $before in
+        --config) _ingressd_files toml; return ;;
+        --control) _ingressd_files; return ;;
+        --from) :; return ;;
+        --to) :; return ;;
+        --sni) :; return ;;
+      esac
+      case $word in -*) _ingressd_words --json --config --control --from --to --sni -h --help -V --version; return ;; esac
       ;;
     expose)
       case $before in
