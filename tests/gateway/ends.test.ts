@@ -69,7 +69,7 @@ test("a record at the end has duration, bytes both ways, reason, backend and sta
 });
 
 test("`reason` is the word that `ends` counts", async () => {
-  const behind = await backend("", (socket) => socket.resetAndDestroy());
+  const behind = await backend("hello", (socket) => socket.once("data", () => socket.resetAndDestroy()));
   const [port, dead, nobody] = [await freePort(), await freePort(), await freePort()];
   const gateway = await running({
     policy: `edition 1
@@ -77,7 +77,10 @@ expose web on tcp ${port} { backend 127.0.0.1:${behind.port} allow from any }
 expose dead on tcp ${dead} { backend 127.0.0.1:${nobody} allow from any }`,
     config: "[timers]\nidle_ms = 1000",
   });
-  assert.is(await probe(port), "deny");
+  const it = visit(port);
+  assert.is(await it.first, "hello");
+  it.socket.write("x");
+  await it.closed;
   assert.is(await probe(dead), "deny");
   const records = await after(gateway, 2);
   assert.equal(records.map(({ listener, reason }) => [listener, reason]).sort(), [

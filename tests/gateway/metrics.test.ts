@@ -109,7 +109,9 @@ test("refusals, ends, bytes and connect times have expose and backend, and bytes
   assert.is(await it.first, "hello");
   it.socket.write("abc");
   await eventually(() => it.socket.bytesRead === 8, "the echo");
-  const open = (await get(http, "/metrics")).text;
+  // A thread reports the bytes that it has moved a moment later.
+  let open = "";
+  for (let i = 0; i < 500 && !(value(open, `ingressd_bytes_total{${labels},from="backends"}`) === 8); i++) open = (await get(http, "/metrics")).text;
   assert.is(value(open, `ingressd_bytes_total{${labels},from="clients"}`), 3);
   assert.is(value(open, `ingressd_bytes_total{${labels},from="backends"}`), 8);
   assert.is(value(open, `ingressd_backend_connect_seconds_count{${labels}}`), 1);
