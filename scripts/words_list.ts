@@ -64,7 +64,7 @@ export const ALLOWED: readonly Allowed[] = [
   { use: /\bstand-?ins?\b|\bstand-?alone\b/gi, why: "plain nouns" },
   { use: /\b(?:threads?|inline|radix|trie|tree|u16) leaves\b|\bleaves of (?:a|the) (?:trie|tree)\b/gi, why: "the plural of leaf" },
   { use: /\bon hold\b|\bhold(?:s|ing)? (?:a|the|its|one|that) (?:lock|mutex)\b|\block (?:is|was) held\b/gi, why: "locks are held" },
-  { use: /\bwaiting per source\b|\bcaps\.waiting\b|^waiting$/gi, why: "keys of the configuration" },
+  { use: /\bwaiting per source\b|\bcaps\.waiting\b|^waiting$|\bcap_? ?waiting\b/gi, why: "keys of the configuration, and codes" },
   { use: /\bopen,? waiting\b|\bwaiting,? reading\b/gi, why: "the name of a connection's state" },
   { use: /\bFrequently asked questions\b/gi, why: "a heading that everybody knows" },
   { use: /\bexpose gone on tcp\b/g, why: "an expose by the name of gone" },

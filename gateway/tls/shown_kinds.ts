@@ -1,7 +1,11 @@
 // Several certificates of one expose: a client gets the first whose kind of key it supports. OpenSSL has room for one of each
 // kind, and takes of those that a client supports the one that its own lists of signatures and ciphers have first.
 import { X509Certificate } from "node:crypto";
-import type { Shown } from "./context.ts";
+
+/** With a certificate in PEM. */
+interface Shown {
+  readonly chain: string;
+}
 
 export type KeyKind = "ec" | "rsa" | "ed25519";
 

@@ -35,7 +35,7 @@ async function shake({ port, site }: Shared, name: string, options: ConnectionOp
     ...options,
   });
   return new Promise((resolve) => {
-    socket.once("error", (error) => resolve({ protocol: null, kind: undefined, error: "code" in error ? String(error.code) : error.message, local }));
+    socket.once("error", (error: Error) => resolve({ protocol: null, kind: undefined, error: "code" in error ? String(error.code) : error.message, local }));
     socket.once("secureConnect", () => {
       const kind = socket.getPeerX509Certificate()?.publicKey.asymmetricKeyType;
       resolve({ protocol: socket.alpnProtocol, kind, error: null, local });

@@ -57,7 +57,7 @@ function first(socket: Socket): Promise<string> {
 }
 
 for (const forwarder of FORWARDERS)
-  test(`${SILENT} silent connections of one source leave a good client's median below ${BAR} ms: ${forwarder}`, async () => {
+  test(`${SILENT} silent connections of one source and a good client's median is below ${BAR} ms: ${forwarder}`, async () => {
     const s = await sharedPort((words) => threeNames({ ...words, shop: words.rest }), { forwarder });
     const hello = records(helloWith(serverName("a.shop.example.com")));
     const open = (from: string): Socket => connect({ port: s.port, host: "127.0.0.1", localAddress: from }).on("error", () => undefined);
