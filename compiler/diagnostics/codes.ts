@@ -135,7 +135,7 @@ export const CODES = {
   ING808: line("no service dials over udp in the profile `os`"),
   ING809: line("no datagrams are forwarded in the profile `os`"),
   ING810: line("no protocol is negotiated in the profile `os`"),
-  ING811: line("no backend is told the client's address in the profile `os`"),
+  ING811: line("no PROXY header is sent in the profile `os`"),
 } as const satisfies Record<`ING${number}`, CodeRow>;
 
 export type DiagnosticCode = keyof typeof CODES;

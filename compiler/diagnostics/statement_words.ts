@@ -297,7 +297,7 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
     help: "write `proxy v1` (a line of text) or `proxy v2` (bytes, with the name and the identity of the client); the backend must be set to expect it",
   }),
   ING434: ({ both }) => ({
-    message: "`proxy` tells a backend who connects, and udp has no connections",
+    message: "`proxy` sends a header before the bytes of a connection, and udp has no connections",
     help: both ? "write an expose of its own for udp, without `proxy`" : "remove `proxy`: it belongs in an expose `on tcp`",
     related: ["the protocol is written here"],
   }),

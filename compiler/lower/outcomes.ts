@@ -98,7 +98,7 @@ export class Outcomes {
     return this.#intern(unknown, this.#entries(entries));
   }
 
-  /** What applies at a moment. */
+  /** The row that applies at a moment. */
   #during(row: ResidualRow, now: number | null): ResidualRow {
     const entry = now === null ? undefined : this.times.slice(row.timeFirst, row.timeFirst + row.timeCount).find(({ until }) => until > now);
     return entry === undefined ? row : (this.residuals[entry.residual] ?? row);

@@ -172,7 +172,7 @@ export interface CheckedExpose {
   readonly ca: string | null;
   /** Null: the port opens when the service registers an ExposeIntent. */
   readonly backend: Backend | null;
-  /** How the backend is told the client's address; null: not at all. */
+  /** The PROXY protocol's version in which the backend receives the client's address; null: it receives none. */
   readonly proxy: ProxyVersion | null;
   readonly cap: CheckedCap;
   readonly limits: readonly CheckedLimit[];
@@ -324,7 +324,7 @@ export interface CheckedPolicy {
   readonly budget: CheckedBudget;
   /** Those that are declared in a file, identities aside. */
   readonly sets: readonly NamedSet[];
-  /** Sorted by path. A file of which two parts of the policy ask for different numbers of entries is there twice. */
+  /** Sorted by path. A file that two parts of the policy bound differently is there twice. */
   readonly listFiles: readonly ListFile[];
   /** Empty where the policy can be built. */
   readonly unenforced: readonly Unenforced[];

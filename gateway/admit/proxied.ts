@@ -1,4 +1,4 @@
-// The facts that the PROXY protocol tells a backend about an admitted connection.
+// The facts in the PROXY header of an admitted connection.
 import type { Permit } from "../../runtime/host/decision.ts";
 import { identityOf } from "../../runtime/host/identity.ts";
 import type { PolicyEngine } from "../../runtime/host/module.ts";
@@ -7,7 +7,7 @@ import { proxyHeader, type Certified, type Endpoint } from "../forward/proxy_hea
 
 const FINGERPRINT = "sha256:";
 
-/** Null where the backend is told nothing, or where it can't be told: then the connection must end. */
+/** Null where the backend gets no header, or where none can be made: then the connection must end. */
 export function headerFor(table: ConnectionTable, row: number, local: Endpoint, engine: PolicyEngine | null): Buffer | null {
   const version = table.backend[row]?.proxy ?? null;
   const source = table.sourceOf(row);
@@ -31,7 +31,7 @@ function certified(table: ConnectionTable, row: number, { identity }: Known, eng
 
 /**
  * The first name for which the rule that admitted would have admitted alone, as the module itself says. An allow matches
- * when one of the names does, and no deny matched any of them, so asking for each name alone finds the one that matched.
+ * when one of the names does, and no deny matched any of them, so a decision for each name alone finds the one that matched.
  */
 function matched(table: ConnectionTable, row: number, words: readonly string[], engine: PolicyEngine | null): string | null {
   const permit: Permit | undefined = table.permit[row];

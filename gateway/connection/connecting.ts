@@ -49,7 +49,7 @@ export function connected(s: Stage, row: number): void {
     cut(s, row, "fault");
     return;
   }
-  // INVARIANT: a backend that expects to be told who connects gets no byte without it.
+  // INVARIANT: a backend that expects a PROXY header gets no byte before it.
   if (table.backend[row]?.proxy != null && !s.transport.preface(row, (local) => s.decider.preface(row, local))) {
     cut(s, row, "backend_reset");
     return;

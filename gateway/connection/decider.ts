@@ -39,7 +39,7 @@ export interface Decider {
   secured(connection: number, context: TlsContext, outcome: SecuredOutcome): Decision;
   /** The backend of an admitted row accepted, so the row is no longer under way. */
   connected(connection: number): void;
-  /** What the backend of an admitted row is told before the client's bytes; `local` is where the client connected to. Null: it can't be told. */
+  /** The PROXY header for the backend of an admitted row; `local` is where the client connected to. Null if none can be made. */
   preface(connection: number, local: Endpoint): Buffer | null;
   /** Charges a row that another process admitted: its caps here, and at the next swap those of the policy. */
   adopted(connection: number): void;

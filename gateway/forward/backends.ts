@@ -30,7 +30,7 @@ export interface Backend {
   readonly verify: Verify | null;
   /** The check of a udp backend, at each flow and while there are flows; null where none is due. */
   readonly owner: OwnerCheck | null;
-  /** The version of the PROXY protocol in which it is told the client's address; null: not at all. */
+  /** The version of the PROXY header that it gets; null: it gets none. */
   readonly proxy: ProxyVersion | null;
   /** Shared by all that reach the same address. */
   readonly load: Load;

@@ -1,4 +1,4 @@
-// The PROXY protocol: what a backend is told about a client before the client's own bytes. Version 1 is a line of text,
+// The PROXY protocol: a header about the client that a backend gets before the client's own bytes. Version 1 is a line of text,
 // version 2 is bytes with fields. Source: HAProxy's doc/proxy-protocol.txt (2020/03/05).
 import { formatAddress, isV4, type Address } from "../../runtime/net/address.ts";
 

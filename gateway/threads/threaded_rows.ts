@@ -14,7 +14,7 @@ const FIRST = 1024;
 export class ThreadedRows {
   /** The client's descriptor, while it is the main thread's. */
   #fds = new Int32Array(FIRST).fill(NONE);
-  /** The client's descriptor whoever has it; it is open at least until RELAY. */
+  /** The client's descriptor, in whichever thread; it is open at least until RELAY. */
   #clients = new Int32Array(FIRST).fill(NONE);
   #threads = new Int8Array(FIRST).fill(NONE);
   /** Never 0, which is no generation. */
@@ -66,7 +66,7 @@ export class ThreadedRows {
     return fd;
   }
 
-  /** Between CONNECTED and RELAY a thread has it, and leaves it alone. */
+  /** Between CONNECTED and RELAY a thread owns it, and does nothing with it. */
   client(row: number): number {
     return this.#clients[row] ?? NONE;
   }

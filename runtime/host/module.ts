@@ -36,7 +36,7 @@ export interface ListenerInfo {
   /** The name of the authority of client certificates, where the listener requires them. */
   readonly ca: string | null;
   readonly backend: ({ readonly kind: "tcp"; readonly host: string; readonly port: number } | { readonly kind: "unix"; readonly path: string }) | null;
-  /** The version of the PROXY protocol in which the policy's backend is told the client's address; null: not at all. */
+  /** The version of the PROXY header that the policy's backend gets; null: it gets none. */
   readonly proxy: ProxyVersion | null;
   /** The patterns of `for`, sorted; null where there is none: then every name leads here that leads to no other listener of the port. */
   readonly names: readonly NamePattern[] | null;

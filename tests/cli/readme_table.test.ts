@@ -48,6 +48,12 @@ const ROWS: readonly Row[] = [
     backend: "127.0.0.1:8080",
   },
   {
+    there: "proxy_protocol on;",
+    policy: (v1 = "", v2 = "") => `${web(`${v1} allow from any`)} expose other on tcp 444 { backend 127.0.0.1:8081 ${v2} allow from private }`,
+    lines: "from 192.0.2.1 to web => allow from 192.0.2.1 to other => deny cidr",
+    backend: "127.0.0.1:8080",
+  },
+  {
     there: "allow 198.51.100.0/24; deny all;",
     policy: (allow = "") => web(allow),
     lines: "from 198.51.100.255 to web => allow from 198.51.101.0 to web => deny cidr from 2001:db8::1 to web => deny cidr",

@@ -151,7 +151,7 @@ test("random policies answer as the equations say", () => {
     for (let i = 0; i < QUESTIONS && groups.length > 0; i++) {
       const { id, members } = c.pick(groups);
       const [source, name] = [c.pick(all), c.pick(names)];
-      // The clock's ends have tests of their own; here it only goes on.
+      // The clock's ends have tests of their own; here it only advances.
       compared.wall = i < QUESTIONS / 2 ? null : 2 ** 31;
       compared.setClock((monoMs += c.pick([0, 0, 1, 20, 1000])));
       try {

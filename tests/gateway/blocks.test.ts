@@ -217,7 +217,7 @@ test("a blocked source is refused before the rules, with code, detail and no rul
   assert.match(await call(gateway, "blocks"), /"blocks":\[\]/);
 });
 
-test("open connections of a blocked source are cut, others go on, and a reload decides again", async () => {
+test("open connections of a blocked source are cut, others continue, and a reload decides again", async () => {
   const behind = await backend("hello");
   const port = await freePort();
   const gateway = await running({ policy: web(port, behind.port), config: 'on_reload = "keep"\n[policy]\nwatch = false' });

@@ -1,4 +1,4 @@
-// `backend … proxy v1|v2`: the backend is told who connects before any other byte. The headers are read here by a reader of
+// `backend … proxy v1|v2`: the backend gets a header about the client before any other byte. The headers are read here by a reader of
 // its own, written from the protocol's text alone.
 import { createServer, type Server } from "node:net";
 import { connect } from "node:net";
@@ -17,7 +17,7 @@ import { atEnd } from "../suite.ts";
 
 const test = suite("proxy header");
 
-interface Told {
+interface ReadHeader {
   readonly source: string;
   readonly local: string;
   readonly fields: ReadonlyMap<number, Buffer>;
@@ -25,7 +25,7 @@ interface Told {
 }
 
 /** Null where the header has not all come. */
-function readHeader(bytes: Buffer): Told | null {
+function readHeader(bytes: Buffer): ReadHeader | null {
   if (bytes.subarray(0, 6).toString("latin1") === "PROXY ") return readLine(bytes);
   if (bytes.length < 16) return null;
   assert.is(bytes.subarray(0, 12).toString("hex"), "0d0a0d0a000d0a515549540a");
@@ -53,7 +53,7 @@ function readHeader(bytes: Buffer): Told | null {
   };
 }
 
-function readLine(bytes: Buffer): Told | null {
+function readLine(bytes: Buffer): ReadHeader | null {
   const end = bytes.indexOf("\r\n");
   if (end < 0) return null;
   assert.ok(end + 2 <= 107, "the longest line of version 1");
@@ -65,32 +65,32 @@ function readLine(bytes: Buffer): Told | null {
 
 interface Behind {
   readonly server: Server;
-  readonly told: Told[];
+  readonly headers: ReadHeader[];
   /** All bytes of each connection, in the order of the connections. */
   readonly all: Buffer[];
 }
 
 /** Answers with what came behind the header. */
 function behind(): Behind {
-  const told: Told[] = [];
+  const headers: ReadHeader[] = [];
   const all: Buffer[] = [];
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     const at = all.push(Buffer.alloc(0)) - 1;
-    let isTold = false;
+    let isRead = false;
     socket.on("error", () => undefined);
     socket.on("data", (chunk) => {
       all[at] = Buffer.concat([all[at] ?? Buffer.alloc(0), chunk]);
-      if (isTold) return void socket.write(chunk);
+      if (isRead) return void socket.write(chunk);
       const header = readHeader(all[at] ?? Buffer.alloc(0));
       if (header === null) return;
-      isTold = true;
-      told.push(header);
+      isRead = true;
+      headers.push(header);
       if (header.rest.length > 0) socket.write(header.rest);
     });
     socket.on("end", () => socket.end());
   });
   atEnd(() => void server.close());
-  return { server, told, all };
+  return { server, headers, all };
 }
 
 function at(server: Server, where: { readonly host: string }): Promise<number> {
@@ -104,8 +104,8 @@ function at(server: Server, where: { readonly host: string }): Promise<number> {
   });
 }
 
-/** What comes back for `bytes`, up to that many; the client's own port. */
-function ask(
+/** The answer to `bytes`, up to as many; the client's own port. */
+function echoed(
   port: number,
   bytes: Buffer,
   host = "127.0.0.1",
@@ -143,14 +143,14 @@ for (const { forwarder, threads } of WAYS)
       const backend = await at(there.server, { host: "127.0.0.1" });
       const port = await freePort();
       const gateway = await gatewayOf(`edition 1\nexpose web on tcp ${port} { backend 127.0.0.1:${backend} proxy ${version} allow from any }`);
-      const four = await ask(port, Buffer.from("hello"), "127.0.0.7", "127.0.0.9");
+      const four = await echoed(port, Buffer.from("hello"), "127.0.0.7", "127.0.0.9");
       assert.is(four.got, "hello");
-      assert.equal([there.told[0]?.source, there.told[0]?.local], [`127.0.0.9 ${four.port}`, `127.0.0.7 ${port}`]);
-      const six = await ask(port, Buffer.from("hello"), "::1");
+      assert.equal([there.headers[0]?.source, there.headers[0]?.local], [`127.0.0.9 ${four.port}`, `127.0.0.7 ${port}`]);
+      const six = await echoed(port, Buffer.from("hello"), "::1");
       assert.is(six.got, "hello");
       const v6 = version === "v1" ? "::1" : "0:0:0:0:0:0:0:1";
-      assert.equal([there.told[1]?.source, there.told[1]?.local], [`${v6} ${six.port}`, `${v6} ${port}`]);
-      assert.equal([...(there.told[0]?.fields.keys() ?? [])], [], "there is nothing more to say of plain tcp");
+      assert.equal([there.headers[1]?.source, there.headers[1]?.local], [`${v6} ${six.port}`, `${v6} ${port}`]);
+      assert.equal([...(there.headers[0]?.fields.keys() ?? [])], [], "there is nothing more to say of plain tcp");
       await gateway.stop();
     });
 
@@ -175,10 +175,10 @@ for (const { forwarder, threads } of WAYS)
       const port = await freePort();
       const gateway = await gatewayOf(`edition 1\nexpose web on tcp ${port} as passthrough { backend 127.0.0.1:${backend} proxy ${version} allow from any }`);
       const hello = records(helloWith(serverName("WWW.Example.com")));
-      const one = await ask(port, hello);
+      const one = await echoed(port, hello);
       assert.is(one.got, hello.toString("latin1"));
-      assert.is(there.told[0]?.source, `127.0.0.1 ${one.port}`);
-      assert.is(there.told[0]?.fields.get(0x02)?.toString(), version === "v2" ? "www.example.com" : undefined);
+      assert.is(there.headers[0]?.source, `127.0.0.1 ${one.port}`);
+      assert.is(there.headers[0]?.fields.get(0x02)?.toString(), version === "v2" ? "www.example.com" : undefined);
       await gateway.stop();
     });
 
@@ -190,8 +190,8 @@ for (const { forwarder, threads } of WAYS)
 expose web on tcp ${port} { backend 127.0.0.1:${backend} proxy ${version} allow from any }
 expose bare on tcp ${plain} { backend 127.0.0.1:${backend} allow from any }`);
       const forged = "PROXY TCP4 203.0.113.9 198.51.100.1 1 2\r\n";
-      const one = await ask(port, Buffer.from(forged));
-      assert.is(there.told[0]?.source, `127.0.0.1 ${one.port}`);
+      const one = await echoed(port, Buffer.from(forged));
+      assert.is(there.headers[0]?.source, `127.0.0.1 ${one.port}`);
       assert.is(one.got, forged);
       const socket = connect({ port: plain, host: "127.0.0.1" }, () => void socket.write(`${forged}x`));
       await eventually(() => there.all[1]?.toString("latin1") === `${forged}x`, "the bytes as they were sent");
@@ -199,7 +199,7 @@ expose bare on tcp ${plain} { backend 127.0.0.1:${backend} allow from any }`);
       await gateway.stop();
     });
 
-    test(`${title}: 1,000 clients from as many addresses are told apart`, async () => {
+    test(`${title}: 1,000 clients from as many addresses are distinguished`, async () => {
       const there = behind();
       const backend = await at(there.server, { host: "127.0.0.1" });
       const port = await freePort();
@@ -208,25 +208,25 @@ expose bare on tcp ${plain} { backend 127.0.0.1:${backend} allow from any }`);
       );
       const sources = Array.from({ length: 1_000 }, (_, i) => `127.1.${i >> 8}.${i & 255}`);
       for (let i = 0; i < sources.length; i += 50) {
-        const some = await Promise.all(sources.slice(i, i + 50).map(async (from) => ({ from, ...(await ask(port, Buffer.from(from), "127.0.0.1", from)) })));
+        const some = await Promise.all(sources.slice(i, i + 50).map(async (from) => ({ from, ...(await echoed(port, Buffer.from(from), "127.0.0.1", from)) })));
         for (const { from, got } of some) assert.is(got, from);
       }
-      assert.is(new Set(there.told.map(({ source }) => source.split(" ")[0])).size, 1_000);
-      for (const { source, rest } of there.told) if (rest.length > 0) assert.is(source.split(" ")[0], rest.toString());
+      assert.is(new Set(there.headers.map(({ source }) => source.split(" ")[0])).size, 1_000);
+      for (const { source, rest } of there.headers) if (rest.length > 0) assert.is(source.split(" ")[0], rest.toString());
       await gateway.stop();
     });
   }
 
-test("an expose whose backend changes from none to proxy v2 by a reload tells its next client", async () => {
+test("an expose whose backend changes from none to proxy v2 by a reload sends a header for its next client", async () => {
   const there = behind();
   const backend = await at(there.server, { host: "127.0.0.1" });
   const port = await freePort();
   const policy = (proxy: string): string => `edition 1\nexpose web on tcp ${port} { backend 127.0.0.1:${backend}${proxy} allow from any }`;
   const gateway = await running({ policy: policy(" proxy v1") });
-  await ask(port, Buffer.from("a"));
+  await echoed(port, Buffer.from("a"));
   gateway.place(moduleOf(policy(" proxy v2")));
   await gateway.daemon.reload();
-  await ask(port, Buffer.from("b"));
+  await echoed(port, Buffer.from("b"));
   assert.equal(
     there.all.map((bytes) => bytes[0]),
     ["P".charCodeAt(0), 0x0d],
@@ -248,8 +248,8 @@ test("mtls: version 2 has the name, the identity by which the rule admits, and t
       await s.gateway.daemon.reload();
       const mine = s.issue({ names: [dns("a.example"), uri("spiffe://corp.example/ops/web"), uri("urn:before")] });
       await call(s, { certificate: mine });
-      await eventually(() => there.told.length === 1, "the header");
-      const { fields } = there.told[0] ?? { fields: new Map<number, Buffer>() };
+      await eventually(() => there.headers.length === 1, "the header");
+      const { fields } = there.headers[0] ?? { fields: new Map<number, Buffer>() };
       assert.equal([...fields.keys()], [0x02, 0x20, 0xe0, 0xe1]);
       assert.is(fields.get(0x20)?.toString("hex"), "0300000000", "TLS, a certificate in this connection, verified");
       assert.is(fields.get(0xe0)?.toString(), "uri:spiffe://corp.example/ops/web");
@@ -271,10 +271,10 @@ test("the fields have at most 1 KiB: an identity for which there is no room is l
     [room + 1, false],
   ] as const) {
     const header = proxyHeader("v2", client("i".repeat(length)));
-    const told = header === null ? null : readHeader(header);
-    assert.is(told?.fields.get(0xe0)?.length, isThere ? length : undefined);
-    assert.is(told?.fields.get(0xe1)?.length, 32);
-    assert.is(told?.fields.get(0x02)?.length, 200);
+    const fields = header === null ? null : readHeader(header);
+    assert.is(fields?.fields.get(0xe0)?.length, isThere ? length : undefined);
+    assert.is(fields?.fields.get(0xe1)?.length, 32);
+    assert.is(fields?.fields.get(0x02)?.length, 200);
     assert.ok((header?.length ?? 0) <= 16 + 12 + FIELDS_MOST_BYTES);
   }
 });

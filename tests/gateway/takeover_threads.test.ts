@@ -18,7 +18,7 @@ if (openLibc() === null) {
     [1, 3],
     [3, 3],
   ] as const) {
-    test(`${before} to ${after}: caps count what the one before relays, bytes go on, a reload cuts, and it drains to exit 0`, async () => {
+    test(`${before} to ${after}: caps count what the one before relays, bytes continue, a reload cuts, and it drains to exit 0`, async () => {
       const it = await gatewayToTake({ clauses: "allow from any cap 4 connections, 3 per source", config: config(before) });
       const early = [visit(it.port), visit(it.port), visit(it.port), visit(it.port, { from: "127.0.0.2" })];
       for (const one of early) assert.is(await one.first, "hello");

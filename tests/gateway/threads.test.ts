@@ -420,7 +420,7 @@ if (calls === null) {
     );
   });
 
-  test("an exception at one row's command is reported of that row, and the worker goes on", async () => {
+  test("an exception at one row's command is reported of that row, and the worker continues", async () => {
     const { thread, read } = await oneWorker(calls);
     const pair = new Int32Array(2);
     assert.ok(calls.socketpair(SOCK_STREAM, pair) >= 0);

@@ -16,6 +16,17 @@ const LONGEST = `${"l".repeat(63)}.${"l".repeat(63)}.${"m".repeat(63)}.${"n".rep
 
 /** Ends, UTC seconds; some don't fit in 31 or 32 bits. */
 export const ENDS = [1, 100, 1_000_000_000, 2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 32 + 1, 253_402_300_799];
+/** The times of a rule; those that meet at a moment are there, too. */
+const TIMES: readonly Pick<ModelRule, "after" | "until">[] = [
+  { until: 1 },
+  { after: 100, until: 2 ** 31 },
+  { until: 1_000_000_000 },
+  { after: 2 ** 31 - 1 },
+  { after: 1_000_000_000, until: 2 ** 31 + 1 },
+  { until: 2 ** 31 },
+  { after: 2 ** 31, until: 2 ** 32 + 1 },
+  { after: 1, until: 253_402_300_799 },
+];
 
 function pattern(c: Chance): string {
   if (c.oneIn(25)) return c.pick(["*", "**", LONGEST]);
@@ -38,10 +49,8 @@ function clauses<R extends ModelRule>(c: Chance, named: readonly NamedHosts[], r
   return { ...rule, sni, ...(rule.action === "allow" ? times(c, 3) : {}), dryrun: c.oneIn(6) };
 }
 
-/** An end in one of `oneIn` rules, more seldom a beginning, which comes before the end. */
 function times(c: Chance, oneIn: number): Pick<ModelRule, "after" | "until"> {
-  const [after, until] = [c.oneIn(3 * oneIn) ? c.pick(ENDS) : null, c.oneIn(oneIn) ? c.pick(ENDS) : null];
-  return { after: after !== null && until !== null && after >= until ? null : after, until };
+  return c.oneIn(oneIn) ? c.pick(TIMES) : {};
 }
 
 /** Rules for everyone, without which most sources would meet no rule at all. */

@@ -105,9 +105,9 @@ function amplifyText({ amplify }: ListenerInfo): string {
 
 function backendText({ backend, proxy }: ListenerInfo): string {
   if (backend === null) return "by registration";
-  const told = proxy === null ? "" : ` proxy ${proxy}`;
-  if (backend.kind === "unix") return `unix ${backend.path}${told}`;
-  return `${backend.host.includes(":") ? `[${backend.host}]` : backend.host}:${backend.port}${told}`;
+  const suffix = proxy === null ? "" : ` proxy ${proxy}`;
+  if (backend.kind === "unix") return `unix ${backend.path}${suffix}`;
+  return `${backend.host.includes(":") ? `[${backend.host}]` : backend.host}:${backend.port}${suffix}`;
 }
 
 function rulesText(info: PolicyInfo): string {

@@ -8,7 +8,7 @@
 //   --rounds N      rounds of HAProxy and the forwarder `kernel`, 5 unless given; others have fewer (plan.mjs)
 //
 // The figures are recorded after each row, so a run that is interrupted loses one row; a row that can't be measured is
-// reported, and the others go on.
+// reported, and the others are still measured.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, release, tmpdir, totalmem } from "node:os";
@@ -101,7 +101,7 @@ for (const name of given.row ?? []) {
 }
 const dayOf = (daysAgo) => new Date(Date.now() - daysAgo * 86_400_000).toISOString().slice(0, 10);
 const today = dayOf(0);
-// A run may go on over midnight.
+// A run may continue over midnight.
 const recent = [today, dayOf(1)];
 const write = !quick && given.only === undefined;
 const recorded = (given.row !== undefined || given.resume) && existsSync(RESULTS) ? JSON.parse(readFileSync(RESULTS, "utf8")).rows : {};
