@@ -50,7 +50,8 @@ export function connected(s: Stage, row: number): void {
     return;
   }
   // INVARIANT: a backend that expects a PROXY header gets no byte before it.
-  if (table.backend[row]?.proxy != null && !s.transport.preface(row, (local) => s.decider.preface(row, local))) {
+  const proxy = table.backend[row]?.proxy ?? null;
+  if (proxy !== null && !s.transport.preface(row, (local) => s.decider.preface(row, local))) {
     cut(s, row, "backend_reset");
     return;
   }

@@ -213,7 +213,8 @@ function checkListeners(): bool {
   for (let i: u32 = 0; i < count; i++) {
     if (load<u32>(at, R_LISTENER_BIND_ANY) > 1) return false;
     // Nothing can be charged to a group, whose cap is 0, and its limits would be nobody's.
-    if (i >= head(H_GROUP_FIRST) ? (load<u32>(at, R_LISTENER_CAP) | load<u32>(at, R_LISTENER_LIMIT_COUNT)) != 0 : load<u32>(at, R_LISTENER_CAP) == 0) return false;
+    if (i >= head(H_GROUP_FIRST) ? (load<u32>(at, R_LISTENER_CAP) | load<u32>(at, R_LISTENER_LIMIT_COUNT)) != 0 : load<u32>(at, R_LISTENER_CAP) == 0)
+      return false;
     if ((load<u32>(at, R_LISTENER_CAP_SOURCE) | load<u32>(at, R_LISTENER_CAP_IDENTITY)) != 0 && head(H_CAP_SETS) == 0) return false;
     if (load<u32>(at, R_LISTENER_CAP_V4) > 32 || load<u32>(at, R_LISTENER_CAP_V6) > 128) return false;
     const shadow = load<u32>(at, R_LISTENER_SHADOW);

@@ -49,8 +49,9 @@ const ROWS: readonly Row[] = [
   },
   {
     there: "proxy_protocol on;",
-    policy: (v1 = "", v2 = "") => `${web(`${v1} allow from any`)} expose other on tcp 444 { backend 127.0.0.1:8081 ${v2} allow from private }`,
-    lines: "from 192.0.2.1 to web => allow from 192.0.2.1 to other => deny cidr",
+    policy: (v1 = "", v2 = "") =>
+      `${web(`${v1} allow from private`, "expose a on tcp 443")} expose web on tcp 444 { backend 127.0.0.1:8081 ${v2} allow from any }`,
+    lines: "from 192.0.2.1 to web => allow from 192.0.2.1 to a => deny cidr",
     backend: "127.0.0.1:8080",
   },
   {

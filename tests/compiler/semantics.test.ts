@@ -32,7 +32,19 @@ function isSet(set: AddressSet | null | undefined, ...texts: string[]): void {
 
 semantics("an empty policy exposes nothing", () => {
   const none = { ports: null, rules: null, prefixes: null, connections: null, moduleKiB: null, steps: null };
-  assert.equal(policyOf(""), { edition: 1, exposes: [], groups: [], dials: [], denies: [], tests: [], budget: none, sets: [], unenforced: [], hostOnly: [], listFiles: [] });
+  assert.equal(policyOf(""), {
+    edition: 1,
+    exposes: [],
+    groups: [],
+    dials: [],
+    denies: [],
+    tests: [],
+    budget: none,
+    sets: [],
+    unenforced: [],
+    hostOnly: [],
+    listFiles: [],
+  });
 });
 
 semantics("an empty expose admits nobody and has the documented defaults", () => {

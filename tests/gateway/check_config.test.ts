@@ -104,7 +104,8 @@ test("a wrong one: all of it, in text and as JSON", () => {
           code: "config",
           key: "",
           value: null,
-          reason: "unknown key `prots` in `caps`: the keys here are ports, connections, waiting, waiting_per_source, backend_connecting, intents, intents_per_service, control_connections",
+          reason:
+            "unknown key `prots` in `caps`: the keys here are ports, connections, waiting, waiting_per_source, backend_connecting, intents, intents_per_service, control_connections",
           place: { layer: "file", file: path, line: 4 },
         },
         {
