@@ -38,6 +38,15 @@ struct ExposeIntent {
   proof @7 :Text;
   # The expose that is meant, 1 to 48 bytes; needed where the service has several on the port, else it may be empty.
   expose @8 :Text;
+  # Before the client's bytes; only over tcp, and not in mode direct.
+  proxy @9 :Proxy;
+}
+
+# The header of the PROXY protocol that a backend gets.
+enum Proxy {
+  none @0;
+  v1 @1;
+  v2 @2;
 }
 
 # `unregister`: ends a lease of the caller.

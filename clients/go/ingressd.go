@@ -53,6 +53,8 @@ type Intent struct {
 	Mode string
 	// Expose is the expose that is meant; needed where the service has several on the port.
 	Expose string
+	// Proxy is the version of the PROXY header that the backend gets before the client's bytes: v1 or v2; "": none.
+	Proxy string
 	// Bind is one literal local address; empty: all addresses that the policy grants.
 	Bind string
 	// Socket is the registration socket; empty: DefaultSocket().
@@ -315,6 +317,9 @@ func register(intent Intent) (*lease, error) {
 	params := map[string]any{"service": intent.Service, "proto": intent.Proto, "port": intent.Port, "mode": intent.Mode, "backend": intent.Backend}
 	if intent.Expose != "" {
 		params["expose"] = intent.Expose
+	}
+	if intent.Proxy != "" {
+		params["proxy"] = intent.Proxy
 	}
 	if intent.Bind != "" {
 		params["bind"] = intent.Bind

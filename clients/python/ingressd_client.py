@@ -52,7 +52,7 @@ def default_socket(env=os.environ):
     return base + "/ingressd/control.sock" if base.startswith("/") else "/run/ingressd/control.sock"
 
 
-def expose(service, port, backend, mode="tcp", bind=None, socket=None, ttl_s=None, on_change=None, proto="tcp", expose=None):
+def expose(service, port, backend, mode="tcp", bind=None, socket=None, ttl_s=None, on_change=None, proto="tcp", expose=None, proxy=None):
     """Registers the intent and returns an Exposure once the port is open; raises ExposeError if it is refused.
 
     service    the service's name in the policy; ingressd gets the caller's identity from the kernel
@@ -66,10 +66,13 @@ def expose(service, port, backend, mode="tcp", bind=None, socket=None, ttl_s=Non
                or says why the port is closed
     proto      the protocol of the port: "tcp" or "udp"
     expose     the expose that is meant; needed where the service has several on the port
+    proxy      the PROXY header that the backend gets before the client's bytes: v1 or v2
     """
     params = {"service": service, "proto": proto, "port": port, "mode": mode, "backend": backend}
     if expose is not None:
         params["expose"] = expose
+    if proxy is not None:
+        params["proxy"] = proxy
     if bind is not None:
         params["bind"] = bind
     if ttl_s is not None:
@@ -357,6 +360,8 @@ def _main(words):
     parser.add_argument("--proto", default="tcp", choices=("tcp", "udp"), help="the protocol of the port")
     parser.add_argument("--backend", required=True, help="127.0.0.1:8080, [::1]:8080 or unix:/path")
     parser.add_argument("--mode", default="tcp", choices=("tcp", "passthrough", "tls", "mtls"), help="the mode in the policy")
+    parser.add_argument("--expose", help="the expose that is meant, where the service has several on the port")
+    parser.add_argument("--proxy", choices=("v1", "v2"), help="the PROXY header that the backend gets (default: none)")
     parser.add_argument("--bind", help="one local address (default: all addresses that the policy grants)")
     parser.add_argument("--socket", help="the registration socket (default: INGRESSD_SOCKET)")
     parser.add_argument("--ttl", type=float, metavar="SECONDS", help="the lease ends by itself unless it is renewed")
@@ -372,7 +377,7 @@ def _main(words):
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     try:
-        with expose(given.service, given.port, given.backend, given.mode, given.bind, given.socket, given.ttl, changed, given.proto) as exposure:
+        with expose(given.service, given.port, given.backend, given.mode, given.bind, given.socket, given.ttl, changed, given.proto, given.expose, given.proxy) as exposure:
             changed(exposure.open, None)
             ended.wait()
     except ExposeError as error:

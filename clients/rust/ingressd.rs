@@ -44,6 +44,8 @@ pub struct Intent {
     pub mode: String,
     /// The expose that is meant; needed where the service has several on the port.
     pub expose: Option<String>,
+    /// The version of the PROXY header that the backend gets before the client's bytes: v1 or v2.
+    pub proxy: Option<String>,
     /// One literal local address; `None`: all addresses that the policy grants.
     pub bind: Option<String>,
     /// The registration socket.
@@ -55,7 +57,7 @@ pub struct Intent {
 impl Intent {
     /// Protocol and mode `tcp` on the default socket, with a lease without end.
     pub fn new(service: &str, port: u16, backend: &str) -> Intent {
-        Intent { service: service.into(), proto: "tcp".into(), port, backend: backend.into(), mode: "tcp".into(), expose: None, bind: None, socket: default_socket(), ttl: None }
+        Intent { service: service.into(), proto: "tcp".into(), port, backend: backend.into(), mode: "tcp".into(), expose: None, proxy: None, bind: None, socket: default_socket(), ttl: None }
     }
 }
 
@@ -308,6 +310,9 @@ fn register(intent: &Intent) -> Result<Lease, ExposeError> {
     );
     if let Some(expose) = &intent.expose {
         params += &format!(",\"expose\":{}", text_of(expose));
+    }
+    if let Some(proxy) = &intent.proxy {
+        params += &format!(",\"proxy\":{}", text_of(proxy));
     }
     if let Some(bind) = &intent.bind {
         params += &format!(",\"bind\":{}", text_of(bind));

@@ -2,7 +2,7 @@
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import { readCommandLine, type Misuse } from "../../runtime/shell/command_line.ts";
 import type { TextCommand } from "../../runtime/shell/head.ts";
-import { EXPOSE_MODES, EXPOSE_PROTOCOLS, INGRESSD, isCommandName } from "./command_table.ts";
+import { EXPOSE_MODES, EXPOSE_PROTOCOLS, INGRESSD, isCommandName, PROXY_VERSIONS } from "./command_table.ts";
 
 export type Command =
   | TextCommand
@@ -37,6 +37,7 @@ export interface ExposeWords {
   readonly mode: ExposeMode;
   /** Null where the service has one on the port. */
   readonly expose: string | null;
+  readonly proxy: (typeof PROXY_VERSIONS)[number] | null;
   readonly bind: string | null;
   /** The registration socket; null: INGRESSD_SOCKET, else the default control socket. */
   readonly socket: string | null;
@@ -97,6 +98,10 @@ function exposeWords(given: ReadonlyMap<string, string>): Result<Command, Misuse
   if (mode === undefined)
     return wrongValue(`\`--mode ${given.get("mode")}\` is none of ${EXPOSE_MODES.join(", ")}`, "name the mode that the policy has for the service");
   if (proto === "udp" && mode !== "tcp") return wrongValue(`\`--mode ${mode}\` is of tcp alone`, "remove `--mode`: udp is forwarded as it comes");
+  const proxy = given.has("proxy") ? PROXY_VERSIONS.find((known) => known === given.get("proxy")) : null;
+  if (proxy === undefined)
+    return wrongValue(`\`--proxy ${given.get("proxy")}\` is none of ${PROXY_VERSIONS.join(", ")}`, "name the version that the backend reads");
+  if (proto === "udp" && proxy !== null) return wrongValue("`--proxy` is of tcp alone", "remove `--proxy`: datagrams have no header");
   const intent = {
     service,
     proto,
@@ -104,6 +109,7 @@ function exposeWords(given: ReadonlyMap<string, string>): Result<Command, Misuse
     backend,
     mode,
     expose: given.get("expose") ?? null,
+    proxy,
     bind: given.get("bind") ?? null,
     socket: given.get("socket") ?? null,
   };

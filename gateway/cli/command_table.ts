@@ -6,6 +6,9 @@ export const EXPOSE_PROTOCOLS = ["tcp", "udp"] as const;
 
 export const EXPOSE_MODES = ["tcp", "passthrough", "tls", "mtls"] as const;
 
+/** Versions of the PROXY protocol. */
+export const PROXY_VERSIONS = ["v1", "v2"] as const;
+
 const CONFIG = {
   config: { short: null, value: "C.toml", says: "the configuration; docs/operations.md lists its keys" },
   set: {
@@ -98,6 +101,7 @@ export const INGRESSD = {
         backend: { short: null, value: "B", says: "where connections go: 127.0.0.1:8080, [::1]:8080 or (over tcp) unix:/path; it must be the service's own" },
         mode: { short: null, value: "M", says: "the mode, as the policy states it: tcp (unless given), passthrough, tls, mtls", oneOf: EXPOSE_MODES },
         expose: { short: null, value: "NAME", says: "the expose that is meant, where the service has several on the port" },
+        proxy: { short: null, value: "V", says: "the PROXY header that the backend gets: v1, v2 (default: none)", oneOf: PROXY_VERSIONS },
         bind: { short: null, value: "ADDRESS", says: "one local address (default: all that the policy gives)" },
         socket: { short: null, value: "PATH", says: "where registrations are taken (default: INGRESSD_SOCKET, else the default control socket)" },
       },

@@ -19,7 +19,7 @@ export async function runExpose(words: ExposeWords): Promise<void> {
 
 /** Resolves when `ended` is aborted and the port is closed, or with why it never opened. */
 async function exposeUntil(words: ExposeWords, ended: AbortSignal, print: (line: string) => void, say: (sentence: string) => void): Promise<null | Failure> {
-  const { service, proto, port, backend, mode, expose: meant, bind, socket } = words;
+  const { service, proto, port, backend, mode, expose: meant, proxy, bind, socket } = words;
   const shown = (open: readonly string[]): void => print(`exposed ${service} on ${open.join(", ")}`);
   // The client alone does not keep the process alive.
   const keepAlive = setInterval(() => undefined, KEEP_ALIVE_MS);
@@ -31,6 +31,7 @@ async function exposeUntil(words: ExposeWords, ended: AbortSignal, print: (line:
       backend,
       mode,
       ...(meant !== null && { expose: meant }),
+      ...(proxy !== null && { proxy }),
       ...(bind !== null && { bind }),
       ...(socket !== null && { socket }),
       onChange: ({ open, because }) => {

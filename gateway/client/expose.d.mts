@@ -17,6 +17,8 @@ export interface ExposeIntent {
   readonly mode?: "tcp" | "passthrough" | "tls" | "mtls";
   /** The expose that is meant; needed where the service has several on the port. */
   readonly expose?: string;
+  /** The version of the PROXY protocol's header that the backend gets before the client's bytes; without it none. Only over tcp. */
+  readonly proxy?: "v1" | "v2";
   /** One literal local address; without it, all that the policy gives the expose. */
   readonly bind?: string;
   /** The registration socket (default: INGRESSD_SOCKET, else the control socket of the same user). */

@@ -49,6 +49,7 @@ export async function expose(intent) {
       mode: intent.mode ?? "tcp",
       backend: await backendText(intent.backend),
       ...(intent.expose !== undefined && { expose: intent.expose }),
+      ...(intent.proxy !== undefined && { proxy: intent.proxy }),
       ...(intent.bind !== undefined && { bind: intent.bind }),
     },
     onChange,

@@ -411,7 +411,7 @@ function validate24(data, { instancePath = "", parentData, parentDataProperty, r
 }
 validate24.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
 var register = validate25;
-var schema36 = { "$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "ingressd/intents/register.schema.json", "title": "ExposeIntent: a service asks for the port that the policy grants it", "type": "object", "additionalProperties": false, "required": ["service", "proto", "port", "mode"], "properties": { "service": { "description": "the service that registers; it must be the one that the transport proves", "type": "string", "minLength": 1, "maxLength": 48 }, "proto": { "description": "the protocol of the port", "enum": ["tcp", "udp"] }, "port": { "description": "the port to open", "type": "integer", "minimum": 1, "maximum": 65535 }, "bind": { "description": "one literal local address; without it, all that the policy gives the listener", "type": "string", "minLength": 2, "maxLength": 45 }, "mode": { "description": "the listener's mode as the policy states it", "enum": ["tcp", "passthrough", "tls", "mtls", "direct"] }, "expose": { "description": "the expose that is meant; needed where the service has several on the port", "type": "string", "minLength": 1, "maxLength": 48 }, "backend": { "description": "where connections go: 127.0.0.1:8080, [::1]:8080 or unix:/path; it must be the service's own. In mode direct there is none", "type": "string", "minLength": 1, "maxLength": 256 }, "ttl_ms": { "description": "end of the lease unless it is renewed; without it, as long as the connection lives", "type": "integer", "minimum": 1e3, "maximum": 864e5 }, "proof": { "description": "in mode direct: HMAC-SHA256 with the guards' key over the connection's challenge and the service", "type": "string", "pattern": "^[0-9a-f]{64}$" } } };
+var schema36 = { "$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "ingressd/intents/register.schema.json", "title": "ExposeIntent: a service asks for the port that the policy grants it", "type": "object", "additionalProperties": false, "required": ["service", "proto", "port", "mode"], "properties": { "service": { "description": "the service that registers; it must be the one that the transport proves", "type": "string", "minLength": 1, "maxLength": 48 }, "proto": { "description": "the protocol of the port", "enum": ["tcp", "udp"] }, "port": { "description": "the port to open", "type": "integer", "minimum": 1, "maximum": 65535 }, "bind": { "description": "one literal local address; without it, all that the policy gives the listener", "type": "string", "minLength": 2, "maxLength": 45 }, "mode": { "description": "the listener's mode as the policy states it", "enum": ["tcp", "passthrough", "tls", "mtls", "direct"] }, "expose": { "description": "the expose that is meant; needed where the service has several on the port", "type": "string", "minLength": 1, "maxLength": 48 }, "backend": { "description": "where connections go: 127.0.0.1:8080, [::1]:8080 or unix:/path; it must be the service's own. In mode direct there is none", "type": "string", "minLength": 1, "maxLength": 256 }, "proxy": { "description": "the version of the PROXY protocol's header that the backend gets before the client's bytes; without it none. Only over tcp, and not in mode direct", "enum": ["v1", "v2"] }, "ttl_ms": { "description": "end of the lease unless it is renewed; without it, as long as the connection lives", "type": "integer", "minimum": 1e3, "maximum": 864e5 }, "proof": { "description": "in mode direct: HMAC-SHA256 with the guards' key over the connection's challenge and the service", "type": "string", "pattern": "^[0-9a-f]{64}$" } } };
 var func10 = Object.prototype.hasOwnProperty;
 var pattern5 = new RegExp("^[0-9a-f]{64}$", "u");
 function validate25(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
@@ -586,48 +586,61 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
                         var valid0 = true;
                       }
                       if (valid0) {
-                        if (data.ttl_ms !== void 0) {
-                          let data7 = data.ttl_ms;
+                        if (data.proxy !== void 0) {
+                          let data7 = data.proxy;
                           const _errs14 = errors;
-                          if (!(typeof data7 == "number" && (!(data7 % 1) && !isNaN(data7)) && isFinite(data7))) {
-                            validate25.errors = [{ instancePath: instancePath + "/ttl_ms", schemaPath: "#/properties/ttl_ms/type", keyword: "type", params: { type: "integer" }, message: "must be integer", schema: schema36.properties.ttl_ms.type, parentSchema: schema36.properties.ttl_ms, data: data7 }];
+                          if (!(data7 === "v1" || data7 === "v2")) {
+                            validate25.errors = [{ instancePath: instancePath + "/proxy", schemaPath: "#/properties/proxy/enum", keyword: "enum", params: { allowedValues: schema36.properties.proxy.enum }, message: "must be equal to one of the allowed values", schema: schema36.properties.proxy.enum, parentSchema: schema36.properties.proxy, data: data7 }];
                             return false;
-                          }
-                          if (errors === _errs14) {
-                            if (typeof data7 == "number" && isFinite(data7)) {
-                              if (data7 > 864e5 || isNaN(data7)) {
-                                validate25.errors = [{ instancePath: instancePath + "/ttl_ms", schemaPath: "#/properties/ttl_ms/maximum", keyword: "maximum", params: { comparison: "<=", limit: 864e5 }, message: "must be <= 86400000", schema: 864e5, parentSchema: schema36.properties.ttl_ms, data: data7 }];
-                                return false;
-                              } else {
-                                if (data7 < 1e3 || isNaN(data7)) {
-                                  validate25.errors = [{ instancePath: instancePath + "/ttl_ms", schemaPath: "#/properties/ttl_ms/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e3 }, message: "must be >= 1000", schema: 1e3, parentSchema: schema36.properties.ttl_ms, data: data7 }];
-                                  return false;
-                                }
-                              }
-                            }
                           }
                           var valid0 = _errs14 === errors;
                         } else {
                           var valid0 = true;
                         }
                         if (valid0) {
-                          if (data.proof !== void 0) {
-                            let data8 = data.proof;
-                            const _errs16 = errors;
-                            if (errors === _errs16) {
-                              if (typeof data8 === "string") {
-                                if (!pattern5.test(data8)) {
-                                  validate25.errors = [{ instancePath: instancePath + "/proof", schemaPath: "#/properties/proof/pattern", keyword: "pattern", params: { pattern: "^[0-9a-f]{64}$" }, message: 'must match pattern "^[0-9a-f]{64}$"', schema: "^[0-9a-f]{64}$", parentSchema: schema36.properties.proof, data: data8 }];
+                          if (data.ttl_ms !== void 0) {
+                            let data8 = data.ttl_ms;
+                            const _errs15 = errors;
+                            if (!(typeof data8 == "number" && (!(data8 % 1) && !isNaN(data8)) && isFinite(data8))) {
+                              validate25.errors = [{ instancePath: instancePath + "/ttl_ms", schemaPath: "#/properties/ttl_ms/type", keyword: "type", params: { type: "integer" }, message: "must be integer", schema: schema36.properties.ttl_ms.type, parentSchema: schema36.properties.ttl_ms, data: data8 }];
+                              return false;
+                            }
+                            if (errors === _errs15) {
+                              if (typeof data8 == "number" && isFinite(data8)) {
+                                if (data8 > 864e5 || isNaN(data8)) {
+                                  validate25.errors = [{ instancePath: instancePath + "/ttl_ms", schemaPath: "#/properties/ttl_ms/maximum", keyword: "maximum", params: { comparison: "<=", limit: 864e5 }, message: "must be <= 86400000", schema: 864e5, parentSchema: schema36.properties.ttl_ms, data: data8 }];
                                   return false;
+                                } else {
+                                  if (data8 < 1e3 || isNaN(data8)) {
+                                    validate25.errors = [{ instancePath: instancePath + "/ttl_ms", schemaPath: "#/properties/ttl_ms/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1e3 }, message: "must be >= 1000", schema: 1e3, parentSchema: schema36.properties.ttl_ms, data: data8 }];
+                                    return false;
+                                  }
                                 }
-                              } else {
-                                validate25.errors = [{ instancePath: instancePath + "/proof", schemaPath: "#/properties/proof/type", keyword: "type", params: { type: "string" }, message: "must be string", schema: schema36.properties.proof.type, parentSchema: schema36.properties.proof, data: data8 }];
-                                return false;
                               }
                             }
-                            var valid0 = _errs16 === errors;
+                            var valid0 = _errs15 === errors;
                           } else {
                             var valid0 = true;
+                          }
+                          if (valid0) {
+                            if (data.proof !== void 0) {
+                              let data9 = data.proof;
+                              const _errs17 = errors;
+                              if (errors === _errs17) {
+                                if (typeof data9 === "string") {
+                                  if (!pattern5.test(data9)) {
+                                    validate25.errors = [{ instancePath: instancePath + "/proof", schemaPath: "#/properties/proof/pattern", keyword: "pattern", params: { pattern: "^[0-9a-f]{64}$" }, message: 'must match pattern "^[0-9a-f]{64}$"', schema: "^[0-9a-f]{64}$", parentSchema: schema36.properties.proof, data: data9 }];
+                                    return false;
+                                  }
+                                } else {
+                                  validate25.errors = [{ instancePath: instancePath + "/proof", schemaPath: "#/properties/proof/type", keyword: "type", params: { type: "string" }, message: "must be string", schema: schema36.properties.proof.type, parentSchema: schema36.properties.proof, data: data9 }];
+                                  return false;
+                                }
+                              }
+                              var valid0 = _errs17 === errors;
+                            } else {
+                              var valid0 = true;
+                            }
                           }
                         }
                       }

@@ -22,6 +22,7 @@ import type { Context, Endpoint } from "./context.ts";
 import { rpcError, RPC_DENIED, RPC_INVALID_PARAMS, RPC_PORT, type Answer, type RpcError } from "../control/rpc.ts";
 import { canonicalBackend, type BackendAddress } from "../forward/backend.ts";
 import type { Backend } from "../forward/backends.ts";
+import type { ProxyVersion } from "../forward/proxy_header.ts";
 import { isNotOpened } from "../listen/open.ts";
 import { overlaps, type Exposure, type Proto } from "../listen/ports.ts";
 import { granting, leasedExposures, NO_UNIX_DATAGRAMS } from "../reload/exposures.ts";
@@ -42,6 +43,7 @@ interface ExposeIntent {
   readonly bind?: string;
   /** Not where the service binds by itself. */
   readonly backend?: string;
+  readonly proxy?: ProxyVersion;
   readonly ttl_ms?: number;
   readonly proof?: string;
 }
@@ -73,6 +75,8 @@ export const register: Endpoint = async (context, client, params) => {
     if (params.backend === undefined && params.mode !== "direct") return malformed("`backend` is missing: where connections go");
     const backend = params.backend === undefined ? null : canonicalBackend(params.backend);
     if (typeof backend === "string") return malformed(`\`backend\` = "${params.backend ?? ""}": ${backend}`);
+    if (params.proxy !== undefined && (params.proto === "udp" || params.mode === "direct"))
+      return malformed(`\`proxy\` = "${params.proxy}": the gateway forwards no connections ${params.proto === "udp" ? "over udp" : "in mode direct"}`);
     const granted = grant(context, client, params, bind, backend);
     if (granted.ok) return openLease(context, client, granted.value);
     const { error } = granted;
@@ -137,18 +141,18 @@ function grant(context: Context, client: Client, intent: ExposeIntent, bind: Add
     grantedBy: info.name,
     mode: info.mode,
     bind,
-    backend: backend === null ? null : leasedBackend(context, proto, caller.uid, backend),
+    backend: backend === null ? null : leasedBackend(context, proto, caller.uid, backend, intent.proxy ?? null),
     expiresMs: intent.ttl_ms === undefined ? null : clock.monoMs() + intent.ttl_ms,
     ended: (because, word) => notify("lease_ended", { lease: id, because, word }),
   };
   return backend === null ? ok({ engine, lease, exposures: null }) : withExposures(context, engine, lease, info, backend);
 }
 
-function leasedBackend(context: Context, proto: Proto, uid: number | null, backend: BackendAddress): Backend {
+function leasedBackend(context: Context, proto: Proto, uid: number | null, backend: BackendAddress, proxy: ProxyVersion | null): Backend {
   const { backends, allowedBackends, ownership } = context;
   const isUnproven = allowedBackends.has(backend.key) || uid === null;
   if (proto === "udp") return backends.udpAt(backend, isUnproven ? null : udpBelongsTo([uid], ownership));
-  return backends.at(backend, isUnproven ? null : belongsTo([uid], ownership));
+  return backends.at(backend, isUnproven ? null : belongsTo([uid], ownership), proxy);
 }
 
 /** The sockets that the gateway opens for a lease, if it can. */

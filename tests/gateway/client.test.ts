@@ -212,12 +212,14 @@ test("the command line of expose", () => {
     parseCommand(good),
     ok({
       kind: "expose",
-      intent: { service: "web", proto: "tcp", port: 8443, backend: "127.0.0.1:80", mode: "tcp", expose: null, bind: null, socket: null },
+      intent: { service: "web", proto: "tcp", port: 8443, backend: "127.0.0.1:80", mode: "tcp", expose: null, proxy: null, bind: null, socket: null },
     }),
   );
   const overUdp = parseCommand([...good, "--proto", "udp"]);
   assert.is(overUdp.ok && overUdp.value.kind === "expose" && overUdp.value.intent.proto, "udp");
   const bad: readonly (readonly [readonly string[], RegExp])[] = [
+    [[...good, "--proxy", "v3"], /`--proxy v3` is none of v1, v2/],
+    [[...good, "--proxy", "v1", "--proto", "udp"], /`--proxy` is of tcp alone/],
     [[...good, "--proto", "sctp"], /`--proto sctp` is none of tcp, udp/],
     [[...good, "--proto", "udp", "--mode", "tls"], /`--mode tls` is of tcp alone/],
     [["expose"], /`--service NAME` is missing/],

@@ -55,6 +55,7 @@ for (const [struct, schema] of [
 test("Proto and Mode have the words of register.schema.json", () => {
   assert.equal(members("enum", "Proto"), properties("register")["proto"]?.enum);
   assert.equal(members("enum", "Mode"), properties("register")["mode"]?.enum);
+  assert.equal(members("enum", "Proxy").slice(1), properties("register")["proxy"]?.enum);
 });
 
 if (spawnSync("capnp", ["--version"]).status === 0) {

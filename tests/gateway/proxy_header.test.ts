@@ -10,6 +10,8 @@ import { dns, uri } from "../tls/certificates.ts";
 import { call, within } from "../tls/tls_under_test.ts";
 import { proxyHeader, FIELDS_MOST_BYTES } from "../../gateway/forward/proxy_header.ts";
 import { parseAddress, type Address } from "../../runtime/net/address.ts";
+import { peerCredentials } from "../../gateway/intents/peer_credentials.ts";
+import { expose, ExposeError } from "../../gateway/client/expose.mjs";
 import { backendProcess } from "./backend_process.ts";
 import { eventually, FORWARDERS, freePort, moduleOf, running, temporaryFolder, type Under } from "./gateway_under_test.ts";
 import { helloWith, records, serverName } from "./hello_bytes.ts";
@@ -216,6 +218,41 @@ expose bare on tcp ${plain} { backend 127.0.0.1:${backend} allow from any }`);
       await gateway.stop();
     });
   }
+
+test("a registered backend gets the header that its intent names, and a registration without one gets none", async () => {
+  if (peerCredentials() === null) return;
+  const there = behind();
+  const backend = await at(there.server, { host: "127.0.0.1" });
+  const port = await freePort();
+  const gateway = await running({
+    policy: `edition 1\nexpose web on tcp ${port} { allow from any }\nexpose dns service web on udp ${port} { amplify any allow from any }`,
+    config: `[services.web]\nuid = ${process.getuid?.() ?? 0}\n[policy]\nwatch = false`,
+  });
+  const intent = { service: "web", port, backend: `127.0.0.1:${backend}`, socket: gateway.daemon.controlPath };
+  for (const [proxy, first] of [
+    ["v1", "P"],
+    ["v2", "\r"],
+    [undefined, "x"],
+  ] as const) {
+    const exposure = await expose({ ...intent, ...(proxy !== undefined && { proxy }) });
+    const before = there.all.length;
+    const socket = connect({ port, host: "127.0.0.1" }, () => void socket.write("x"));
+    await eventually(() => (there.all[before]?.length ?? 0) > 0, "bytes at the backend");
+    assert.is(there.all[before]?.toString("latin1")[0], first);
+    socket.destroy();
+    await exposure.close();
+  }
+  let refused = "";
+  await expose({ ...intent, proto: "udp", proxy: "v2" }).catch((error: unknown) => (refused = error instanceof ExposeError ? error.message : "another error"));
+  assert.match(refused, /`proxy` = "v2": the gateway forwards no connections over udp/);
+  const other = await gateway.control();
+  for (const proxy of ["v3", "", 2, null]) {
+    const answer = await other.call("register", { service: "web", proto: "tcp", port, mode: "tcp", backend: `127.0.0.1:${backend}`, proxy });
+    assert.ok("error" in answer, String(proxy));
+  }
+  other.close();
+  await gateway.stop();
+});
 
 test("an expose whose backend changes from none to proxy v2 by a reload sends a header for its next client", async () => {
   const there = behind();

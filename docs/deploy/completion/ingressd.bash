@@ -22,7 +22,7 @@ _ingressd() {
   if [ "$before" = = ]; then before=${COMP_WORDS[COMP_CWORD-2]}; fi
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      --config|--set|--policy|--control|--for|--why|--from|--to|--sni|--service|--port|--proto|--backend|--mode|--expose|--bind|--socket) ((i++)); if [ "${COMP_WORDS[i]}" = = ]; then ((i++)); fi ;;
+      --config|--set|--policy|--control|--for|--why|--from|--to|--sni|--service|--port|--proto|--backend|--mode|--expose|--proxy|--bind|--socket) ((i++)); if [ "${COMP_WORDS[i]}" = = ]; then ((i++)); fi ;;
       -*) ;;
       *) if [ -z "$command" ]; then command=${COMP_WORDS[i]}; else ((operand++)); fi ;;
     esac
@@ -112,10 +112,11 @@ _ingressd() {
         --backend) :; return ;;
         --mode) _ingressd_words tcp passthrough tls mtls; return ;;
         --expose) :; return ;;
+        --proxy) _ingressd_words v1 v2; return ;;
         --bind) :; return ;;
         --socket) _ingressd_files; return ;;
       esac
-      case $word in -*) _ingressd_words --service --port --proto --backend --mode --expose --bind --socket -h --help -V --version; return ;; esac
+      case $word in -*) _ingressd_words --service --port --proto --backend --mode --expose --proxy --bind --socket -h --help -V --version; return ;; esac
       ;;
   esac
 }
