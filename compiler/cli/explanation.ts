@@ -141,7 +141,8 @@ function connectionSteps(book: RuleBook, loaded: LoadedPolicy, listener: Listene
     isPending(admitted) ?
       { phase: "limits", what, verdict: "allow", reason: null, code: "allowed", rule: null, overrides: [] }
     : { ...stepOf(loaded, "limits", what, admitted, []), rule: null };
-  if (limits.verdict === "deny" || !isPending(first)) return [accept, limits];
+  // At a group the listener's own rules about the source are decided with the name.
+  if (!isPending(first) || (group === null && limits.verdict === "deny")) return [accept, limits];
   const name = group === null ? nameText(sni) : `${nameText(sni)}, which leads to \`${listener.name}\``;
   const named = fresh().named(listener.id, source, sni);
   const hello = isPending(named) ? openStep("hello", name) : stepOf(loaded, "hello", name, named, overrides(named));

@@ -340,6 +340,62 @@ for (const [times, at, expected] of BEGINNINGS)
     dir.remove();
   });
 
+const SHARED = `edition 1
+expose www on tcp 443 for "www.example.com" as passthrough { allow from any }
+expose shop on tcp 443 for "*.shop.example.com" as passthrough { allow named staff from 198.51.100.0/24 deny named closed sni "old.shop.example.com" }
+`;
+const SHARED_PORT: readonly (readonly [request: string, expected: readonly RegExp[]])[] = [
+  [
+    'from 203.0.113.9 to tcp 443 sni "wwww.example.com"',
+    [
+      /hello {3}SNI `wwww\.example\.com`\n {10}deny sni: no expose of the port has the name\n {2}the exposes of this port are `shop`, `www`\n/,
+      /\n {2}would be allowed with SNI `www\.example\.com`, which leads to `www`, by `allow` in www/,
+    ],
+  ],
+  ["from 203.0.113.9 to tcp 443", [/hello {3}no SNI\n {10}deny sni: no expose/, /would be allowed with SNI `www\.example\.com`/]],
+  [
+    'from 203.0.113.9 to tcp 443 sni "a.shop.example.com"',
+    [
+      /hello {3}SNI `a\.shop\.example\.com`, which leads to `shop`\n {10}deny cidr: no allow rule matches the source\n/,
+      /would be allowed from `198\.51\.100\.255`/,
+    ],
+  ],
+  ['from 198.51.100.1 to tcp 443 sni "old.shop.example.com"', [/leads to `shop`\n {10}deny sni: [^\n]*\n {10}by `deny named closed`/]],
+  ['from 198.51.100.1 to shop sni "b.shop.example.com"', [/leads to `shop`\n {10}allow: [^]*limits [^]*\n {2}allow\n$/]],
+];
+
+for (const [request, expected] of SHARED_PORT)
+  near(`a shared port: ${request}`, async () => {
+    const dir = folder();
+    dir.write("edge.ingress", SHARED);
+    const { out } = await ingresscHere(["explain", "edge.ingress", request], dir.path);
+    for (const part of expected) assert.match(out, part);
+    dir.remove();
+  });
+
+near("a shared port: a request to an expose to which its name does not lead is an error that names the right one", async () => {
+  const dir = folder();
+  dir.write("edge.ingress", SHARED);
+  for (const [request, message, help] of [
+    [
+      'from 203.0.113.9 to www sni "a.shop.example.com"',
+      "on port 443 `a.shop.example.com` leads to `shop`, and not to `www`",
+      "write `to shop`, or `to tcp 443`",
+    ],
+    [
+      'from 203.0.113.9 to www sni "nobody.example"',
+      "on port 443 `nobody.example` leads to no expose, and not to `www`",
+      "write `to tcp 443` to see the refusal",
+    ],
+    ["from 203.0.113.9 to www", "on port 443 a client that sends no name leads to no expose, and not to `www`", "write `to tcp 443` to see the refusal"],
+  ] as const) {
+    const { code, err } = await ingresscHere(["explain", "edge.ingress", request], dir.path);
+    assert.is(code, 2);
+    assert.ok(err.includes(message) && err.includes(help), err);
+  }
+  dir.remove();
+});
+
 near("the rule that decides is shown with its times", async () => {
   const dir = folder();
   dir.write("edge.ingress", "edition 1\nexpose partner on tcp 443 { allow from 192.0.2.1 after 2026-05-01T00:00Z until 2026-07-01T00:00Z }\n");
