@@ -1,0 +1,122 @@
+// nginx and HAProxy as backends that read the PROXY header: each answers with the address that it was given, and only the
+// client's own is right. Needs the Debian packages curl, nginx-light and haproxy.
+import { execFile, spawn } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { atEnd, suite } from "../suite.ts";
+import * as assert from "uvu/assert";
+import { FORWARDERS, freePort, running, temporaryFolder } from "../gateway/gateway_under_test.ts";
+import { skip } from "../skip.ts";
+import { authority, dns, leaf, uri } from "../tls/certificates.ts";
+import { put, putAuthority } from "../tls/tls_under_test.ts";
+
+const test = suite("PROXY headers");
+const NAME = "www.example.com";
+const OPS = "spiffe://corp.example/ops/web";
+
+function run(program: string, args: readonly string[]): Promise<{ readonly code: number | null; readonly out: string }> {
+  return new Promise((resolve) => {
+    const child = execFile(
+      program,
+      [...args],
+      { timeout: 30_000, env: { ...process.env, PATH: `${process.env["PATH"]}:/usr/sbin` } },
+      (error, stdout, stderr) => {
+        resolve({ code: error === null ? 0 : child.exitCode, out: `${stdout}${stderr}` });
+      },
+    );
+  });
+}
+
+/** Starts a server and waits until it listens. */
+async function serve(program: string, args: readonly string[], port: number): Promise<void> {
+  const child = spawn(program, [...args], { stdio: "ignore", env: { ...process.env, PATH: `${process.env["PATH"]}:/usr/sbin` } });
+  atEnd(
+    () =>
+      new Promise<void>((resolve) => {
+        if (child.exitCode !== null) return resolve();
+        child.once("exit", () => resolve());
+        child.kill("SIGKILL");
+      }),
+  );
+  for (let i = 0; i < 200 && child.exitCode === null; i++) {
+    const open = await new Promise<boolean>((resolve) => {
+      const socket = connect({ port, host: "127.0.0.1" }, () => resolve(true));
+      socket.once("error", () => resolve(false));
+      socket.once("connect", () => socket.destroy());
+    });
+    if (open) return;
+    await run("true", []);
+  }
+  throw new Error(`${program} does not serve`);
+}
+
+const missing: string[] = [];
+for (const program of ["curl", "nginx", "haproxy"]) if ((await run("sh", ["-c", `command -v ${program}`])).code !== 0) missing.push(program);
+
+if (missing.length > 0) skip("PROXY headers", `${missing.join(", ")} is not installed`);
+else
+  for (const forwarder of FORWARDERS)
+    for (const version of ["v1", "v2"] as const)
+      test(`nginx and HAProxy read the client's address from ${version}, forwarder ${forwarder}`, async () => {
+        const folder = temporaryFolder();
+        const file = (name: string): string => join(folder, name);
+        const [site, clients] = [authority("site root"), authority("client root")];
+        put(folder, "web", leaf(site, { names: [dns(NAME)] }));
+        put(folder, "ops", leaf(clients, { names: [uri(OPS)] }));
+        putAuthority(folder, "site", site);
+        putAuthority(folder, "corp", clients);
+        const [web, tls, mtls, nginx, haproxy] = [await freePort(), await freePort(), await freePort(), await freePort(), await freePort()];
+        mkdirSync(file("nginx"));
+        writeFileSync(
+          file("nginx.conf"),
+          `daemon off; pid ${file("nginx/pid")}; error_log stderr; worker_processes 1; master_process off;
+events { worker_connections 64; }
+http { access_log off;
+${["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path ${file(`nginx/${name}`)};`).join("\n")}
+server { listen 127.0.0.1:${nginx} proxy_protocol; location / { return 200 "nginx $proxy_protocol_addr $proxy_protocol_server_port"; } }
+}\n`,
+        );
+        writeFileSync(
+          file("haproxy.cfg"),
+          `global
+  maxconn 100
+defaults
+  mode http
+  timeout client 10s
+  timeout server 10s
+  timeout connect 10s
+frontend web
+  bind 127.0.0.1:${haproxy} accept-proxy
+  http-request return status 200 content-type text/plain lf-string "haproxy %[src] %[dst_port] %[fc_pp_authority]"
+`,
+        );
+        await serve("nginx", ["-p", file("nginx"), "-c", file("nginx.conf")], nginx);
+        await serve("haproxy", ["-db", "-f", file("haproxy.cfg")], haproxy);
+        const gateway = await running({
+          folder,
+          forwarder,
+          policy: `edition 1
+expose web on tcp ${web} { backend 127.0.0.1:${nginx} proxy ${version} allow from any }
+expose tls on tcp ${tls} as tls { backend 127.0.0.1:${haproxy} proxy ${version} cert "web" allow from any }
+expose mtls on tcp ${mtls} as mtls { backend 127.0.0.1:${haproxy} proxy ${version} cert "web" ca "corp" allow from any client uri "${OPS}" }
+`,
+          config: `[certs.web]\ncert = "${file("web.pem")}"\nkey = "${file("web.key")}"\n[cas.corp]\nfile = "${file("corp.pem")}"\n`,
+        });
+        const curl = async (...args: readonly string[]): Promise<string> => (await run("curl", ["-s", "--max-time", "10", ...args])).out;
+        assert.is(await curl("--interface", "127.0.0.9", `http://127.0.0.1:${web}/`), `nginx 127.0.0.9 ${web}`);
+        const named = version === "v2" ? ` ${NAME}` : " ";
+        const through = (port: number): readonly string[] => [
+          "--cacert",
+          file("site.pem"),
+          "--resolve",
+          `${NAME}:${port}:127.0.0.1`,
+          `https://${NAME}:${port}/`,
+        ];
+        assert.is((await curl("--interface", "127.0.0.10", ...through(tls))).trimEnd(), `haproxy 127.0.0.10 ${tls}${named}`.trimEnd());
+        const shown = ["--cert", file("ops.pem"), "--key", file("ops.key")];
+        assert.is((await curl("--interface", "127.0.0.11", ...shown, ...through(mtls))).trimEnd(), `haproxy 127.0.0.11 ${mtls}${named}`.trimEnd());
+        await gateway.stop();
+      });
+
+test.run();
