@@ -47,6 +47,8 @@ export function rawSockets(): RawSockets | null {
     libc,
     listening(host, port, v6only = true) {
       const fd = made(host.includes(":") ? 10 : 2, 1);
+      // SO_REUSEADDR, as every server has it: connections of an earlier test may still wait for their end at this port.
+      libc.func("int setsockopt(int, int, int, const void *, uint32_t)")(fd, 1, 2, Buffer.from([1, 0, 0, 0]), 4);
       if (host.includes(":")) {
         const on = Buffer.from([v6only ? 1 : 0, 0, 0, 0]);
         libc.func("int setsockopt(int, int, int, const void *, uint32_t)")(fd, 41, 26, on, 4);
