@@ -49,6 +49,8 @@ export interface Scene {
   readonly got: Got;
   /** The bytes that the backend gets of a client that is served. */
   readonly question: Buffer;
+  /** The backend is on a unix socket, which has no reset: what is broken off there looks like an end. */
+  readonly isUnix?: boolean;
   served(): Promise<Exchange>;
   refused(): Promise<Exchange>;
 }
@@ -81,7 +83,12 @@ export async function exchange(at: number, from: string, ...pieces: readonly Buf
 const descriptors = (): number => readdirSync("/proc/self/fd").length;
 
 /** One allowed client and one refused; then everything must be as before. */
-async function run({ faulty, gateway, behind, got, question, served, refused }: Scene, plan: Plan | null, open: number, usual: number): Promise<void> {
+async function run(
+  { faulty, gateway, behind, got, question, isUnix = false, served, refused }: Scene,
+  plan: Plan | null,
+  open: number,
+  usual: number,
+): Promise<void> {
   const what = described(plan);
   const { daemon } = gateway;
   [got.bytes, got.ended] = [[], false];
@@ -103,7 +110,8 @@ async function run({ faulty, gateway, behind, got, question, served, refused }: 
   else assert.ok(allowed.bytes.equals(ANSWER.subarray(0, allowed.bytes.length)), `${what}: other bytes than the backend's`);
   // A backend that was dialed and never relayed to sees an end without a byte.
   const came = Buffer.concat(got.bytes);
-  if (got.ended && came.length > 0) assert.ok(came.equals(question), `${what}: the backend got ${came.length} bytes that ended in order`);
+  const due = isUnix && !allowed.ended ? question.subarray(0, came.length) : question;
+  if (got.ended && came.length > 0) assert.ok(came.equals(due), `${what}: the backend got ${came.length} bytes that ended in order`);
   faulty.arm(null);
   const { table } = daemon.forwarder;
   await eventually(() => daemon.forwarder.live === 0 && behind.sockets.size === 0, `${what}: all have ended`);

@@ -126,6 +126,7 @@ async function unix(real: KernelCalls): Promise<Scene> {
     behind,
     got,
     question: QUESTION,
+    isUnix: true,
     async served() {
       const came = await exchange(at, "127.0.0.1", QUESTION);
       await current();
