@@ -45,12 +45,19 @@ export class Backends {
   readonly #loads = new Map<string, Load>();
   readonly #notOwn: Verify;
   readonly #ofStatic: StaticVerify;
-  /** Kept over reloads: a check remembers what it has found. */
+  /** Kept over reloads, by what they depend on: a check remembers what it has found. */
   readonly #checks = new Map<string, Verify | null>();
   readonly #ownerOf: StaticOwnerCheck;
+  readonly #ownedBy: (service: string, address: BackendAddress) => string;
 
-  /** `notOwn` is called at every connect to a unix socket, whether a policy or a lease named it. */
-  constructor(notOwn: Verify, ofStatic: StaticVerify = () => null, ownerOf: StaticOwnerCheck = () => null) {
+  /** `ownedBy` is a word for what a check of a service's backend depends on. `notOwn` is called at every connect to a unix socket, whether a policy or a lease named it. */
+  constructor(
+    notOwn: Verify,
+    ofStatic: StaticVerify = () => null,
+    ownerOf: StaticOwnerCheck = () => null,
+    ownedBy = (_service: string, _address: BackendAddress): string => "",
+  ) {
+    this.#ownedBy = ownedBy;
     this.#notOwn = notOwn;
     this.#ofStatic = ofStatic;
     this.#ownerOf = ownerOf;
@@ -68,7 +75,7 @@ export class Backends {
 
   /** One that the policy names for a service. */
   named(service: string, address: BackendAddress, proxy: ProxyVersion | null = null): Backend {
-    const key = `${service} ${address.key}`;
+    const key = `${service} ${address.key} ${this.#ownedBy(service, address)}`;
     const check = this.#checks.get(key) ?? this.#ofStatic(service, address);
     this.#checks.set(key, check);
     return this.at(address, check, proxy);
@@ -90,6 +97,6 @@ export class Backends {
     for (const [key, load] of this.#loads) {
       if (load.underWay === 0 && !inUse.has(key)) this.#loads.delete(key);
     }
-    for (const key of this.#checks.keys()) if (!inUse.has(key.slice(key.indexOf(" ") + 1))) this.#checks.delete(key);
+    for (const key of this.#checks.keys()) if (!inUse.has(key.slice(key.indexOf(" ") + 1, key.lastIndexOf(" ")))) this.#checks.delete(key);
   }
 }

@@ -21,7 +21,7 @@ export interface OpeningsSetup {
   readonly opener: Opener;
   readonly markers: Markers;
   readonly hostAddresses: () => readonly HostAddress[];
-  readonly maxPorts: number;
+  readonly maxPorts: () => number;
   readonly udpPlaces: UdpPlaces;
   /** Why a listener of the policy in force, or of the one that participants have prepared, stays closed; null where it may open. */
   readonly closedBecause: (info: ListenerInfo) => string | null;
@@ -56,7 +56,7 @@ export class Openings {
     const seen = host.join(" ");
     if (seen !== this.#hostSeen) this.#absent.clear();
     this.#hostSeen = seen;
-    const fixed = staticExposures(engine, backends, host, maxPorts, udpPlaces);
+    const fixed = staticExposures(engine, backends, host, maxPorts(), udpPlaces);
     if (!fixed.ok) return fixed;
     const leased = leases.all().flatMap((lease) => leasedExposures(engine, lease, host, udpPlaces));
     const open = [...fixed.value, ...leased].flatMap((one) => exposureOf(one, ({ info }) => closedBecause(info) === null) ?? []);

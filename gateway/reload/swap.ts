@@ -12,6 +12,8 @@ import type { Blocks } from "../blocks/blocks.ts";
 import type { GatewayClock } from "../clock.ts";
 import { FREE } from "../connection/states.ts";
 import type { Forwarder } from "../connection/forwarder.ts";
+import type { Known } from "../connection/table.ts";
+import type { Places } from "../connection/places.ts";
 import type { Inherited } from "../listen/inherited.ts";
 import { byKey, exposureOf, overlaps, type Exposure, type OpenPort } from "../listen/ports.ts";
 import { grants, groupedByPort } from "./exposures.ts";
@@ -27,9 +29,12 @@ export interface SwapSetup extends OpeningsSetup {
   readonly clock: GatewayClock;
   /** Sixteen random bytes, the same for the whole run, so that limits outlive a reload. */
   readonly seed: Uint8Array;
-  readonly onReload: "recheck" | "keep";
+  /** Of the configuration that is in force after the swap. */
+  readonly onReload: () => "recheck" | "keep";
   readonly ruleHits: RuleCounts;
   readonly nameWaits: NameWaits;
+  readonly places: Places;
+  readonly isRevoked: (known: Known) => boolean;
   readonly blocks: Pick<Blocks, "of" | "size">;
   /** Sockets that the process was given; looked at before the first policy is in force. */
   readonly inherited: Inherited;
@@ -125,7 +130,8 @@ export class Swap {
     // From here on the new policy decides; what it refuses of the past is closed in turns.
     const [rechecked, finished] = await Promise.all([recheck(), others]);
     if (!finished.ok) return finished;
-    const late = await openings.openNow(openings.missing(want), engine, generation);
+    // Since the turn, or in it, a lease may have ended.
+    const late = await openings.openNow(openings.missing(this.#withLeases(want)), engine, generation);
     const opens = [...ready.opened, ...late.opened].filter((open) => !open.closing);
     openings.announce(opens, before);
     openings.sayAbsent(inForce.engine);
@@ -158,9 +164,9 @@ export class Swap {
 
   /** Runs without a pause. */
   #turn({ policy, open, engine, opened, want: prepared }: Ready, commit: Commit, owed: PolicyEngine | null): Turned {
-    const { inForce, ports, leases, forwarder, recorder, onReload, ruleHits, nameWaits, blocks } = this.#setup;
+    const { inForce, ports, forwarder, recorder, onReload, ruleHits, nameWaits, places, blocks, isRevoked } = this.#setup;
     // A lease may have ended since `ready`.
-    const want = byKey([...prepared.values()].flatMap((one) => exposureOf(one, ({ lease }) => lease === null || leases.get(lease) !== undefined) ?? []));
+    const want = this.#withLeases(prepared);
     const before = portsOf(ports.all().filter((p) => !opened.includes(p)));
     this.#moveLimits(engine, owed);
     const recheck = beginRecheck({
@@ -168,9 +174,11 @@ export class Swap {
       recorder,
       engine,
       generation: inForce.generation + 1,
-      onReload,
+      onReload: onReload(),
       nameWaits,
+      places,
       blocks,
+      isRevoked,
       numbered: (n) => ports.numbered(n),
     });
     const closed = ports.all().filter(({ key }) => !want.has(key));
@@ -183,6 +191,12 @@ export class Swap {
     for (const port of opened) port.socket.release();
     this.#dropLeases(engine);
     return { generation, want, closed, before, recheck };
+  }
+
+  /** Without those of leases that have ended. */
+  #withLeases(want: Wanted): Wanted {
+    const { leases } = this.#setup;
+    return byKey([...want.values()].flatMap((one) => exposureOf(one, ({ lease }) => lease === null || leases.get(lease) !== undefined) ?? []));
   }
 
   #moveLimits(engine: PolicyEngine, owed: PolicyEngine | null): void {

@@ -109,6 +109,11 @@ export const CODES = {
   [v.CODE_BAD_INTENT]: { name: "bad_intent", reason: v.REASON_POLICY, says: "a service's message is malformed, too long or not one of the schemas" },
   [v.CODE_CAP_WAITING]: { name: "cap_waiting", reason: v.REASON_RATE, says: "too many clients of the port wait for their name" },
   [v.CODE_CAP_WAITING_SOURCE]: { name: "cap_waiting_source", reason: v.REASON_RATE, says: "too many clients of the source wait for their name at the port" },
+  [v.CODE_CERTIFICATE_REVOKED]: {
+    name: "certificate_revoked",
+    reason: v.REASON_MTLS,
+    says: "the client's certificate is on a revocation list of its authority",
+  },
   [v.CODE_BACKEND_NOT_OWNED]: {
     name: "backend_not_owned",
     reason: v.REASON_POLICY,

@@ -154,6 +154,9 @@ export const CODE_CAP_WAITING = 182;
 /** The cap of connections of the source that wait for their name at the port is reached. */
 export const CODE_CAP_WAITING_SOURCE = 183;
 
+/** The client's certificate is on a revocation list of its authority. */
+export const CODE_CERTIFICATE_REVOKED = 187;
+
 /** The guard: the address is not of the socket's family, or is of a family that the guard does not support. */
 export const CODE_GUARD_FAMILY = 200;
 /** The guard: listen on an unbound socket, which would take a port that the kernel chooses. */

@@ -218,6 +218,8 @@ function reload(w: World): void {
     blocks: w.blocks,
     numbered: (n) => w.ports.numbered(n),
     nameWaits: { count: () => undefined, give: () => undefined },
+    places: w.places,
+    isRevoked: () => false,
   });
   w.inForce.engine = engine;
   w.inForce.generation = generation;
@@ -266,7 +268,14 @@ test("any sequence of events gives back exactly what was charged, once, and ends
 
 test("a charge is given back once, and only that which was made", () => {
   const table = new ConnectionTable();
-  const account: Account = { table, inForce: { engine: null }, overall: 0, nameWaits: { give: () => undefined } };
+  const account: Account = {
+    table,
+    inForce: { engine: null },
+    overall: 0,
+    nameWaits: { give: () => undefined },
+    places: { take: () => undefined, give: () => undefined },
+    placeKey: () => "",
+  };
   const row = table.take();
   charge(account, row, CHARGED_OVERALL | CHARGED_LISTENER);
   charge(account, row, CHARGED_OVERALL);
