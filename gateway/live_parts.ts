@@ -1,5 +1,5 @@
-// Parts of the gateway whose settings a reload of the configuration changes. What is prepared for a change reads the configuration
-// that the change would put in force (`upcoming`); what decides and records reads the one in force.
+// Parts of the gateway whose settings a reload of the configuration changes. Parts that are prepared for a change read the configuration
+// that the change would put in force (`upcoming`); those that decide and record read the one in force.
 import { policyInForce, type PolicyInForce } from "../runtime/shell/policy_in_force.ts";
 import { notOwnSocket } from "./admit/own_socket.ts";
 import { createRecorder, type Recorder, type RecorderSetup } from "./audit/recorder.ts";
@@ -77,7 +77,7 @@ export const NEEDS_STATE = "`policy.trusted_keys` needs a directory that keeps t
 
 export function makeBackends(live: LiveConfig, ports: Ports, ownership: OwnershipSetup): Backends {
   const { credentials } = ownership;
-  /** Who must own a backend of a service; null: anybody may. */
+  /** The uid that must own a backend of a service; null where anybody may. */
   const uidOf = (service: string, { key }: BackendAddress): number | null => {
     const { services } = live.upcoming;
     return (allowedBackends(live.upcoming).has(key) ? undefined : services[service]?.uid) ?? null;
