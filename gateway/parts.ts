@@ -10,6 +10,7 @@ import { systemDisk, type Disk } from "../runtime/shell/disk.ts";
 import { prepareStateDirectory } from "../runtime/shell/revision.ts";
 import type { PolicyEngine } from "../runtime/host/module.ts";
 import { createAdmitter, type Admitter } from "./admit/admit.ts";
+import { HEADER_REFUSALS_PER_SECOND } from "./admit/headers.ts";
 import { NameWaits } from "./admit/name_waits.ts";
 import { Places } from "./connection/places.ts";
 import type { Backends } from "./forward/backends.ts";
@@ -169,8 +170,7 @@ function makeServing(setup: DaemonSetup, live: LiveConfig, given: Given, chosen:
   const threads = openThreads(config, choice.value, chosen);
   const credentials = createCredentials(credentialConfig(live), clock, say, threads === null ? engine : threadedEngine(engine, threads));
   const table = new ConnectionTable();
-  const nameWaits = new NameWaits(config.caps);
-  const places = new Places(clock);
+  const [nameWaits, places] = [new NameWaits(config.caps), new Places(clock)];
   const admitter = createAdmitter({
     contextOf: (info) => credentials.contextOf(info),
     inForce,
@@ -186,6 +186,7 @@ function makeServing(setup: DaemonSetup, live: LiveConfig, given: Given, chosen:
     lackedDescriptor: () => descriptors.lacked(),
     blocks,
     suppression: createSuppression(() => config.audit.udp_denied_per_second, counters),
+    headerSuppression: createSuppression(() => HEADER_REFUSALS_PER_SECOND, counters),
     makeRoom: () => flows.makeRoom(),
   });
   const isReset = resetReader();

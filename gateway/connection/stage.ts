@@ -5,7 +5,7 @@ import { denial } from "../../runtime/host/ask.ts";
 import type { GatewayClock } from "../clock.ts";
 import type { Decider, Refusal } from "./decider.ts";
 import type { End } from "../end.ts";
-import { EVENT_NAMES, FREE, ILLEGAL, READING, SECURING, STATE_NAMES, stateAfter, PENDING } from "./states.ts";
+import { EVENT_NAMES, FREE, HEADING, ILLEGAL, READING, SECURING, STATE_NAMES, stateAfter, PENDING } from "./states.ts";
 import type { Heard } from "./forwarder.ts";
 import type { ConnectionTable } from "./table.ts";
 import type { Transport } from "./transport.ts";
@@ -40,7 +40,7 @@ export interface Stage {
   /** Called when no admitted connection is left. */
   readonly drainers: (() => void)[];
   live: number;
-  /** Rows whose name has been read, and that are decided again after this turn. */
+  /** Rows whose header or name has been read, and that are decided again after this turn. */
   readonly renamed: Set<number>;
   /** Hears of each connection's end before its row is free; null: nobody. */
   heard: Heard | null;
@@ -92,6 +92,9 @@ export function endFaulty(s: Stage, row: number, detail: string): void {
     case FREE:
       decider.fault(row, detail);
       return;
+    case HEADING:
+      decider.headed(row, refusal);
+      return freeRow(s, row, null);
     case READING:
       decider.named(row, refusal);
       return freeRow(s, row, null);

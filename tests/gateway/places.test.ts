@@ -322,6 +322,28 @@ for (const setup of SETUPS) {
     assert.is(s.lastAccept().code, "cap_source");
   });
 
+  test(`${name}: the same of a source that a PROXY header names, whose peer closes`, async () => {
+    const behind = await backend("hello");
+    const port = await freePort();
+    const policy = `edition 1
+expose web on tcp ${port} via 127.0.0.5 { backend 127.0.0.1:${behind.port} cap 1000 connections, 1 per source allow from any }`;
+    const gateway = await running({ ...setup, policy });
+    const header = "PROXY TCP4 192.0.2.1 192.0.2.2 4711 443\r\n";
+    for (let i = 0; i < 50; i++) {
+      const { socket, first } = visit(port, { from: "127.0.0.5" });
+      socket.write(header);
+      assert.is(await first, "hello", `connection ${i}`);
+      socket.destroy();
+    }
+    const kept = visit(port, { from: "127.0.0.5" });
+    kept.socket.write(header);
+    assert.is(await kept.first, "hello");
+    const refused = visit(port, { from: "127.0.0.5" });
+    refused.socket.write(header);
+    await refused.closed;
+    assert.is(gateway.records().at(-1)?.code, "cap_source");
+  });
+
   test(`${name}: after a reload the places are those of the new policy`, async () => {
     const { gateway, port } = await capped(undefined, setup);
     const behind = await backend("hello");
