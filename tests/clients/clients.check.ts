@@ -110,6 +110,7 @@ else {
     const text = /^```python\n# in the container\n([^]*?)^```$/m.exec(page)?.[1] ?? "";
     const port = await freePort();
     const shared = temporaryFolder();
+    mkdirSync(join(shared, "serves"));
     const gateway = await running({ policy: policy(port), config: `[services.web]\nuid = ${self}\nsocket = "${shared}/expose.sock"\n[policy]\nwatch = false` });
     const service = join(shared, "service.py");
     writeFileSync(
