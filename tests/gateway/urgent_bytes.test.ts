@@ -61,7 +61,7 @@ class UrgentWire extends Duplex {
     if (sent === chunk.length) {
       if (this.isUrgent) this.marks++;
       done();
-    } else if (sent > 0 || sent === -EAGAIN) setImmediate(() => this._write(sent > 0 ? chunk.subarray(sent) : chunk, "buffer", done));
+    } else if (sent > 0 || sent === -EAGAIN) setImmediate(() => this._write(sent > 0 ? chunk.subarray(sent) : chunk, "binary", done));
     else done(new Error(`send: ${sent}`));
   }
 
