@@ -1,5 +1,6 @@
 // ING6xx: bounds of sources and policies. Their data and their words.
 import {
+  MAX_BACKENDS,
   MAX_BIND_INTERVALS,
   MAX_EXPOSES,
   MAX_HOSTS,
@@ -38,6 +39,7 @@ export interface BoundData {
   ING609: { readonly bound: "depth"; readonly template: string } | { readonly bound: "places" };
   ING610: { readonly bound: "hosts" | "host_work" | "ids" | "id_work" };
   ING612: { readonly groups: number; readonly members: number };
+  ING617: { readonly backends: number };
   ING611: { readonly bound: string; readonly used: number; readonly most: number; readonly largest: BudgetUse | null };
 }
 
@@ -144,6 +146,10 @@ export const BOUND_WORDS: WordsOf<BoundData> = {
   ING612: ({ groups, members }) => ({
     message: `exposes share ports in more than ${grouped(groups)} ways, or have more than ${grouped(members)} places there`,
     help: "let exposes that share ports have the same ones",
+  }),
+  ING617: ({ backends }) => ({
+    message: `an expose has at most ${MAX_BACKENDS} backends, and this one has ${backends}`,
+    help: "put a load balancer of the service's own behind the gateway, or write several exposes on different ports",
   }),
   ING611: ({ bound, used, most, largest }) => ({
     message:

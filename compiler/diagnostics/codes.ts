@@ -100,6 +100,7 @@ export const CODES = {
   ING432: line("an `allow` that ends before it begins"),
   ING433: line("not a version of the PROXY protocol"),
   ING434: line("`proxy` where no connections are forwarded"),
+  ING445: line("a backend named twice"),
 
   ING501: line("a list file that can't be had"),
   ING502: token("a line of a list file that is not an entry"),
@@ -121,6 +122,7 @@ export const CODES = {
   ING610: line("too many host names or identities"),
   ING611: line("more than the budget allows"),
   ING612: line("too many exposes that share ports"),
+  ING617: line("too many backends of one expose"),
 
   // ING701 to ING705 were about TLS, clients' certificates, identities, `as direct` and udp, before there was a release that had them.
   ING706: line("invariants are not proven in this release"),
@@ -136,6 +138,7 @@ export const CODES = {
   ING809: line("no datagrams are forwarded in the profile `os`"),
   ING810: line("no protocol is negotiated in the profile `os`"),
   ING811: line("no PROXY header is sent in the profile `os`"),
+  ING813: line("an expose has one backend in the profile `os`"),
 } as const satisfies Record<`ING${number}`, CodeRow>;
 
 export type DiagnosticCode = keyof typeof CODES;

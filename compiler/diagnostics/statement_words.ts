@@ -45,6 +45,7 @@ export interface StatementData {
   ING433: { readonly version: string };
   ING434: { readonly both: boolean };
   ING432: { readonly after: string; readonly until: string };
+  ING445: { readonly backend: string };
 }
 
 const MODES: Readonly<Record<Mode, string>> = {
@@ -305,6 +306,12 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
     message: after === until ? "the `allow` ends when it begins" : "the `allow` ends before it begins",
     help: `it would never admit anyone: write an \`until\` that is later than \`${after}\``,
     related: ["begins here"],
+  }),
+  ING445: ({ backend }) => ({
+    message: `the backend ${quote(backend)} is named twice`,
+    label: "again here",
+    related: ["first here"],
+    help: "remove one of them: connections are shared equally, and nothing has a weight",
   }),
 };
 

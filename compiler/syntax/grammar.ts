@@ -117,7 +117,7 @@ class Grammar extends ClauseGrammar {
   });
 
   private readonly clauseKinds: IOrAlt<CstNode>[] = [
-    { ALT: () => this.SUBRULE(this.backend) },
+    { ALT: () => this.SUBRULE(this.backends) },
     { ALT: () => this.SUBRULE(this.credential) },
     { ALT: () => this.SUBRULE(this.alpn) },
     { ALT: () => this.SUBRULE(this.cap) },
@@ -154,7 +154,7 @@ class Grammar extends ClauseGrammar {
       { ALT: () => this.SUBRULE(this.budget) },
       { ALT: () => this.SUBRULE(this.invariant) },
       { ALT: () => this.SUBRULE(this.test) },
-      { ALT: () => this.SUBRULE(this.backend) },
+      { ALT: () => this.SUBRULE(this.backends) },
       { ALT: () => this.SUBRULE(this.credential) },
       { ALT: () => this.SUBRULE(this.alpn) },
       { ALT: () => this.SUBRULE(this.cap) },

@@ -28,6 +28,11 @@ export const READING = 5;
 /** Its hello was not refused: the TLS handshake is under way. */
 export const SECURING = 6;
 
+/** Whether a row in this state is an admitted connection. */
+export function isServed(state: number | undefined): boolean {
+  return state === CONNECTING || state === OPEN || state === CLOSING;
+}
+
 /** By number of the state. */
 export const STATE_NAMES = ["free", "pending", "connecting", "open", "closing", "reading", "securing"] as const;
 

@@ -153,7 +153,7 @@ export class ThreadedTransport implements Transport {
       this.#keys.set(key, bytes);
     }
     this.#rows.await(row, WAITS_CONNECTED | WAITS_FAILED);
-    this.#send(row, m.DIAL, 0, 0, bytes);
+    this.#send(row, m.DIAL, this.#rows.nextDial(row), 0, bytes);
   }
 
   hangUp(row: number): void {
