@@ -145,7 +145,10 @@ function runFile(path, ready, { timeoutMs, atLength, network }, counts = null) {
 
 const sum = (output, line) => [...output.matchAll(line)].reduce((total, match) => total + Number(match[1]), 0);
 
-/** The result of one run: counts, and the reasons of a failure. */
+/** The most failed tests that the end of the output names. */
+const LISTED = 20;
+
+/** The result of one run: counts, the reasons of a failure, and the tests that failed. */
 function judge({ output, code, signal, trouble }) {
   const skips = [...output.matchAll(/^(?:[^\n]*[•✘] )?SKIP ([^\n:]+): ([^\n]+)$/gmu)].map((m) => `${m[1]}: ${m[2]}`);
   const ran = /^ {2}Total: {5}\d+$/m.test(output);
@@ -161,7 +164,9 @@ function judge({ output, code, signal, trouble }) {
   }
   if (passed < total) why.push(`${total - passed} of ${total} tests did not pass`);
   if (unnamed > 0) why.push(`${unnamed} left out by \`.skip\` or \`.only\`: print a SKIP line that says what is missing`);
-  return { passed, failed: why.length === 0 ? 0 : Math.max(1, total - passed + unnamed), skips, why };
+  // uvu's heading of a failure: `FAIL  suite  "test"`.
+  const names = [...output.matchAll(/^ +FAIL +(\S.*"[^\n]+")$/gm)].map((m) => m[1].replace(/ {2,}/g, " "));
+  return { passed, failed: why.length === 0 ? 0 : Math.max(1, total - passed + unnamed), skips, why, names };
 }
 
 /** The output of a passing file, without uvu's marks and summary. */
@@ -181,6 +186,7 @@ async function main() {
   if (files.length === 0) throw new Error(`no file ending in \`${suffix}\` matches`);
   const totals = { passed: 0, failed: 0, skipped: 0 };
   const failedFiles = [];
+  const failedTests = [];
   // Tests start the programs, some of them at the same time and as another user: their build is current before.
   if (files.some((path) => path.startsWith(join(project, sep)))) await build();
   const ready = chosen.asShipped ? null : await transpile(files, project);
@@ -197,7 +203,7 @@ async function main() {
       const counts = coverage?.folder() ?? null;
       const run = await runFile(path, ready, chosen, counts);
       if (counts !== null) coverage.read(counts);
-      const { passed, failed, skips, why } = judge(run);
+      const { passed, failed, skips, why, names } = judge(run);
       const name = relative(project, path);
       const seconds = (run.ms / 1000).toFixed(1);
       totals.passed += passed;
@@ -208,6 +214,7 @@ async function main() {
         if (outputs) for (const line of ownLines(run.output)) console.log(`    | ${line}`);
       } else {
         failedFiles.push(name);
+        failedTests.push(...names.map((test) => `failed: ${name}: ${test}`));
         console.log(`FAIL  ${name} (${seconds} s): ${why.join("; ")}\n${run.output.replace(/^/gm, "    | ")}`);
       }
       for (const skip of skips) console.log(`SKIP  ${skip}`);
@@ -215,7 +222,10 @@ async function main() {
   };
   await Promise.all(Array.from({ length: jobs }, worker));
   if (coverage !== null) console.log(coverage.report(join(project, LCOV)).join("\n"));
+  // Repeated at the end, since a log may be cut in the middle.
   if (failedFiles.length > 0) console.log(`\nfailed: ${failedFiles.join(", ")}`);
+  for (const test of failedTests.slice(0, LISTED)) console.log(test);
+  if (failedTests.length > LISTED) console.log(`failed: ${failedTests.length - LISTED} more`);
   console.log(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`);
   return totals.failed === 0 ? 0 : 1;
 }

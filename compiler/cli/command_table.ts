@@ -2,6 +2,7 @@
 import type { CommandSpec, ProgramSpec } from "../../runtime/shell/command_table.ts";
 import { build } from "./specs/build.ts";
 import { check } from "./specs/check.ts";
+import { diff } from "./specs/diff.ts";
 import { explain } from "./specs/explain.ts";
 import { exportSource } from "./specs/export.ts";
 import { fmt } from "./specs/fmt.ts";
@@ -11,6 +12,7 @@ import { keygen } from "./specs/keygen.ts";
 import { sign } from "./specs/sign.ts";
 import { test } from "./specs/test.ts";
 import { verify } from "./specs/verify.ts";
+import { who } from "./specs/who.ts";
 
 const JSON_FLAG = { json: { short: null, value: null, says: "answer with one JSON envelope per line" } } as const;
 
@@ -21,6 +23,8 @@ const COMMANDS = {
   build,
   test,
   explain,
+  diff,
+  who,
   inspect,
   fmt,
   export: exportSource,

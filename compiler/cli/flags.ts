@@ -21,3 +21,5 @@ export const TARGET_FLAG: FlagSpec = {
 };
 
 export const SUBJECT_FLAG: FlagSpec = { short: null, value: "SERVICE", says: "whose profile `--target abi-filter` writes (default: `ingressd`)" };
+
+export const NODES_FLAG: FlagSpec = { short: null, value: "N", says: "the most nodes of the analysis (default: 4000000); past them nothing is proven" };

@@ -2,6 +2,7 @@
 // that decides or listens is behind `import()`, so that no command costs another one's start.
 import { wantsJson } from "../../runtime/shell/command_line.ts";
 import { endMisused, endWithoutReader, printAnswer } from "../../runtime/shell/head.ts";
+import { prepareThread } from "../../runtime/host/load_thread.ts";
 import { packageVersion } from "../../runtime/package/files.ts";
 import { parseCommand } from "./arguments.ts";
 import { INGRESSD } from "./command_table.ts";
@@ -31,6 +32,7 @@ export async function main(words: readonly string[]): Promise<void> {
     case "expose":
       return (await import("./expose_command.ts")).runExpose(command.intent);
     case "serve":
+      prepareThread();
       return (await import("./serve.ts")).serve(command);
     default:
       return command satisfies never;

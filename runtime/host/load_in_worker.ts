@@ -1,9 +1,9 @@
 // Runs loadPolicyApart in a thread that is terminated when it takes too long, so that a module that is not yet trusted
 // never blocks the thread that serves.
 import { readFileSync } from "node:fs";
-import { Worker } from "node:worker_threads";
-import { LOAD_WORKER } from "../package/files.ts";
+import type { Worker } from "node:worker_threads";
 import { ok, type Result } from "../result/result.ts";
+import { takeThread } from "./load_thread.ts";
 import type { LoadedPolicy, Refusal } from "./module.ts";
 import { refuse } from "./verify.ts";
 import type { Trust } from "./verify.ts";
@@ -47,8 +47,7 @@ export function loadPolicyInWorker(bytes: Uint8Array, trust: Trust, timeoutMs: n
   return new Promise((resolve) => {
     // Copying a large policy would block this thread.
     const moved = isWhole(bytes) ? bytes : Uint8Array.from(bytes);
-    const workerData = { bytes: moved, trust };
-    const started = start(workerData);
+    const started = start({ bytes: moved, trust });
     if (!started.ok) return resolve(started);
     const worker = started.value;
     const finish = (result: Result<LoadedInWorker, Refusal>): void => {
@@ -102,10 +101,12 @@ export function loadPolicyInWorker(bytes: Uint8Array, trust: Trust, timeoutMs: n
   });
 }
 
-/** Starts the thread; the system refuses one where the machine or the user has too many. */
-function start(workerData: { readonly bytes: Uint8Array<ArrayBuffer>; readonly trust: Trust }): Result<Worker, Refusal> {
+/** Passes the module to a thread; the system refuses one where the machine or the user has too many. */
+function start(given: { readonly bytes: Uint8Array<ArrayBuffer>; readonly trust: Trust }): Result<Worker, Refusal> {
   try {
-    return ok(new Worker(LOAD_WORKER, { workerData, transferList: [workerData.bytes.buffer], execArgv: [] }));
+    const worker = takeThread();
+    worker.postMessage(given, [given.bytes.buffer]);
+    return ok(worker);
   } catch (error) {
     return refuse("module_selftest", `no thread could be started for the module's checks (${error instanceof Error ? error.message : String(error)})`);
   }

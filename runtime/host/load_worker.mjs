@@ -1,10 +1,12 @@
 // The thread that checks a module. Its parent can terminate it, whatever the module does.
+import { once } from "node:events";
 import { readlinkSync } from "node:fs";
-import { parentPort, workerData } from "node:worker_threads";
+import { parentPort } from "node:worker_threads";
 import "./register.mjs";
 
+const given = once(parentPort, "message");
 const { loadPolicyApart } = await import("./load.ts");
-const { bytes, trust } = workerData;
+const [{ bytes, trust }] = await given;
 let thread = null;
 try {
   thread = Number(readlinkSync("/proc/thread-self").split("/").at(-1));

@@ -43,6 +43,8 @@ const VALUES: Readonly<Record<string, Value>> = {
   "C.toml": file("toml"),
   "FILE...": file("ingress"),
   FILE: file("ingress"),
+  OLD: file("ingress", "wasm"),
+  NEW: file("ingress", "wasm"),
   KEY: file("key"),
   PUB: file("pub"),
   OUT: file(),
@@ -54,6 +56,7 @@ const VALUES: Readonly<Record<string, Value>> = {
 /** Where one name means another kind of file: by `command` or `command --flag`. */
 const PLACES: Readonly<Record<string, Value>> = {
   explain: file("ingress", "wasm"),
+  who: file("ingress", "wasm"),
   import: file("json"),
   " --trusted-key": file("pub", "pem"),
   " --audit": file(),

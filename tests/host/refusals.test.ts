@@ -22,6 +22,7 @@ import {
 import type { Section } from "../../runtime/abi/sections.ts";
 import { loadPolicy } from "../../runtime/host/load.ts";
 import { loadPolicyInWorker } from "../../runtime/host/load_in_worker.ts";
+import { prepareThread } from "../../runtime/host/load_thread.ts";
 import { reseal } from "../engine/resealed.ts";
 import { loaded, moduleOf } from "./compiled.ts";
 
@@ -184,6 +185,20 @@ test("the worker gives the same answers", async () => {
   if (fine.ok) assert.equal(fine.value.bytes, good, "and come back with the answer");
   const bad = await loadPolicyInWorker(good.subarray(1), null, 60_000);
   assert.is(!bad.ok && bad.error.code, "module_malformed");
+});
+
+test("a thread that was started ahead gives the same answers, once, and its limit of time applies", async () => {
+  for (const [what, bytes, timeoutMs, answer] of [
+    ["a good module", good, 60_000, "loaded"],
+    ["a bad one", good.subarray(1), 60_000, "module_malformed"],
+    ["no time", good, 0, "module_selftest"],
+  ] as const) {
+    prepareThread();
+    for (const turn of ["the thread that was started ahead", "the one after it"]) {
+      const result = await loadPolicyInWorker(Uint8Array.from(bytes), null, timeoutMs);
+      assert.is(result.ok ? "loaded" : result.error.code, answer, `${what}: ${turn}`);
+    }
+  }
 });
 
 test("a worker that takes too long is ended", async () => {

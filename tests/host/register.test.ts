@@ -35,6 +35,20 @@ test("ingressd in a folder with a foreign tsconfig.json", async ({ dir }) => {
   assert.equal(readdirSync(join(dir, "tmp")), []);
 });
 
+test("a program that has a thread started ahead, and needs none, ends by itself", async ({ dir }) => {
+  writeFileSync(
+    join(dir, "none.mjs"),
+    `
+    await import(${JSON.stringify(at("runtime/host/register.mjs"))});
+    const { prepareThread } = await import(${JSON.stringify(at("runtime/host/load_thread.ts"))});
+    prepareThread();
+    console.log("done");
+  `,
+  );
+  const { stdout } = await run(process.execPath, ["none.mjs"], options(dir));
+  assert.is(stdout, "done\n");
+});
+
 test("the worker that checks a module there", async ({ dir }) => {
   writeFileSync(join(dir, "good.wasm"), moduleOf("edition 1\nexpose web on tcp 8443 { allow from any }"));
   writeFileSync(

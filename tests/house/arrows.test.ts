@@ -151,6 +151,13 @@ const folders: readonly Folder[] = [
     why: `${pure}; a phase reads the types-only file of the phase before`,
   },
   {
+    at: "compiler/analysis/",
+    may: ["compiler/analysis/", "compiler/check/sets/", "compiler/policy/", "runtime/abi/", "runtime/net/", ...COMPILER],
+    packages: [],
+    node: false,
+    why: `${pure}; it reads modules, and nothing of how they are made`,
+  },
+  {
     at: "compiler/",
     may: ["compiler/", "runtime/abi/", "runtime/net/", "runtime/text/", "runtime/result/", "runtime/engine/build/"],
     packages: ["@noble/hashes"],

@@ -36,7 +36,7 @@ const rows: readonly Row[] = [
     name: "one of two fails",
     text: `${uvu}${passing}${failing}t.run();`,
     last: "1 passed, 1 failed, 0 skipped",
-    says: ["exit code 1", "1 of 2 tests", "FAIL"],
+    says: ["exit code 1", "1 of 2 tests", "FAIL", '.test.ts: t "f"\n1 passed'],
   },
   { name: "throws at import", text: `throw new Error("broken at import");`, last: "0 passed, 1 failed, 0 skipped", says: ["broken at import", "exit code 1"] },
   { name: "does not parse", text: "const = ;", last: "0 passed, 1 failed, 0 skipped", says: ["exit code 1"] },

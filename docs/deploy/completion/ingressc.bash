@@ -22,7 +22,7 @@ _ingressc() {
   if [ "$before" = = ]; then before=${COMP_WORDS[COMP_CWORD-2]}; fi
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      --profile|-o|--out|--target|--subject|--filter|--tap|--junit|--lcov|-k|--key|-r|--revision) ((i++)); if [ "${COMP_WORDS[i]}" = = ]; then ((i++)); fi ;;
+      --profile|-o|--out|--target|--subject|--filter|--tap|--junit|--lcov|--format|--nodes|-k|--key|-r|--revision) ((i++)); if [ "${COMP_WORDS[i]}" = = ]; then ((i++)); fi ;;
       -*) ;;
       *) if [ -z "$command" ]; then command=${COMP_WORDS[i]}; else ((operand++)); fi ;;
     esac
@@ -30,7 +30,7 @@ _ingressc() {
   case $command in
     '')
       case $word in -*) _ingressc_words -h --help -V --version; return ;; esac
-      _ingressc_words check build test explain inspect fmt export import keygen sign verify ;;
+      _ingressc_words check build test explain diff who inspect fmt export import keygen sign verify ;;
     check)
       case $before in
         --profile) _ingressc_words host os; return ;;
@@ -70,6 +70,26 @@ _ingressc() {
       case $operand in
         0) _ingressc_files ingress wasm ;;
         1) : ;;
+      esac ;;
+    diff)
+      case $before in
+        --format) _ingressc_words text markdown; return ;;
+        --nodes) :; return ;;
+      esac
+      case $word in -*) _ingressc_words --format --equivalent --nodes --json -h --help -V --version; return ;; esac
+      case $operand in
+        0) _ingressc_files ingress wasm ;;
+        1) _ingressc_files ingress wasm ;;
+      esac ;;
+    who)
+      case $before in
+        --nodes) :; return ;;
+      esac
+      case $word in -*) _ingressc_words --nodes --json -h --help -V --version; return ;; esac
+      case $operand in
+        0) _ingressc_files ingress wasm ;;
+        1) : ;;
+        *) : ;;
       esac ;;
     inspect)
       case $word in -*) _ingressc_words --json -h --help -V --version; return ;; esac

@@ -599,7 +599,7 @@ export const MUTANTS: readonly Mutant[] = [
       edit(
         "../host/load_in_worker.ts",
         '    return refuse("module_selftest", `no thread',
-        '    if (workerData !== null) process.exit(9);\n    return refuse("module_selftest", `no thread',
+        '    if (given !== null) process.exit(9);\n    return refuse("module_selftest", `no thread',
       ),
     ],
   },

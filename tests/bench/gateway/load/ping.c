@@ -19,7 +19,7 @@ static bool resting;
 static struct client *unused, **rested;
 static size_t rested_count, ready_count;
 
-static void begin(uint64_t due, bool honest);
+static bool begin(uint64_t due, bool honest);
 
 static void fill(struct client *c) {
   uint64_t number = ++numbered;
@@ -39,10 +39,12 @@ static void finish(struct client *c, bool good) {
   }
   close(c->fd);
   c->fd = -1;
+  live--;
+  // `rested` has it.
+  if (resting) return;
   c->next = unused;
   unused = c;
-  live--;
-  if (o->rate == 0 && !resting && now_ns() < until) begin(now_ns(), false);
+  if (o->rate == 0 && now_ns() < until) begin(now_ns(), false);
 }
 
 /** -1: an error or an end; -2: not now. */
@@ -87,7 +89,8 @@ static void step(struct client *c) {
   }
 }
 
-static void begin(uint64_t due, bool honest) {
+/** Whether its connection could be begun. */
+static bool begin(uint64_t due, bool honest) {
   struct client *c = unused;
   if (c != NULL) unused = c->next;
   else c = calloc(1, sizeof *c);
@@ -103,12 +106,13 @@ static void begin(uint64_t due, bool honest) {
     live--;
     c->next = unused;
     unused = c;
-    return;
+    return false;
   }
   fill(c);
   if (o->tls) c->ssl = new_tls(c->fd);
   if (resting) rested[rested_count++] = c;
   if (watched(epoll, c->fd, c) != 0) die("epoll_ctl");
+  return true;
 }
 
 static void turn_until(uint64_t ns) {
@@ -128,7 +132,9 @@ static void rest(void) {
   resting = true;
   uint64_t last = now_ns() + 60000000000u;
   while (ready_count + result.failed < o->count && now_ns() < last) {
-    while (rested_count + result.failed < o->count && rested_count - ready_count < (size_t)o->concurrency) begin(now_ns(), false);
+    while (rested_count < o->count && (size_t)live < ready_count + (size_t)o->concurrency) {
+      if (!begin(now_ns(), false)) rested[rested_count++] = NULL;
+    }
     turn(10);
   }
   printf("{\"resting\":%zu,\"failed\":%lu}\n", ready_count, result.failed);
@@ -138,7 +144,7 @@ static void rest(void) {
   uint64_t from = now_ns();
   for (size_t i = 0; i < rested_count; i++) {
     struct client *c = rested[i];
-    if (c->fd < 0) continue;
+    if (c == NULL || c->fd < 0) continue;
     fill(c);
     c->closing = true;
     step(c);

@@ -1,0 +1,155 @@
+// The exact difference of two policies: per pair of listeners that share protocol, port, local address and names, the
+// requests that only the second admits and those that only the first admitted; and what else the policies say of the pair.
+import type { AddressSet, PortRange } from "../policy/policy.ts";
+import { cellsOf, type Cell } from "./cells.ts";
+import { NEVER, type Diagram } from "./diagrams.ts";
+import { factChanges, type FactChange } from "./facts.ts";
+import type { ListenerModel, PolicyModel } from "./model.ts";
+import type { NumberRange } from "./number_ranges.ts";
+import { Permitted, type Rules } from "./permitted.ts";
+import { Space } from "./space.ts";
+
+/** Where a listener is, or two are. */
+export interface PlaceOf {
+  readonly proto: "tcp" | "udp";
+  readonly ports: readonly PortRange[];
+  /** Null: any address of the host. */
+  readonly local: AddressSet | null;
+  /** Several listeners are there, or the only one has `for`. */
+  readonly isShared: boolean;
+}
+
+export interface ListenerChange {
+  /** Numbers of listeners in the two policies; null: none is there. */
+  readonly before: number | null;
+  readonly after: number | null;
+  readonly places: readonly PlaceOf[];
+  /** Requests that only the second policy admits, and that only the first did. */
+  readonly opened: Diagram;
+  readonly closed: Diagram;
+  /** The same of the shadow: with the `dryrun` rules. Empty where neither policy has such a rule. */
+  readonly shadowOpened: Diagram;
+  readonly shadowClosed: Diagram;
+  /** Only of a pair: everything else that differs. */
+  readonly facts: readonly FactChange[];
+}
+
+export interface Difference {
+  readonly space: Space;
+  readonly before: Permitted;
+  readonly after: Permitted;
+  /** Only those in which something differs. */
+  readonly listeners: readonly ListenerChange[];
+  /** Listeners of each policy that share a place with one of the other, by number. */
+  readonly pairedBefore: ReadonlySet<number>;
+  readonly pairedAfter: ReadonlySet<number>;
+  readonly dialsAdded: readonly string[];
+  readonly dialsRemoved: readonly string[];
+}
+
+/** Throws OutOfNodes where the budget is used up. */
+export function differenceOf(before: PolicyModel, after: PolicyModel, mostNodes?: number): Difference {
+  const space = new Space([before, after], mostNodes);
+  const sides: Sides = { space, before: new Permitted(space, before), after: new Permitted(space, after) };
+  const hasShadow = [before, after].some((model) => [...model.denies, ...model.listeners.flatMap((l) => [...l.allows, ...l.denies])].some((r) => r.dryrun));
+  const changes = new Map<string, ListenerChange & { readonly places: PlaceOf[] }>();
+  const [pairedBefore, pairedAfter] = [new Set<number>(), new Set<number>()];
+  for (const cell of cellsOf([before, after])) {
+    for (const pair of pairsOf(sides, cell)) {
+      if (pair.before !== null && pair.after !== null) {
+        pairedBefore.add(pair.before);
+        pairedAfter.add(pair.after);
+      }
+      const { opened, closed } = moved(sides, cell, pair, "enforced");
+      const shadow = hasShadow ? moved(sides, cell, pair, "with dryrun") : { opened: NEVER, closed: NEVER };
+      const key = [pair.before, pair.after, opened, closed, shadow.opened, shadow.closed].join();
+      const place = { proto: cell.proto, ports: cell.ports, local: cell.local, isShared: pair.names !== null };
+      const known = changes.get(key);
+      if (known !== undefined) {
+        known.places.push(place);
+        continue;
+      }
+      const facts = factsOf(before.listeners[pair.before ?? -1], after.listeners[pair.after ?? -1]);
+      const { before: old, after: now } = pair;
+      changes.set(key, { before: old, after: now, places: [place], opened, closed, shadowOpened: shadow.opened, shadowClosed: shadow.closed, facts });
+    }
+  }
+  return {
+    ...sides,
+    listeners: [...changes.values()].filter(isChange),
+    pairedBefore,
+    pairedAfter,
+    dialsAdded: after.dials.filter((service) => !before.dials.includes(service)),
+    dialsRemoved: before.dials.filter((service) => !after.dials.includes(service)),
+  };
+}
+
+/** A listener that appears or disappears is one, also where nobody is admitted. */
+function isChange({ before, after, opened, closed, shadowOpened, shadowClosed, facts }: ListenerChange): boolean {
+  return before === null || after === null || facts.length > 0 || [opened, closed, shadowOpened, shadowClosed].some((d) => d !== NEVER);
+}
+
+interface Sides {
+  readonly space: Space;
+  readonly before: Permitted;
+  readonly after: Permitted;
+}
+
+/** A listener of each policy, and the classes of names that lead to both; null: all. */
+interface Pair {
+  readonly before: number | null;
+  readonly after: number | null;
+  readonly names: readonly NumberRange[] | null;
+}
+
+/** Every request to a cell is of one pair. */
+function pairsOf({ space, before, after }: Sides, { members: [old = [], now = []] }: Cell): readonly Pair[] {
+  const [plainOld, plainNow] = [plain(before, old), plain(after, now)];
+  if (plainOld !== undefined && plainNow !== undefined) return [{ before: plainOld, after: plainNow, names: null }];
+  const [x, y] = [leadsIn(space, before, old), leadsIn(space, after, now)];
+  const found = new Map<string, { readonly before: number; readonly after: number; readonly names: { first: number; last: number }[] }>();
+  for (let name = 0; name < space.names.count; name++) {
+    const [a, b] = [x[name] ?? -1, y[name] ?? -1];
+    if (a < 0 && b < 0) continue;
+    const pair = found.get(`${a} ${b}`);
+    const last = pair?.names.at(-1);
+    if (pair === undefined) found.set(`${a} ${b}`, { before: a, after: b, names: [{ first: name, last: name }] });
+    else if (last?.last === name - 1) last.last = name;
+    else pair.names.push({ first: name, last: name });
+  }
+  const numberOrNull = (i: number): number | null => (i < 0 ? null : i);
+  return [...found.values()].map((pair) => ({ before: numberOrNull(pair.before), after: numberOrNull(pair.after), names: pair.names }));
+}
+
+/** The only listener, where every name leads to it; null: none is there; undefined: names decide. */
+function plain(side: Permitted, members: readonly number[]): number | null | undefined {
+  const [only] = members;
+  if (only === undefined) return null;
+  return side.leads(members, only) === null ? only : undefined;
+}
+
+/** By class of names the listener to which it leads, or -1. */
+function leadsIn(space: Space, side: Permitted, members: readonly number[]): Int32Array {
+  const leads = new Int32Array(space.names.count).fill(-1);
+  for (const i of members) for (const { first, last } of side.leads(members, i) ?? [{ first: 0, last: leads.length - 1 }]) leads.fill(i, first, last + 1);
+  return leads;
+}
+
+function moved(
+  { space, before, after }: Sides,
+  { members: [old = [], now = []] }: Cell,
+  pair: Pair,
+  rules: Rules,
+): { readonly opened: Diagram; readonly closed: Diagram } {
+  const { diagrams } = space;
+  const within = (d: Diagram): Diagram => (pair.names === null ? d : diagrams.and(d, space.named(pair.names)));
+  const [was, is] = [
+    pair.before === null ? NEVER : within(before.cell(old, [pair.before], rules)),
+    pair.after === null ? NEVER : within(after.cell(now, [pair.after], rules)),
+  ];
+  return { opened: diagrams.minus(is, was), closed: diagrams.minus(was, is) };
+}
+
+function factsOf(before: ListenerModel | undefined, after: ListenerModel | undefined): readonly FactChange[] {
+  return before === undefined || after === undefined ? [] : factChanges(before, after);
+}

@@ -1,0 +1,106 @@
+// Everything that two policies say of a listener beside who is admitted: its name, backend, mode, certificates, caps and limits. Caps and
+// limits are compared as numbers; any other change may hand clients to another service, so it counts as an opening.
+import type { ListenerModel } from "./model.ts";
+
+export type Effect = "opens" | "closes";
+
+export interface FactChange {
+  /** The clause: `backend`, `cap`, `limit`, or a key that a later release made. */
+  readonly what: string;
+  readonly effect: Effect;
+  /** As JSON; null: not written. */
+  readonly before: unknown;
+  readonly after: unknown;
+}
+
+export function factChanges(before: ListenerModel, after: ListenerModel): readonly FactChange[] {
+  const [x, y] = [factsOf(before), factsOf(after)];
+  return [...new Set([...x.keys(), ...y.keys()])].flatMap((what) => {
+    const [was, is] = [x.get(what) ?? null, y.get(what) ?? null];
+    if (same(was, is)) return [];
+    return effectsOf(what, was, is).map((effect) => ({ what, effect, before: was, after: is }));
+  });
+}
+
+function factsOf({ name, mode, rest }: ListenerModel): ReadonlyMap<string, unknown> {
+  return new Map<string, unknown>([["name", name], ["mode", mode], ...rest]);
+}
+
+/** Both, where a change loosens one thing and tightens another. */
+function effectsOf(what: string, before: unknown, after: unknown): readonly Effect[] {
+  if (what === "cap") return compared(capBounds(before), capBounds(after));
+  if (what === "limits") return compared(limitBounds(before), limitBounds(after));
+  if (what === "amplify") return compared(amplifyBounds(before), amplifyBounds(after));
+  return ["opens"];
+}
+
+/** A bound on what may pass. Two are comparable where `of` is equal; the lower the numbers, the stricter. Null: not comparable. */
+interface Bound {
+  readonly of: string;
+  readonly numbers: readonly number[];
+}
+
+type Bounds = readonly Bound[] | null;
+
+/** It loosens where some old bound has no new one that is as strict, and tightens where some new bound has no such old one. */
+function compared(before: Bounds, after: Bounds): readonly Effect[] {
+  if (before === null || after === null) return ["opens"];
+  const covered = (bound: Bound, by: readonly Bound[]): boolean =>
+    by.some((other) => other.of === bound.of && other.numbers.every((n, i) => n <= (bound.numbers[i] ?? 0)));
+  const opens = before.some((bound) => !covered(bound, after));
+  const closes = after.some((bound) => !covered(bound, before));
+  return [...(opens ? (["opens"] as const) : []), ...(closes ? (["closes"] as const) : [])];
+}
+
+const CAP_KEYS = new Set(["connections", "perSource", "perIdentity"]);
+
+function capBounds(value: unknown): Bounds {
+  if (!isObject(value) || Object.keys(value).some((key) => !CAP_KEYS.has(key))) return null;
+  const { connections, perSource, perIdentity } = value;
+  if (typeof connections !== "number") return null;
+  const bounds: Bound[] = [{ of: "all", numbers: [connections] }];
+  if (typeof perIdentity === "number") bounds.push({ of: "identity", numbers: [perIdentity] });
+  if (perSource === null || perSource === undefined) return bounds;
+  if (!isObject(perSource)) return null;
+  const { connections: each, v4, v6, ...other } = perSource;
+  // A shorter prefix has more sources share a place, so it is stricter.
+  if (typeof each !== "number" || typeof v4 !== "number" || typeof v6 !== "number" || Object.keys(other).length > 0) return null;
+  return [...bounds, { of: "source", numbers: [each, v4, v6] }];
+}
+
+function limitBounds(value: unknown): Bounds {
+  if (!Array.isArray(value)) return value === null ? [] : null;
+  const bounds: Bound[] = [];
+  for (const limit of value as readonly unknown[]) {
+    if (!isObject(limit) || !isObject(limit["key"])) return null;
+    const { count, periodMs, burst, key, ...other } = limit;
+    const { v4 = 0, v6 = 0, ...kind } = isObject(key) ? key : {};
+    if (typeof count !== "number" || typeof periodMs !== "number" || typeof burst !== "number" || typeof v4 !== "number" || typeof v6 !== "number") return null;
+    // A key that a later release adds to a limit makes it another one.
+    bounds.push({ of: canonical({ other, kind }), numbers: [count / periodMs, burst, v4, v6] });
+  }
+  return bounds;
+}
+
+function amplifyBounds(value: unknown): Bounds {
+  if (value === null || value === "any") return [];
+  return typeof value === "number" ? [{ of: "amplify", numbers: [value] }] : null;
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function same(x: unknown, y: unknown): boolean {
+  return canonical(x) === canonical(y);
+}
+
+/** Equal texts for equal values. */
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join()}]`;
+  if (!isObject(value)) return JSON.stringify(value ?? null);
+  return `{${Object.keys(value)
+    .sort()
+    .map((key) => `${JSON.stringify(key)}:${canonical(value[key])}`)
+    .join()}}`;
+}

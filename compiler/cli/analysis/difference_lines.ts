@@ -1,0 +1,211 @@
+// A difference as lines, most dangerous first: listeners that open and close, what may reach each and could not, what no longer
+// may, other changes of a listener, and apart from all these what only `dryrun` rules would change.
+import { NEVER, type Diagram } from "../../analysis/diagrams.ts";
+import type { Difference, ListenerChange } from "../../analysis/difference.ts";
+import type { FactChange } from "../../analysis/facts.ts";
+import type { ListenerModel } from "../../analysis/model.ts";
+import { witnessOf } from "../../analysis/rows.ts";
+import type { AddressSet } from "../../policy/policy.ts";
+import { countAddresses } from "../../lower/order.ts";
+import { rowSentence, rowsText, witnessText, type RowsText } from "./row_text.ts";
+import type { Side } from "./side.ts";
+import { placesText, targetText } from "./place_text.ts";
+
+export type LineKind = "listener_opened" | "listener_closed" | "opened" | "closed" | "changed" | "dryrun_opened" | "dryrun_closed" | "dial";
+
+export interface DiffLine {
+  readonly kind: LineKind;
+  /** Null: it only says what a `dryrun` rule would do. */
+  readonly effect: "opens" | "closes" | null;
+  /** The name of the listener, in the second policy where it is there; or of a service that dials. */
+  readonly listener: string;
+  /** `tcp 443, 8443`; empty for a dial. */
+  readonly place: string;
+  /** One sentence without an end. */
+  readonly text: string;
+  /** Of what opens or closes; null where nothing is said of requests. */
+  readonly rows: RowsText | null;
+  readonly witness: string | null;
+  readonly fact: FactChange | null;
+}
+
+const MOST_RANGES = 8;
+const ORDER: readonly LineKind[] = ["listener_opened", "listener_closed", "opened", "closed", "changed", "dial", "dryrun_opened", "dryrun_closed"];
+
+export function differenceLines(difference: Difference, before: Side, after: Side): readonly DiffLine[] {
+  const writer = new LineWriter(difference, before, after);
+  const lines = difference.listeners.flatMap((change) => writer.lines(change));
+  const dial =
+    (effect: "opens" | "closes") =>
+    (service: string): DiffLine => ({
+      kind: "dial",
+      effect,
+      listener: service,
+      place: "",
+      text: effect === "opens" ? "may now use udp as a client" : "may no longer use udp as a client",
+      rows: null,
+      witness: null,
+      fact: null,
+    });
+  const all = [
+    ...lines,
+    ...difference.dialsAdded.map(dial("opens")).map((line) => ({ line, size: 0n })),
+    ...difference.dialsRemoved.map(dial("closes")).map((line) => ({ line, size: 0n })),
+  ];
+  const rank = (line: DiffLine): number => ORDER.indexOf(line.kind) + (line.kind === "changed" && line.effect === "closes" ? 0.5 : 0);
+  return all.sort((x, y) => rank(x.line) - rank(y.line) || (x.size > y.size ? -1 : Number(x.size < y.size))).map(({ line }) => line);
+}
+
+interface SizedLine {
+  readonly line: DiffLine;
+  readonly size: bigint;
+}
+
+class LineWriter {
+  readonly #difference: Difference;
+  readonly #before: Side;
+  readonly #after: Side;
+
+  constructor(difference: Difference, before: Side, after: Side) {
+    this.#difference = difference;
+    this.#before = before;
+    this.#after = after;
+  }
+
+  lines(change: ListenerChange): readonly SizedLine[] {
+    const [old, now] = [this.#before.model.listeners[change.before ?? -1], this.#after.model.listeners[change.after ?? -1]];
+    const listener = now ?? old;
+    if (listener === undefined) return [];
+    const lines: SizedLine[] = [];
+    if (old === undefined) lines.push(this.#listener("opens", listener, change));
+    if (now === undefined) lines.push(this.#listener("closes", listener, change));
+    if (old !== undefined && now !== undefined) {
+      if (change.opened !== NEVER) lines.push(this.#moved("opened", change.opened, listener, change));
+      if (change.closed !== NEVER) lines.push(this.#moved("closed", change.closed, old, change));
+      for (const fact of change.facts) lines.push({ line: this.#fact(fact, listener, change), size: 0n });
+    }
+    if (change.shadowOpened !== change.opened && change.shadowOpened !== NEVER) lines.push(this.#moved("dryrun_opened", change.shadowOpened, listener, change));
+    if (change.shadowClosed !== change.closed && change.shadowClosed !== NEVER)
+      lines.push(this.#moved("dryrun_closed", change.shadowClosed, old ?? listener, change));
+    return lines;
+  }
+
+  #listener(effect: "opens" | "closes", listener: ListenerModel, change: ListenerChange): SizedLine {
+    const opens = effect === "opens";
+    const d = opens ? change.opened : change.closed;
+    const side = opens ? this.#after : this.#before;
+    const rows = rowsText(this.#difference.space, d, side.nets, MOST_RANGES);
+    const reach = d === NEVER ? "nobody" : rowsSentence(rows).replace(/^from /, "");
+    const verb = opens ? "reachable from" : "was reachable from";
+    const number = (opens ? change.after : change.before) ?? -1;
+    const isOther = (opens ? this.#difference.pairedAfter : this.#difference.pairedBefore).has(number);
+    const head =
+      opens ?
+        isOther ? "listens here too"
+        : "new listener"
+      : isOther ? "no longer listens here"
+      : "listener removed";
+    const owner = side.owners[number] ?? null;
+    const facts = opens ? `, ${backendText(listener)}, owner ${owner === null ? "nobody" : codeText(owner)}` : "";
+    const kind = opens ? "listener_opened" : "listener_closed";
+    const text = `${head}, ${d === NEVER ? `which nobody ${opens ? "can reach" : "could reach"}` : `${verb} ${reach}`}${facts}`;
+    return { line: this.#line(kind, effect, listener, change, text, rows, d), size: this.#size(d) };
+  }
+
+  #moved(kind: "opened" | "closed" | "dryrun_opened" | "dryrun_closed", d: Diagram, listener: ListenerModel, change: ListenerChange): SizedLine {
+    const opens = kind === "opened" || kind === "dryrun_opened";
+    const isDryrun = kind === "dryrun_opened" || kind === "dryrun_closed";
+    const side = opens ? this.#after : this.#before;
+    const rows = rowsText(this.#difference.space, d, side.nets, MOST_RANGES);
+    const said = opens ? "may now be reached" : "may no longer be reached";
+    const text = `${isDryrun ? `with its \`dryrun\` rules it ${said}` : said} ${rowsSentence(rows)}`;
+    const effect = opens ? "opens" : "closes";
+    return { line: this.#line(kind, isDryrun ? null : effect, listener, change, text, rows, d), size: this.#size(d) };
+  }
+
+  #fact(fact: FactChange, listener: ListenerModel, change: ListenerChange): DiffLine {
+    const { what, effect, before, after } = fact;
+    const bounds = what === "cap" || what === "limits" || what === "amplify";
+    const be = what === "limits" ? "are" : "is";
+    const verb =
+      !bounds ? "is another one"
+      : effect === "opens" ? `${be} looser`
+      : `${be} tighter`;
+    const text = `\`${what}\` ${verb}: ${valueText(before)}, now ${valueText(after)}`;
+    return { ...this.#line("changed", effect, listener, change, text, null, NEVER), fact };
+  }
+
+  #line(
+    kind: LineKind,
+    effect: DiffLine["effect"],
+    listener: ListenerModel,
+    change: ListenerChange,
+    text: string,
+    rows: RowsText | null,
+    d: Diagram,
+  ): DiffLine {
+    const facts = witnessOf(this.#difference.space, d);
+    // Both policies may have a listener of that name, at other places.
+    const isPair = change.before !== null && change.after !== null;
+    const witness = facts === null ? null : witnessText(facts, targetText(listener, change.places, isPair), d, this.#difference.space);
+    return { kind, effect, listener: listener.name, place: placesText(change.places), text, rows: d === NEVER ? null : rows, witness, fact: null };
+  }
+
+  #size(d: Diagram): bigint {
+    if (d === NEVER) return 0n;
+    const { space } = this.#difference;
+    return countAddresses(this.#addresses(d, space.sourceLevel));
+  }
+
+  /** The sources of a set, whatever the other facts are: the row with the most. */
+  #addresses(d: Diagram, sourceLevel: number): AddressSet {
+    const { space } = this.#difference;
+    let [best, most]: [AddressSet, bigint] = [{ bounds: new Uint32Array(0) }, -1n];
+    const seen = new Set<Diagram>();
+    const open = [d];
+    for (let node = open.pop(); node !== undefined; node = open.pop()) {
+      if (node === NEVER || seen.has(node)) continue;
+      seen.add(node);
+      if (space.diagrams.levelOf(node) < sourceLevel) {
+        open.push(space.diagrams.lowOf(node), space.diagrams.highOf(node));
+        continue;
+      }
+      const set = space.addressesOf(node);
+      const count = countAddresses(set);
+      if (count > most) [best, most] = [set, count];
+    }
+    return best;
+  }
+}
+
+function rowsSentence({ rows, more }: RowsText): string {
+  return `${rows.map(rowSentence).join("; ")}${more > 0 ? `; and ${more} more combinations` : ""}`;
+}
+
+function backendText({ mode, rest }: ListenerModel): string {
+  if (mode === "direct") return "served by the service itself";
+  const backend = rest.get("backend");
+  return backend === null || backend === undefined ? "backend that the service registers" : `backend ${valueText(backend)}`;
+}
+
+/** A value of the policy's JSON for people: `127.0.0.1:8080` for a backend, else the JSON. */
+function valueText(value: unknown): string {
+  if (value === null) return "none";
+  if (typeof value === "string") return codeText(value);
+  if (
+    typeof value === "object" &&
+    "host" in value &&
+    "port" in value &&
+    typeof value.host === "string" &&
+    typeof value.port === "number" &&
+    Object.keys(value).length === 2
+  ) {
+    return value.host.includes(":") ? `[${value.host}]:${value.port}` : `${value.host}:${value.port}`;
+  }
+  return codeText(JSON.stringify(value));
+}
+
+/** An author's text between marks, which it can't end. */
+function codeText(text: string): string {
+  return `\`${text.replaceAll("`", "'")}\``;
+}

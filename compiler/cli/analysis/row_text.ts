@@ -1,0 +1,135 @@
+// Rows of an analysis in words: who, with which names and certificates, and when; and a witness as a request of `explain`.
+import { equal } from "../../check/sets/intervals.ts";
+import { certificatesOf, clientsOf, rowsOf, type Certificate, type Row } from "../../analysis/rows.ts";
+import { NEVER, type Diagram } from "../../analysis/diagrams.ts";
+import type { NumberRange } from "../../analysis/number_ranges.ts";
+import { NAMELESS } from "../../analysis/names.ts";
+import type { Facts, Space } from "../../analysis/space.ts";
+import { countAddresses } from "../../lower/order.ts";
+import { formatAddress } from "../../../runtime/net/address.ts";
+import { timeText } from "../near_miss.ts";
+import { listText, sourcesText, type NamedNet } from "./sources_text.ts";
+
+export interface RowText {
+  readonly from: readonly string[];
+  /** Further prefixes. */
+  readonly more: number;
+  readonly size: string | null;
+  /** The declared net that has them all. */
+  readonly within: string | null;
+  /** Conditions on names, certificates and times; null: none. */
+  readonly sni: string | null;
+  readonly client: string | null;
+  readonly time: string | null;
+}
+
+export interface RowsText {
+  readonly rows: readonly RowText[];
+  /** Rows that are not shown. */
+  readonly more: number;
+}
+
+const MOST_WORDS = 6;
+const MOST_CERTIFICATES = 4;
+
+/** The rows with the most addresses first; `most` ranges in all. */
+export function rowsText(space: Space, d: Diagram, nets: readonly NamedNet[], most: number): RowsText {
+  const rows = rowsOf(space, d).map((row) => ({ row, set: space.addressesOf(row.sources) }));
+  const sized = rows.map((row) => ({ ...row, count: countAddresses(row.set) })).sort((x, y) => (x.count > y.count ? -1 : Number(x.count < y.count)));
+  const texts: RowText[] = [];
+  let left = most;
+  for (const { row, set } of sized) {
+    if (left <= 0) break;
+    const { parts, more, size, within } = sourcesText(set, nets, left);
+    left -= parts.length;
+    const around = within === null || equal(within.set, set) ? null : `\`${within.name}\` in ${within.place}`;
+    texts.push({
+      from: parts,
+      more,
+      size,
+      within: around,
+      sni: namesText(space, row.names),
+      client: clientsText(space, row),
+      time: timesText(space, row.moments),
+    });
+  }
+  return { rows: texts, more: sized.length - texts.length };
+}
+
+export function rowSentence({ from, more, size, within, sni, client, time }: RowText): string {
+  const about = [size, within].filter((text) => text !== null).join(", ");
+  return [`from ${listText(from, more)}${about === "" ? "" : ` (${about})`}`, sni, client, time].filter((text) => text !== null).join(", ");
+}
+
+function namesText(space: Space, ranges: readonly NumberRange[] | null): string | null {
+  if (ranges === null) return null;
+  const { words } = space.names.wordsOf(ranges);
+  const nameless = ranges[0]?.first === NAMELESS;
+  if (words.length === 0) return "without a server name";
+  const [inside, out] = [words.filter((word) => !word.startsWith("!")), words.filter((word) => word.startsWith("!")).map((word) => word.slice(1))];
+  const quoted = (list: readonly string[]): string =>
+    listText(
+      list.slice(0, MOST_WORDS).map((word) => `\`${word}\``),
+      Math.max(0, list.length - MOST_WORDS),
+    );
+  const names = inside.length === 1 && inside[0] === "**" ? "any server name" : `a name in ${quoted(inside)}`;
+  return `with ${names}${out.length === 0 ? "" : ` but ${quoted(out)}`}${nameless ? ", or without one" : ""}`;
+}
+
+function clientsText(space: Space, row: Row): string | null {
+  const d = clientsOf(space, row);
+  if (d === space.possible) return null;
+  const ways = certificatesOf(space, d, MOST_CERTIFICATES + 1);
+  const shown = ways.slice(0, MOST_CERTIFICATES).map((way) => certificateText(space, way));
+  return `with a certificate ${shown.join(", or ")}${ways.length > MOST_CERTIFICATES ? ", or others" : ""}`;
+}
+
+function certificateText({ ids }: Space, { has, lacks }: Certificate): string {
+  const isHash = (atom: number): boolean => ids.atoms[atom]?.isFingerprint === true;
+  // Of several hashes a certificate has one, so that the others need no word.
+  const without = has.some(isHash) ? lacks.filter((atom) => !isHash(atom)) : lacks;
+  const atomText = (atom: number): string => {
+    const patterns = ids.atoms[atom]?.patterns ?? [];
+    return listText(
+      patterns.slice(0, 2).map((word) => `\`${wordText(word)}\``),
+      Math.max(0, patterns.length - 2),
+    );
+  };
+  const parts = [
+    ...(has.length === 0 ? [] : [`for ${has.map(atomText).join(" and for ")}`]),
+    ...(without.length === 0 ? [] : [`not for ${listText(without.slice(0, MOST_WORDS).map(atomText), Math.max(0, without.length - MOST_WORDS))}`]),
+  ];
+  return parts.length === 0 ? "of any name" : parts.join(" and ");
+}
+
+/** `uri "spiffe://corp.example/ops/*"` */
+function wordText(word: string): string {
+  const at = word.indexOf(":");
+  return `${word.slice(0, at)} "${word.slice(at + 1)}"`;
+}
+
+function timesText(space: Space, ranges: readonly NumberRange[] | null): string | null {
+  if (ranges === null) return null;
+  const texts = ranges.flatMap(({ first, last }) => {
+    const known = first === 0 ? 1 : first;
+    const [start, end] = [space.times.startOf(known), space.times.endOf(last)];
+    const when =
+      last === 0 ? []
+      : known === 1 && end === null ? ["at any known time"]
+      : known === 1 && end !== null ? [`before ${timeText(end)}`]
+      : start !== null && end !== null ? [`from ${timeText(start)} until ${timeText(end)}`]
+      : start !== null ? [`from ${timeText(start)} on`]
+      : [];
+    return when;
+  });
+  return listText(ranges[0]?.first === 0 ? [...texts, "where no clock is known"] : texts);
+}
+
+/** A request as `explain` and test lines write it. */
+export function witnessText(facts: Facts, to: string, d: Diagram, space: Space): string {
+  const sni = facts.name === null ? "" : ` sni "${facts.name}"`;
+  const client = facts.words.length === 0 ? "" : ` client ${facts.words.map(wordText).join(", ")}`;
+  const isTimed = d !== NEVER && space.diagrams.levelOf(d) < space.nameLevel;
+  const moment = facts.wallSeconds === null ? "unknown" : timeText(facts.wallSeconds);
+  return `from ${formatAddress(facts.source)} to ${to}${sni}${client}${isTimed ? ` at ${moment}` : ""}`;
+}

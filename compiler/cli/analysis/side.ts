@@ -1,0 +1,65 @@
+// A policy or a compiled module as the analysis reads it: always from the module, so that both are answered alike.
+import { failed, ok, type Result } from "../../../runtime/result/result.ts";
+import { loadPolicy } from "../../../runtime/host/load.ts";
+import { modelOf, type PolicyModel } from "../../analysis/model.ts";
+import type { CheckedPolicy } from "../../policy/policy.ts";
+import { positionOf } from "../../source/source.ts";
+import { compileFile } from "../compiled.ts";
+import { looksLikeModule, readModule, refusedModule } from "../modules.ts";
+import type { Outcome } from "../outcome.ts";
+import type { Progress } from "../progress.ts";
+import type { NamedNet } from "./sources_text.ts";
+
+export interface Side {
+  readonly path: string;
+  readonly model: PolicyModel;
+  /** By listener; null: nobody is named. */
+  readonly owners: readonly (string | null)[];
+  /** Declared nets; a module has none. */
+  readonly nets: readonly NamedNet[];
+}
+
+export function readSide(path: string, progress: Progress): Result<Side, Outcome> {
+  return path.endsWith(".wasm") || beginsAsModule(path) ? moduleSide(path) : policySide(path, progress);
+}
+
+function beginsAsModule(path: string): boolean {
+  const bytes = readModule(path);
+  return bytes.ok && looksLikeModule(bytes.value);
+}
+
+function moduleSide(path: string): Result<Side, Outcome> {
+  const read = readModule(path);
+  if (!read.ok) return read;
+  const loaded = loadPolicy(read.value);
+  if (!loaded.ok) return failed(refusedModule(path, loaded.error));
+  const model = modelOf(read.value);
+  if (!model.ok) return failed(unreadable(path, model.error));
+  return ok({ path, model: model.value, owners: loaded.value.info.listeners.map(({ annotations }) => annotations.owner), nets: [] });
+}
+
+function policySide(path: string, progress: Progress): Result<Side, Outcome> {
+  const compiled = compileFile(path, "host", progress);
+  if (!compiled.ok) return failed(compiled.error.outcome);
+  const { policy, module } = compiled.value;
+  const model = modelOf(module);
+  if (!model.ok) return failed(unreadable(path, model.error));
+  return ok({ path, model: model.value, owners: policy.exposes.map(({ annotations }) => annotations.owner), nets: netsOf(policy) });
+}
+
+function netsOf({ sets }: CheckedPolicy): readonly NamedNet[] {
+  return sets.flatMap((named) => {
+    if (named.kind !== "net") return [];
+    const { line } = positionOf(named.span.file, named.span.start);
+    return [{ name: named.name, set: named.set, place: `${named.span.file.path}:${line}` }];
+  });
+}
+
+function unreadable(path: string, why: string): Outcome {
+  return {
+    class: "unsupported",
+    code: "policy.not_comparable",
+    message: `\`${path}\` can't be compared: ${why}`,
+    help: "compare it with the release that built it",
+  };
+}

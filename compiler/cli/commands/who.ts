@@ -1,0 +1,136 @@
+// ingressc who: everybody who can reach an expose or a port.
+import type { Arguments } from "../../../runtime/shell/command_line.ts";
+import { failed, ok, type Result } from "../../../runtime/result/result.ts";
+import { nearest } from "../../../runtime/text/nearest.ts";
+import { parseAddress, type Address } from "../../../runtime/net/address.ts";
+import { cellsOf, type Cell } from "../../analysis/cells.ts";
+import { NEVER, type Diagram } from "../../analysis/diagrams.ts";
+import { Permitted, withinBudget } from "../../analysis/permitted.ts";
+import { witnessOf } from "../../analysis/rows.ts";
+import { Space } from "../../analysis/space.ts";
+import { contains } from "../../check/sets/intervals.ts";
+import { readNodes } from "../analysis/nodes.ts";
+import { placesText, targetText } from "../analysis/place_text.ts";
+import { rowSentence, rowsText, witnessText, type RowsText } from "../analysis/row_text.ts";
+import { readSide, type Side } from "../analysis/side.ts";
+import type { Surroundings } from "../command.ts";
+import { count, usage, type Outcome } from "../outcome.ts";
+
+type Target =
+  | { readonly kind: "expose"; readonly name: string }
+  | { readonly kind: "port"; readonly proto: "tcp" | "udp"; readonly port: number; readonly local: Address | null };
+
+/** Ranges of each listener that are shown. */
+const MOST_RANGES = 256;
+const SHAPE = "write `ingressc who FILE to web` or `ingressc who FILE to tcp 443`";
+
+export async function run(args: Arguments, { progress }: Surroundings): Promise<Outcome> {
+  const [file = "", to = "", ...words] = args.operands;
+  if (to !== "to") return usage("who", `expected \`to\`, found \`${to}\``, SHAPE);
+  const nodes = readNodes(args);
+  if (!nodes.ok) return nodes.error;
+  const side = readSide(file, progress);
+  if (!side.ok) return side.error;
+  const target = readTarget(words, side.value);
+  if (!target.ok) return target.error;
+  const found = withinBudget(() => answers(side.value, target.value, nodes.value));
+  if (!found.ok) {
+    return {
+      class: "no",
+      code: "policy.not_proven",
+      message: `not proven: the policy needs more than ${count(nodes.value, "node")}`,
+      help: "give it more with `--nodes N`",
+      data: { proven: false, nodes: nodes.value },
+    };
+  }
+  const place = words.join(" ");
+  const message = found.value.every(({ reach }) => reach === null) ? `nobody can reach \`${place}\`` : `\`${place}\` can be reached`;
+  return {
+    class: "ok",
+    code: "policy.who",
+    message,
+    data: {
+      to: place,
+      proven: true,
+      listeners: found.value.map(({ listener, place: at, reach, witness }) => ({
+        listener,
+        place: at,
+        rows: reach?.rows ?? [],
+        moreRows: reach?.more ?? 0,
+        witness,
+      })),
+    },
+    report: (p) =>
+      found.value.length === 0 ? message : found.value.map((answer) => `${p.bold(answer.listener)} (${answer.place}): ${sentence(answer)}`).join("\n"),
+  };
+}
+
+interface ListenerAnswer {
+  readonly listener: string;
+  readonly place: string;
+  /** Null: nobody. */
+  readonly reach: RowsText | null;
+  readonly witness: string | null;
+}
+
+function sentence({ reach, witness }: ListenerAnswer): string {
+  if (reach === null) return "nobody can reach it";
+  const more = reach.more > 0 ? [`and ${count(reach.more, "more combination")}`] : [];
+  return ["can be reached", ...[...reach.rows.map(rowSentence), ...more].map((text) => `  ${text}`), `  for example: ${witness ?? ""}`]
+    .join("\n")
+    .replaceAll("`", "");
+}
+
+function answers({ model, nets }: Side, target: Target, nodes: number): readonly ListenerAnswer[] {
+  const space = new Space([model], nodes);
+  const permitted = new Permitted(space, model);
+  const found = new Map<string, { readonly i: number; readonly d: Diagram; readonly cells: Cell[]; readonly isShared: boolean }>();
+  for (const cell of cellsOf([model])) {
+    if (!isMeant(cell, target)) continue;
+    const members = cell.members[0] ?? [];
+    for (const i of members) {
+      if (target.kind === "expose" && model.listeners[i]?.name !== target.name) continue;
+      const d = permitted.cell(members, [i]);
+      const known = found.get(`${i} ${d}`);
+      if (known === undefined) found.set(`${i} ${d}`, { i, d, cells: [cell], isShared: permitted.leads(members, i) !== null });
+      else known.cells.push(cell);
+    }
+  }
+  return [...found.values()].flatMap(({ i, d, cells, isShared }) => {
+    const listener = model.listeners[i];
+    if (listener === undefined) return [];
+    const places = cells.map(({ proto, ports, local }) => ({ proto, ports, local, isShared }));
+    const facts = witnessOf(space, d);
+    return [
+      {
+        listener: listener.name,
+        place: placesText(places),
+        reach: d === NEVER ? null : rowsText(space, d, nets, MOST_RANGES),
+        witness: facts === null ? null : witnessText(facts, targetText(listener, places, true), d, space),
+      },
+    ];
+  });
+}
+
+function isMeant({ proto, ports, local }: Cell, target: Target): boolean {
+  if (target.kind === "expose") return true;
+  const isHere = proto === target.proto && ports.some(({ first, last }) => first <= target.port && target.port <= last);
+  return isHere && (target.local === null || local === null || contains(local, target.local));
+}
+
+function readTarget(words: readonly string[], { model }: Side): Result<Target, Outcome> {
+  const [first = "", second, third, fourth] = words;
+  const names = [...new Set(model.listeners.map(({ name }) => name))];
+  if (first !== "tcp" && first !== "udp") {
+    if (words.length > 1) return failed(usage("who", `expected the end after \`${first}\`, found \`${second ?? ""}\``, SHAPE));
+    if (names.includes(first)) return ok({ kind: "expose", name: first });
+    const near = nearest(first, names);
+    return failed(usage("unknown_expose", `the policy has no expose \`${first}\``, near === null ? SHAPE : `did you mean \`${near}\`?`));
+  }
+  const port = /^[0-9]{1,5}$/.test(second ?? "") ? Number(second) : 0;
+  if (port < 1 || port > 65_535) return failed(usage("who", `\`${second ?? ""}\` is no port`, "a port is a whole number from 1 to 65535"));
+  if (third === undefined) return ok({ kind: "port", proto: first, port, local: null });
+  const local = third === "local" && words.length === 4 ? parseAddress(fourth ?? "") : null;
+  if (local === null) return failed(usage("who", `expected \`local ADDRESS\`, found \`${words.slice(2).join(" ")}\``, "write `to tcp 443 local 192.0.2.1`"));
+  return ok({ kind: "port", proto: first, port, local });
+}

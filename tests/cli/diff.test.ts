@@ -1,0 +1,398 @@
+// ingressc diff: what opens and closes, in words, as Markdown and as JSON; what is equivalent; exit codes; and that each request
+// that it names is admitted by one policy and refused by the other.
+import * as assert from "uvu/assert";
+import { suite } from "../suite.ts";
+import { envelope, folder, ingresscHere, type Ended, type Folder } from "./programs.ts";
+
+const test = suite<{ dir: Folder }>("diff");
+test.before((context) => {
+  context.dir = folder();
+});
+test.after(({ dir }) => dir.remove());
+
+const BASE = `edition 1
+net vpn    = 10.8.0.0/16
+net office = 198.51.100.0/24, 2001:db8:1::/48
+@owner "edge"
+expose ssh on tcp 2222 {
+  backend 127.0.0.1:22
+  cap 100 connections, 10 per source
+  limit 60/m burst 20 per source
+  allow from vpn
+}
+expose web on tcp 443 as tls {
+  backend 127.0.0.1:8080
+  cert "web"
+  allow from any sni "www.example.com"
+  deny from 203.0.113.0/24
+}
+`;
+
+interface Change {
+  readonly name: string;
+  /** From BASE, or a whole policy. */
+  readonly edit: (text: string) => string;
+  readonly exit: 0 | 1;
+  readonly openings: number;
+  readonly closings: number;
+  /** Lines of the text. */
+  readonly out: readonly RegExp[];
+}
+
+const CHANGES: readonly Change[] = [
+  {
+    name: "a wider net",
+    edit: (t) => t.replace("10.8.0.0/16", "10.0.0.0/8"),
+    exit: 1,
+    openings: 1,
+    closings: 0,
+    out: [
+      /^\+ ssh \(tcp 2222\): may now be reached from 10\.0\.0\.0\/13, 10\.9\.0\.0\/16, 10\.10\.0\.0\/15,.* \(16\.7 M addresses, vpn in b\.ingress:2\)$/m,
+      /^ {4}for example: from 10\.0\.0\.1 to ssh$/m,
+    ],
+  },
+  {
+    name: "a narrower net",
+    edit: (t) => t.replace("10.8.0.0/16", "10.8.0.0/17"),
+    exit: 0,
+    openings: 0,
+    closings: 1,
+    out: [/^- ssh \(tcp 2222\): may no longer be reached from 10\.8\.128\.0\/17 /m],
+  },
+  {
+    name: "another net, whole",
+    edit: (t) => t.replace("allow from vpn", "allow from vpn, office"),
+    exit: 1,
+    openings: 1,
+    closings: 0,
+    out: [/may now be reached from office \(256 addresses and 65\.5 k \/64 prefixes\)/],
+  },
+  {
+    name: "a new listener",
+    edit: (t) => `${t}expose debug on tcp 9000 { backend 127.0.0.1:9001 allow from any }\n`,
+    exit: 1,
+    openings: 1,
+    closings: 0,
+    out: [/^\+ debug \(tcp 9000\): new listener, reachable from the whole internet, backend 127\.0\.0\.1:9001, owner nobody$/m],
+  },
+  {
+    name: "a listener that nobody can reach",
+    edit: (t) => `${t}expose shut on udp 9000 { backend 127.0.0.1:9001 amplify 1 }\n`,
+    exit: 1,
+    openings: 1,
+    closings: 0,
+    out: [/^\+ shut \(udp 9000\): new listener, which nobody can reach/m],
+  },
+  {
+    name: "a direct listener",
+    edit: (t) => `${t}@why "x" expose own on tcp 9000 as direct {}\n`,
+    exit: 1,
+    openings: 1,
+    closings: 0,
+    out: [/^\+ own \(tcp 9000\): new listener, reachable from the whole internet, served by the service itself/m],
+  },
+  {
+    name: "a registered listener",
+    edit: (t) => `${t}expose late on tcp 9000 { allow from office }\n`,
+    exit: 1,
+    openings: 1,
+    closings: 0,
+    out: [/reachable from office .*, backend that the service registers/],
+  },
+  {
+    name: "a port moves",
+    edit: (t) => t.replace("tcp 2222", "tcp 2223"),
+    exit: 1,
+    openings: 1,
+    closings: 1,
+    out: [/^\+ ssh \(tcp 2223\): new listener, reachable from vpn/m, /^- ssh \(tcp 2222\): listener removed/m],
+  },
+  {
+    name: "a port more",
+    edit: (t) => t.replace("tcp 2222", "tcp 2222, 2223"),
+    exit: 1,
+    openings: 1,
+    closings: 0,
+    out: [/^\+ ssh \(tcp 2223\): listens here too, reachable from vpn/m],
+  },
+  {
+    name: "a deny less",
+    edit: (t) => t.replace("  deny from 203.0.113.0/24\n", ""),
+    exit: 1,
+    openings: 1,
+    closings: 0,
+    out: [
+      /^\+ web \(tcp 443\): may now be reached from 203\.0\.113\.0\/24 \(256 addresses\), with a name in www\.example\.com$/m,
+      /from 203\.0\.113\.1 to web sni "www\.example\.com"$/m,
+    ],
+  },
+  {
+    name: "a deny more, at top level",
+    edit: (t) => `${t}deny from vpn\n`,
+    exit: 0,
+    openings: 0,
+    closings: 2,
+    out: [/^- ssh/m, /^- web \(tcp 443\): may no longer be reached from vpn/m],
+  },
+  {
+    name: "another name",
+    edit: (t) => t.replace('sni "www.example.com"', 'sni "**.example.com" '),
+    exit: 1,
+    openings: 1,
+    closings: 0,
+    out: [/with a name in \*\*\.example\.com but www\.example\.com$/m],
+  },
+  {
+    name: "a backend",
+    edit: (t) => t.replace("127.0.0.1:22\n", "127.0.0.1:23\n"),
+    exit: 1,
+    openings: 1,
+    closings: 0,
+    out: [/^\+ ssh \(tcp 2222\): backend is another one: 127\.0\.0\.1:22, now 127\.0\.0\.1:23$/m],
+  },
+  {
+    name: "a certificate",
+    edit: (t) => t.replace('cert "web"', 'cert "web", "old"'),
+    exit: 1,
+    openings: 1,
+    closings: 0,
+    out: [/cert is another one: web, now \["web","old"\]/],
+  },
+  {
+    name: "a rename",
+    edit: (t) => t.replace("expose ssh", "expose shell service ssh"),
+    exit: 1,
+    openings: 1,
+    closings: 0,
+    out: [/^\+ shell \(tcp 2222\): name is another one: ssh, now shell$/m],
+  },
+  { name: "a looser cap", edit: (t) => t.replace("cap 100", "cap 101"), exit: 1, openings: 1, closings: 0, out: [/cap is looser/] },
+  { name: "a tighter cap", edit: (t) => t.replace("10 per source", "9 per source"), exit: 0, openings: 0, closings: 1, out: [/cap is tighter/] },
+  {
+    name: "a cap that is both",
+    edit: (t) => t.replace("cap 100 connections, 10", "cap 99 connections, 11"),
+    exit: 1,
+    openings: 1,
+    closings: 1,
+    out: [/cap is looser/, /cap is tighter/],
+  },
+  { name: "a limit less", edit: (t) => t.replace(/ {2}limit .*\n/, ""), exit: 1, openings: 1, closings: 0, out: [/limits is looser|limits are looser/] },
+  { name: "the same limit per second", edit: (t) => t.replace("60/m", "1/s"), exit: 0, openings: 0, closings: 0, out: [/are equivalent$/m] },
+  {
+    name: "an end",
+    edit: (t) => t.replace("allow from vpn", "allow from vpn until 2027-01-01T00:00Z"),
+    exit: 0,
+    openings: 0,
+    closings: 1,
+    out: [/may no longer be reached from vpn .*, from 2027-01-01T00:00Z on and where no clock is known/, /at 2027-01-01T00:00Z$/m],
+  },
+  {
+    name: "dryrun apart",
+    edit: (t) => t.replace("allow from vpn", "allow from vpn\n  dryrun deny from 10.8.1.0/24"),
+    exit: 0,
+    openings: 0,
+    closings: 0,
+    out: [/^ {2}ssh \(tcp 2222\): with its dryrun rules it may no longer be reached from 10\.8\.1\.0\/24/m],
+  },
+  {
+    name: "a service that dials",
+    edit: (t) => `${t}@why "dns" dial resolver on udp\n`,
+    exit: 1,
+    openings: 1,
+    closings: 0,
+    out: [/^\+ resolver: may now use udp as a client$/m],
+  },
+];
+
+for (const { name, edit, exit, openings, closings, out } of CHANGES) {
+  test(name, async ({ dir }) => {
+    dir.write("a.ingress", BASE);
+    dir.write("b.ingress", edit(BASE));
+    const ended = await ingresscHere(["diff", "a.ingress", "b.ingress"], dir.path);
+    assert.is(ended.code, exit, ended.out + ended.err);
+    for (const pattern of out) assert.match(ended.out, pattern);
+    const { data } = envelope(await ingresscHere(["diff", "a.ingress", "b.ingress", "--json"], dir.path)) as { data: { openings: number; closings: number } };
+    assert.equal([data.openings, data.closings], [openings, closings], ended.out);
+    // An opening one way is a closing the other way.
+    const back = await ingresscHere(["diff", "b.ingress", "a.ingress", "--json"], dir.path);
+    const other = envelope(back)["data"] as { changes: readonly { kind: string }[] };
+    const moves = (all: readonly { kind: string }[], kind: string): number => all.filter((c) => c.kind === kind).length;
+    const changes = (envelope(await ingresscHere(["diff", "a.ingress", "b.ingress", "--json"], dir.path))["data"] as { changes: readonly { kind: string }[] })
+      .changes;
+    for (const [x, y] of [
+      ["opened", "closed"],
+      ["listener_opened", "listener_closed"],
+    ] as const)
+      assert.is(moves(changes, x), moves(other.changes, y));
+  });
+}
+
+test("every request that it names is decided differently by the two policies", async ({ dir }) => {
+  let tried = 0;
+  for (const { edit } of CHANGES) {
+    dir.write("a.ingress", BASE);
+    dir.write("b.ingress", edit(BASE));
+    const { changes } = envelope(await ingresscHere(["diff", "a.ingress", "b.ingress", "--json"], dir.path))["data"] as {
+      changes: readonly { kind: string; effect: string | null; witness: string | null }[];
+    };
+    for (const { kind, effect, witness } of changes) {
+      if (witness === null || effect === null) continue;
+      tried++;
+      const verdicts = await Promise.all(
+        ["a.ingress", "b.ingress"].map(async (file) => verdict(await ingresscHere(["explain", file, witness, "--json"], dir.path))),
+      );
+      assert.equal(verdicts, effect === "opens" ? [false, true] : [true, false], `${kind}: ${witness}`);
+    }
+  }
+  assert.ok(tried >= 14, `only ${tried}`);
+});
+
+/** Whether the request is admitted; a policy without the listener admits nothing. */
+function verdict(ended: Ended): boolean {
+  const { code, message } = envelope(ended);
+  if (code === "usage.unknown_expose") return false;
+  return message === "allow";
+}
+
+const TEMPLATED = `edition 1
+template guarded($name, $port) {
+  expose $name on tcp $port { backend 127.0.0.1:8080 allow from corp deny from bad }
+}
+net corp = 10.0.0.0/9, 10.128.0.0/9
+net bad = 10.1.0.0/16
+use guarded(one, 1001)
+use guarded(two, 1002)
+`;
+const WRITTEN = `edition 1
+expose two on tcp 1002 { deny from 10.1.0.0/17, 10.1.128.0/17 backend 127.0.0.1:8080 allow from net_b allow from net_a }
+net net_a = 10.0.0.0/9
+expose one on tcp 1001 { backend 127.0.0.1:8080 allow from 10.0.0.0/8 except 10.1.0.0/16 }
+net net_b = 10.128.0.0/9
+`;
+
+test("what means the same is equivalent: templates, order, split and merged sets, names of sets, a deny written as `except`", async ({ dir }) => {
+  dir.write("a.ingress", TEMPLATED);
+  dir.write("b.ingress", WRITTEN);
+  const ended = await ingresscHere(["diff", "--equivalent", "a.ingress", "b.ingress"], dir.path);
+  assert.equal([ended.code, ended.out, ended.err], [0, "`a.ingress` and `b.ingress` are equivalent\n", ""]);
+  dir.write("b.ingress", WRITTEN.replace("10.1.0.0/16", "10.1.0.0/17"));
+  const other = await ingresscHere(["diff", "--equivalent", "a.ingress", "b.ingress"], dir.path);
+  assert.is(other.code, 1);
+  assert.match(other.out, /one \(tcp 1001\): may now be reached from 10\.1\.128\.0\/17[^]*differ: 1 opening, 0 closings/);
+});
+
+test("--equivalent is exit 1 also where something only closes, or only dryrun rules differ", async ({ dir }) => {
+  for (const edit of ["10.8.0.0/17", "10.8.0.0/16\n# "]) {
+    dir.write("a.ingress", BASE);
+    dir.write("b.ingress", BASE.replace("10.8.0.0/16", edit));
+    assert.is((await ingresscHere(["diff", "--equivalent", "a.ingress", "b.ingress"], dir.path)).code, edit.includes("#") ? 0 : 1);
+  }
+  dir.write("b.ingress", BASE.replace("allow from vpn", "allow from vpn dryrun allow from any"));
+  assert.is((await ingresscHere(["diff", "--equivalent", "a.ingress", "b.ingress"], dir.path)).code, 1);
+  assert.is((await ingresscHere(["diff", "a.ingress", "b.ingress"], dir.path)).code, 0);
+});
+
+test("a listener that splits by name, and one that takes a name from another", async ({ dir }) => {
+  dir.write("a.ingress", "edition 1\nexpose all on tcp 443 as passthrough { backend 127.0.0.1:1 allow from any }\n");
+  dir.write(
+    "b.ingress",
+    `edition 1
+expose shop on tcp 443 for "*.shop.example" as passthrough { backend 127.0.0.1:2 allow from any }
+expose all on tcp 443 as passthrough { backend 127.0.0.1:1 allow from any deny from any sni "x.shop.example" }
+`,
+  );
+  const ended = await ingresscHere(["diff", "a.ingress", "b.ingress"], dir.path);
+  // The deny names a host that no longer leads there, so nothing but the backend of the names that moved differs.
+  assert.match(ended.out, /^\+ shop \(tcp 443\): name is another one: all, now shop$/m);
+  assert.match(ended.out, /^\+ shop \(tcp 443\): backend is another one: 127\.0\.0\.1:1, now 127\.0\.0\.1:2$/m);
+  assert.not.match(ended.out, /may (now|no longer) be reached/);
+});
+
+test("local addresses: a bind that widens opens at the addresses that are new", async ({ dir }) => {
+  const text = (bind: string): string => `edition 1\nexpose db on tcp 5432${bind} { backend 127.0.0.1:1 allow from any }\n`;
+  dir.write("a.ingress", text(" bind 10.0.0.0/8"));
+  dir.write("b.ingress", text(" bind 10.0.0.0/8, 192.168.0.0/16"));
+  const ended = await ingresscHere(["diff", "a.ingress", "b.ingress"], dir.path);
+  assert.is(ended.code, 1);
+  assert.match(ended.out, /^\+ db \(tcp 5432 at 192\.168\.0\.0\/16\): listens here too, reachable from the whole internet/m);
+  assert.match(ended.out, /from 0\.0\.0\.1 to tcp 5432 local 192\.168\.0\.0$/m);
+});
+
+test("identities: a certificate that a deny no longer refuses, and one that two patterns have", async ({ dir }) => {
+  const text = (rules: string): string => `edition 1\nexpose m on tcp 443 as mtls { backend 127.0.0.1:1 cert "m" ca "corp" ${rules} }\n`;
+  dir.write("a.ingress", text('allow from any client uri "spiffe://corp/ops/*" deny from any client dns "old.example"'));
+  dir.write("b.ingress", text('allow from any client uri "spiffe://corp/ops/*"'));
+  const ended = await ingresscHere(["diff", "a.ingress", "b.ingress"], dir.path);
+  assert.is(ended.code, 1);
+  assert.match(ended.out, /may now be reached from the whole internet, with a certificate for dns "old\.example" and for uri "spiffe:\/\/corp\/ops\/\*"$/m);
+  assert.match(ended.out, /client dns "old\.example", uri "spiffe:\/\/corp\/ops\/a"$/m);
+});
+
+test("modules and policies in any mix", async ({ dir }) => {
+  dir.write("a.ingress", BASE);
+  dir.write("b.ingress", BASE.replace("10.8.0.0/16", "10.0.0.0/8"));
+  for (const name of ["a", "b"]) assert.is((await ingresscHere(["build", `${name}.ingress`, "-o", `${name}.wasm`], dir.path)).code, 0);
+  for (const [old, now] of [
+    ["a.wasm", "b.wasm"],
+    ["a.ingress", "b.wasm"],
+    ["a.wasm", "b.ingress"],
+  ] as const) {
+    const ended = await ingresscHere(["diff", old, now], dir.path);
+    assert.is(ended.code, 1);
+    assert.match(ended.out, /ssh \(tcp 2222\): may now be reached from 10\.0\.0\.0\/13/);
+  }
+  assert.is((await ingresscHere(["diff", "--equivalent", "a.ingress", "a.wasm"], dir.path)).code, 0);
+});
+
+test("Markdown for a comment of a merge request", async ({ dir }) => {
+  dir.write("a.ingress", BASE);
+  dir.write(
+    "b.ingress",
+    `${BASE.replace("10.8.0.0/16", "10.0.0.0/8")}@owner "a\`b](http://evil)" expose debug on tcp 9000 { backend 127.0.0.1:9001 allow from any }\n`,
+  );
+  const { out, code } = await ingresscHere(["diff", "a.ingress", "b.ingress", "--format", "markdown"], dir.path);
+  assert.is(code, 1);
+  assert.match(
+    out,
+    /^### 2 openings, 0 closings\n\*\*debug\*\* \(tcp 9000\): new listener, reachable from the whole internet, backend 127\.0\.0\.1:9001, owner `a'b\]\(http:\/\/evil\)`/,
+  );
+  assert.match(out, /\n\*\*ssh\*\* \(tcp 2222\): may now be reached from `10\.0\.0\.0\/13`, .* and \d+ more|\n\*\*ssh\*\*/);
+  assert.match(out, /; for example `from 10\.0\.0\.1 to ssh`/);
+  assert.ok(out.length < 65_536);
+});
+
+test("past the budget nothing is proven, at N and not at N + 1", async ({ dir }) => {
+  dir.write("a.ingress", BASE);
+  dir.write("b.ingress", BASE.replace("10.8.0.0/16", "10.0.0.0/8"));
+  const whole = envelope(await ingresscHere(["diff", "a.ingress", "b.ingress", "--json"], dir.path))["data"] as { nodes: number };
+  const with_ = (nodes: number) => ingresscHere(["diff", "a.ingress", "b.ingress", "--json", "--nodes", String(nodes)], dir.path);
+  assert.is(envelope(await with_(whole.nodes))["code"], "policy.opens");
+  const ended = await with_(whole.nodes - 1);
+  assert.equal([ended.code, envelope(ended)["code"]], [1, "policy.not_proven"]);
+  assert.match((await ingresscHere(["diff", "a.ingress", "a.ingress", "--nodes", "1"], dir.path)).out, /not proven: treat as opened/);
+});
+
+test("what can't be compared has a code, a reason and a remedy", async ({ dir }) => {
+  dir.write("a.ingress", BASE);
+  dir.write("bad.ingress", BASE.replace("10.8.0.0/16", "10.8.0.1/16"));
+  dir.write("cut.wasm", Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
+  dir.write("folder/x", "");
+  const rows: readonly (readonly [args: readonly string[], exit: number, err: RegExp])[] = [
+    [["a.ingress", "bad.ingress"], 3, /ING303|error/],
+    [["bad.ingress", "a.ingress"], 3, /error/],
+    [["a.ingress", "none.ingress"], 2, /there is no file `none\.ingress`/],
+    [["a.ingress", "folder"], 2, /is a folder/],
+    [["a.ingress", "cut.wasm"], 3, /is refused \(module_/],
+    [["a.ingress"], 2, /NEW|operand|names/],
+    [["a.ingress", "a.ingress", "--format", "sarif"], 2, /format/],
+    [["a.ingress", "a.ingress", "--nodes", "0"], 2, /`0` is no number of nodes/],
+    [["a.ingress", "a.ingress", "--nodes", "64000001"], 2, /is no number of nodes/],
+  ];
+  for (const [args, exit, err] of rows) {
+    const ended = await ingresscHere(["diff", ...args], dir.path);
+    assert.is(ended.code, exit, `${args.join(" ")}: ${ended.out}${ended.err}`);
+    assert.match(ended.err, err);
+  }
+});
+
+test.run();

@@ -1,0 +1,104 @@
+// ingressc who: everybody who can reach an expose or a port; mistakes on purpose.
+import * as assert from "uvu/assert";
+import { suite } from "../suite.ts";
+import { envelope, folder, ingresscHere, type Folder } from "./programs.ts";
+
+const test = suite<{ dir: Folder }>("who");
+test.before((context) => {
+  context.dir = folder();
+  context.dir.write("p.ingress", POLICY);
+});
+test.after(({ dir }) => dir.remove());
+
+const POLICY = `edition 1
+net office = 198.51.100.0/24, 2001:db8:1::/48
+net bad = 203.0.113.0/24
+deny from bad
+expose web on tcp 80, 443 { backend 127.0.0.1:8080 allow from any }
+expose staff on tcp 444 for "*.corp.example" as mtls {
+  backend 127.0.0.1:8081
+  cert "c" ca "corp"
+  allow from office client uri "spiffe://corp/ops/*"
+  allow from 10.1.2.3 sni "vpn.corp.example" until 2027-01-01T00:00Z
+}
+expose dns on tcp, udp 53 bind private { backend 127.0.0.1:5300 amplify 30 allow from private }
+expose shut on tcp 9 { backend 127.0.0.1:9009 deny from office }
+@why "x" expose own on tcp 7000 as direct {}
+`;
+
+interface Row {
+  readonly to: string;
+  readonly out: readonly RegExp[];
+}
+
+const ROWS: readonly Row[] = [
+  {
+    to: "web",
+    out: [
+      /^web \(tcp 80, 443\): can be reached\n {2}from the whole internet but bad \(.*\)\n {2}for example: from 0\.0\.0\.1 to web\n$|^web \(tcp 80 and 443\): can be reached\n {2}from the whole internet but bad \(.*\)\n {2}for example: from 0\.0\.0\.1 to web\n$/,
+    ],
+  },
+  {
+    to: "staff",
+    out: [
+      /^staff \(tcp 444\): can be reached\n/,
+      /^ {2}from office and 10\.1\.2\.3 \(.*\), with a name in vpn\.corp\.example, with a certificate for uri "spiffe:\/\/corp\/ops\/\*", before 2027-01-01T00:00Z$/m,
+      /^ {2}from office \(.*\), with a name in \*\.corp\.example, with a certificate for uri "spiffe:\/\/corp\/ops\/\*", from 2027-01-01T00:00Z on and where no clock is known$/m,
+      /^ {2}from 10\.1\.2\.3 \(1 address\), with a name in vpn\.corp\.example, with a certificate not for uri "spiffe:\/\/corp\/ops\/\*", before 2027-01-01T00:00Z$/m,
+      /to tcp 444 sni "[a-z]+\.corp\.example"/,
+    ],
+  },
+  { to: "dns", out: [/^dns \(tcp 53 at .*\): can be reached\n {2}from private /, /^dns \(udp 53 at /m, /to udp 53 local 10\.0\.0\.0$/m] },
+  { to: "udp 53", out: [/^dns \(udp 53 at /] },
+  { to: "tcp 53 local 10.0.0.7", out: [/^dns \(tcp 53 at /] },
+  { to: "tcp 53 local 192.0.2.1", out: [/^nobody can reach `tcp 53 local 192\.0\.2\.1`\n$/] },
+  { to: "shut", out: [/^shut \(tcp 9\): nobody can reach it\n$/] },
+  { to: "own", out: [/^own \(tcp 7000\): can be reached\n {2}from the whole internet\n/] },
+  { to: "tcp 22", out: [/^nobody can reach `tcp 22`\n$/] },
+];
+
+for (const { to, out } of ROWS) {
+  test(`to ${to}`, async ({ dir }) => {
+    const args = ["who", "p.ingress", "to", ...to.split(" ")];
+    const ended = await ingresscHere(args, dir.path);
+    assert.equal([ended.code, ended.err], [0, ""], ended.out);
+    for (const pattern of out) assert.match(ended.out, pattern);
+    // Each request is one that the module admits.
+    const { listeners } = envelope(await ingresscHere([...args, "--json"], dir.path))["data"] as { listeners: readonly { witness: string | null }[] };
+    for (const { witness } of listeners) {
+      if (witness === null) continue;
+      assert.is(envelope(await ingresscHere(["explain", "p.ingress", witness, "--json"], dir.path))["message"], "allow", witness);
+    }
+  });
+}
+
+test("a module has the same answer, without names of nets", async ({ dir }) => {
+  assert.is((await ingresscHere(["build", "p.ingress", "-o", "p.wasm"], dir.path)).code, 0);
+  const { out } = await ingresscHere(["who", "p.wasm", "to", "web"], dir.path);
+  assert.match(out, /from the whole internet but 203\.0\.113\.0\/24/);
+});
+
+test("mistakes: each has its reason and a remedy", async ({ dir }) => {
+  const rows: readonly (readonly [args: string, exit: number, err: RegExp])[] = [
+    ["p.ingress to", 2, /TARGET|operand/],
+    ["p.ingress at web", 2, /expected `to`, found `at`/],
+    ["p.ingress to wbe", 2, /no expose `wbe`\nhelp: did you mean `web`\?/],
+    ["p.ingress to web 443", 2, /expected the end after `web`, found `443`/],
+    ["p.ingress to tcp", 2, /is no port/],
+    ["p.ingress to tcp 0", 2, /`0` is no port/],
+    ["p.ingress to tcp 65536", 2, /`65536` is no port/],
+    ["p.ingress to tcp 53 local", 2, /expected `local ADDRESS`/],
+    ["p.ingress to tcp 53 local x", 2, /expected `local ADDRESS`, found `local x`/],
+    ["p.ingress to tcp 53 at 10.0.0.1", 2, /expected `local ADDRESS`/],
+    ["none.ingress to web", 2, /there is no file/],
+    ["p.ingress to web --nodes x", 2, /is no number of nodes/],
+    ["p.ingress to web --nodes 3", 1, /^$/],
+  ];
+  for (const [args, exit, err] of rows) {
+    const ended = await ingresscHere(["who", ...args.split(" ")], dir.path);
+    assert.is(ended.code, exit, `${args}: ${ended.out}${ended.err}`);
+    assert.match(ended.err, err, args);
+  }
+});
+
+test.run();
