@@ -23,3 +23,6 @@ export const ENDS = [
 ] as const;
 
 export type End = (typeof ENDS)[number];
+
+/** Why a backend could not take a connection or a flow. `full`: so many are under way there already. */
+export type BackendFailure = "refused" | "timeout" | "not_owned" | "full" | "unreachable";

@@ -1,18 +1,21 @@
 // The clauses of an expose out of the concrete tree, rules aside.
 import type { Cst } from "../syntax/cst.ts";
-import type { AmplifyNode, CapNode, ClauseNode, LimitNode, UseNode } from "./nodes.ts";
+import type { AmplifyNode, BackendTarget, CapNode, ClauseNode, LimitNode, UseNode } from "./nodes.ts";
 import { isBroken, keyword, node, nodes, piece, pieces, say, spanOf, tokens, type Reader } from "./reader.ts";
 import { buildKey, buildMember } from "./sets.ts";
 
 /** Null where the clause can't be used; an error was reported. */
 export function buildBackend(r: Reader, cst: Cst): ClauseNode | null {
+  const targets = nodes(cst, "backend").flatMap((one) => buildTarget(r, one) ?? []);
+  const proxy = piece(r, node(cst, "proxy"), "Word");
+  return targets.length === 0 ? null : { kind: "backend", targets, proxy, span: spanOf(r, cst) };
+}
+
+function buildTarget(r: Reader, cst: Cst): BackendTarget | null {
   const path = piece(r, cst, "Text");
   const address = piece(r, cst, "Word");
-  const span = spanOf(r, cst);
-  const written = node(cst, "proxy");
-  const proxy = written === undefined ? null : piece(r, written, "Word");
-  if (path !== null) return { kind: "backend", target: { kind: "unix", ...path }, proxy, span };
-  return address === null ? null : { kind: "backend", target: { kind: "tcp", ...address }, proxy, span };
+  if (path !== null) return { kind: "unix", ...path };
+  return address === null ? null : { kind: "tcp", ...address };
 }
 
 export function buildTexts(r: Reader, cst: Cst): ClauseNode | null {

@@ -75,9 +75,13 @@ export interface RuleNode {
   readonly span: Span;
 }
 
+/** `127.0.0.1:8080`, or `unix "PATH"` without the word and the quotes. */
+export type BackendTarget = { readonly kind: "tcp" | "unix" } & Piece;
+
 export interface BackendNode {
   readonly kind: "backend";
-  readonly target: { readonly kind: "tcp" | "unix" } & Piece;
+  /** At least one; their order means nothing. */
+  readonly targets: readonly BackendTarget[];
   /** `proxy v2`: the version alone. */
   readonly proxy: Piece | null;
   readonly span: Span;

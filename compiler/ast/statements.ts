@@ -44,7 +44,7 @@ function buildItem(r: Reader, cst: Cst, place: Place): Item<ItemNode>["built"] {
       return buildTest(r, cst);
     case "annotation":
       return buildAnnotation(r, cst);
-    case "backend":
+    case "backends":
       return buildBackend(r, cst);
     case "credential":
     case "alpn":

@@ -1,5 +1,6 @@
 // ING6xx: bounds of sources and policies. Their data and their words.
 import {
+  MAX_BACKENDS,
   MAX_BIND_INTERVALS,
   MAX_EXPOSES,
   MAX_HOSTS,
@@ -39,6 +40,7 @@ export interface BoundData {
   ING610: { readonly bound: "hosts" | "host_work" | "ids" | "id_work" };
   ING612: { readonly groups: number; readonly members: number };
   ING616: { readonly used: number; readonly most: number };
+  ING617: { readonly backends: number };
   ING611: { readonly bound: string; readonly used: number; readonly most: number; readonly largest: BudgetUse | null };
 }
 
@@ -149,6 +151,10 @@ export const BOUND_WORDS: WordsOf<BoundData> = {
   ING616: ({ used, most }) => ({
     message: `this \`via\` has ${grouped(used)} ranges of addresses, and the most is ${grouped(most)}`,
     help: "name the nets of the load balancers, and not each of their addresses",
+  }),
+  ING617: ({ backends }) => ({
+    message: `an expose has at most ${MAX_BACKENDS} backends, and this one has ${backends}`,
+    help: "put a load balancer of the service's own behind the gateway, or write several exposes on different ports",
   }),
   ING611: ({ bound, used, most, largest }) => ({
     message:

@@ -105,6 +105,7 @@ export const CODES = {
   ING442: line("a wide `via` without a reason"),
   ING443: line("exposes of one port that differ in `via`"),
   ING444: line("a test with a PROXY header that is not read"),
+  ING445: line("a backend named twice"),
 
   ING501: line("a list file that can't be had"),
   ING502: token("a line of a list file that is not an entry"),
@@ -127,6 +128,7 @@ export const CODES = {
   ING611: line("more than the budget allows"),
   ING612: line("too many exposes that share ports"),
   ING616: line("a `via` of too many ranges"),
+  ING617: line("too many backends of one expose"),
 
   // ING701 to ING705 were about TLS, clients' certificates, identities, `as direct` and udp, before there was a release that had them.
   ING706: line("invariants are not proven in this release"),
@@ -143,6 +145,7 @@ export const CODES = {
   ING810: line("no protocol is negotiated in the profile `os`"),
   ING811: line("no PROXY header is sent in the profile `os`"),
   ING812: line("no PROXY header is read in the profile `os`"),
+  ING813: line("an expose has one backend in the profile `os`"),
 } as const satisfies Record<`ING${number}`, CodeRow>;
 
 export type DiagnosticCode = keyof typeof CODES;

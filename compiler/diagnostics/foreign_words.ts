@@ -13,7 +13,7 @@ export const FOREIGN_TOPICS: Readonly<Record<ForeignTopic, string>> = {
   set: "a set of addresses is `net NAME = …`, of ports `ports NAME = …`",
   ports: "write the ports in the first line of an expose: `expose NAME on tcp 443 { … }`",
   expose: "a listener is `expose NAME on tcp 443 { backend 127.0.0.1:8080 allow from … }`",
-  backend: "write one backend in each expose: `backend 127.0.0.1:8080`",
+  backend: "write the backends in the expose: `backend 127.0.0.1:8080`, or several of them: `backend 127.0.0.1:8080, 127.0.0.1:8081`",
   names: 'write `as passthrough` in the first line, and `allow from any sni "www.example.com"`',
   http: "what HTTP says (paths, headers, methods) stays with the web server behind",
   certificate: 'write `as tls` in the first line and `cert "NAME"`: the gateway\'s configuration says where the certificate lies',

@@ -56,6 +56,7 @@ export interface StatementData {
     readonly source: string;
   };
   ING432: { readonly after: string; readonly until: string };
+  ING445: { readonly backend: string };
 }
 
 const MODES: Readonly<Record<Mode, string>> = {
@@ -365,6 +366,12 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
     message: after === until ? "the `allow` ends when it begins" : "the `allow` ends before it begins",
     help: `it would never admit anyone: write an \`until\` that is later than \`${after}\``,
     related: ["begins here"],
+  }),
+  ING445: ({ backend }) => ({
+    message: `the backend ${quote(backend)} is named twice`,
+    label: "again here",
+    related: ["first here"],
+    help: "remove one of them: connections are shared equally, and nothing has a weight",
   }),
 };
 

@@ -62,7 +62,7 @@ export function semanticJson(policy: CheckedPolicy, rules: readonly OrderedRule[
     allow: rulesOf(i, "allow").map(rule),
     ...(expose.alpn.length > 0 && { alpn: expose.alpn }),
     ...(expose.amplify !== null && { amplify: expose.amplify }),
-    backend: backendText(expose),
+    backend: backendsJson(expose),
     bind: expose.bind === null ? null : net(expose.bind),
     ...(expose.ca !== null && { ca: expose.ca }),
     cap: {
@@ -169,9 +169,12 @@ function putStrings(out: Uint8Array, start: number, { lines, count }: PrefixText
   return at;
 }
 
-function backendText({ backend, proxy }: CheckedExpose): unknown {
-  if (backend === null) return null;
-  return { ...(backend.kind === "tcp" ? { host: backend.host, port: backend.port } : { unix: backend.path }), ...(proxy !== null && { proxy }) };
+/** One backend is an object, as it was before there could be several, so that such a policy keeps its hash. */
+function backendsJson({ backends, proxy }: CheckedExpose): unknown {
+  const all = backends.map((backend) => (backend.kind === "tcp" ? { host: backend.host, port: backend.port } : { unix: backend.path }));
+  const [first, second] = all;
+  if (first === undefined) return null;
+  return { ...(second === undefined ? first : { backends: all }), ...(proxy !== null && { proxy }) };
 }
 
 function portTexts(ranges: readonly PortRange[]): readonly string[] {

@@ -1,6 +1,6 @@
 // Rules and the other clauses of an expose as rows.
 import { LINE, SPACE, commas, group, placed, row, token, words, type Doc, type Row } from "./layout.ts";
-import type { AnnotationNode, CapNode, ClauseNode, LimitNode, RuleNode, UseNode } from "../ast/nodes.ts";
+import type { AnnotationNode, BackendTarget, CapNode, ClauseNode, LimitNode, RuleNode, UseNode } from "../ast/nodes.ts";
 import { annotationDocs, argumentsDocs, keyDocs, memberDocs, protosDocs, quotedDoc, setDoc } from "./print_sets.ts";
 
 /** Rows with their annotations on the line above. */
@@ -15,9 +15,8 @@ export function clauseRows(clause: ClauseNode): Row[] {
     case "rule":
       return ruleRows(clause);
     case "backend": {
-      const { target, proxy } = clause;
-      const where = target.kind === "unix" ? [token("unix"), SPACE, quotedDoc(target)] : [token(target.text)];
-      return [row([token("backend"), SPACE, ...where, ...(proxy === null ? [] : [SPACE, ...words("proxy", proxy.text)])])];
+      const { targets, proxy } = clause;
+      return [row([token("backend"), SPACE, group(commas(targets.map(targetDocs))), ...(proxy === null ? [] : [SPACE, ...words("proxy", proxy.text)])])];
     }
     case "cap":
       return [row(capDocs(clause))];
@@ -32,6 +31,10 @@ export function clauseRows(clause: ClauseNode): Row[] {
     case "use":
       return [row(useDocs(clause))];
   }
+}
+
+function targetDocs(target: BackendTarget): Doc[] {
+  return target.kind === "unix" ? [token("unix"), SPACE, quotedDoc(target)] : [token(target.text)];
 }
 
 export function ruleRows(rule: RuleNode): Row[] {

@@ -3,7 +3,7 @@
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type {
   AnnotationNode,
-  BackendNode,
+  BackendTarget,
   ClaimNode,
   ClauseNode,
   ExposeNode,
@@ -166,7 +166,7 @@ function clause(json: ClauseJson): ClauseNode {
     case "deny":
       return rule(json);
     case "backend":
-      return { kind: "backend", target: backend(json), proxy: maybe(json.proxy), span: NOWHERE };
+      return { kind: "backend", targets: "backends" in json ? json.backends.map(target) : [target(json)], proxy: maybe(json.proxy), span: NOWHERE };
     case "cert":
       return { kind: json.kind, values: "names" in json ? json.names.map(quoted) : [quoted(json.name)], span: NOWHERE };
     case "ca":
@@ -198,7 +198,7 @@ function clause(json: ClauseJson): ClauseNode {
   }
 }
 
-function backend(json: Extract<ClauseJson, { readonly kind: "backend" }>): BackendNode["target"] {
+function target(json: { readonly tcp: string } | { readonly unix: TextJson }): BackendTarget {
   return "tcp" in json ? { kind: "tcp", ...piece(json.tcp) } : { kind: "unix", ...quoted(json.unix) };
 }
 

@@ -2,6 +2,7 @@
 // form. Absent parts have no keys.
 import type {
   AnnotationNode,
+  BackendTarget,
   CapNode,
   ClaimNode,
   ExposeNode,
@@ -79,11 +80,7 @@ function body(node: Body): Json {
     case "invariant":
       return { kind: "invariant", title: quoted(node.title), claims: node.claims.map(claim) };
     case "backend":
-      return object({
-        kind: "backend",
-        ...(node.target.kind === "tcp" ? { tcp: node.target.text } : { unix: quoted(node.target) }),
-        proxy: word(node.proxy),
-      });
+      return object({ kind: "backend", ...backends(node.targets), proxy: word(node.proxy) });
     case "cert":
     case "ca": {
       const names = node.values.map(quoted);
@@ -99,6 +96,13 @@ function body(node: Body): Json {
     case "amplify":
       return { kind: "amplify", factor: node.factor.text };
   }
+}
+
+/** One is a key of the clause itself; several are a list. */
+function backends(targets: readonly BackendTarget[]): { readonly [key: string]: Json } {
+  const all = targets.map((target): { readonly [key: string]: Json } => (target.kind === "unix" ? { unix: quoted(target) } : { [target.kind]: target.text }));
+  const [only] = all;
+  return only === undefined || all.length > 1 ? { backends: all } : only;
 }
 
 function expose(node: ExposeNode): Json {

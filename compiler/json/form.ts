@@ -51,11 +51,19 @@ function clauseParts(part: Name, { name, word, set, literal, annotations, slash,
   const topDeny = part("top_deny", object({ kind: constant("deny") }, { ...matchers, on: object({ proto: protos, ports: set }, {}) }));
 
   const key = part("key", object({ v4: slash, v6: slash }, {}));
+  const target = part(
+    "backend_target",
+    oneOf("a backend", [
+      { mark: "tcp", shape: object({ tcp: endpoint }, {}) },
+      { mark: "unix", shape: object({ unix: quoted }, {}) },
+    ]),
+  );
   const backend = part(
     "backend",
     oneOf("a backend", [
       { mark: "tcp", shape: object({ kind: constant("backend"), tcp: endpoint }, { proxy: word }) },
       { mark: "unix", shape: object({ kind: constant("backend"), unix: quoted }, { proxy: word }) },
+      { mark: "backends", shape: object({ kind: constant("backend"), backends: list(target, 1) }, { proxy: word }) },
     ]),
   );
   const cert = part(

@@ -172,9 +172,9 @@ export interface CheckedExpose {
   /** Protocols that are offered by ALPN, the preferred one first; where there are none nothing is negotiated. */
   readonly alpn: readonly string[];
   readonly ca: string | null;
-  /** Null: the port opens when the service registers an ExposeIntent. */
-  readonly backend: Backend | null;
-  /** The PROXY protocol's version in which the backend receives the client's address; null: it receives none. */
+  /** In canonical order, each once; none: the port opens when the service registers an ExposeIntent. */
+  readonly backends: readonly Backend[];
+  /** The PROXY protocol's version in which the backends receive the client's address; null: they receive none. */
   readonly proxy: ProxyVersion | null;
   readonly cap: CheckedCap;
   readonly limits: readonly CheckedLimit[];
@@ -312,7 +312,7 @@ export interface Unenforced {
 
 /** Clauses that only the profile `host` has: the profile `os` refuses each. */
 export interface HostOnly {
-  readonly code: "ING801" | "ING802" | "ING803" | "ING804" | "ING805" | "ING808" | "ING809" | "ING810" | "ING811" | "ING812";
+  readonly code: "ING801" | "ING802" | "ING803" | "ING804" | "ING805" | "ING808" | "ING809" | "ING810" | "ING811" | "ING812" | "ING813";
   /** The words, such as `as mtls` or `backend unix`. */
   readonly what: string;
   readonly span: Span;

@@ -66,6 +66,8 @@ export const MAX_AMPLIFY = 1_000;
 /** The part of a source that is its key in caps and limits, where none is written. */
 export const DEFAULT_KEY_V4 = 32;
 export const DEFAULT_KEY_V6 = 64;
+/** Backends of one expose. */
+export const MAX_BACKENDS = 32;
 /** Bytes of a unix socket's path: sun_path has 108 with its final NUL. */
 export const MAX_UNIX_PATH_BYTES = 107;
 /** Intervals that all set operations of a policy may read, and that all sets may have. */

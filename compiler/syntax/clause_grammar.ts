@@ -4,8 +4,20 @@ import { TestGrammar } from "./test_grammar.ts";
 import { At, Comma, Integer, KW, LParen, Literal, Name, Param, Qualified, RParen, Rate, Slash, Text, Word, isText, startsLine } from "./tokens.ts";
 
 export class ClauseGrammar extends TestGrammar {
-  backend = this.RULE("backend", () => {
+  backends = this.RULE("backends", () => {
     this.CONSUME(KW.backend);
+    this.SUBRULE(this.backend);
+    this.MANY({
+      GATE: () => !this.isHopeless(),
+      DEF: () => {
+        this.CONSUME(Comma);
+        this.SUBRULE2(this.backend);
+      },
+    });
+    this.OPTION(() => this.SUBRULE(this.proxy));
+  });
+
+  backend = this.RULE("backend", () => {
     this.OR([
       {
         GATE: () => isText(this.LA(2)),
@@ -16,7 +28,6 @@ export class ClauseGrammar extends TestGrammar {
       },
       { GATE: () => [Literal, Integer, Param].includes(this.LA(1).tokenType), ALT: () => this.CONSUME(Word) },
     ]);
-    this.OPTION(() => this.SUBRULE(this.proxy));
   });
 
   proxy = this.RULE("proxy", () => {

@@ -121,7 +121,7 @@ class Grammar extends ClauseGrammar {
   });
 
   private readonly clauseKinds: IOrAlt<CstNode>[] = [
-    { ALT: () => this.SUBRULE(this.backend) },
+    { ALT: () => this.SUBRULE(this.backends) },
     { ALT: () => this.SUBRULE(this.credential) },
     { ALT: () => this.SUBRULE(this.alpn) },
     { ALT: () => this.SUBRULE(this.cap) },
@@ -158,7 +158,7 @@ class Grammar extends ClauseGrammar {
       { ALT: () => this.SUBRULE(this.budget) },
       { ALT: () => this.SUBRULE(this.invariant) },
       { ALT: () => this.SUBRULE(this.test) },
-      { ALT: () => this.SUBRULE(this.backend) },
+      { ALT: () => this.SUBRULE(this.backends) },
       { ALT: () => this.SUBRULE(this.credential) },
       { ALT: () => this.SUBRULE(this.alpn) },
       { ALT: () => this.SUBRULE(this.cap) },

@@ -1,9 +1,9 @@
 // Admission: the one place that decides whether a peer is served. It evaluates the compiled policy and the gateway's own caps
 // (at_accept.ts, after_hello.ts), notes what they charged, and has every answer recorded before it takes effect.
 // Refusing is what happens unless all of that said yes.
-import { CODE_INTERNAL } from "../../runtime/abi/verdicts.ts";
+import { CODE_CAP_BACKEND, CODE_INTERNAL } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
-import type { Answer, Decision, Denial } from "../../runtime/host/decision.ts";
+import type { Answer, Decision, Denial, Permit } from "../../runtime/host/decision.ts";
 import type { ListenerInfo, PolicyEngine } from "../../runtime/host/module.ts";
 import type { PolicyInForce } from "../../runtime/shell/policy_in_force.ts";
 import type { Entry, Recorder } from "../audit/recorder.ts";
@@ -17,7 +17,9 @@ import {
   CHARGED_LISTENER,
   CHARGED_OVERALL,
   CHARGED_NAME_WAIT,
+  CHARGED_OPEN,
   charge,
+  moveTo,
   release,
   type Account,
 } from "../connection/charges.ts";
@@ -29,15 +31,16 @@ import { FREE } from "../connection/states.ts";
 import type { ConnectionTable } from "../connection/table.ts";
 import { NO_ROW } from "../connection/transport.ts";
 import { bump, type Counters } from "../audit/counters.ts";
-import { soleExpose, type OpenPort, type Ports } from "../listen/ports.ts";
+import { backendsOf, soleExpose, type OpenPort, type Ports } from "../listen/ports.ts";
 import type { TlsContext } from "../tls/secure.ts";
 import { passedName } from "../tls/server_name.ts";
-import { backendOf, decideByIdentity, decideByName, type BackendFacts, type Facts, type Verdict } from "./after_hello.ts";
+import { decideByIdentity, decideByName, type BackendFacts, type Facts, type Verdict } from "./after_hello.ts";
 import { decideAtAccept, closedFor, type Charged, type PeerFacts, type Room, type Wait } from "./at_accept.ts";
 import type { Backend } from "../forward/backends.ts";
 import type { NameWaits } from "./name_waits.ts";
 import { placeKeys, waitsForPlace } from "./place_waits.ts";
 import { blockDetail, blockOf } from "./blocked.ts";
+import { Choosing } from "./choosing.ts";
 import { acceptEntry, endFacts, faultEntry, notOwnedEntry, secondHelloEntry } from "./entries.ts";
 import { createFlowDecider } from "./flow_decider.ts";
 import { arrivals, headed } from "./headers.ts";
@@ -80,13 +83,16 @@ export interface Admitter {
 /** The state that every function below works with. */
 interface Desk extends AdmitSetup {
   readonly account: Account;
+  readonly choosing: Choosing;
   draining: boolean;
 }
 
 export function createAdmitter(setup: AdmitSetup): Admitter {
-  const { table, inForce } = setup;
-  const { nameWaits, places } = setup;
-  const desk: Desk = { ...setup, account: { table, inForce, overall: 0, nameWaits, places, placeKey: placeKeys(inForce) }, draining: false };
+  const { table, inForce, ports, counters, clock, caps, nameWaits, places } = setup;
+  const account: Account = { table, inForce, overall: 0, nameWaits, places, placeKey: placeKeys(inForce) };
+  const isOwn = ({ address }: Backend): boolean => ports.isOwn("tcp", address);
+  const choosing = new Choosing({ account, counters, monoMs: clock.monoMs, mostUnderWay: () => caps.backend_connecting, isOwn });
+  const desk: Desk = { ...setup, account, choosing, draining: false };
   return {
     flowDecider: createFlowDecider({
       ...setup,
@@ -105,10 +111,14 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
       connected: (row) => connected(desk, row),
       preface: (row, local) => headerFor(table, row, local, inForce.engine),
       adopted(row) {
-        table.expose[row] = portOf(desk, row)?.serves.exposes[0]?.info;
+        const served = portOf(desk, row)?.serves.exposes[0];
+        table.expose[row] = served?.info;
+        moveTo(desk.account, row, served?.backends[0], CHARGED_OPEN);
         charge(desk.account, row, CHARGED_OVERALL | CHARGED_LISTENER | (table.identity[row] === undefined ? 0 : CHARGED_IDENTITY));
       },
       notOwned: (row, because) => record(desk, notOwnedEntry(table, row, portOf(desk, row), inForce.generation, because), null),
+      backendFailed: (row, because) => choosing.failed(row, because),
+      nextBackend: (row) => choosing.next(row, backendsOf(portOf(desk, row)?.serves, table.listener[row] ?? -1)),
       secondHello: (row, detail) => record(desk, secondHelloEntry(table, row, portOf(desk, row), inForce.generation, detail), inForce.engine),
       fault: (row, detail) => record(desk, faultEntry(table, row, table.state[row] === FREE ? undefined : portOf(desk, row), inForce.generation, detail), null),
       closed: (row, end) => closed(desk, row, end),
@@ -127,11 +137,7 @@ function portOf({ ports, table }: Desk, row: number): OpenPort | undefined {
 /** The gateway's own caps, now. */
 function roomFor(desk: Desk, open: OpenPort | undefined): Room {
   const sole = open === undefined ? undefined : soleExpose(open.serves);
-  return { overall: desk.caps.connections - desk.account.overall, backend: sole === undefined ? Infinity : roomAt(desk, sole.backend) };
-}
-
-function roomAt({ caps }: Desk, { load }: Backend): number {
-  return caps.backend_connecting - load.underWay;
+  return { overall: desk.caps.connections - desk.account.overall, backend: sole === undefined ? Infinity : desk.choosing.room(sole.backends) };
 }
 
 function setClock({ clock, inForce }: Desk): void {
@@ -184,17 +190,19 @@ function decide(desk: Desk, socket: number, rows: readonly number[]): readonly (
   const entries: Entry[] = [];
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i] ?? NO_ROW;
-    const { answer, charged } = verdicts[i] ?? REFUSED;
+    const { answer: verdict, charged } = verdicts[i] ?? REFUSED;
     table.expose[row] = expose;
-    if (waitsForPlace(desk, row, expose, answer)) {
+    if (waitsForPlace(desk, row, expose, verdict)) {
       answers.push(WAITS_FOR_PLACE);
       continue;
     }
-    answers.push(answer);
-    if (answer.allowed || answer.later) {
+    if (verdict.allowed || verdict.later) {
       table.listener[row] = serves?.number ?? -1;
       charge(account, row, charged);
     }
+    // INVARIANT: a connection has its backend before its record is written, which names it.
+    const answer = verdict.allowed ? withBackend(desk, row, open, verdict) : verdict;
+    answers.push(answer);
     // A connection that needs its hello first has no decision to record yet.
     if (answer.allowed || !answer.later) entries.push(acceptEntry(table, row, open, answer, inForce, blockDetail(desk, row, answer)));
   }
@@ -224,7 +232,7 @@ const REFUSED: Charged = { answer: denial(CODE_INTERNAL), charged: 0 };
 function settled(desk: Desk, row: number, open: OpenPort | undefined, answer: Answer): Answer {
   const { account } = desk;
   if (answer.allowed && open !== undefined) {
-    grant(desk, row, open);
+    grant(desk, row);
     return answer;
   }
   if (!answer.allowed && answer.later && open !== undefined) {
@@ -235,11 +243,15 @@ function settled(desk: Desk, row: number, open: OpenPort | undefined, answer: An
   return answer.allowed || answer.later ? denial(CODE_INTERNAL) : answer;
 }
 
-function grant({ table, account, inForce, clock }: Desk, row: number, open: OpenPort): void {
+/** Chooses the backend of an admitted row. The answer is a refusal where none can be had. */
+function withBackend({ table, choosing }: Desk, row: number, open: OpenPort | undefined, answer: Permit): Decision {
+  return choosing.first(row, backendsOf(open?.serves, table.listener[row] ?? -1), CHARGED_BACKEND | CHARGED_OPEN) ? answer : denial(CODE_CAP_BACKEND);
+}
+
+function grant({ table, account, inForce, clock }: Desk, row: number): void {
   table.startedMs[row] = clock.wallMs();
-  table.backend[row] = backendOf(open.serves, table.listener[row] ?? -1);
   table.generation[row] = inForce.generation;
-  charge(account, row, CHARGED_OVERALL | CHARGED_BACKEND);
+  charge(account, row, CHARGED_OVERALL);
 }
 
 function refuse({ table, account, topDenied }: Desk, row: number): void {
@@ -293,7 +305,10 @@ function verdictOf<A>(desk: Desk, row: number, evaluate: (facts: Facts, shut: Re
       nameFault: table.nameFault[row] ?? null,
       isBlocked: blockOf(desk, row) !== undefined,
     };
-    const backends: BackendFacts = { room: (backend) => roomAt(desk, backend), isOwn: ({ address }) => ports.isOwn("tcp", address) };
+    const backends: BackendFacts = {
+      room: (all) => desk.choosing.room(all),
+      areOwn: (all) => all.every(({ address }) => ports.isOwn("tcp", address)),
+    };
     const { answer, charged, expose } = evaluate(facts, closedFor(open, inForce.engine, ports, desk.draining), backends);
     if (expose !== undefined) table.expose[row] = expose;
     if ((charged & CHARGED_LISTENER) !== 0) {
@@ -314,10 +329,11 @@ function conclude(desk: Desk, row: number, verdict: Decision, by: DecidedBy | nu
   const open = portOf(desk, row);
   let decision = verdict;
   try {
+    if (decision.allowed) decision = withBackend(desk, row, open, decision);
     const entry = acceptEntry(table, row, open, decision, by === null ? inForce : { engine: null, generation: by.generation }, detail);
     decision = recorder.record([entry], by?.info ?? inForce.engine?.info ?? null)[0] ?? denial(CODE_INTERNAL);
     if (decision.allowed && open !== undefined) {
-      grant(desk, row, open);
+      grant(desk, row);
       return decision;
     }
   } catch {

@@ -20,7 +20,7 @@ import type { ListenerInfo, PolicyEngine } from "../../runtime/host/module.ts";
 import { CHARGED_IDENTITY, CHARGED_LISTENER } from "../connection/charges.ts";
 import type { SOURCE_GONE, SOURCE_ODD } from "../connection/table.ts";
 import type { Backend } from "../forward/backends.ts";
-import { soleExpose, type Exposure } from "../listen/ports.ts";
+import { backendsOf, soleExpose, type Exposure } from "../listen/ports.ts";
 import { passedName, type NameFault, type SaidName } from "../tls/server_name.ts";
 import type { TlsContext } from "../tls/secure.ts";
 
@@ -47,12 +47,12 @@ export interface Verdict<A> {
   readonly expose?: ListenerInfo | undefined;
 }
 
-/** The gateway's own checks of a backend. */
+/** The gateway's own checks of the backends of an expose. */
 export interface BackendFacts {
-  /** How many more connections may be under way there. */
-  readonly room: (backend: Backend) => number;
-  /** Whether it leads back to the gateway. */
-  readonly isOwn: (backend: Backend) => boolean;
+  /** How many more connections may be under way to all of them. */
+  readonly room: (backends: readonly Backend[]) => number;
+  /** Whether each of them leads back to the gateway. */
+  readonly areOwn: (backends: readonly Backend[]) => boolean;
 }
 
 type ContextOf = (info: ListenerInfo) => TlsContext | string;
@@ -86,11 +86,11 @@ export function decideByName(
   if (!answer.allowed && !answer.later) return no(answer);
   const context = info.mode === "tls" || info.mode === "mtls" ? contextOf(info) : null;
   if (typeof context === "string") return no(denial(CODE_TLS_CHANGED));
-  const backend = backendOf(serves, info.id);
-  if (backend === undefined || (serves.isGroup && backends.isOwn(backend))) return no(denial(CODE_NO_BACKEND));
+  const all = backendsOf(serves, info.id);
+  if (all.length === 0 || (serves.isGroup && backends.areOwn(all))) return no(denial(CODE_NO_BACKEND));
   if (context === null) {
     if (!answer.allowed) return no(denial(CODE_INTERNAL));
-    if (backends.room(backend) <= 0) return no(denial(CODE_CAP_BACKEND));
+    if (backends.room(all) <= 0) return no(denial(CODE_CAP_BACKEND));
   }
   if (!serves.isGroup) return { answer: context ?? (answer.allowed ? answer : denial(CODE_INTERNAL)), charged: 0, expose: info };
   const charged = engine.charge({ listener: info.id, source, zone: facts.zone }, answer.allowed ? answer.rule : NO_RULE);
@@ -127,17 +127,12 @@ export function decideByIdentity(
   const now = contextOf(info);
   if ((info.mode !== "tls" && info.mode !== "mtls") || typeof now === "string" || now.trust !== context.trust) return no(denial(CODE_TLS_CHANGED));
   if ((identity === null) !== (info.mode === "tls")) return no(denial(CODE_INTERNAL));
-  const backend = backendOf(serves, info.id);
-  if (backend === undefined || (serves.isGroup && backends.isOwn(backend))) return no(denial(CODE_NO_BACKEND));
-  if (backends.room(backend) <= 0) return no(denial(CODE_CAP_BACKEND));
+  const all = backendsOf(serves, info.id);
+  if (all.length === 0 || (serves.isGroup && backends.areOwn(all))) return no(denial(CODE_NO_BACKEND));
+  if (backends.room(all) <= 0) return no(denial(CODE_CAP_BACKEND));
   if (identity === null) return { answer: engine.hello(info.id, source, facts.name), charged: 0, expose: info };
   const answer = engine.admitIdentity(info.id, source, facts.name, identity);
   return { answer, charged: answer.allowed ? CHARGED_IDENTITY : 0, expose: info };
-}
-
-/** Where connections of an expose go. */
-export function backendOf({ exposes }: Exposure, listener: number): Backend | undefined {
-  return exposes.find(({ info }) => info.id === listener)?.backend;
 }
 
 /** The inputs of the decision, or a denial where a fact is missing. */

@@ -51,7 +51,7 @@ export function closedFor(open: OpenPort | undefined, engine: PolicyEngine | nul
   if (draining || open === undefined || open.closing) return CODE_DRAINING;
   if (engine === null) return CODE_NO_MODULE;
   const sole = soleExpose(open.serves);
-  return sole !== undefined && ports.isOwn(open.proto, sole.backend.address) ? CODE_NO_BACKEND : null;
+  return sole !== undefined && sole.backends.every(({ address }) => ports.isOwn(open.proto, address)) ? CODE_NO_BACKEND : null;
 }
 
 /** In the order of `peers`. `closed`: what closedFor says of the socket. The engine's clock is set. */

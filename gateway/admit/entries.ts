@@ -9,7 +9,6 @@ import type { Entry } from "../audit/recorder.ts";
 import type { End } from "../end.ts";
 import type { ConnectionTable } from "../connection/table.ts";
 import type { OpenPort } from "../listen/ports.ts";
-import { backendOf } from "./after_hello.ts";
 import { clientWords, matchingWord } from "./client_words.ts";
 
 /** `engine` gives the shadow verdict and the client's matching word; null: neither is recorded. */
@@ -49,7 +48,8 @@ export function acceptEntry(
     client: words?.client,
     client_more: words?.client_more,
     shadow: evaluable ? engine.shadow(at, source, name, identity) : null,
-    backend: decision.allowed && open !== undefined ? backendOf(open.serves, table.listener[row] ?? -1)?.address.key : undefined,
+    // The first choice: where it fails, the record of the end has another one.
+    backend: decision.allowed ? table.backend[row]?.address.key : undefined,
     detail,
   };
 }
@@ -85,7 +85,7 @@ export function endFacts(table: ConnectionTable, row: number, open: OpenPort | u
     source: table.endpointOf(row),
     ...viaOf(table, row),
     sni: table.name[row] ?? undefined,
-    backend: backendKey(table, row, open),
+    backend: backendKey(table, row),
     connection: row,
     startedMs: table.startedMs[row] ?? 0,
     durationMs: monoMs - (table.openedMs[row] ?? monoMs),
@@ -94,11 +94,9 @@ export function endFacts(table: ConnectionTable, row: number, open: OpenPort | u
   };
 }
 
-/** A connection that was adopted has no backend of its own: its expose's is meant. */
-export function backendKey(table: ConnectionTable, row: number, open: OpenPort | undefined): string | undefined {
-  const own = table.backend[row];
-  if (own !== undefined) return own.address.key;
-  return open?.serves.exposes.find(({ info }) => info.name === table.expose[row]?.name)?.backend.address.key;
+/** The backend that a connection has gone to; of one that was adopted, what its process says. */
+export function backendKey(table: ConnectionTable, row: number): string | undefined {
+  return table.servedBy[row] ?? table.backend[row]?.address.key;
 }
 
 /** The fields that every record of a connection has; its expose is as it was when that was decided last. */

@@ -1,14 +1,15 @@
 // Admission of flows of datagrams: a flow's first datagram is decided, charged and recorded as a connection is. Where a
 // cap is full, a flow that need not stay makes room; and of the refusals only so many a second are recorded.
-import { CODE_BAD_PEER, CODE_BLOCKED, CODE_INTERNAL } from "../../runtime/abi/verdicts.ts";
+import { CODE_BAD_PEER, CODE_BLOCKED, CODE_INTERNAL, CODE_NO_BACKEND } from "../../runtime/abi/verdicts.ts";
 import type { CodeNumber } from "../../runtime/abi/names.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import type { Decision, Denial } from "../../runtime/host/decision.ts";
 import type { ListenerInfo } from "../../runtime/host/module.ts";
 import type { PolicyInForce } from "../../runtime/shell/policy_in_force.ts";
 import type { Entry, Recorder } from "../audit/recorder.ts";
+import type { Counters } from "../audit/counters.ts";
 import type { Suppression } from "../audit/suppressed.ts";
-import { CHARGED_EVERYTHING, CHARGED_LISTENER, CHARGED_OVERALL, charge, release, type Account } from "../connection/charges.ts";
+import { CHARGED_EVERYTHING, CHARGED_LISTENER, CHARGED_OPEN, CHARGED_OVERALL, charge, moveTo, release, type Account } from "../connection/charges.ts";
 import type { GatewayClock } from "../clock.ts";
 import type { ConnectionTable } from "../connection/table.ts";
 import type { End } from "../end.ts";
@@ -19,6 +20,7 @@ import { closedFor, decideAtAccept, type Charged } from "./at_accept.ts";
 import type { Blocks } from "../blocks/blocks.ts";
 import { blockDetail, blockOf } from "./blocked.ts";
 import { capKeyOf } from "./cap_key.ts";
+import { Choosing } from "./choosing.ts";
 import { acceptEntry, faultEntry, notOwnedEntry } from "./entries.ts";
 import type { TopDenied } from "./top_denied.ts";
 
@@ -39,22 +41,38 @@ export interface FlowDeskSetup {
   readonly setClock: () => void;
   readonly closed: (row: number, end: End | null) => void;
   readonly record: (entry: Entry) => void;
+  readonly counters: Pick<Counters, "traffic">;
+}
+
+interface FlowDesk extends FlowDeskSetup {
+  readonly choosing: Choosing;
 }
 
 /** When one cap has room, another one may be full. */
 const MOST_TRIES = 4;
 
-export function createFlowDecider(desk: FlowDeskSetup): FlowDecider {
-  const { table, inForce, ports } = desk;
+export function createFlowDecider(setup: FlowDeskSetup): FlowDecider {
+  const { table, inForce, ports, account, counters, clock } = setup;
+  // A flow is connected to its backend at once, so none is under way there.
+  const choosing = new Choosing({
+    account,
+    counters,
+    monoMs: clock.monoMs,
+    mostUnderWay: () => Infinity,
+    isOwn: ({ address }) => ports.isOwn("udp", address),
+  });
+  const desk: FlowDesk = { ...setup, choosing };
   return {
     flows: (socket, rows, makeRoom) => flowsOf(desk, socket, rows, makeRoom),
     again: (row) => decidedAgain(desk, row),
-    adopted(row) {
+    adopted(row, backend) {
       const sole = soleOf(ports.numbered(table.socket[row] ?? -1));
-      table.backend[row] = sole?.backend;
       table.expose[row] = sole?.info;
-      charge(desk.account, row, CHARGED_OVERALL | CHARGED_LISTENER);
+      stayAt(desk, row, sole, backend);
+      charge(account, row, CHARGED_OVERALL | CHARGED_LISTENER);
     },
+    backendFailed: (row, because) => choosing.failed(row, because),
+    nextBackend: (row) => choosing.next(row, soleOf(ports.numbered(table.socket[row] ?? -1))?.backends ?? [], CHARGED_OPEN),
     capKey(row) {
       const info = inForce.engine?.info.listeners[table.listener[row] ?? -1];
       const source = table.sourceOf(row);
@@ -68,8 +86,16 @@ export function createFlowDecider(desk: FlowDeskSetup): FlowDecider {
   };
 }
 
+/** A flow stays at its backend as long as its expose has it: what the two have agreed on is known nowhere else. */
+function stayAt({ account, choosing }: FlowDesk, row: number, sole: Served | undefined, key: string | undefined): boolean {
+  const same = sole?.backends.find(({ address }) => address.key === key);
+  if (same === undefined) return choosing.first(row, sole?.backends ?? [], CHARGED_OPEN);
+  moveTo(account, row, same, CHARGED_OPEN);
+  return true;
+}
+
 /** INVARIANT: what it was charged stays charged, whatever is answered: the caller frees the row of a refusal. */
-function decidedAgain(desk: FlowDeskSetup, row: number): Decision {
+function decidedAgain(desk: FlowDesk, row: number): Decision {
   const { table, inForce, ports, recorder } = desk;
   const open = ports.numbered(table.socket[row] ?? -1);
   try {
@@ -82,13 +108,13 @@ function decidedAgain(desk: FlowDeskSetup, row: number): Decision {
       : closed !== null ? denial(closed)
       : engine === null || typeof source === "number" ? denial(CODE_BAD_PEER)
       : engine.accept(table.listener[row] ?? -1, source);
-    const verdict = answer.allowed || !answer.later ? answer : denial(CODE_INTERNAL);
+    let verdict = answer.allowed || !answer.later ? answer : denial(CODE_INTERNAL);
+    if (verdict.allowed && !stayAt(desk, row, soleOf(open), table.backend[row]?.address.key)) verdict = denial(CODE_NO_BACKEND);
     const [decision = denial(CODE_INTERNAL)] = recorder.record(
       [acceptEntry(table, row, open, verdict, inForce, blockDetail(desk, row, verdict) ?? "taken over")],
       engine?.info ?? null,
     );
     if (!decision.allowed || open === undefined) return decision.allowed ? denial(CODE_INTERNAL) : decision;
-    table.backend[row] = soleOf(open)?.backend;
     table.generation[row] = inForce.generation;
     return decision;
   } catch {
@@ -111,7 +137,7 @@ function amplifyOf(info: ListenerInfo | undefined): Amplify {
   return info?.amplify ?? 0;
 }
 
-function flowsOf(desk: FlowDeskSetup, socket: number, rows: readonly number[], makeRoom: MakeRoom): readonly Decision[] {
+function flowsOf(desk: FlowDesk, socket: number, rows: readonly number[], makeRoom: MakeRoom): readonly Decision[] {
   const open = desk.ports.numbered(socket);
   const verdicts = rows.map((row) => verdictOf(desk, row, open, makeRoom));
   try {
@@ -125,7 +151,7 @@ function flowsOf(desk: FlowDeskSetup, socket: number, rows: readonly number[], m
 }
 
 /** The verdict, and what it charges is charged. INVARIANT: a failure inside is a refusal. */
-function verdictOf(desk: FlowDeskSetup, row: number, open: OpenPort | undefined, makeRoom: MakeRoom): Decision {
+function verdictOf(desk: FlowDesk, row: number, open: OpenPort | undefined, makeRoom: MakeRoom): Decision {
   const { table, account } = desk;
   const info = soleOf(open)?.info;
   table.expose[row] = info;
@@ -137,7 +163,7 @@ function verdictOf(desk: FlowDeskSetup, row: number, open: OpenPort | undefined,
       if (answer.allowed) {
         table.listener[row] = info?.id ?? -1;
         charge(account, row, charged | CHARGED_OVERALL);
-        return answer;
+        return desk.choosing.first(row, soleOf(open)?.backends ?? [], CHARGED_OPEN) ? answer : denial(CODE_NO_BACKEND);
       }
       if (answer.later) return denial(CODE_INTERNAL);
       if (info === undefined || typeof source === "number" || !makeRoom(answer.code, info.id, capKeyOf(info, source, table.zone[row] ?? 0))) return answer;
@@ -153,7 +179,6 @@ function decideOnce(desk: FlowDeskSetup, row: number, open: OpenPort | undefined
   const { table, inForce, ports, account, caps, isDraining } = desk;
   const { engine } = inForce;
   const closed = closedFor(open, engine, ports, isDraining());
-  // A flow is connected to its backend at once, so none is under way there.
   const room = { overall: caps.connections - account.overall, backend: Infinity };
   const peer = { row, source: table.sourceOf(row), zone: table.zone[row] ?? 0, isBlocked: blockOf(desk, row) !== undefined };
   return decideAtAccept(engine, open?.serves, closed, room, waitsNever, [peer])[0] ?? { answer: denial(CODE_BAD_PEER), charged: 0 };
@@ -186,7 +211,6 @@ function recorded(desk: FlowDeskSetup, rows: readonly number[], open: OpenPort |
 
 function settled({ table, account, inForce, topDenied, clock }: FlowDeskSetup, row: number, open: OpenPort | undefined, decision: Decision): Decision {
   if (decision.allowed && open !== undefined) {
-    table.backend[row] = soleOf(open)?.backend;
     table.generation[row] = inForce.generation;
     table.startedMs[row] = clock.wallMs();
     return decision;

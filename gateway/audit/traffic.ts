@@ -1,6 +1,6 @@
 // Counts by expose and by backend: refusals, ends, bytes, and how long backends take to accept.
 import type { Reason } from "../../runtime/abi/names.ts";
-import type { End } from "../end.ts";
+import type { BackendFailure, End } from "../end.ts";
 
 /** Upper bounds of the buckets of connect times, in seconds. */
 export const CONNECT_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5] as const;
@@ -16,6 +16,8 @@ export interface PairCounts {
   readonly backend: string;
   readonly denied: Map<Reason, number>;
   readonly ends: Map<End, number>;
+  /** Connections and flows that the backend could not take, so that it was left out for a while. */
+  readonly failures: Map<BackendFailure, number>;
   /** Of ended connections. */
   bytesFromClients: number;
   bytesFromBackends: number;
@@ -24,6 +26,8 @@ export interface PairCounts {
   connectSeconds: number;
 }
 
+const NO_FAILURES: ReadonlyMap<BackendFailure, number> = new Map();
+
 export class Traffic {
   readonly #pairs = new Map<string, Map<string, PairCounts>>();
   #count = 0;
@@ -31,6 +35,11 @@ export class Traffic {
   /** The row of a pair; made where there is none. */
   of(listener: string, backend: string): PairCounts {
     return this.#pairs.get(listener)?.get(backend) ?? this.#make(listener, backend);
+  }
+
+  /** Of a pair that has a row of its own already. */
+  failuresOf(listener: string, backend: string): ReadonlyMap<BackendFailure, number> {
+    return this.#pairs.get(listener)?.get(backend)?.failures ?? NO_FAILURES;
   }
 
   connected(listener: string, backend: string, ms: number): void {
@@ -53,6 +62,7 @@ export class Traffic {
       backend,
       denied: new Map(),
       ends: new Map(),
+      failures: new Map(),
       bytesFromClients: 0,
       bytesFromBackends: 0,
       connects: new Float64Array(CONNECT_BUCKETS.length + 1),

@@ -133,11 +133,19 @@ function listeners(status: unknown): string[][] {
       text(at(listener, "at")),
     ];
     if (open.length === 0) return [facts("(not open)", "-")];
-    return open.map((socket, i) => {
-      const [local, backend] = [text(at(socket, "local")), `${text(at(socket, "backend"))}${at(socket, "lease") === true ? " (lease)" : ""}`];
+    const several = rows(at(listener, "backends"));
+    const sockets = open.map((socket, i) => {
+      const named = several.length > 1 ? `${several.length} backends` : text(at(socket, "backend"));
+      const [local, backend] = [text(at(socket, "local")), `${named}${at(socket, "lease") === true ? " (lease)" : ""}`];
       return i === 0 ? facts(local, backend) : ["", "", "", local, backend, "", ""];
     });
+    return several.length > 1 ? [...sockets, ...several.map((backend) => ["", "", "", "", backendText(backend), "", ""])] : sockets;
   });
+}
+
+function backendText(backend: unknown): string {
+  const skippedMs = Number(at(backend, "skipped_ms"));
+  return `${text(at(backend, "backend"))}: ${text(at(backend, "connections"))} open${skippedMs > 0 ? `, left out for ${Math.ceil(skippedMs / 1000)} s` : ""}`;
 }
 
 function rules(status: unknown): string[][] {

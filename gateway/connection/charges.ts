@@ -1,6 +1,7 @@
 // The charges of a connection, as bits of the table's `charged` column, and the one function that gives any of them
 // back. A bit is set when the charge is made and cleared when it is given back, so nothing is given back twice.
 import type { PolicyEngine } from "../../runtime/host/module.ts";
+import type { Backend } from "../forward/backends.ts";
 import type { PlaceKey } from "./places.ts";
 import type { ConnectionTable } from "./table.ts";
 
@@ -14,7 +15,9 @@ export const CHARGED_IDENTITY = 4;
 export const CHARGED_BACKEND = 8;
 /** Counts among the connections of its port that wait for their name. */
 export const CHARGED_NAME_WAIT = 16;
-export const CHARGED_EVERYTHING = 31;
+/** Counts among the connections, or flows, that have gone to its backend. */
+export const CHARGED_OPEN = 32;
+export const CHARGED_EVERYTHING = 63;
 
 /** The counters that charges are made in. */
 export interface Account {
@@ -30,7 +33,10 @@ export interface Account {
   readonly placeKey: PlaceKey;
 }
 
-/** Notes charges; the policy module made its own when it decided, and who waits was counted then, too. `backend` of the row is set before CHARGED_BACKEND. */
+/**
+ * Notes charges; the policy module made its own when it decided, and who waits was counted then, too. `backend` of the row
+ * is set before CHARGED_BACKEND and CHARGED_OPEN, and stays as long as one of them does.
+ */
 export function charge(account: Account, row: number, charges: number): void {
   const { table } = account;
   const made = charges & ~(table.charged[row] ?? 0);
@@ -38,6 +44,7 @@ export function charge(account: Account, row: number, charges: number): void {
   if ((made & CHARGED_OVERALL) !== 0) account.overall++;
   const backend = table.backend[row];
   if ((made & CHARGED_BACKEND) !== 0 && backend !== undefined) backend.load.underWay++;
+  if ((made & CHARGED_OPEN) !== 0 && backend !== undefined) backend.load.open++;
   if ((made & CHARGED_LISTENER) !== 0) account.places.take(row, placeOf(account, row));
 }
 
@@ -45,6 +52,13 @@ export function charge(account: Account, row: number, charges: number): void {
 function placeOf({ table, placeKey }: Account, row: number): string {
   const source = table.sourceOf(row);
   return typeof source === "number" || table.isFlow[row] === 1 ? "" : placeKey(table.listener[row] ?? -1, source, table.zone[row] ?? 0);
+}
+
+/** The row goes to another backend than before, if to any, with the charges for it. */
+export function moveTo(account: Account, row: number, backend: Backend | undefined, charges: number): void {
+  release(account, row, CHARGED_BACKEND | CHARGED_OPEN);
+  account.table.backend[row] = backend;
+  if (backend !== undefined) charge(account, row, charges);
 }
 
 /**
@@ -59,6 +73,7 @@ export function release(account: Account, row: number, which: number): void {
   if ((charges & CHARGED_OVERALL) !== 0) account.overall--;
   const backend = table.backend[row];
   if ((charges & CHARGED_BACKEND) !== 0 && backend !== undefined) backend.load.underWay--;
+  if ((charges & CHARGED_OPEN) !== 0 && backend !== undefined) backend.load.open--;
   if ((charges & CHARGED_NAME_WAIT) !== 0) account.nameWaits.give(row);
   if ((charges & CHARGED_LISTENER) !== 0) account.places.give(row);
   const { engine } = account.inForce;

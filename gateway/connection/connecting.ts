@@ -1,6 +1,10 @@
-// An admitted connection: its backend is dialed, within `timers.backend_connect_ms`, and what accepts there is looked
-// at before a byte is forwarded. No socket to a backend exists before a Permit does.
+// An admitted connection: its backend is dialed, and what accepts there is looked at before a byte is forwarded. Where the
+// expose has several, the next one is tried if that fails; all tries have `timers.backend_connect_ms` together. No socket
+// to a backend exists before a Permit does.
+//
+// INVARIANT: another backend is tried only while none has got a byte of the connection.
 import type { Permit } from "../../runtime/host/decision.ts";
+import type { BackendFailure } from "../end.ts";
 import { AGAIN } from "../forward/backends.ts";
 import { cut } from "./closing.ts";
 import { free, may, moved, type Stage } from "./stage.ts";
@@ -20,6 +24,7 @@ export function begin(s: Stage, row: number, permit: Permit): void {
   table.permit[row] = permit;
   table.openedMs[row] = now;
   table.activeMs[row] = now;
+  shareTime(s, row);
   dial(s, row);
 }
 
@@ -27,6 +32,25 @@ function dial(s: Stage, row: number): void {
   const backend = s.table.backend[row];
   if (backend === undefined) free(s, row, CONNECT_FAILED, "backend_refused");
   else s.transport.dial(row, backend.address);
+}
+
+/** A backend has an equal share of the time that is left for all that can still be tried. */
+function shareTime({ table, clock, timers }: Stage, row: number): void {
+  const now = clock.monoMs();
+  const left = timers.backend_connect_ms - (now - (table.openedMs[row] ?? now));
+  table.tryUntilMs[row] = now + left / Math.max(1, table.choices[row] ?? 1);
+}
+
+/** The backend failed before it got a byte. True where another one is dialed now. */
+function triesNext(s: Stage, row: number, because: BackendFailure): boolean {
+  const { table, clock, timers, decider } = s;
+  decider.backendFailed(row, because);
+  const now = clock.monoMs();
+  if (now - (table.openedMs[row] ?? now) >= timers.backend_connect_ms || !decider.nextBackend(row)) return false;
+  table.redials[row] = 0;
+  shareTime(s, row);
+  dialAgain(s, row, 0);
+  return true;
 }
 
 export function connected(s: Stage, row: number): void {
@@ -41,7 +65,7 @@ export function connected(s: Stage, row: number): void {
   const wrong = found === AGAIN ? "its listening socket changes from one connection to the next" : found;
   if (wrong !== null) {
     s.decider.notOwned(row, wrong);
-    cut(s, row, "backend_not_owned");
+    if (!triesNext(s, row, "not_owned")) cut(s, row, "backend_not_owned");
     return;
   }
   const permit = table.permit[row];
@@ -78,23 +102,30 @@ export function connectFailed(s: Stage, row: number, failure: DialFailure): void
   if (!may(s, row, CONNECT_FAILED)) return;
   const { table } = s;
   const end = table.end[row];
-  if (failure === "busy" && table.backend[row]?.address.kind === "unix" && end === undefined) {
+  // A full queue of a unix socket may have room soon. It is waited for where no other backend is left.
+  if (failure === "busy" && table.backend[row]?.address.kind === "unix" && end === undefined && (table.choices[row] ?? 1) <= 1) {
     table.redials[row] = (table.redials[row] ?? 0) + 1;
     dialAgain(s, row, Math.min(RETRY_MS * (table.redials[row] ?? 0), MOST_RETRY_MS));
     return;
   }
+  if (end === undefined && failure !== "no_descriptor" && triesNext(s, row, "refused")) return;
   free(s, row, CONNECT_FAILED, end ?? (failure === "no_descriptor" ? "no_descriptor" : "backend_refused"));
 }
 
 /** Gives the socket up and makes another; `cut` ends the wait, at the latest when the backend's time is over. */
 function dialAgain(s: Stage, row: number, ms: number): void {
   s.transport.hangUp(row);
+  s.table.redial[row]?.();
   s.table.redial[row] = s.clock.after(ms, () => {
     s.table.redial[row] = undefined;
     dial(s, row);
   });
 }
 
-export function sweep(s: Stage, row: number, ageMs: number): void {
-  if (ageMs >= s.timers.backend_connect_ms) cut(s, row, "backend_timeout");
+export function sweep(s: Stage, row: number, ageMs: number, now: number): void {
+  if (ageMs < s.timers.backend_connect_ms && now < (s.table.tryUntilMs[row] ?? Infinity)) return;
+  // One that is dialed next has not failed.
+  if (s.table.redial[row] !== undefined && (s.table.redials[row] ?? 0) === 0) {
+    if (ageMs >= s.timers.backend_connect_ms) cut(s, row, "backend_timeout");
+  } else if (!triesNext(s, row, "timeout")) cut(s, row, "backend_timeout");
 }

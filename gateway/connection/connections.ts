@@ -75,7 +75,7 @@ export function createConnections(setup: ConnectionsSetup): Forwarder {
     open: (local, paused) => listen(s, { number: sockets++, queued: [], paused }, local),
     connectedFrom: (proto, port) => (proto === "tcp" ? connectedFrom(s, port) : null),
     adopt: (socket, facts, relay) => remote.adopt(s, socket, facts, relay),
-    remoteEnded: (row, end, bytesIn, bytesOut) => remote.remoteEnded(s, row, end, bytesIn, bytesOut),
+    remoteEnded: (row, end, bytesIn, bytesOut, servedBy) => remote.remoteEnded(s, row, { end, bytesIn, bytesOut, servedBy }),
     absentSocket: () => ({ number: sockets++, release: nothing, close: nothing, suspend: nothing, resume: async () => null, descriptor: () => null }),
     reportEnds(heard) {
       s.heard = heard;
@@ -199,7 +199,7 @@ function sweep(s: Stage, row: number, now: number): void {
     case SECURING:
       return securing.sweep(s, row, age);
     case CONNECTING:
-      return connecting.sweep(s, row, age);
+      return connecting.sweep(s, row, age, now);
     case OPEN:
       return open.sweep(s, row, age, now);
     default:
@@ -210,7 +210,7 @@ function connectedFrom(s: Stage, port: number): string | null {
   const { table } = s;
   for (let row = 0; row < table.rows; row++) {
     const state = table.state[row];
-    const address = table.isFlow[row] === 1 ? undefined : table.backend[row]?.address;
+    const address = table.isFlow[row] === 1 || table.remote[row] !== undefined ? undefined : table.backend[row]?.address;
     if ((state === CONNECTING || state === OPEN || state === CLOSING) && address?.kind === "tcp" && s.transport.nearPort(row) === port) return address.key;
   }
   return null;

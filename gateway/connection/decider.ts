@@ -8,7 +8,7 @@ import type { ProxyHeader } from "../forward/proxy_reading.ts";
 import type { HelloNames } from "../tls/hello_body.ts";
 import type { TlsContext } from "../tls/secure.ts";
 import type { SaidName } from "../tls/server_name.ts";
-import type { End } from "../end.ts";
+import type { BackendFailure, End } from "../end.ts";
 
 /** The policy that decided, where it is not the one in force. */
 export interface DecidedBy {
@@ -61,8 +61,12 @@ export interface Decider {
   preface(connection: number, local: Endpoint): Buffer | null;
   /** Charges a row that another process admitted: its caps here, and at the next swap those of the policy. */
   adopted(connection: number): void;
-  /** The backend accepted and is not who it must be. The end follows. */
+  /** The backend accepted and is not who it must be. Another one is tried, or the end follows. */
   notOwned(connection: number, because: string): void;
+  /** The backend of an admitted row can't serve it, and got no byte of it. */
+  backendFailed(connection: number, because: BackendFailure): void;
+  /** Gives the row another backend of its expose, that it has not tried. False where there is none: then it has the last one still. */
+  nextBackend(connection: number): boolean;
   /** The backend of an admitted row requested a second hello, and the client's can't be let through. The end follows. */
   secondHello(connection: number, detail: string): void;
   /** An event came that the row's state does not have. The end follows where there is a connection. */

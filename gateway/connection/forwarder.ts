@@ -64,8 +64,8 @@ export interface Forwarder {
   sweep(monoMs: number): void;
   /** Makes a row of a connection that another process relays. */
   adopt(socket: number, facts: RemoteFacts, relay: RemoteRelay): number;
-  /** The process that relays it reports its end. */
-  remoteEnded(connection: number, end: End, bytesIn: number, bytesOut: number): void;
+  /** The process that relays it reports its end, and the backend where it says so. */
+  remoteEnded(connection: number, end: End, bytesIn: number, bytesOut: number, servedBy?: string): void;
   /** A socket that nobody listens on, for the rows of another process's socket. */
   absentSocket(): ListeningSocket;
   /** `heard` gets each connection's end before its row is free. */

@@ -27,10 +27,19 @@ export function adopt(s: Stage, socket: number, facts: RemoteFacts, relay: Remot
   return row;
 }
 
+interface RemoteEnd {
+  readonly end: End;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** The backend; undefined where it is the one of the hand-over. */
+  readonly servedBy: string | undefined;
+}
+
 /** The other process reports its end. */
-export function remoteEnded(s: Stage, row: number, end: End, bytesIn: number, bytesOut: number): void {
+export function remoteEnded(s: Stage, row: number, { end, bytesIn, bytesOut, servedBy }: RemoteEnd): void {
   const { table } = s;
   if (table.remote[row] === undefined) return;
+  table.servedBy[row] = servedBy;
   table.bytesIn[row] = bytesIn;
   table.bytesOut[row] = bytesOut;
   free(s, row, ENDED, table.end[row] ?? end);

@@ -33,6 +33,11 @@ export const SECURING = 6;
 /** Accepted, and not yet decided: the PROXY header of a peer that names its client is being read. */
 export const HEADING = 7;
 
+/** Whether a row in this state is an admitted connection. */
+export function isServed(state: number | undefined): boolean {
+  return state === CONNECTING || state === OPEN || state === CLOSING;
+}
+
 /** By number of the state. */
 export const STATE_NAMES = ["free", "pending", "connecting", "open", "closing", "reading", "securing", "heading"] as const;
 

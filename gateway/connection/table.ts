@@ -87,6 +87,9 @@ export class ConnectionTable {
   isFlow = new Uint8Array(FIRST_ROWS);
   /** Times that its backend was dialed again. */
   redials = new Uint16Array(FIRST_ROWS);
+  /** While its backend is dialed: how many can still be tried, this one among them, and the clock until which this one may take. */
+  choices = new Uint8Array(FIRST_ROWS);
+  tryUntilMs = new Float64Array(FIRST_ROWS);
   /** The name that was read, null where the client sent none; undefined where none is read. */
   readonly name: (string | null | undefined)[] = [];
   /** Why `name` is null though the client sent one; such a connection is admitted only where no rule has a name. */
@@ -101,6 +104,10 @@ export class ConnectionTable {
   readonly expose: (ListenerInfo | undefined)[] = [];
   /** The backend that it is forwarded to once it is admitted. */
   readonly backend: (Backend | undefined)[] = [];
+  /** Addresses of backends that have failed it. */
+  readonly tried: (Set<string> | undefined)[] = [];
+  /** The backend of a remote connection, as its process says at the end; undefined: the one that it was handed over with. */
+  readonly servedBy: (string | undefined)[] = [];
   /** From its admission on. */
   readonly permit: (Permit | undefined)[] = [];
   /** While its PROXY header is read. */
@@ -131,6 +138,7 @@ export class ConnectionTable {
     this.charged[row] = 0;
     this.isFlow[row] = 0;
     this.redials[row] = 0;
+    this.choices[row] = 1;
     this.bytesIn[row] = 0;
     this.bytesOut[row] = 0;
     this.name[row] = undefined;
@@ -146,6 +154,8 @@ export class ConnectionTable {
   give(row: number, isReusable = true): void {
     this.state[row] = FREE;
     this.backend[row] = undefined;
+    this.tried[row] = undefined;
+    this.servedBy[row] = undefined;
     this.permit[row] = undefined;
     this.header[row] = undefined;
     this.reading[row] = undefined;
@@ -239,5 +249,7 @@ export class ConnectionTable {
     this.charged = wider(new Uint8Array(rows), this.charged);
     this.isFlow = wider(new Uint8Array(rows), this.isFlow);
     this.redials = wider(new Uint16Array(rows), this.redials);
+    this.choices = wider(new Uint8Array(rows), this.choices);
+    this.tryUntilMs = wider(new Float64Array(rows), this.tryUntilMs);
   }
 }

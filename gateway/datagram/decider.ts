@@ -2,7 +2,7 @@
 // is about a row of the connection table.
 import type { Code } from "../../runtime/abi/names.ts";
 import type { Decision } from "../../runtime/host/decision.ts";
-import type { End } from "../end.ts";
+import type { BackendFailure, End } from "../end.ts";
 import type { Amplify } from "./budget.ts";
 
 /** Ends a flow that need not stay, so that the row may have its place in the cap with this code. False where there is none. */
@@ -13,8 +13,8 @@ export interface FlowDecider {
   flows(socket: number, rows: readonly number[], makeRoom: MakeRoom): readonly Decision[];
   /** Decides a flow again that the gateway before this one admitted and charged; it stays counted in the caps. The row has its backend where it is admitted. */
   again(row: number): Decision;
-  /** A row of such a flow begins to count in the caps. */
-  adopted(row: number): void;
+  /** A row of such a flow begins to count in the caps. `backend`: where it has gone so far, if that is known. */
+  adopted(row: number, backend: string | undefined): void;
   /** The key under which a cap per source counts an admitted row. */
   capKey(row: number): string;
   /** The `amplify` of the expose that a bound socket serves now. */
@@ -22,6 +22,9 @@ export interface FlowDecider {
   /** As Decider.fault. */
   fault(row: number, detail: string): void;
   notOwned(row: number, because: string): void;
+  /** As of Decider. */
+  backendFailed(row: number, because: BackendFailure): void;
+  nextBackend(row: number): boolean;
   /** As Decider.closed. */
   closed(row: number, end: End | null): void;
   /** Generation of the policy in force. */

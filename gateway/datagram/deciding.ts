@@ -77,12 +77,17 @@ function settle<A>(d: Desk<A>, row: number, decision: Decision | undefined): voi
 }
 
 export function dial<A>(d: Desk<A>, row: number): void {
-  const backend = d.table.backend[row];
-  const wrong = ownerFault(backend);
-  if (wrong !== null) {
+  let backend = d.table.backend[row];
+  for (let wrong = ownerFault(backend); wrong !== null; wrong = ownerFault(backend)) {
     d.decider.notOwned(row, wrong);
-    free(d, row, "backend_not_owned");
-  } else if (backend === undefined) free(d, row, "backend_refused");
+    d.decider.backendFailed(row, "not_owned");
+    if (!d.decider.nextBackend(row)) {
+      free(d, row, "backend_not_owned");
+      return;
+    }
+    backend = d.table.backend[row];
+  }
+  if (backend === undefined) free(d, row, "backend_refused");
   else d.transport.connect(row, backend.address);
 }
 

@@ -52,7 +52,11 @@ export function createFlows<A>(setup: FlowsSetup<A>): Flows {
     connected: (row) => connected(d, row),
     connectFailed: (row, failure) => connectFailed(d, row, failure),
     answered: (row, bytes) => answered(d, row, bytes),
-    unreachable: (row) => end(d, row, "backend_unreachable"),
+    unreachable(row) {
+      // It has had a datagram, so the flow does not move to another one; the client's next flow does.
+      decider.backendFailed(row, "unreachable");
+      end(d, row, "backend_unreachable");
+    },
     dropped,
     faulted(row, detail) {
       decider.fault(row, detail);
@@ -227,7 +231,16 @@ function connected<A>(d: Desk<A>, row: number): void {
 }
 
 function connectFailed<A>(d: Desk<A>, row: number, failure: ConnectFailure): void {
-  if (d.table.state[row] === CONNECTING) free(d, row, failure === "no_descriptor" ? "no_descriptor" : "backend_refused");
+  if (d.table.state[row] !== CONNECTING) return;
+  if (failure !== "no_descriptor") {
+    d.decider.backendFailed(row, "refused");
+    if (d.decider.nextBackend(row)) {
+      d.transport.close(row);
+      dial(d, row);
+      return;
+    }
+  }
+  free(d, row, failure === "no_descriptor" ? "no_descriptor" : "backend_refused");
 }
 
 function forward<A>(d: Desk<A>, row: number, bytes: Buffer): void {

@@ -16,10 +16,12 @@ export interface HandedFlow {
   /** The local address that its datagrams come to, in the transport's form. */
   readonly to: string;
   readonly fresh: boolean;
+  /** Where it has gone so far; undefined where another release did not say. */
+  readonly backend?: string | undefined;
 }
 
 /** Different for any two flows, and no key of a transport. */
-export function handedKey({ host, port, source, sourcePort, zone, to }: Omit<HandedFlow, "fresh">): string {
+export function handedKey({ host, port, source, sourcePort, zone, to }: Omit<HandedFlow, "fresh" | "backend">): string {
   return `handed ${host} ${port} ${formatAddress(source)} ${sourcePort} ${zone} ${to}`;
 }
 
@@ -34,7 +36,8 @@ export function handedFlows<A>({ flows, table, bound, transport }: Desk<A>): rea
     const to = way === undefined ? flows.waitsAt[row] : transport.localOf(way);
     if (to === undefined) continue;
     const { host, port } = local;
-    handed.push({ host, port, source, sourcePort: table.sourcePort[row] ?? 0, zone: table.zoneOf(row), to, fresh: flows.isFresh(row) });
+    const backend = table.backend[row]?.address.key;
+    handed.push({ host, port, source, sourcePort: table.sourcePort[row] ?? 0, zone: table.zoneOf(row), to, fresh: flows.isFresh(row), backend });
   }
   return handed;
 }
@@ -54,7 +57,7 @@ export function adoptFlow<A>(d: Desk<A>, handed: HandedFlow): number | null {
   table.setSource(row, handed.source, handed.sourcePort, handed.zone);
   socket.flows++;
   d.live++;
-  d.decider.adopted(row);
+  d.decider.adopted(row, handed.backend);
   if (handed.fresh) flows.addFresh(row);
   return row;
 }

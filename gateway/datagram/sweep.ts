@@ -26,6 +26,7 @@ export function sweep<A>(d: Desk<A>, now: number): void {
     const age = now - (table.openedMs[row] ?? now);
     if (wrong !== null) {
       d.decider.notOwned(row, wrong);
+      d.decider.backendFailed(row, "not_owned");
       free(d, row, "backend_not_owned");
     } else if (flows.isFresh(row)) {
       if (age >= freshMs) free(d, row, (flows.datagramsOut[row] ?? 0) > 0 ? "done" : "unanswered");

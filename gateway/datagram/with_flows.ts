@@ -21,7 +21,7 @@ export function withFlows(streams: Forwarder, flows: Flows): Forwarder {
       if (!isFlow(row)) streams.refuse(row, refusal);
     },
     adopt: (socket, facts, relay) => streams.adopt(socket, facts, relay),
-    remoteEnded: (row, end, bytesIn, bytesOut) => streams.remoteEnded(row, end, bytesIn, bytesOut),
+    remoteEnded: (row, end, bytesIn, bytesOut, servedBy) => streams.remoteEnded(row, end, bytesIn, bytesOut, servedBy),
     absentSocket: () => streams.absentSocket(),
     reportEnds: (heard) => streams.reportEnds(heard),
     sweep(now) {

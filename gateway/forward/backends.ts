@@ -1,5 +1,5 @@
-// Backends in use, one object for each address, so that the cap of connections under way to a
-// backend counts them whichever listener they come from.
+// Backends in use. There is one load for each address, whichever listener its connections come from: the cap of connections
+// under way and the choice of the backend with the fewest open ones depend on it.
 import type { Socket } from "node:net";
 import type { OwnSocket } from "../../runtime/shell/libc.ts";
 import type { BackendAddress } from "./backend.ts";
@@ -32,21 +32,38 @@ export interface Backend {
   readonly owner: OwnerCheck | null;
   /** The version of the PROXY header that it gets; null: it gets none. */
   readonly proxy: ProxyVersion | null;
-  /** Shared by all that reach the same address. */
+  /** Shared by all that reach the same address over the same protocol. */
   readonly load: Load;
+  /** Shared by all exposes of one service. */
+  readonly pause: Pause;
 }
 
 export interface Load {
   /** Connections that the backend has not yet accepted. */
   underWay: number;
+  /** Connections or flows that have gone there and have not ended, those under way among them. */
+  open: number;
+  /** When it was chosen last, as a number that rises with each choice. */
+  lastUse: number;
+}
+
+/** The clock, in milliseconds, until which other backends are tried first: this one has failed. */
+export interface Pause {
+  untilMs: number;
+}
+
+/** A backend that the policy names for a service has these; they are kept over reloads. */
+interface Named {
+  readonly pause: Pause;
+  /** It remembers what it has found. */
+  readonly check: Verify | null;
 }
 
 export class Backends {
   readonly #loads = new Map<string, Load>();
+  readonly #named = new Map<string, Named>();
   readonly #notOwn: Verify;
   readonly #ofStatic: StaticVerify;
-  /** Kept over reloads, by what they depend on: a check remembers what it has found. */
-  readonly #checks = new Map<string, Verify | null>();
   readonly #ownerOf: StaticOwnerCheck;
   readonly #ownedBy: (service: string, address: BackendAddress) => string;
 
@@ -65,38 +82,52 @@ export class Backends {
 
   /** One of a udp expose, that the policy names for a service. */
   namedUdp(service: string, address: BackendAddress): Backend {
-    return this.udpAt(address, this.#ownerOf(service, address));
+    const { pause } = this.#namedAs(`udp ${service} ${address.key}`, () => null);
+    return { ...this.udpAt(address, this.#ownerOf(service, address)), pause };
   }
 
   /** Nothing counts as under way there: a flow is connected at once. */
   udpAt(address: BackendAddress, owner: OwnerCheck | null): Backend {
-    return { address, verify: null, owner, proxy: null, load: { underWay: 0 } };
+    return { address, verify: null, owner, proxy: null, load: this.#load(`udp ${address.key}`), pause: { untilMs: 0 } };
   }
 
   /** One that the policy names for a service. */
   named(service: string, address: BackendAddress, proxy: ProxyVersion | null = null): Backend {
-    const key = `${service} ${address.key} ${this.#ownedBy(service, address)}`;
-    const check = this.#checks.get(key) ?? this.#ofStatic(service, address);
-    this.#checks.set(key, check);
-    return this.at(address, check, proxy);
+    const { check, pause } = this.#namedAs(`tcp ${service} ${address.key} ${this.#ownedBy(service, address)}`, () => this.#ofStatic(service, address));
+    return { ...this.at(address, check, proxy), pause };
   }
 
   at(address: BackendAddress, verify: Verify | null, proxy: ProxyVersion | null = null): Backend {
-    let load = this.#loads.get(address.key);
-    if (load === undefined) {
-      load = { underWay: 0 };
-      this.#loads.set(address.key, load);
-    }
-    if (address.kind === "tcp") return { address, verify, owner: null, proxy, load };
+    const [load, pause] = [this.#load(`tcp ${address.key}`), { untilMs: 0 }];
+    if (address.kind === "tcp") return { address, verify, owner: null, proxy, load, pause };
     const notOwn = this.#notOwn;
-    return { address, load, owner: null, proxy, verify: (socket, at) => notOwn(socket, at) ?? verify?.(socket, at) ?? null };
+    return { address, load, owner: null, proxy, pause, verify: (socket, at) => notOwn(socket, at) ?? verify?.(socket, at) ?? null };
   }
 
   /** Forgets idle addresses that are not in use, so that registrations can't pile them up. */
-  prune(inUse: ReadonlySet<string>): void {
-    for (const [key, load] of this.#loads) {
-      if (load.underWay === 0 && !inUse.has(key)) this.#loads.delete(key);
+  prune(inUse: Iterable<Backend>): void {
+    const [loads, pauses] = [new Set<Load>(), new Set<Pause>()];
+    for (const { load, pause } of inUse) {
+      loads.add(load);
+      pauses.add(pause);
     }
-    for (const key of this.#checks.keys()) if (!inUse.has(key.slice(key.indexOf(" ") + 1, key.lastIndexOf(" ")))) this.#checks.delete(key);
+    for (const [key, load] of this.#loads) if (load.open === 0 && load.underWay === 0 && !loads.has(load)) this.#loads.delete(key);
+    for (const [key, { pause }] of this.#named) if (!pauses.has(pause)) this.#named.delete(key);
+  }
+
+  #load(key: string): Load {
+    const known = this.#loads.get(key);
+    if (known !== undefined) return known;
+    const load: Load = { underWay: 0, open: 0, lastUse: 0 };
+    this.#loads.set(key, load);
+    return load;
+  }
+
+  #namedAs(key: string, check: () => Verify | null): Named {
+    const known = this.#named.get(key);
+    if (known !== undefined) return known;
+    const named: Named = { pause: { untilMs: 0 }, check: check() };
+    this.#named.set(key, named);
+    return named;
   }
 }

@@ -1,6 +1,6 @@
 // Connects the rows of the kernel transport to their backends. Where no descriptor is left, a row waits for one: its
 // client was accepted, and is not to be lost.
-import type { TransportEvents } from "../connection/transport.ts";
+import type { DialFailure, TransportEvents } from "../connection/transport.ts";
 import type { BackendAddress } from "../forward/backend.ts";
 import { EAGAIN, type KernelCalls } from "./calls.ts";
 import { isShortage, type Listeners } from "./listeners.ts";
@@ -36,6 +36,8 @@ export class Dialing {
   readonly #setup: DialingSetup;
   /** Rows that wait for a descriptor, and where they are to connect. */
   #wanting: Wanting[] = [];
+  /** Counts the dials of each row: what was put off for an earlier one is not reported. */
+  readonly #dials: number[] = [];
 
   constructor(setup: DialingSetup) {
     this.#setup = setup;
@@ -43,9 +45,31 @@ export class Dialing {
 
   dial(row: number, address: BackendAddress): void {
     const { rows, listeners } = this.#setup;
+    this.#dials[row] = this.#dialOf(row) + 1;
     if (!listeners.isShort && this.#connect(row, address)) return;
     rows.setMode(row, WANTS);
     this.#wanting.push({ row, epoch: rows.epoch(row), address });
+  }
+
+  /** Nothing of the row's last dial is done or reported any more; its descriptor is the caller's to close. */
+  hangUp(row: number): void {
+    const { rows } = this.#setup;
+    if (rows.is(row, WANTS)) this.#wanting = this.#wanting.filter((one) => one.row !== row);
+    this.#dials[row] = this.#dialOf(row) + 1;
+    rows.setMode(row, 0);
+  }
+
+  #dialOf(row: number): number {
+    return this.#dials[row] ?? 0;
+  }
+
+  /** Reports the dial that is under way after this round, unless it was given up by then. */
+  #failLater(row: number, failure: DialFailure): void {
+    const { events, later } = this.#setup;
+    const dial = this.#dialOf(row);
+    later(row, () => {
+      if (this.#dialOf(row) === dial) events.connectFailed(row, failure);
+    });
   }
 
   /**
@@ -86,13 +110,13 @@ export class Dialing {
 
   /** False where there is no descriptor for it. */
   #connect(row: number, address: BackendAddress): boolean {
-    const { calls, rows, events, poller, pump, listeners, keepAliveMs, interest, later } = this.#setup;
+    const { calls, rows, poller, pump, listeners, keepAliveMs, interest } = this.#setup;
     let fd = connectTo(calls, address);
     if (isShortage(fd) && listeners.lack()) fd = connectTo(calls, address);
     if (isShortage(fd)) return false;
     rows.setMode(row, DIALS);
     if (fd < 0) {
-      later(row, () => events.connectFailed(row, fd === -EAGAIN ? "busy" : "refused"));
+      this.#failLater(row, fd === -EAGAIN ? "busy" : "refused");
       return true;
     }
     if (keepAliveMs < KEPT_LATER_MS && address.kind === "tcp") keepAlive(calls, fd, keepAliveMs);
@@ -102,7 +126,7 @@ export class Dialing {
     const isAdded = (poller.isAdded(client) || poller.add(client, interest) >= 0) && poller.add(fd, interest) >= 0;
     if (isAdded) return true;
     rows.setMode(row, 0);
-    later(row, () => events.connectFailed(row, "no_descriptor"));
+    this.#failLater(row, "no_descriptor");
     return true;
   }
 }

@@ -309,7 +309,7 @@ export class KernelTransport implements Transport, PumpOwner {
   hangUp(row: number): void {
     if (this.#isOfNode(row)) this.#node.hangUp(row);
     else {
-      this.#rows.setMode(row, 0);
+      this.#dialing.hangUp(row);
       this.#forget(this.#rows.takeUpstream(row), false);
     }
   }

@@ -17,7 +17,7 @@ export function withoutAddress(
 ): readonly ListenerInfo[] {
   const open = new Set(ports.all().flatMap(({ serves: { exposes } }) => exposes.map(({ info }) => `${info.proto} ${info.name}`)));
   return listeners.filter((info) => {
-    if (info.bind === null || info.backend === null || open.has(`${info.proto} ${info.name}`)) return false;
+    if (info.bind === null || info.backends.length === 0 || open.has(`${info.proto} ${info.name}`)) return false;
     return candidateAddresses(info, host).every((address) =>
       info.ports.every(({ first, last }) => {
         for (let port = first; port <= last; port++) if (!leftOut.has(keyOf(info.proto, formatEndpoint(bareAddress(address), port, address[4])))) return false;

@@ -8,7 +8,7 @@ import type { PolicyEngine } from "../../runtime/host/module.ts";
 import type { Recorder } from "../audit/recorder.ts";
 import { isListenFailure, type Forwarder } from "../connection/forwarder.ts";
 import type { Inherited } from "./inherited.ts";
-import type { Exposure, OpenPort, Ports } from "./ports.ts";
+import { backendsText, type Exposure, type OpenPort, type Ports } from "./ports.ts";
 
 export interface OpenSetup {
   readonly ports: Ports;
@@ -90,7 +90,7 @@ export function createOpener({ ports, forwarder, recorder, maxPorts, inherited, 
           service: one?.info.service,
           proto,
           local,
-          backend: one?.backend.address.key,
+          backend: one === undefined ? undefined : backendsText(one.backends),
           detail: one === undefined ? exposes.map(({ info }) => info.name).join(" ") : undefined,
         },
       ],

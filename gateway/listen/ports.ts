@@ -13,7 +13,8 @@ export type Proto = ListenerInfo["proto"];
 /** An expose at a socket, and where its connections go. */
 export interface Served {
   readonly info: ListenerInfo;
-  readonly backend: Backend;
+  /** At least one; each connection gets one of them. */
+  readonly backends: readonly Backend[];
   /** The lease that opened it; null for a static one. */
   readonly lease: string | null;
 }
@@ -44,6 +45,16 @@ export function soleExpose({ isGroup, exposes }: Pick<Exposure, "isGroup" | "exp
 
 /** The listener or the group that a policy has at a port. */
 export type Shared = Pick<Exposure, "number" | "isGroup">;
+
+/** Where connections of an expose go; none where it is not there any more. */
+export function backendsOf(serves: Pick<Exposure, "exposes"> | undefined, listener: number): readonly Backend[] {
+  return serves?.exposes.find(({ info }) => info.id === listener)?.backends ?? [];
+}
+
+/** As records have them. */
+export function backendsText(backends: readonly Backend[]): string {
+  return backends.map(({ address }) => address.key).join(", ");
+}
 
 /** Of the exposes that `keep` says; null where none is left. */
 export function exposureOf(exposure: Exposure, keep: (expose: Served) => boolean): Exposure | null {

@@ -1,6 +1,7 @@
 // `metrics`: what is counted, in the text format of Prometheus 0.0.4. Names end in `_total` where a
 // value only rises; the count of a rule starts again when a reload changes what the rule says.
 import type { ListenerInfo, PolicyEngine } from "../../runtime/host/module.ts";
+import { backendFamilies } from "./backend_counts.ts";
 import { closedExposes } from "./closed.ts";
 import type { Context, Endpoint } from "./context.ts";
 import { Families, type Labels } from "./families.ts";
@@ -37,6 +38,7 @@ export function metricsText(context: Context): string {
   decisionFamilies(out, context);
   connectionFamilies(out, context);
   trafficFamilies(out, context);
+  backendFamilies(out, context);
   processFamilies(out, context);
   processMetrics(out, context);
   return out.text();

@@ -111,8 +111,9 @@ function grant(context: Context, client: Client, intent: ExposeIntent, bind: Add
     const names = found.map(({ name }) => `\`${name}\``).join(", ");
     return no(CODE_BAD_INTENT, `\`${caller.service}\` has several exposes on port ${intent.port} (${names}): name one with \`expose\``);
   }
-  if (info.backend !== null) {
-    return no(CODE_NOT_EXPOSED, `\`${info.name}\` is a static exposure: the policy names its backend and it is open without a registration`);
+  if (info.backends.length > 0) {
+    const named = info.backends.length === 1 ? "its backend" : "its backends";
+    return no(CODE_NOT_EXPOSED, `\`${info.name}\` is a static exposure: the policy names ${named} and it is open without a registration`);
   }
   if (info.mode !== intent.mode) {
     return no(CODE_NOT_EXPOSED, `the policy exposes \`${info.name}\` in the mode ${info.mode}, not in the mode ${intent.mode}`);

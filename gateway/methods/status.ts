@@ -1,6 +1,8 @@
 // `status`: what listens, which policy decides, what was counted, who is refused most.
 import { MOST_BLOCKS } from "../blocks/blocks.ts";
 import { BACKLOG, longestBacklog } from "../listen/backlog.ts";
+import { backendsText } from "../listen/ports.ts";
+import { backendCounts } from "./backend_counts.ts";
 import type { Counters } from "../audit/counters.ts";
 import type { SignatureInfo } from "../../runtime/host/module.ts";
 import type { Keeper } from "../reload/keeper.ts";
@@ -19,6 +21,7 @@ export function statusOf(context: Context): object {
   const serves = context.engine();
   const absent = new Set(context.withoutAddress().map(({ id }) => id));
   const bytes = allBytes(context);
+  const counts = backendCounts(context);
   let buffered = 0;
   for (let row = 0; row < forwarder.table.rows; row++) buffered += forwarder.buffered(row);
   return {
@@ -60,7 +63,10 @@ export function statusOf(context: Context): object {
         .all()
         .filter((open) => open.proto === info.proto && !context.isPrepared(open))
         .flatMap(({ local, serves: { exposes } }) => exposes.filter((one) => one.info.name === info.name).map((one) => ({ local, ...one })))
-        .map(({ local, backend, lease }) => ({ local, backend: backend.address.key, lease: lease !== null })),
+        .map(({ local, backends, lease }) => ({ local, backend: backendsText(backends), lease: lease !== null })),
+      backends: counts
+        .filter(({ listener, proto }) => listener === info.name && proto === info.proto)
+        .map(({ backend, connections, skippedMs, failures }) => ({ backend, connections, skipped_ms: skippedMs, failures: Object.fromEntries(failures) })),
     })),
     waiting: Object.fromEntries(context.nameWaits.byPort()),
     connections: { live: forwarder.live, cap: context.connectionCap, buffered_bytes: buffered },

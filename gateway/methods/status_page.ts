@@ -18,6 +18,7 @@ const HTML = `<!doctype html>
 <main>
 <section id="tiles" aria-label="Totals"></section>
 <section><h2>Listeners</h2><div class="wide"><table id="listeners"></table></div></section>
+<section><h2>Backends</h2><div class="wide"><table id="backends"></table></div></section>
 <section><h2>Refusals by reason</h2><div class="wide"><table id="refusals"></table></div></section>
 <section><h2>Sources refused most</h2><div class="wide"><table id="sources"></table></div></section>
 <section><h2>Rules</h2><div class="wide"><table id="rules"></table></div></section>

@@ -124,6 +124,25 @@ function show(now) {
     }),
     "the policy exposes nothing",
   );
+  const open = status.listeners.flatMap((listener) => listener.backends.map((one) => ({ listener: listener.name, ...one })));
+  table(
+    "backends",
+    [["backend"], ["listener"], ["connections", "number"], ["connects", "number"], ["failures", "number"], ["state"]],
+    open.map((one) => {
+      const connects = (all) => all.find((pair) => pair.listener === one.listener && pair.backend === one.backend)?.connects ?? 0;
+      const failures = Object.values(one.failures).reduce((sum, count) => sum + count, 0);
+      const skipped = one.skipped_ms > 0;
+      return [
+        cell(one.backend),
+        cell(one.listener),
+        cell(number(one.connections), "number"),
+        cell(perSecond(Math.max(0, connects(traffic) - connects(past.traffic)) / seconds), "number"),
+        cell(number(failures), "number"),
+        cell(skipped ? "left out for " + Math.ceil(one.skipped_ms / 1000) + " s" : "in use", skipped ? "bad" : ""),
+      ];
+    }),
+    "no port is open",
+  );
   const refusals = [...sumsNow].flatMap(([listener, { reasons }]) =>
     [...reasons].map(([reason, count]) => ({ listener, reason, count, old: sumsBefore.get(listener)?.reasons.get(reason) ?? 0 })),
   );

@@ -1,11 +1,11 @@
 // The families with the labels `listener` and `backend`: refusals, ends, bytes and the time that backends take to accept.
 import { backendKey } from "../admit/entries.ts";
 import { CONNECT_BUCKETS, type PairCounts } from "../audit/traffic.ts";
-import { CLOSING, CONNECTING, OPEN } from "../connection/states.ts";
+import { isServed } from "../connection/states.ts";
 import type { Context } from "./context.ts";
 import type { Families, Labels, Sample } from "./families.ts";
 
-type Sources = Pick<Context, "counters" | "forwarder" | "ports">;
+type Sources = Pick<Context, "counters" | "forwarder">;
 
 export interface Bytes {
   fromClients: number;
@@ -58,22 +58,24 @@ export function trafficFamilies(out: Families, sources: Sources): void {
     "from the admission of a connection until its backend has accepted",
     named.flatMap(([labels, pair]) => histogram(labels, pair)),
   );
+  out.family(
+    "ingressd_backend_failures_total",
+    "counter",
+    "connections and flows that a backend could not take, so that others are tried first for a while",
+    named.flatMap(([labels, { failures }]) => [...failures].map(([because, count]): Sample => [{ ...labels, because }, count])),
+  );
 }
 
 function labelsOf({ listener, backend }: PairCounts): Labels {
   return { ...(listener !== "" && { listener }), ...(backend !== "" && { backend }) };
 }
 
-function isServed(state: number | undefined): boolean {
-  return state === CONNECTING || state === OPEN || state === CLOSING;
-}
-
 /** Each open connection in the row that counts it once it has ended. */
-function liveBytes({ counters: { traffic }, forwarder: { table }, ports }: Sources): ReadonlyMap<PairCounts, Bytes> {
+function liveBytes({ counters: { traffic }, forwarder: { table } }: Sources): ReadonlyMap<PairCounts, Bytes> {
   const sums = new Map<PairCounts, Bytes>();
   for (let row = 0; row < table.rows; row++) {
     if (!isServed(table.state[row])) continue;
-    const pair = traffic.of(table.expose[row]?.name ?? "", backendKey(table, row, ports.numbered(table.socket[row] ?? -1)) ?? "");
+    const pair = traffic.of(table.expose[row]?.name ?? "", backendKey(table, row) ?? "");
     const sum = sums.get(pair) ?? { fromClients: 0, fromBackends: 0 };
     sum.fromClients += table.bytesIn[row] ?? 0;
     sum.fromBackends += table.bytesOut[row] ?? 0;

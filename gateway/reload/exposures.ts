@@ -1,6 +1,6 @@
 // The sockets that should listen under a policy: its static exposures, and the leases that it grants.
 import { isLinkLocal6, type Address } from "../../runtime/net/address.ts";
-import type { ListenerInfo, PolicyEngine, PolicyInfo, PortRange } from "../../runtime/host/module.ts";
+import type { BackendInfo, ListenerInfo, PolicyEngine, PolicyInfo, PortRange } from "../../runtime/host/module.ts";
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { Backend, Backends } from "../forward/backends.ts";
 import { tcpBackend, unixBackend } from "../forward/backend.ts";
@@ -29,10 +29,14 @@ export function staticExposures(
   for (const { number, isGroup, members, ports } of placesIn(engine.info)) {
     const exposes: Served[] = [];
     for (const info of members) {
-      const backend = staticBackend(info, backends);
-      if (backend === null) continue;
-      if (!backend.ok) return failed(`expose \`${info.name}\`: ${backend.error}`);
-      exposes.push({ info, backend: backend.value, lease: null });
+      if (info.backends.length === 0) continue;
+      const own: Backend[] = [];
+      for (const named of info.backends) {
+        const backend = staticBackend(info, named, backends);
+        if (!backend.ok) return failed(`expose \`${info.name}\`: ${backend.error}`);
+        own.push(backend.value);
+      }
+      exposes.push({ info, backends: own, lease: null });
     }
     const [first] = exposes;
     if (first === undefined) continue;
@@ -53,11 +57,11 @@ export function staticExposures(
   }
   const byPort = groupedByPort(wanted);
   for (const { exposes, proto } of wanted)
-    for (const { info, backend } of exposes) {
-      const { address } = backend;
-      if (address.kind !== "tcp" || byPort.get(address.port)?.some((other) => other.proto === proto && overlaps(other, address)) !== true) continue;
-      return failed(`expose \`${info.name}\`: its backend ${address.key} is a port that ingressd itself opens; name the service's own port`);
-    }
+    for (const { info, backends: own } of exposes)
+      for (const { address } of own) {
+        if (address.kind !== "tcp" || byPort.get(address.port)?.some((other) => other.proto === proto && overlaps(other, address)) !== true) continue;
+        return failed(`expose \`${info.name}\`: its backend ${address.key} is a port that ingressd itself opens; name the service's own port`);
+      }
   return ok(wanted);
 }
 
@@ -111,9 +115,8 @@ export function groupedByPort<E extends { readonly port: number }>(endpoints: It
 /** Why a udp expose can't have the backend. */
 export const NO_UNIX_DATAGRAMS = "a unix socket is no backend of udp: name a loopback address with a port";
 
-function staticBackend(info: ListenerInfo, backends: Backends): Result<Backend, string> | null {
-  if (info.backend === null) return null;
-  const address = info.backend.kind === "tcp" ? tcpBackend(info.backend.host, info.backend.port) : unixBackend(info.backend.path);
+function staticBackend(info: ListenerInfo, named: BackendInfo, backends: Backends): Result<Backend, string> {
+  const address = named.kind === "tcp" ? tcpBackend(named.host, named.port) : unixBackend(named.path);
   if (typeof address === "string") return failed(address);
   if (info.proto === "tcp") return ok(backends.named(info.service, address, info.proxy));
   return address.kind === "unix" ? failed(NO_UNIX_DATAGRAMS) : ok(backends.namedUdp(info.service, address));
@@ -141,7 +144,7 @@ export function granting(engine: PolicyEngine, { service, proto, port, bind, exp
 export function listenerOf(engine: PolicyEngine, lease: Lease): ListenerInfo | null {
   const found = granting(engine, lease);
   const one = found.length > 1 ? found.find(({ name }) => name === lease.grantedBy) : found[0];
-  return one !== undefined && one.backend === null && one.mode === lease.mode ? one : null;
+  return one !== undefined && one.backends.length === 0 && one.mode === lease.mode ? one : null;
 }
 
 /** Whether the policy still grants a lease as it was granted. */
@@ -157,7 +160,7 @@ export function leasedExposures(engine: PolicyEngine, lease: Lease, host: readon
   const shared = sharedAt(engine, info, port);
   const candidates = lease.bind === null ? candidateAddresses(info, host, udpPlaces) : placesOf(lease.bind, host);
   const addresses = lease.bind === null ? candidates.filter((address) => listensAt(engine, info, port, address, shared.number)) : candidates;
-  return addresses.map((address) => exposure(address, port, info.proto, shared, [{ info, backend, lease: lease.id }]));
+  return addresses.map((address) => exposure(address, port, info.proto, shared, [{ info, backends: [backend], lease: lease.id }]));
 }
 
 /** The group of a listener at one of its ports, or the listener itself. */

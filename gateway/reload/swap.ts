@@ -237,5 +237,5 @@ export function tidy({ forwarder: { table }, ports, backends }: Pick<SwapSetup, 
   const used = new Set<number>();
   for (let row = 0; row < table.rows; row++) if (table.state[row] !== FREE) used.add(table.socket[row] ?? -1);
   ports.forget((number) => used.has(number));
-  backends.prune(new Set(ports.all().flatMap(({ serves }) => serves.exposes.map(({ backend }) => backend.address.key))));
+  backends.prune(ports.all().flatMap(({ serves }) => serves.exposes.flatMap((expose) => expose.backends)));
 }

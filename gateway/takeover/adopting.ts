@@ -57,10 +57,10 @@ export async function adopt(setup: AdoptSetup, engine: PolicyEngine): Promise<st
   if (unread.length > 0) setup.say(`${unread.length} connections are broken off: another release admitted them, and what it says of them is not known here`);
   for (const row of unread) taking.cut(row);
   taking.follow({
-    ended(row, end, bytesIn, bytesOut) {
+    ended(row, end, bytesIn, bytesOut, backend) {
       const own = rows.get(row);
       rows.delete(row);
-      if (own !== undefined) forwarder.remoteEnded(own, endOf(end), bytesIn, bytesOut);
+      if (own !== undefined) forwarder.remoteEnded(own, endOf(end), bytesIn, bytesOut, backend);
     },
     records: (lines) => void setup.audit.write(lines),
     endRecords: (lines) => void setup.audit.write([], lines),
@@ -84,7 +84,7 @@ function absentSocket({ forwarder, ports, backends }: AdoptSetup, place: HandedP
   const address = parseAddress(place.host);
   const backend = canonicalBackend(place.backend);
   if (address === null || typeof backend === "string") return failed("its state is damaged");
-  const served = { info: listenerOf(place, engine), backend: backends.at(backend, null), lease: null };
+  const served = { info: listenerOf(place, engine), backends: [backends.at(backend, null)], lease: null };
   const serves = exposure([...address, place.zone], place.port, "tcp", { number: -1, isGroup: false }, [served]);
   return ok(ports.addAbsent(serves, forwarder.absentSocket()).socket.number);
 }
@@ -105,7 +105,7 @@ function listenerOf({ listener, service, mode, port }: HandedPlace, { info }: Po
     certs: [],
     alpn: [],
     ca: null,
-    backend: null,
+    backends: [],
     proxy: null,
     needsNames: false,
     capSource: null,

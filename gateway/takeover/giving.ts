@@ -181,7 +181,8 @@ export class Giving {
     forwarder.reportEnds((row, end) => {
       if (end === null) return;
       const { table } = forwarder;
-      round.client.notify("takeover_ended", { row, end, bytesIn: table.bytesIn[row] ?? 0, bytesOut: table.bytesOut[row] ?? 0 });
+      const backend = table.backend[row]?.address.key;
+      round.client.notify("takeover_ended", { row, end, bytesIn: table.bytesIn[row] ?? 0, bytesOut: table.bytesOut[row] ?? 0, backend });
     });
     return ok({ bytes: round.state.length, sha256: hashOf(round.state) });
   }

@@ -19,7 +19,7 @@ export const STATE_FORMAT = 3;
 /** Goes up when the records of limits in it (PolicyEngine.exportState) change theirs. */
 export const LIMITS_FORM = 1;
 
-/** The place that a connection came by, and the expose there that it was admitted to. */
+/** The place that a connection came by, and the expose there that it was admitted to. Connections to several backends of it have a place each. */
 export interface HandedPlace {
   readonly local: string;
   readonly host: string;
@@ -65,8 +65,8 @@ export function writeState(table: ConnectionTable, ports: Ports, flows: readonly
     const expose = table.expose[row];
     if ((state !== CONNECTING && state !== OPEN && state !== CLOSING) || typeof source === "number" || open === undefined || expose === undefined) continue;
     const { serves } = open;
-    const backend = table.backend[row] ?? soleExpose(serves)?.backend;
-    const key = `${open.socket.number} ${expose.name}`;
+    const backend = table.backend[row] ?? soleExpose(serves)?.backends[0];
+    const key = `${open.socket.number} ${expose.name} ${backend?.address.key ?? ""}`;
     const place = places.get(key) ?? written.length;
     if (place === written.length) {
       places.set(key, place);
@@ -227,9 +227,10 @@ function flowOf(value: unknown): HandedFlow | null {
   const [host, zone, to] = [textIn(fields, "host"), textIn(fields, "zone"), textIn(fields, "to")];
   const [port, sourcePort] = [numberIn(fields, "port", 65_535), numberIn(fields, "sourcePort", 65_535)];
   const source = parseAddress(textIn(fields, "source") ?? "");
-  const fresh = fields?.["fresh"];
+  const [fresh, backend] = [fields?.["fresh"], fields?.["backend"]];
+  if (backend !== undefined && typeof backend !== "string") return null;
   if (host === null || zone === null || to === null || port === null || sourcePort === null || source === null || typeof fresh !== "boolean") return null;
-  return { host, port, source, sourcePort, zone, to, fresh };
+  return { host, port, source, sourcePort, zone, to, fresh, backend };
 }
 
 type Fields = Readonly<Record<string, unknown>> | null;

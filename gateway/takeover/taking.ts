@@ -29,7 +29,8 @@ export interface TakingSetup {
 
 /** Notifications of the gateway that is taken over; see giving.ts. */
 export interface FromGiver {
-  readonly ended: (row: number, end: string, bytesIn: number, bytesOut: number) => void;
+  /** `backend`: it may have changed since the state was written; undefined where another release does not say. */
+  readonly ended: (row: number, end: string, bytesIn: number, bytesOut: number, backend: string | undefined) => void;
   readonly records: (lines: readonly string[]) => void;
   /** Of ends of flows, which each of the two processes records for itself. */
   readonly endRecords: (lines: readonly string[]) => void;
@@ -208,9 +209,9 @@ class Round implements Taking {
   notified(method: string, params: unknown): void {
     if (this.#from === null) return void this.#early.push([method, params]);
     const fields = fieldsOf(params) ?? {};
-    const { row, end, bytesIn, bytesOut, lines } = fields;
+    const { row, end, bytesIn, bytesOut, lines, backend } = fields;
     if (method === "takeover_ended" && typeof row === "number" && typeof end === "string")
-      this.#from.ended(row, end, Number(bytesIn) || 0, Number(bytesOut) || 0);
+      this.#from.ended(row, end, Number(bytesIn) || 0, Number(bytesOut) || 0, typeof backend === "string" ? backend : undefined);
     const texts = Array.isArray(lines) ? lines.filter((line): line is string => typeof line === "string") : [];
     if (method === "takeover_records") this.#from.records(texts);
     if (method === "takeover_end_records") this.#from.endRecords(texts);

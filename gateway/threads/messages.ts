@@ -20,7 +20,7 @@ export const READ = 2;
 export const PAUSE = 3;
 /** Context `a`; the payload is the server name of the hello, where `b` is 1. */
 export const SECURE = 4;
-/** The payload is the backend's address, as the policy writes it. */
+/** The payload is the backend's address, as the policy writes it. `a` numbers the dials of a row: CONNECTED and CONNECT_FAILED have it in `c`. */
 export const DIAL = 5;
 export const HANG_UP = 6;
 /** The permit to move bytes. `a` bytes were read before; where `b` is 1 a second hello is looked at. */
@@ -53,9 +53,12 @@ export const TAKE = 17;
 export const HELLO = 32;
 /** `a` is the code of a refusal, with its detail as payload where there is one; 0: done, and the payload has the certificate's key and the words of an identity. */
 export const HANDSHAKEN = 33;
-/** The near end of the backend's side: descriptor `a`, which stays open until the main thread says RELAY or gives the row up, and port `b`. */
+/**
+ * The near end of the backend's side: descriptor `a`, which stays open until the main thread says RELAY, hangs up or gives the
+ * row up, and port `b`. `c` is the number of the dial: the main thread may have hung up meanwhile, and dialed another backend.
+ */
 export const CONNECTED = 34;
-/** `a`: see `failureOf`. */
+/** `a`: see `failureOf`; `c` as above. */
 export const CONNECT_FAILED = 35;
 /** Since the last record: `a` bytes from the client, `b` from the backend. */
 export const BYTES = 36;

@@ -46,7 +46,7 @@ export class ThreadEvents {
 
   #event(thread: number, message: Message): void {
     const { rows, events } = this.#setup;
-    const { kind, row, a, b, payload } = message;
+    const { kind, row, a, b, c, payload } = message;
     if (kind === m.DROPPED) {
       this.#gone(thread, row);
       events.dropped(row);
@@ -57,6 +57,8 @@ export class ThreadEvents {
     else if (kind === m.FAULTED) events.faulted(row, payload?.toString() ?? "");
     else if (kind === m.HELLO && rows.waits(row, WAITS_HELLO)) this.#hello(row, a, payload ?? NOTHING);
     else if (kind === m.HANDSHAKEN && rows.took(row, WAITS_HANDSHAKE)) events.handshaken(row, m.handshakeOf(message));
+    // INVARIANT: what is reported of a dial that was given up is not taken for the next one, whose backend is another.
+    else if ((kind === m.CONNECTED || kind === m.CONNECT_FAILED) && c !== rows.dial(row)) return;
     else if (kind === m.CONNECTED && rows.took(row, WAITS_CONNECTED)) {
       rows.setNear(row, a, b);
       events.connected(row);

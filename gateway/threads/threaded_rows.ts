@@ -25,6 +25,8 @@ export class ThreadedRows {
   /** The near end of the backend's side: its descriptor between CONNECTED and RELAY, and its port. */
   #nearFds = new Int32Array(FIRST).fill(NONE);
   #nearPorts = new Int32Array(FIRST).fill(NONE);
+  /** The number of the last dial. */
+  #dials = new Int32Array(FIRST);
 
   begin(row: number, fd: number): void {
     if (row >= this.#fds.length) this.#grow(row);
@@ -36,6 +38,16 @@ export class ThreadedRows {
     this.#reported[row] = 0;
     this.#nearFds[row] = NONE;
     this.#nearPorts[row] = NONE;
+    this.#dials[row] = 0;
+  }
+
+  /** The number of the dial that begins now. */
+  nextDial(row: number): number {
+    return (this.#dials[row] = (this.dial(row) + 1) | 0);
+  }
+
+  dial(row: number): number {
+    return this.#dials[row] ?? 0;
   }
 
   give(row: number, thread: number): void {
@@ -130,5 +142,6 @@ export class ThreadedRows {
     this.#generations = grown(this.#generations, 0);
     this.#nearFds = grown(this.#nearFds, NONE);
     this.#nearPorts = grown(this.#nearPorts, NONE);
+    this.#dials = grown(this.#dials, 0);
   }
 }

@@ -167,7 +167,7 @@ export class ThreadedTransport implements Transport {
       this.#keys.set(key, bytes);
     }
     this.#rows.await(row, WAITS_CONNECTED | WAITS_FAILED);
-    this.#send(row, m.DIAL, 0, 0, bytes);
+    this.#send(row, m.DIAL, this.#rows.nextDial(row), 0, bytes);
   }
 
   /** A worker whose row is over has said ENDED before it could read LOOK. */

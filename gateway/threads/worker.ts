@@ -8,7 +8,7 @@
 import type { MessagePort } from "node:worker_threads";
 import { CODE_TLS_FAILED } from "../../runtime/abi/verdicts.ts";
 import { systemClock } from "../../runtime/shell/clock.ts";
-import type { Handshake, TransportEvents } from "../connection/transport.ts";
+import type { DialFailure, Handshake, TransportEvents } from "../connection/transport.ts";
 import { canonicalBackend, type BackendAddress } from "../forward/backend.ts";
 import { HeaderReading } from "../forward/proxy_reading.ts";
 import { openCalls, type KernelCalls } from "../kernel/calls.ts";
@@ -66,6 +66,8 @@ class ThreadWorker {
   /** While a PROXY header is read. */
   readonly #headers: (HeaderReading | null)[] = [];
   readonly #flights: (FirstFlights | null)[] = [];
+  /** The number of each row's last dial. */
+  readonly #dials: number[] = [];
   readonly #contexts: WorkerContexts;
   readonly #backends = new Map<string, BackendAddress | string>();
   readonly #timers = new WorkerTimers(this.#clock);
@@ -167,6 +169,7 @@ class ThreadWorker {
         this.#secure(row, a, b === 1 && payload !== null ? payload.toString("latin1") : null);
         return;
       case m.DIAL:
+        this.#dials[row] = a;
         this.#dial(row, payload?.toString() ?? "");
         return;
       case m.HANG_UP:
@@ -206,7 +209,7 @@ class ThreadWorker {
       if (this.#backends.size >= MOST_BACKENDS) this.#backends.clear();
       this.#backends.set(key, address);
     }
-    if (typeof address === "string") this.#out.write(m.CONNECT_FAILED, row, m.failureNumber("refused"));
+    if (typeof address === "string") this.#connectFailed(row, "refused");
     else this.#transport.dial(row, address);
   }
 
@@ -237,9 +240,9 @@ class ThreadWorker {
       handshaken: (row, outcome) => this.#handshaken(row, outcome),
       connected: (row) => {
         const fd = this.#transport.upstreamOf(row);
-        this.#out.write(m.CONNECTED, row, fd, nearPortOf(this.#calls, fd) ?? -1);
+        this.#out.write(m.CONNECTED, row, fd, nearPortOf(this.#calls, fd) ?? -1, this.#dials[row] ?? 0);
       },
-      connectFailed: (row, failure) => this.#out.write(m.CONNECT_FAILED, row, m.failureNumber(failure)),
+      connectFailed: (row, failure) => this.#connectFailed(row, failure),
       fromClient: (row, bytes) => this.#out.moved(row, bytes, 0),
       fromBackend: (row, bytes) => this.#out.moved(row, 0, bytes),
       secondHello: (row, fault) => this.#out.write(m.SECOND_HELLO, row, m.faultNumber(fault)),
@@ -257,6 +260,10 @@ class ThreadWorker {
         this.#out.write(m.FAULTED, row, 0, 0, 0, Buffer.from(detail));
       },
     };
+  }
+
+  #connectFailed(row: number, failure: DialFailure): void {
+    this.#out.write(m.CONNECT_FAILED, row, m.failureNumber(failure), 0, this.#dials[row] ?? 0);
   }
 
   #clientBytes(row: number, chunk: Uint8Array): number {
@@ -307,6 +314,7 @@ class ThreadWorker {
     this.#headers[row] = null;
     this.#readings[row] = null;
     this.#flights[row] = null;
+    this.#dials[row] = 0;
     this.#out.forget(row);
   }
 }

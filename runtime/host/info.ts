@@ -8,7 +8,7 @@ import { parsePrefix } from "../net/prefix.ts";
 import { hexOf } from "./bytes.ts";
 import { sha256 } from "./platform.ts";
 import { BeyondBounds, parseBounded, type JsonBounds } from "./bounded_json.ts";
-import type { Annotations, GroupInfo, ListenerInfo, NamePattern, Origin, PolicyInfo, PortRange, RuleInfo } from "./module.ts";
+import type { Annotations, BackendInfo, GroupInfo, ListenerInfo, NamePattern, Origin, PolicyInfo, PortRange, RuleInfo } from "./module.ts";
 import type { VerifiedModule } from "./verify.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -28,6 +28,7 @@ export const MOST_BIND_PREFIXES = 262_144;
 /** Of one listener. */
 const MOST_CERTS = 8;
 const MOST_PROTOCOLS = 16;
+const MOST_BACKENDS = 32;
 
 class Malformed extends Error {}
 
@@ -180,7 +181,7 @@ function readListener(
     certs: endsTls ? readCerts(f["cert"]) : (absent(f["cert"]) ?? []),
     alpn: endsTls ? readProtocols(f["alpn"]) : (absent(f["alpn"]) ?? []),
     ca: mode === "mtls" ? text(f["ca"]) : absent(f["ca"]),
-    backend: readBackend(f["backend"]),
+    backends: readBackends(f["backend"]),
     proxy: readProxy(f["backend"]),
     via: proto === "tcp" && mode !== "direct" ? readVia(f["via"], bindOf) : absent(f["via"]),
     names: proto === "tcp" && mode !== "tcp" && mode !== "direct" ? readNames(f["for"]) : absent(f["for"]),
@@ -278,9 +279,17 @@ function rising(ranges: readonly PortRange[]): readonly PortRange[] {
   return ranges;
 }
 
-function readBackend(value: unknown): ListenerInfo["backend"] {
-  if (value === null) return null;
+/** One is written without a list. INVARIANT: each is there once, so that none gets more than its share. */
+function readBackends(value: unknown): readonly BackendInfo[] {
+  if (value === null) return [];
   const f = fields(value);
+  if (f["backends"] === undefined) return [readBackend(f)];
+  const backends = atLeast(atMost(list(f["backends"]), MOST_BACKENDS), 2).map((one) => readBackend(fields(one)));
+  if (new Set(backends.map((one) => JSON.stringify(one))).size < backends.length) throw new Malformed();
+  return backends;
+}
+
+function readBackend(f: Fields): BackendInfo {
   if (f["unix"] !== undefined) return { kind: "unix", path: text(f["unix"]) };
   return { kind: "tcp", host: text(f["host"]), port: whole(f["port"], 1, 65535) };
 }

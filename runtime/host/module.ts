@@ -13,6 +13,9 @@ export interface PortRange {
 
 export type ProxyVersion = "v1" | "v2";
 
+/** As the policy names it. */
+export type BackendInfo = { readonly kind: "tcp"; readonly host: string; readonly port: number } | { readonly kind: "unix"; readonly path: string };
+
 /** One listener as the module's semantic JSON describes it. */
 export interface ListenerInfo {
   /** The position in `listeners`, and the number by which the module's calls name the listener. */
@@ -35,8 +38,9 @@ export interface ListenerInfo {
   readonly alpn: readonly string[];
   /** The name of the authority of client certificates, where the listener requires them. */
   readonly ca: string | null;
-  readonly backend: ({ readonly kind: "tcp"; readonly host: string; readonly port: number } | { readonly kind: "unix"; readonly path: string }) | null;
-  /** The version of the PROXY header that the policy's backend gets; null: it gets none. */
+  /** Each connection goes to one of them; none: the port opens when the service registers. */
+  readonly backends: readonly BackendInfo[];
+  /** The version of the PROXY header that the policy's backends get; null: they get none. */
   readonly proxy: ProxyVersion | null;
   /** Prefixes of peers that begin with a PROXY header, whose source is then the client's; null: none does. Listeners of a group have the same. */
   readonly via: readonly string[] | null;

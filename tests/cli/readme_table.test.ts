@@ -48,6 +48,12 @@ const ROWS: readonly Row[] = [
     backend: "127.0.0.1:8080",
   },
   {
+    there: "upstream b {",
+    policy: (backend = "") => web(`${backend} allow from any`),
+    lines: "from 192.0.2.1 to web => allow",
+    backend: "127.0.0.1:8080, 127.0.0.1:8081",
+  },
+  {
     there: "proxy_protocol on;",
     policy: (v1 = "", v2 = "") =>
       `${web(`${v1} allow from private`, "expose a on tcp 443")} expose web on tcp 444 { backend 127.0.0.1:8081 ${v2} allow from any }`,
@@ -136,8 +142,8 @@ for (const [i, { there, policy, lines, backend }] of ROWS.entries()) {
       tested.results.filter((r) => !r.passed).map((r) => `${r.question} => ${r.actual}`),
       [],
     );
-    const target = tested.policy.exposes[0]?.backend ?? null;
-    if (backend !== undefined) assert.is(target?.kind === "tcp" ? `${target.host}:${target.port}` : "", backend);
+    const targets = tested.policy.exposes[0]?.backends ?? [];
+    if (backend !== undefined) assert.is(targets.map((target) => (target.kind === "tcp" ? `${target.host}:${target.port}` : "")).join(", "), backend);
   });
 }
 

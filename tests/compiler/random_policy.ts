@@ -213,9 +213,8 @@ export class RandomPolicy {
       case 6:
         return this.put("amplify", this.c.oneIn(3) ? "any" : this.number());
       case 0:
-        return this.put("backend", this.param() ?? "127.0.0.1:8080");
       case 1:
-        return this.put("backend", "unix", this.text());
+        return this.backends();
       case 2:
         return this.put(this.c.pick(["cert", "ca"]), this.text());
       case 3:
@@ -227,6 +226,18 @@ export class RandomPolicy {
       default:
         return this.rule();
     }
+  }
+
+  private backends(): void {
+    this.put("backend");
+    for (let n = 1 + this.c.below(3); n > 0; n--) {
+      if (this.c.oneIn(2)) this.put("unix", this.text());
+      else this.put(this.param() ?? "127.0.0.1:8080");
+      if (n > 1) this.put(",");
+    }
+    this.maybe(() => {
+      this.put("proxy", this.param() ?? this.c.pick(["v1", "v2"]));
+    });
   }
 
   private cap(): void {

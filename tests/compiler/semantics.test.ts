@@ -58,7 +58,7 @@ semantics("an empty expose admits nobody and has the documented defaults", () =>
     via: null,
     names: null,
     mode: "tcp",
-    backend: null,
+    backends: [],
     proxy: null,
     certs: [],
     ca: null,
@@ -138,10 +138,18 @@ semantics("bind: any is the wildcard, a net is a net", () => {
 });
 
 semantics("backends", () => {
-  assert.equal(exposeOf("backend 127.0.0.2:8080").backend, { kind: "tcp", host: "127.0.0.2", port: 8080 });
-  assert.equal(exposeOf("backend [::1]:1").backend, { kind: "tcp", host: "::1", port: 1 });
-  assert.equal(exposeOf("backend [::ffff:127.0.0.1]:1").backend, { kind: "tcp", host: "127.0.0.1", port: 1 });
-  assert.equal(exposeOf('backend unix "/run/a b.sock"').backend, { kind: "unix", path: "/run/a b.sock" });
+  assert.equal(exposeOf("backend 127.0.0.2:8080").backends, [{ kind: "tcp", host: "127.0.0.2", port: 8080 }]);
+  assert.equal(exposeOf("backend [::1]:1").backends, [{ kind: "tcp", host: "::1", port: 1 }]);
+  assert.equal(exposeOf("backend [::ffff:127.0.0.1]:1").backends, [{ kind: "tcp", host: "127.0.0.1", port: 1 }]);
+  assert.equal(exposeOf('backend unix "/run/a b.sock"').backends, [{ kind: "unix", path: "/run/a b.sock" }]);
+  const several = [
+    { kind: "tcp", host: "127.0.0.1", port: 80 },
+    { kind: "tcp", host: "127.0.0.1", port: 8080 },
+    { kind: "unix", path: "/run/a.sock" },
+  ];
+  for (const clause of ['backend 127.0.0.1:80, 127.0.0.1:8080, unix "/run/a.sock"', 'backend unix "/run/a.sock", 127.0.0.1:8080, [::ffff:127.0.0.1]:80'])
+    assert.equal(exposeOf(clause).backends, several, "their order means nothing");
+  assert.is(exposeOf("backend 127.0.0.1:80, 127.0.0.1:81 proxy v2").proxy, "v2");
 });
 
 semantics("caps and limits with their defaults", () => {

@@ -238,8 +238,20 @@ const STATEMENTS: readonly (readonly [string, Shape])[] = [
 for (const [written, expected] of STATEMENTS) syntax(written, () => assert.equal(statements(written), [expected]));
 
 const CLAUSES: readonly (readonly [string, Shape])[] = [
-  ["backend 127.0.0.1:80", { kind: "backend", target: { kind: "tcp", text: "127.0.0.1:80" } }],
-  ['backend unix "/run/x"', { kind: "backend", target: { kind: "unix", text: "/run/x" } }],
+  ["backend 127.0.0.1:80", { kind: "backend", targets: [{ kind: "tcp", text: "127.0.0.1:80" }] }],
+  ['backend unix "/run/x"', { kind: "backend", targets: [{ kind: "unix", text: "/run/x" }] }],
+  [
+    'backend 127.0.0.1:80, unix "/run/x", [::1]:81 proxy v2',
+    {
+      kind: "backend",
+      targets: [
+        { kind: "tcp", text: "127.0.0.1:80" },
+        { kind: "unix", text: "/run/x" },
+        { kind: "tcp", text: "[::1]:81" },
+      ],
+      proxy: "v2",
+    },
+  ],
   ['cert "c"', { kind: "cert", values: ["c"] }],
   ['cert "ec", "rsa"', { kind: "cert", values: ["ec", "rsa"] }],
   ['ca "c"', { kind: "ca", values: ["c"] }],
@@ -278,7 +290,7 @@ syntax("a text that looks like a parameter is a text", () => {
   const [template] = build(parsed).ast?.statements ?? [];
   if (template?.kind !== "template") throw new Error("no template");
   const [backend, cert] = template.body;
-  assert.equal(backend?.kind === "backend" && [backend.target.text, backend.target.param], ["$a", undefined]);
+  assert.equal(backend?.kind === "backend" && backend.targets.map(({ text, param }) => [text, param]), [["$a", undefined]]);
   assert.equal(cert?.kind === "cert" && cert.values.map(({ text, param }) => [text, param]), [["$a", true]]);
 });
 

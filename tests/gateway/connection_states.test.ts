@@ -11,8 +11,10 @@ import {
   CHARGED_IDENTITY,
   CHARGED_LISTENER,
   CHARGED_NAME_WAIT,
+  CHARGED_OPEN,
   CHARGED_OVERALL,
   charge,
+  moveTo,
   release,
   type Account,
 } from "../../gateway/connection/charges.ts";
@@ -32,7 +34,8 @@ import {
 } from "../../gateway/connection/states.ts";
 import { ConnectionTable } from "../../gateway/connection/table.ts";
 import { NO_ROW } from "../../gateway/connection/transport.ts";
-import { AGAIN } from "../../gateway/forward/backends.ts";
+import { tcpBackend } from "../../gateway/forward/backend.ts";
+import { AGAIN, Backends } from "../../gateway/forward/backends.ts";
 import { PAUSED_PEERS } from "../../gateway/connection/pending.ts";
 import { isListenFailure } from "../../gateway/connection/forwarder.ts";
 import { beginRecheck } from "../../gateway/reload/recheck.ts";
@@ -161,11 +164,14 @@ function balanced(w: World): void {
   assert.equal(charged(CHARGED_NAME_WAIT), headings);
   for (const row of headings) assert.is(table.charged[row], CHARGED_NAME_WAIT);
   assert.is(charged(CHARGED_OVERALL).length, forwarder.live - headings.length);
-  LISTENERS.forEach((name, i) => {
+  LISTENERS.forEach((name) => {
     const id = inForce.engine?.info.listeners.find((one) => one.name === name)?.id ?? -1;
     assert.is(inForce.engine?.connections(id), charged(CHARGED_LISTENER).filter((row) => table.listener[row] === id).length, name);
-    assert.is(backends[i]?.load.underWay, charged(CHARGED_BACKEND).filter((row) => table.backend[row] === backends[i]).length, `under way to ${name}`);
   });
+  for (const one of backends) {
+    const at = (bit: number): number => charged(bit).filter((row) => table.backend[row] === one).length;
+    assert.equal([one.load.underWay, one.load.open], [at(CHARGED_BACKEND), at(CHARGED_OPEN)], `under way to ${one.address.key}, and open there`);
+  }
   // The backend has accepted an open connection, and not one that is under way.
   for (const row of charged(CHARGED_BACKEND)) assert.ok(table.state[row] === CONNECTING || table.state[row] === CLOSING);
   assert.is(w.counters.allowed + w.counters.denied, w.counters.auditRecords + w.counters.auditDropped + w.counters.auditSuppressed);
@@ -189,7 +195,7 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 6,
     arbitrary: fc
-      .tuple(fc.nat({ max: 4 }), fc.integer({ min: 1, max: 3 }))
+      .tuple(fc.nat({ max: LISTENERS.length - 1 }), fc.integer({ min: 1, max: 3 }))
       .map(([listener, host]): Step => [`peer ${host} at ${listener}`, (w) => void w.peer(listener, host)]),
   },
   { weight: 2, arbitrary: fc.constant<Step>(["a balancer", (w) => void w.peer(BALANCED, BALANCER)]) },
@@ -331,6 +337,36 @@ test("a charge is given back once, and only that which was made", () => {
   release(account, row, CHARGED_EVERYTHING);
   release(account, row, CHARGED_EVERYTHING);
   assert.equal([account.overall, table.charged[row]], [0, 0]);
+});
+
+test("a connection that moves to another backend is counted there, and no more where it was", () => {
+  const table = new ConnectionTable();
+  const account: Account = {
+    table,
+    inForce: { engine: null },
+    overall: 0,
+    nameWaits: { give: () => undefined },
+    places: { take: () => undefined, give: () => undefined },
+    placeKey: () => "",
+  };
+  const pool = new Backends(() => null);
+  const [a, b] = [1, 2].map((port) => {
+    const address = tcpBackend("127.0.0.1", port);
+    if (typeof address === "string") throw new Error(address);
+    return pool.at(address, null);
+  });
+  const row = table.take();
+  const counts = (): (number | undefined)[] => [a?.load.underWay, a?.load.open, b?.load.underWay, b?.load.open];
+  moveTo(account, row, a, CHARGED_BACKEND | CHARGED_OPEN);
+  assert.equal(counts(), [1, 1, 0, 0]);
+  moveTo(account, row, b, CHARGED_BACKEND | CHARGED_OPEN);
+  assert.equal(counts(), [0, 0, 1, 1]);
+  release(account, row, CHARGED_BACKEND);
+  assert.equal(counts(), [0, 0, 0, 1]);
+  moveTo(account, row, b, CHARGED_OPEN);
+  assert.equal(counts(), [0, 0, 0, 1], "to the same");
+  moveTo(account, row, undefined, CHARGED_OPEN);
+  assert.equal([...counts(), table.charged[row]], [0, 0, 0, 0, 0], "to none");
 });
 
 test("a client's identity is charged with its connection and given back with it, at N and N + 1", async () => {

@@ -57,9 +57,13 @@ expose balanced on tcp 1005 via 10.0.0.77 {
   allow from any4
   cap 4 connections, 2 per source
 }
+expose several on tcp 1006 {
+  backend 127.0.0.1:51, 127.0.0.1:52, 127.0.0.1:53
+  allow from any4
+}
 `;
 /** The listeners of POLICY, in its order. */
-export const LISTENERS = ["plain", "through", "shown", "known", "balanced"] as const;
+export const LISTENERS = ["plain", "through", "shown", "known", "balanced", "several"] as const;
 
 export const HELLO = record(helloWith(serverName("a.test")));
 export const OTHER_HELLO = record(helloWith(serverName("b.test")));
@@ -135,6 +139,7 @@ export interface World {
   readonly places: Places;
   readonly inForce: { -readonly [key in keyof InForce]: InForce[key] };
   readonly counters: Counters;
+  /** Of all listeners, in their order. */
   readonly backends: readonly Backend[];
   readonly ports: Ports;
   /** Number of the listening socket of each listener. */
@@ -233,13 +238,16 @@ export async function world(): Promise<World> {
   const backends: Backend[] = [];
   for (const [i, name] of LISTENERS.entries()) {
     const info = engine.info.listeners.find((one) => one.name === name);
-    const address = i === 0 ? unixBackend("/run/plain.sock") : tcpBackend("127.0.0.1", i + 1);
-    if (info === undefined || typeof address === "string") throw new Error(`there is no ${name}`);
+    if (info === undefined) throw new Error(`there is no ${name}`);
     const socket = await forwarder.open({ host: "0.0.0.0", port: 1001 + i }, false);
     if (isListenFailure(socket)) throw new Error(socket.code);
-    const backend = pool.at(address, null);
-    backends.push(backend);
-    ports.add(exposure([0, 0, 0xffff, 0], 1001 + i, info.proto, { number: info.id, isGroup: false }, [{ info, backend, lease: null }]), socket);
+    const own = info.backends.map((named) => {
+      const address = named.kind === "unix" ? unixBackend(named.path) : tcpBackend(named.host, named.port);
+      if (typeof address === "string") throw new Error(address);
+      return pool.at(address, null);
+    });
+    backends.push(...own);
+    ports.add(exposure([0, 0, 0xffff, 0], 1001 + i, info.proto, { number: info.id, isGroup: false }, [{ info, backends: own, lease: null }]), socket);
     sockets.push(socket.number);
   }
   const w: World = {

@@ -16,6 +16,7 @@ import { denial } from "../../runtime/host/ask.ts";
 import { mintPermit } from "../../runtime/host/decision.ts";
 import { fromV4, parseAddress, type Address } from "../../runtime/net/address.ts";
 import { tcpBackend } from "../../gateway/forward/backend.ts";
+import { Backends } from "../../gateway/forward/backends.ts";
 import type { End } from "../../gateway/end.ts";
 import { freshEngine } from "../../compiler/cli/policy_tests.ts";
 import { loaded } from "../host/compiled.ts";
@@ -152,6 +153,7 @@ async function silent(refusesAgain = (): boolean => false) {
   const sent: string[] = [];
   const address = tcpBackend("127.0.0.1", 53);
   if (typeof address === "string") throw new Error(address);
+  const backend = new Backends(() => null).udpAt(address, null);
   let admitted = 0;
   const flows = createFlows<Address>({
     table,
@@ -164,18 +166,20 @@ async function silent(refusesAgain = (): boolean => false) {
         rows.map((row) => {
           if (admitted >= CAP && !makeRoom("cap_overall", 0, "")) return denial(CODE_CAP_OVERALL);
           admitted++;
-          table.backend[row] = { address, verify: null, owner: null, proxy: null, load: { underWay: 0 } };
+          table.backend[row] = backend;
           return mintPermit(CODES[CODE_ALLOWED].name, 0);
         }),
       again: () => (refusesAgain() ? denial(CODE_CAP_OVERALL) : mintPermit(CODES[CODE_ALLOWED].name, 0)),
       adopted(row) {
         admitted++;
-        table.backend[row] = { address, verify: null, owner: null, proxy: null, load: { underWay: 0 } };
+        table.backend[row] = backend;
       },
       capKey: () => "",
       amplify: () => 1,
       fault: () => undefined,
       notOwned: () => undefined,
+      backendFailed: () => undefined,
+      nextBackend: () => false,
       generation: () => 1,
       closed(_row, end) {
         ends.set(end, (ends.get(end) ?? 0) + 1);
@@ -254,7 +258,7 @@ test("what happens to a flow that is not there, or not yet, does nothing", async
 });
 
 const LOCAL = { host: "0.0.0.0", port: 53, proto: "udp" } as const;
-const HANDED = { host: "0.0.0.0", port: 53, source: fromV4(9), sourcePort: 1, zone: "", to: "7f000001", fresh: false };
+const HANDED = { host: "0.0.0.0", port: 53, source: fromV4(9), sourcePort: 1, zone: "", to: "7f000001", fresh: false, backend: "127.0.0.1:53" };
 
 test("a flow that was handed over counts and waits, and its next datagram is decided again and passed on", async () => {
   const { flows, events, turn, ends, sent } = await silent();

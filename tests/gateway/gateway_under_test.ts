@@ -81,6 +81,7 @@ export interface Record {
   readonly listener?: string;
   readonly service?: string;
   readonly subject?: string;
+  readonly backend?: string;
   readonly detail?: string;
   readonly proto?: "udp";
   readonly unrecorded?: number;

@@ -79,6 +79,8 @@ async function noUpstreamOf(name: ForwarderName): Promise<void> {
       preface: () => null,
       adopted: nobody("adopted"),
       notOwned: nobody("not owned"),
+      backendFailed: nobody("backend failed"),
+      nextBackend: () => false,
       secondHello: nobody("second hello"),
       fault: nobody("fault"),
       closed: (_row, end) => calls.push(`closed ${end}`),

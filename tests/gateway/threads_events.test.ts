@@ -77,6 +77,20 @@ test("a record is read where the row waits for it, and an unknown number in it r
   }
 });
 
+test("what is reported of a dial that was given up is not taken for the next one", () => {
+  for (const [kind, waits, more, seen] of RECORDS.filter(([kind]) => kind === m.CONNECTED || kind === m.CONNECT_FAILED)) {
+    const w = world();
+    assert.equal([w.rows.nextDial(ROW), w.rows.nextDial(ROW)], [1, 2]);
+    w.rows.await(ROW, waits);
+    for (const c of [0, 1, 3]) w.take(kind, { ...more, c });
+    assert.equal(w.seen, [], String(kind));
+    w.take(kind, { ...more, c: 2 });
+    assert.equal(w.seen, seen, String(kind));
+    w.rows.begin(ROW, 9);
+    assert.is(w.rows.dial(ROW), 0);
+  }
+});
+
 test("a record of an old generation, of another thread, of another row, that nothing waits for, or after a drop is not read", () => {
   for (const [kind, waits, more] of RECORDS) {
     const w = world();

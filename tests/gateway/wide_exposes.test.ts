@@ -60,7 +60,8 @@ for (const [name, engine, host, most, due, calls] of rows) {
 test("a backend among the ports is found where there are very many", () => {
   const engine = engineOf("edition 1\nexpose e on tcp 1-30000 bind 127.0.0.1, 127.0.0.2 { backend 127.0.0.1:30001 allow from any }");
   // The compiler refuses it, but a module need not be its work.
-  const info = { ...engine.info, listeners: engine.info.listeners.map((l) => ({ ...l, backend: { kind: "tcp", host: "127.0.0.1", port: 29_999 } as const })) };
+  const own = { kind: "tcp", host: "127.0.0.1", port: 29_999 } as const;
+  const info = { ...engine.info, listeners: engine.info.listeners.map((l) => ({ ...l, backends: [...l.backends, own] })) };
   const loop = new Proxy(engine, {
     get: (target, key) =>
       key === "info" ? info

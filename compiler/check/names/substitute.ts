@@ -82,8 +82,8 @@ export function substituteClause(c: Substitution, node: ClauseNode): ClauseNode 
     case "rule":
       return rule(c, node);
     case "backend": {
-      const { kind, ...target } = node.target;
-      return { ...node, target: { kind, ...c.piece(target, kind === "tcp" ? "address" : "text") }, proxy: maybe(c, node.proxy, "name"), span };
+      const targets = node.targets.map(({ kind, ...target }) => ({ kind, ...c.piece(target, kind === "unix" ? "text" : "address") }));
+      return { ...node, targets, proxy: maybe(c, node.proxy, "name"), span };
     }
     case "cap":
       return cap(c, node);

@@ -1,7 +1,8 @@
-// Where an expose leads to: a loopback endpoint or a unix socket.
+// Where an expose leads to: loopback endpoints and unix sockets.
 import { formatAddress, isLoopback } from "../../../runtime/net/address.ts";
-import type { BackendNode } from "../../ast/nodes.ts";
-import { MAX_UNIX_PATH_BYTES } from "../../source/bounds.ts";
+import type { BackendNode, BackendTarget } from "../../ast/nodes.ts";
+import { MAX_BACKENDS, MAX_UNIX_PATH_BYTES } from "../../source/bounds.ts";
+import type { Span } from "../../source/source.ts";
 import { readEndpoint } from "../names/endpoint.ts";
 import type { Backend, ProxyVersion } from "../../policy/policy.ts";
 import { sayProblem, type Report } from "../../diagnostics/report.ts";
@@ -18,7 +19,26 @@ export function checkProxy(report: Report, { proxy }: BackendNode): ProxyVersion
 
 const VERSIONS: readonly ProxyVersion[] = ["v1", "v2"];
 
-export function checkBackend(report: Report, { target }: BackendNode): Backend | null {
+/** Those that are right, in canonical order: which is written first means nothing. */
+export function checkBackends(report: Report, { targets }: BackendNode): readonly Backend[] {
+  const first = new Map<string, Span>();
+  const backends: { readonly key: string; readonly backend: Backend }[] = [];
+  for (const target of targets) {
+    const backend = checkBackend(report, target);
+    if (backend === null) continue;
+    const key = backend.kind === "unix" ? `unix:${backend.path.replace(/\/{2,}/g, "/")}` : `${backend.host} ${String(backend.port).padStart(5, "0")}`;
+    const before = first.get(key);
+    if (before === undefined) {
+      first.set(key, target.span);
+      backends.push({ key, backend });
+    } else report.say("ING445", { backend: target.text }, target.span, { related: [before] });
+  }
+  const extra = targets[MAX_BACKENDS];
+  if (extra !== undefined) report.say("ING617", { backends: targets.length }, extra.span);
+  return backends.sort((a, b) => (a.key < b.key ? -1 : 1)).map(({ backend }) => backend);
+}
+
+function checkBackend(report: Report, target: BackendTarget): Backend | null {
   if (target.kind === "unix") return unixBackend(report, target);
   const endpoint = readEndpoint(target.text);
   if (!endpoint.ok) {
@@ -33,7 +53,7 @@ export function checkBackend(report: Report, { target }: BackendNode): Backend |
   return { kind: "tcp", host: formatAddress(address), port };
 }
 
-function unixBackend(report: Report, { text, span }: BackendNode["target"]): Backend | null {
+function unixBackend(report: Report, { text, span }: BackendTarget): Backend | null {
   const bytes = new TextEncoder().encode(text).length;
   const fault =
     text === "" ? "empty"

@@ -1,8 +1,8 @@
 // `expose`: names, ports, local addresses, mode, and its clauses.
-import type { ClauseNode, ExposeNode, Piece, TextsNode, UseNode } from "../../ast/nodes.ts";
+import type { BackendNode, ClauseNode, ExposeNode, Piece, TextsNode, UseNode } from "../../ast/nodes.ts";
 import { DEFAULT_CAP_CONNECTIONS, MAX_BIND_INTERVALS, MAX_LIMITS, MAX_SERVICE_BYTES } from "../../source/bounds.ts";
 import { checkAnnotations } from "./annotations.ts";
-import { checkBackend, checkProxy } from "./backend.ts";
+import { checkBackends, checkProxy } from "./backend.ts";
 import { ANY, UNBINDABLE } from "../sets/builtin_nets.ts";
 import { checkAmplify, checkCap, checkLimit } from "./caps_and_limits.ts";
 import type { FlatExpose } from "../names/expand.ts";
@@ -51,7 +51,7 @@ export function checkExpose(context: CheckContext, { node, clauses }: FlatExpose
   const credentials = checkCredentials(context, node, clauseMode, inside, whole);
   if (mode === "direct") checkDirect(context, node, clauses, annotations.why !== null);
   else if (mode !== null) checkDatagrams(context, node, clauses, whole);
-  const partial = { node, clauses, service, mode, ports, bind, via, names, backend: inside.backend };
+  const partial = { node, clauses, service, mode, ports, bind, via, names, backends: inside.backends };
   const good =
     whole &&
     !node.broken &&
@@ -64,7 +64,7 @@ export function checkExpose(context: CheckContext, { node, clauses }: FlatExpose
     protos.length > 0 &&
     report.diagnostics.length === wrong;
   if (!good) return protos.length === 0 ? [{ ...partial, proto: null, checked: null }] : protos.map((proto) => ({ ...partial, proto, checked: null }));
-  const { backend, proxy, cap, limits, denies } = inside;
+  const { backends, proxy, cap, limits, denies } = inside;
   const allows = mode === "direct" ? [byItself(node, annotations)] : inside.allows;
   const checked: Omit<CheckedExpose, "proto" | "amplify"> = {
     name: node.name.text,
@@ -75,7 +75,7 @@ export function checkExpose(context: CheckContext, { node, clauses }: FlatExpose
     names,
     mode,
     ...credentials,
-    backend,
+    backends,
     proxy,
     cap: cap ?? { connections: mode === "direct" ? UNCOUNTED : DEFAULT_CAP_CONNECTIONS, perSource: null, perIdentity: null, span: null },
     limits,
@@ -96,10 +96,15 @@ function checkDatagrams({ report }: CheckContext, node: ExposeNode, clauses: rea
     return;
   }
   if (amplify === undefined && whole && !node.broken) report.say("ING425", null, udp.span);
-  const unix = clauses.find((clause) => clause.kind === "backend" && clause.target.kind === "unix");
+  const unix = clauses
+    .flatMap((clause) => (clause.kind === "backend" ? clause.targets.map((target) => ({ ...target, clause })) : []))
+    .find(({ kind }) => kind === "unix");
   const proxied = clauses.flatMap((clause) => (clause.kind === "backend" && clause.proxy !== null ? [clause.proxy] : []))[0];
   if (proxied !== undefined) report.say("ING434", { both: node.protos.length > 1 }, proxied.span, { related: [udp.span] });
-  if (unix !== undefined) report.say("ING427", { both: node.protos.length > 1 }, unix.span, { related: [udp.span] });
+  if (unix !== undefined) {
+    const at = unix.clause.targets.length === 1 ? unix.clause.span : unix.span;
+    report.say("ING427", { both: node.protos.length > 1 }, at, { related: [udp.span] });
+  }
 }
 
 /** The edit that removes a clause with the spaces before it; none where the clause is a template's. */
@@ -110,7 +115,7 @@ function withoutClause(span: Span): { readonly replace?: string; readonly at?: S
 }
 
 interface Inside {
-  backend: Backend | null;
+  backends: readonly Backend[];
   proxy: ProxyVersion | null;
   cap: CheckedCap | null;
   amplify: number | "any" | null;
@@ -129,7 +134,7 @@ type Clause = Exclude<ClauseNode, UseNode>;
 function checkClauses(context: CheckContext, clauses: readonly Clause[], facts: Facts): Inside {
   const { report } = context;
   const inside: Inside = {
-    backend: null,
+    backends: [],
     proxy: null,
     cap: null,
     amplify: null,
@@ -172,16 +177,22 @@ function checkClauses(context: CheckContext, clauses: readonly Clause[], facts: 
         } else if (clause.kind === "amplify") inside.amplify = checkAmplify(context, clause);
         else if (clause.kind === "cap") inside.cap = checkCap(context, clause, facts);
         else if (clause.kind === "backend") {
-          if (clause.target.kind === "unix") noteHostOnly(context.hostOnly, "unix", "backend unix", clause.span);
-          inside.backend = checkBackend(report, clause);
+          noteBackends(context, clause);
+          inside.backends = checkBackends(report, clause);
           inside.proxy = checkProxy(report, clause);
-          if (clause.proxy !== null) noteHostOnly(context.hostOnly, "proxy", `proxy ${clause.proxy.text}`, clause.proxy.span);
         } else inside[clause.kind] = clause;
         break;
       }
     }
   }
   return inside;
+}
+
+/** The parts that a module of the profile `os` lacks are noted. */
+function noteBackends({ hostOnly }: CheckContext, { targets, proxy, span }: BackendNode): void {
+  if (targets.some(({ kind }) => kind === "unix")) noteHostOnly(hostOnly, "unix", "backend unix", span);
+  if (targets.length > 1) noteHostOnly(hostOnly, "backends", "backend A, B", span);
+  if (proxy !== null) noteHostOnly(hostOnly, "proxy", `proxy ${proxy.text}`, proxy.span);
 }
 
 /** Whom the service serves is its own affair, so that everything counts it as `allow from any`. */

@@ -1,13 +1,16 @@
 // Exposes that would meet: on one port at one address, or as the backend of one another.
-import { parseAddress } from "../../../runtime/net/address.ts";
-import type { Member, SetNode } from "../../ast/nodes.ts";
+import { formatAddress, parseAddress } from "../../../runtime/net/address.ts";
+import type { BackendNode, Member, SetNode } from "../../ast/nodes.ts";
 import type { Span } from "../../source/source.ts";
 import type { PartialExpose } from "./partial_expose.ts";
 import { contains, equal, intersects } from "../sets/intervals.ts";
 import { readsNames } from "./shared_ports.ts";
-import type { AddressSet } from "../../policy/policy.ts";
+import type { AddressSet, Backend } from "../../policy/policy.ts";
+import { readEndpoint } from "../names/endpoint.ts";
 import { readPorts } from "../names/port_numbers.ts";
 import type { CheckContext } from "./context.ts";
+
+type TcpBackend = Extract<Backend, { readonly kind: "tcp" }>;
 
 interface Claim {
   readonly first: number;
@@ -112,13 +115,14 @@ function bindsMeet(a: AddressSet | null | undefined, b: AddressSet | null | unde
 
 /** A backend that is a port of the gateway itself would be connected to in a circle. */
 export function checkCircles(context: CheckContext, exposes: readonly PartialExpose[]): void {
-  const byPort = new Map<number, PartialExpose[]>();
+  const byPort = new Map<number, (readonly [PartialExpose, TcpBackend])[]>();
   for (const expose of exposes) {
-    if (expose.backend?.kind !== "tcp") continue;
-    const { port } = expose.backend;
-    const same = byPort.get(port);
-    if (same === undefined) byPort.set(port, [expose]);
-    else same.push(expose);
+    for (const backend of expose.backends) {
+      if (backend.kind !== "tcp") continue;
+      const same = byPort.get(backend.port);
+      if (same === undefined) byPort.set(backend.port, [[expose, backend]]);
+      else same.push([expose, backend]);
+    }
   }
   if (byPort.size === 0) return;
   for (const listener of exposes) {
@@ -128,18 +132,27 @@ export function checkCircles(context: CheckContext, exposes: readonly PartialExp
       for (const [port, from] of byPort) {
         if (port < first || port > last) continue;
         // A backend is reached over the protocol of its expose.
-        for (const expose of from) if (expose.proto === listener.proto) sayCircle(context, expose, listener, port);
+        for (const [expose, backend] of from) if (expose.proto === listener.proto) sayCircle(context, expose, backend, listener);
       }
     }
   }
 }
 
-function sayCircle(context: CheckContext, expose: PartialExpose, listener: PartialExpose, port: number): void {
-  const host = expose.backend?.kind === "tcp" ? parseAddress(expose.backend.host) : null;
+function sayCircle(context: CheckContext, expose: PartialExpose, { host, port }: TcpBackend, listener: PartialExpose): void {
+  const address = parseAddress(host);
   const clause = expose.clauses.find((c) => c.kind === "backend");
-  const meets = listener.bind === null || (listener.bind !== undefined && host !== null && contains(listener.bind, host));
+  const meets = listener.bind === null || (listener.bind !== undefined && address !== null && contains(listener.bind, address));
   if (!meets || clause === undefined) return;
-  context.report.say("ING410", { expose: expose.node.name.text }, clause.span, { related: [spanOfPort(context, listener, port)] });
+  context.report.say("ING410", { expose: expose.node.name.text }, spanOfBackend(clause, host, port), { related: [spanOfPort(context, listener, port)] });
+}
+
+/** The whole clause where it has no other backend. */
+function spanOfBackend({ targets, span }: BackendNode, host: string, port: number): Span {
+  const written = targets.find(({ kind, text }) => {
+    const endpoint = kind === "unix" ? null : readEndpoint(text);
+    return endpoint?.ok === true && endpoint.value.port === port && formatAddress(endpoint.value.address) === host;
+  });
+  return targets.length === 1 || written === undefined ? span : written.span;
 }
 
 /** The member of an expose's ports that a port comes from. */

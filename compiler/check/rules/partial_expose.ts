@@ -18,7 +18,8 @@ export interface PartialExpose {
   readonly via: AddressSet | null | undefined;
   /** Null: no `for`. Undefined: not parsed. */
   readonly names: readonly NamePattern[] | null | undefined;
-  readonly backend: Backend | null;
+  /** Those that could be read. */
+  readonly backends: readonly Backend[];
   /** Null where anything is wrong. */
   readonly checked: CheckedExpose | null;
 }

@@ -4,6 +4,7 @@ import type { Arguments } from "../../../runtime/shell/command_line.ts";
 import type { Profile } from "../../../runtime/abi/profiles.ts";
 import { loadPolicy } from "../../../runtime/host/load.ts";
 import type { Annotations, ListenerInfo, LoadedPolicy, RuleInfo } from "../../../runtime/host/module.ts";
+import { backendsText, backendText } from "../backends_text.ts";
 import type { Surroundings } from "../command.ts";
 import { compileFile } from "../compiled.ts";
 import { misled, unread, type Misled, type Unread } from "../evaluate.ts";
@@ -116,7 +117,7 @@ function explanationText(text: string, request: Request, e: Explanation, root: s
   return [
     p.bold(text),
     "",
-    rows([...timeRows(request), ...e.steps.flatMap((s) => stepRows(s, root, p, e.listener)), ...shadowRows(e, root)]),
+    rows([...timeRows(request), ...e.steps.flatMap((s) => stepRows(s, root, p, e.listener)), ...shadowRows(e, root), ...backendRows(e, request)]),
     ...e.notes.map((note) => `  ${note}`),
     "",
     `  ${verdict}`,
@@ -155,6 +156,15 @@ function byRows(rule: RuleInfo, root: string | null): readonly Row[] {
   return [["", `by ${ruleText(rule, root)}`], ...(about === "" ? [] : [["", `   ${about}`] as const])];
 }
 
+/** Where there is a choice. */
+function backendRows({ decision, listener }: Explanation, request: Request): readonly Row[] {
+  if (request.kind === "bind" || !decision.allowed || listener === null || listener.backends.length < 2) return [];
+  return [
+    ["backend", backendsText(listener)],
+    ["", `the one with the fewest open ${listener.proto === "udp" ? "flows" : "connections"}; what fails is left out for a while`],
+  ];
+}
+
 function shadowRows({ shadow, decision }: Explanation, root: string | null): readonly Row[] {
   if (shadow === null) return [];
   const said = shadow.verdict === "deny" ? `deny ${shadow.reason}` : shadow.verdict;
@@ -179,6 +189,7 @@ function explanationJson(e: Explanation): unknown {
     listener: e.listener?.name ?? null,
     proto: e.listener?.proto ?? null,
     annotations: e.listener?.annotations ?? null,
+    backends: e.listener?.backends.map(backendText) ?? [],
     verdict:
       e.decision.allowed ? "allow"
       : e.decision.code === "no_token" ? "token"

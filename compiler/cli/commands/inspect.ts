@@ -4,6 +4,7 @@ import type { Arguments } from "../../../runtime/shell/command_line.ts";
 import { loadPolicy } from "../../../runtime/host/load.ts";
 import type { ListenerInfo, PolicyInfo } from "../../../runtime/host/module.ts";
 import { readSections, type Section } from "../../../runtime/abi/sections.ts";
+import { backendsText } from "../backends_text.ts";
 import { readModule, refusedModule } from "../modules.ts";
 import { timesText } from "../near_miss.ts";
 import { count, type Outcome } from "../outcome.ts";
@@ -96,7 +97,7 @@ function listenerRow(l: ListenerInfo): readonly [string, string] {
   const service = l.service === l.name ? "" : ` service ${l.service}`;
   return [
     l.name,
-    `${l.proto} ${ports}${bind}${via}${service}${l.mode === "tcp" ? "" : ` as ${l.mode}`}, backend ${backendText(l)}, ${amplifyText(l)}at most ${count(l.capConnections, l.amplify === undefined ? "connection" : "flow")}`,
+    `${l.proto} ${ports}${bind}${via}${service}${l.mode === "tcp" ? "" : ` as ${l.mode}`}, backend ${backendsText(l)}, ${amplifyText(l)}at most ${count(l.capConnections, l.amplify === undefined ? "connection" : "flow")}`,
   ];
 }
 
@@ -106,13 +107,6 @@ function prefixesText(word: string, prefixes: readonly string[] | null): string 
 
 function amplifyText({ amplify }: ListenerInfo): string {
   return amplify === undefined ? "" : `amplify ${amplify}, `;
-}
-
-function backendText({ backend, proxy }: ListenerInfo): string {
-  if (backend === null) return "by registration";
-  const suffix = proxy === null ? "" : ` proxy ${proxy}`;
-  if (backend.kind === "unix") return `unix ${backend.path}${suffix}`;
-  return `${backend.host.includes(":") ? `[${backend.host}]` : backend.host}:${backend.port}${suffix}`;
 }
 
 function rulesText(info: PolicyInfo): string {
