@@ -328,6 +328,17 @@ test("identities: a certificate that a deny no longer refuses, and one that two 
   assert.match(ended.out, /client dns "old\.example", uri "spiffe:\/\/corp\/ops\/a"$/m);
 });
 
+test("identities: no certificate has two hashes, so a deny of another hash refuses nobody whom a hash admits", async ({ dir }) => {
+  const hash = (digit: string): string => `client sha256 "${digit.repeat(64)}"`;
+  const text = (rules: string): string => `edition 1\nexpose m on tcp 443 as mtls { backend 127.0.0.1:1 cert "m" ca "corp" ${rules} }\n`;
+  dir.write("a.ingress", text(`allow from any ${hash("a")} deny from any ${hash("b")}`));
+  dir.write("b.ingress", text(`allow from any ${hash("a")}`));
+  assert.is((await ingresscHere(["diff", "--equivalent", "a.ingress", "b.ingress"], dir.path)).code, 0);
+  // A name and a hash go together.
+  dir.write("a.ingress", text(`allow from any ${hash("a")} deny from any client dns "b.example"`));
+  assert.is((await ingresscHere(["diff", "--equivalent", "a.ingress", "b.ingress"], dir.path)).code, 1);
+});
+
 test("modules and policies in any mix", async ({ dir }) => {
   dir.write("a.ingress", BASE);
   dir.write("b.ingress", BASE.replace("10.8.0.0/16", "10.0.0.0/8"));
