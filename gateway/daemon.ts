@@ -19,7 +19,7 @@ import { status } from "./methods/status.ts";
 import type { Counters } from "./audit/counters.ts";
 import { EXIT_DELEGATE, EXIT_OK, EXIT_REJECTED, EXIT_UNSUPPORTED, failure, type Failure } from "./exit.ts";
 import { endLease } from "./intents/end_lease.ts";
-import { FREE, READING, SECURING } from "./connection/states.ts";
+import { FREE, HEADING, READING, SECURING } from "./connection/states.ts";
 import type { Forwarder } from "./connection/forwarder.ts";
 import { chooseForwarder, type Chosen } from "./kernel/choice.ts";
 import { KEPT_MS } from "./listen/inherited.ts";
@@ -389,7 +389,7 @@ class Running implements Daemon {
   #refuseUnread(): void {
     const { table } = this.forwarder;
     for (let row = 0; row < table.rows; row++) {
-      if (table.state[row] === READING || table.state[row] === SECURING) this.forwarder.cut(row, "cut");
+      if (table.state[row] === HEADING || table.state[row] === READING || table.state[row] === SECURING) this.forwarder.cut(row, "cut");
     }
   }
 }

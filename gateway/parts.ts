@@ -11,6 +11,7 @@ import { prepareStateDirectory } from "../runtime/shell/revision.ts";
 import type { PolicyEngine } from "../runtime/host/module.ts";
 import { policyInForce, type PolicyInForce } from "../runtime/shell/policy_in_force.ts";
 import { createAdmitter, type Admitter } from "./admit/admit.ts";
+import { HEADER_REFUSALS_PER_SECOND } from "./admit/headers.ts";
 import { NameWaits } from "./admit/name_waits.ts";
 import { Backends } from "./forward/backends.ts";
 import { ConnectionTable } from "./connection/table.ts";
@@ -183,6 +184,7 @@ function makeServing(setup: DaemonSetup, given: Given, chosen: Chosen, ending: A
     lackedDescriptor: () => descriptors.lacked(),
     blocks,
     suppression: createSuppression(config.audit.udp_denied_per_second, counters),
+    headerSuppression: createSuppression(HEADER_REFUSALS_PER_SECOND, counters),
     makeRoom: () => flows.makeRoom(),
   });
   const isReset = resetReader();

@@ -137,6 +137,8 @@ export interface ExposeNode {
   /** Null where the ports could not be read. */
   readonly ports: SetNode | null;
   readonly bind: SetNode | null;
+  /** `via NET`: the peers that say who their client is; null where none is written. */
+  readonly via: SetNode | null;
   /** `for HOSTS`: the names that lead here; null where none is written. */
   readonly hosts: SetNode | null;
   /** Null: none is written. */
@@ -168,9 +170,11 @@ export type OutcomeNode = {
   readonly span: Span;
 };
 
-/** `from 203.0.113.9 to web sni "a" client dns "b"` */
+/** `from 203.0.113.9 via 10.0.0.5 to web sni "a" client dns "b"` */
 export interface RequestNode {
   readonly source: Piece;
+  /** The peer whose PROXY header names the source; null where none is written. */
+  readonly via: Piece | null;
   /** An expose by its name, or `tcp 443 local 10.0.0.1`. */
   readonly to: ({ readonly kind: "expose" } & Piece) | ({ readonly kind: "port"; readonly proto: ProtoNode; readonly local: Piece | null } & Piece);
   readonly sni: Piece | null;

@@ -78,8 +78,9 @@ function buildExpose(r: Reader, cst: Cst): ExposeNode | null {
     return set === undefined ? null : buildSet(r, set);
   };
   const bind = after("kw_bind");
+  const via = after("kw_via");
   const hosts = after("kw_for");
-  const firstWord = Math.min(...["kw_bind", "kw_for"].map((word) => tokens(head, word)[0]?.startOffset ?? Infinity));
+  const firstWord = Math.min(...["kw_bind", "kw_via", "kw_for"].map((word) => tokens(head, word)[0]?.startOffset ?? Infinity));
   const portsCst = nodes(head, "set").find(({ location }) => (location?.startOffset ?? NaN) < firstWord);
   const ports = portsCst === undefined ? null : buildSet(r, portsCst);
   const mode = piece(r, node(head, "mode"), "Name");
@@ -93,6 +94,7 @@ function buildExpose(r: Reader, cst: Cst): ExposeNode | null {
     protos: buildProtos(r, node(head, "protos"), "expose"),
     ports,
     bind,
+    via,
     hosts,
     mode,
     clauses,

@@ -50,6 +50,8 @@ function refuseRepetition(r: Reader, [first, second]: readonly OutcomeNode[], re
 
 function buildRequest(r: Reader, cst: Cst | null): RequestNode | null {
   const source = piece(r, cst, "Word");
+  // Where a peer is named, it is the second word.
+  const via = tokens(cst, "kw_via").length > 0 ? piece(r, cst, "Word", 1) : null;
   const to = buildTarget(r, node(cst, "target"));
   let sni: Piece | null = null;
   let client: readonly Member[] | null = null;
@@ -67,7 +69,7 @@ function buildRequest(r: Reader, cst: Cst | null): RequestNode | null {
     else client = buildIdentities(r, node(fact, "identities"));
   }
   if (cst === null || source === null || to === null) return null;
-  return { source, to, sni, client, span: spanOf(r, cst) };
+  return { source, via, to, sni, client, span: spanOf(r, cst) };
 }
 
 /** In the order of the text, whether they are written out or parameters. */

@@ -28,6 +28,7 @@ import { checkSharedPorts, inOrderOfNames } from "./rules/shared_ports.ts";
 import { checkServices } from "./rules/services.ts";
 import { defineTemplates } from "./names/templates.ts";
 import { checkTest, type Known } from "./rules/tests.ts";
+import { checkSharedVia } from "./rules/via.ts";
 
 export interface Checked {
   /** Null if there is any diagnostic, of this phase or of an earlier one. */
@@ -66,13 +67,14 @@ export function check(program: Program | null, reader: SourceReader): Checked {
   }
   const ordered = inOrderOfNames(exposes);
   const groups = checkSharedPorts(context, ordered);
+  checkSharedVia(context, ordered, groups);
   const dials = checkDials(context, flat.dials);
   checkServices(context, exposes, flat.dials);
   const lack = { tcp: lacking(exposes, "tcp"), udp: lacking(exposes, "udp") };
   const denies = flat.denies.flatMap((node) => checkTopLevelDeny(context, node, lack));
   const deniesDue = flat.denies.reduce((n, { on }) => n + (on?.protos.length ?? 1), 0);
   const shared = { groups, names: ordered.map(({ node }) => node.name.text), patterns: ordered.map(({ names: own }) => own ?? null) };
-  const known: Known = { exposes: new Set(names.keys()), rules: context.ruleNames, whole: flat.whole && isWhole(program), shared };
+  const known: Known = { exposes: new Set(names.keys()), rules: context.ruleNames, whole: flat.whole && isWhole(program), shared, balancers: ordered };
   const tests = flat.tests.map((node) => checkTest(context, node, known));
   for (const node of flat.invariants) checkInvariant(context, node, known);
   const budget = checkBudgets(context, flat.budgets);

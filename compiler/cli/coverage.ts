@@ -25,7 +25,7 @@ export interface MemberCoverage {
   /** As written. */
   readonly text: string;
   readonly span: Span;
-  /** Of a net, lines whose source or whose listener's local address is in it; of ports, lines that test one of them; of hosts, lines whose name is in it where names are read; of ids, lines whose certificate has one where the listener requests certificates. */
+  /** Of a net, lines whose source, peer or listener's local address is in it; of ports, lines that test one of them; of hosts, lines whose name is in it where names are read; of ids, lines whose certificate has one where the listener requests certificates. */
   readonly met: number;
 }
 
@@ -108,8 +108,8 @@ function shadowRule(loaded: LoadedPolicy, { listener, facts }: Probe): number {
   );
 }
 
-function addressesOf({ probes, local }: LineResult): readonly AddressWords[] {
-  return [...probes.map(({ facts }) => facts.source), ...(local === null ? [] : [local])];
+function addressesOf({ probes, local, via }: LineResult): readonly AddressWords[] {
+  return [...probes.map(({ facts }) => facts.source), ...(local === null ? [] : [local]), ...(via === null ? [] : [via])];
 }
 
 /** Whether the `bind` of a listener has a prefix that begins in a set; read once, however many lines there are. */

@@ -7,6 +7,7 @@ import { identityOf } from "../../runtime/host/identity.ts";
 import type { GroupInfo, ListenerInfo, PolicyEngine, PolicyInfo } from "../../runtime/host/module.ts";
 import { ANY4, type Address } from "../../runtime/net/address.ts";
 import { leadAmong } from "../../runtime/net/name_patterns.ts";
+import { isWithin, parsePrefix } from "../../runtime/net/prefix.ts";
 import { listeningAddress } from "./bindable.ts";
 
 export type Target =
@@ -133,6 +134,28 @@ export function misled({ listeners, groups }: PolicyInfo, to: Target, sni: strin
     if (found?.name !== to.name) return { expose: to.name, port: ports[0]?.first ?? 0, leads: found?.name ?? null };
   }
   return null;
+}
+
+/** A peer whose PROXY header an expose does not read. */
+export interface Unread {
+  /** Null where nothing is exposed. */
+  readonly expose: string | null;
+  readonly hasVia: boolean;
+}
+
+/** Null where the header of that peer is read wherever the target leads to. */
+export function unread(info: PolicyInfo, engine: PolicyEngine, to: Target, via: Address): Unread | null {
+  for (const { id } of listenersMeant(info, engine, to)) {
+    const listener = info.listeners[info.groups.find((group) => group.id === id)?.members[0] ?? id];
+    if (listener === undefined) return { expose: null, hasVia: false };
+    if (!readsHeaderOf(listener, via)) return { expose: listener.name, hasVia: listener.via !== null };
+  }
+  return null;
+}
+
+/** Whether a peer with this address begins with a PROXY header at the listener. */
+export function readsHeaderOf({ via }: ListenerInfo, peer: Address): boolean {
+  return via?.map(parsePrefix).some((prefix) => prefix !== null && isWithin(prefix, peer)) === true;
 }
 
 interface Place {

@@ -4,8 +4,8 @@ import type { Code } from "../../runtime/abi/names.ts";
 import type { Answer, Decision, Shadow } from "../../runtime/host/decision.ts";
 import { identityOf } from "../../runtime/host/identity.ts";
 import type { GroupInfo, ListenerInfo, LoadedPolicy, PolicyEngine, RuleInfo } from "../../runtime/host/module.ts";
-import { ANY4, formatEndpoint, isLinkLocal6 } from "../../runtime/net/address.ts";
-import { evaluateAll } from "./evaluate.ts";
+import { ANY4, formatAddress, formatEndpoint, isLinkLocal6 } from "../../runtime/net/address.ts";
+import { evaluateAll, readsHeaderOf } from "./evaluate.ts";
 import { listeningAddress } from "./bindable.ts";
 import { ruleBook, type Facts, type RuleBook } from "./matching.ts";
 import { nearestBind, nearestName, nearestPlace, nearMisses, type NearMiss } from "./near_miss.ts";
@@ -41,10 +41,13 @@ export interface Explanation {
 /** A warning: a rule about a link-local source identifies no host. */
 const LINK_LOCAL = "the source is link-local: every host on the link chooses its address, and caps and limits count the whole address and its interface";
 
+/** Of a peer in the `via` of the listener, without `via` in the request. */
+const NO_CLIENT = "a PROXY header of this source is read: the answer is for one that names no client, such as that of a health check";
+
 /** One explanation a listener that the request can mean. */
 export function explainRequest(module: Uint8Array, loaded: LoadedPolicy, request: Request): readonly Explanation[] {
   if (request.kind === "bind") return [explainBind(loaded, request)];
-  const { source, to, sni, client, at } = request;
+  const { source, via, to, sni, client, at } = request;
   const fresh = (): PolicyEngine => freshEngine(loaded, at);
   const book = ruleBook(semanticOf(module), loaded.info);
   return evaluateAll(loaded.info, fresh, { source, to, sni, client }).map(({ place, listener, group, decision }) => {
@@ -63,6 +66,8 @@ export function explainRequest(module: Uint8Array, loaded: LoadedPolicy, request
       shadow: shadow === null ? null : { ...shadow, rule: ruleNumbered(loaded, shadow.rule) },
       nearMisses: decision.allowed ? [] : nearMisses(book, loaded, listener, facts, group?.id),
       notes: [
+        ...(via === null ? [] : [`the PROXY header of \`${formatAddress(via)}\` names the source`]),
+        ...(via === null && readsHeaderOf(listener, source) ? [NO_CLIENT] : []),
         ...(isLinkLocal6(source) ? [LINK_LOCAL] : []),
         ...(listener.mode === "direct" ?
           [`\`${listener.name}\` is \`as direct\`: \`${listener.service}\` listens by itself, and neither rules nor limits apply to its clients`]

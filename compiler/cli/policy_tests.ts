@@ -37,6 +37,8 @@ export interface LineResult {
   readonly port: number | null;
   /** Local address that the line itself names, or null. */
   readonly local: Address | null;
+  /** The peer whose PROXY header names the source, or null. */
+  readonly via: Address | null;
 }
 
 /** Limits have a random seed; what a single question gets doesn't depend on it. */
@@ -102,6 +104,7 @@ function runLine({ name, at }: CheckedTest, line: TestLine, loaded: LoadedPolicy
       line.kind === "bind" ? line.address
       : line.to.kind === "port" ? line.to.local
       : null,
+    via: line.kind === "bind" ? null : line.via,
   };
 }
 

@@ -1,6 +1,6 @@
 // The request of `explain`, in the words of a test line and with the time of its test behind it:
-//   from ADDRESS to NAME [sni "NAME"] [client TYPE "NAME", …] [at TIME]
-//   from ADDRESS to tcp PORT [local ADDRESS] [sni "NAME"] [client TYPE "NAME", …] [at TIME]
+//   from ADDRESS [via ADDRESS] to NAME [sni "NAME"] [client TYPE "NAME", …] [at TIME]
+//   from ADDRESS [via ADDRESS] to tcp PORT [local ADDRESS] [sni "NAME"] [client TYPE "NAME", …] [at TIME]
 //   bind SUBJECT on [tcp|udp] ADDRESS:PORT
 // Without `at` it is about now; `at unknown` is a host without a clock.
 import { UNBINDABLE } from "../check/sets/builtin_nets.ts";
@@ -21,6 +21,8 @@ export type Request =
   | {
       readonly kind: "from";
       readonly source: Address;
+      /** The peer whose PROXY header names the source; null: the source is the peer. */
+      readonly via: Address | null;
       readonly to: Target;
       /** Canonical; null: the client sends none. */
       readonly sni: string | null;
@@ -130,6 +132,7 @@ class Reader {
 
 function readFrom(reader: Reader, exposes: readonly string[], now: number | null): Request {
   const source = readSource(reader, reader.take("the request has no address").text);
+  const via = reader.passes("via") ? readSource(reader, reader.take("`via` is followed by an address").text) : null;
   reader.expect("to");
   const to = readTarget(reader, exposes);
   const seen = new Set<string>();
@@ -144,7 +147,7 @@ function readFrom(reader: Reader, exposes: readonly string[], now: number | null
     else if (clause === "at") at = readMoment(reader);
     else throw beyond(reader, word);
   }
-  return { kind: "from", source, to: to.kind === "port" ? { ...to, local } : to, sni, client, at, isNow: !seen.has("at") };
+  return { kind: "from", source, via, to: to.kind === "port" ? { ...to, local } : to, sni, client, at, isNow: !seen.has("at") };
 }
 
 function readTarget(reader: Reader, exposes: readonly string[]): Target {

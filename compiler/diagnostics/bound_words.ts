@@ -38,6 +38,7 @@ export interface BoundData {
   ING609: { readonly bound: "depth"; readonly template: string } | { readonly bound: "places" };
   ING610: { readonly bound: "hosts" | "host_work" | "ids" | "id_work" };
   ING612: { readonly groups: number; readonly members: number };
+  ING616: { readonly used: number; readonly most: number };
   ING611: { readonly bound: string; readonly used: number; readonly most: number; readonly largest: BudgetUse | null };
 }
 
@@ -144,6 +145,10 @@ export const BOUND_WORDS: WordsOf<BoundData> = {
   ING612: ({ groups, members }) => ({
     message: `exposes share ports in more than ${grouped(groups)} ways, or have more than ${grouped(members)} places there`,
     help: "let exposes that share ports have the same ones",
+  }),
+  ING616: ({ used, most }) => ({
+    message: `this \`via\` has ${grouped(used)} ranges of addresses, and the most is ${grouped(most)}`,
+    help: "name the nets of the load balancers, and not each of their addresses",
   }),
   ING611: ({ bound, used, most, largest }) => ({
     message:

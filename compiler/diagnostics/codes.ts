@@ -100,6 +100,11 @@ export const CODES = {
   ING432: line("an `allow` that ends before it begins"),
   ING433: line("not a version of the PROXY protocol"),
   ING434: line("`proxy` where no connections are forwarded"),
+  ING440: line("`via` where the gateway reads no PROXY header"),
+  ING441: line("a `via` with addresses that can't be trusted, or with none"),
+  ING442: line("a wide `via` without a reason"),
+  ING443: line("exposes of one port that differ in `via`"),
+  ING444: line("a test with a PROXY header that is not read"),
 
   ING501: line("a list file that can't be had"),
   ING502: token("a line of a list file that is not an entry"),
@@ -121,6 +126,7 @@ export const CODES = {
   ING610: line("too many host names or identities"),
   ING611: line("more than the budget allows"),
   ING612: line("too many exposes that share ports"),
+  ING616: line("a `via` of too many ranges"),
 
   // ING701 to ING705 were about TLS, clients' certificates, identities, `as direct` and udp, before there was a release that had them.
   ING706: line("invariants are not proven in this release"),
@@ -136,6 +142,7 @@ export const CODES = {
   ING809: line("no datagrams are forwarded in the profile `os`"),
   ING810: line("no protocol is negotiated in the profile `os`"),
   ING811: line("no PROXY header is sent in the profile `os`"),
+  ING812: line("no PROXY header is read in the profile `os`"),
 } as const satisfies Record<`ING${number}`, CodeRow>;
 
 export type DiagnosticCode = keyof typeof CODES;

@@ -75,7 +75,7 @@ export const MEMBER_HINTS: Readonly<Record<MemberHint, string>> = {
 
 const AN_IDENTITY = ['an identity such as `dns "jump.example"`', "an identity is `uri`, `dns`, `ip` or `sha256` and a text in quotes"] as const;
 const ON = "an expose says its protocol and its ports: `on tcp 443`, or `on tcp, udp 53` for both";
-const EXPOSE_LINE = "the first line of an expose is `expose NAME [service S] on tcp PORTS [bind NET] [for HOSTS] [as MODE] {`";
+const EXPOSE_LINE = "the first line of an expose is `expose NAME [service S] on tcp PORTS [bind NET] [via NET] [for HOSTS] [as MODE] {`";
 
 const PARTS: Readonly<Record<Part, readonly [wanted: string, help: string | null]>> = {
   member: ["a member of the set", "members are names, addresses, ports or texts; write a comma only between two of them"],

@@ -30,6 +30,7 @@ export interface ProfileData {
   ING809: HostOnly;
   ING810: HostOnly;
   ING811: HostOnly;
+  ING812: HostOnly;
 }
 
 function hostOnly(why: string, help: string): (data: HostOnly) => Words {
@@ -65,6 +66,7 @@ export const PROFILE_WORDS: WordsOf<ProfileData> = {
   }),
   ING808: hostOnly("nothing but what the gateway forwards has a port there", "remove it from a policy for an image"),
   ING811: hostOnly("an image forwards a client's bytes and adds none", "remove it from a policy for an image"),
+  ING812: hostOnly("an image reads no PROXY header, so that every peer is the source", "remove it: rules then see the load balancer's address as the source"),
   ING809: hostOnly("an image forwards connections, and no datagrams", "expose the service on tcp there, or remove it from a policy for an image"),
   ING810: hostOnly("no TLS is terminated there, so that client and service choose the protocol between them", "remove it"),
 };

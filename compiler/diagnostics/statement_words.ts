@@ -44,6 +44,17 @@ export interface StatementData {
   ING431: { readonly protocol: string; readonly fault: "name" | "twice" | "many" };
   ING433: { readonly version: string };
   ING434: { readonly both: boolean };
+  ING440: { readonly on: "udp" | "tcp, udp" | "direct" };
+  ING441: { readonly fault: "link_local" | "none" };
+  ING442: null;
+  ING443: { readonly expose: string; readonly port: number };
+  /** `expose`: null where nothing is exposed there. `fault`: what is wrong with the header of this request. */
+  ING444: {
+    readonly fault: "no_via" | "other_peer" | "source" | "not_exposed";
+    readonly expose: string | null;
+    readonly peer: string;
+    readonly source: string;
+  };
   ING432: { readonly after: string; readonly until: string };
 }
 
@@ -301,6 +312,55 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
     help: both ? "write an expose of its own for udp, without `proxy`" : "remove `proxy`: it belongs in an expose `on tcp`",
     related: ["the protocol is written here"],
   }),
+  ING440: ({ on }) => ({
+    message:
+      on === "direct" ?
+        "a service `as direct` listens by itself, so that the gateway reads no PROXY header there"
+      : "a PROXY header begins a connection, and udp has none",
+    related: ["because of this"],
+    help:
+      on === "tcp, udp" ? "write an expose of its own for udp, without `via`"
+      : on === "udp" ? "remove `via`: the source of a datagram is its sender"
+      : "remove `via`, or `as direct`",
+  }),
+  ING441: ({ fault }) =>
+    fault === "none" ?
+      { message: "no peer can have an address of this `via`", help: "name the addresses that the load balancers connect from" }
+    : {
+        message: "this `via` has link-local addresses, which every host on the link chooses for itself",
+        help: "add `except linklocal`, or name the addresses that the load balancers connect from",
+      },
+  ING442: () => ({
+    message: "this `via` has a range that is wider than a /8 of IPv4 or a /16 of IPv6, and each of its hosts may say who its client is",
+    help: 'name the addresses that the load balancers connect from, or write `@why "TEXT"` before the expose',
+  }),
+  ING443: ({ expose, port }) => ({
+    message: `port ${port} is shared with ${quote(expose)}, whose \`via\` is another: the PROXY header comes before the name`,
+    related: ["the other expose"],
+    help: "write the same `via` in both, or none",
+  }),
+  ING444: ({ fault, expose, peer, source }) => {
+    const at = expose === null ? "" : quote(expose);
+    switch (fault) {
+      case "no_via":
+        return {
+          message: `${at} has no \`via\`, so that a PROXY header of ${quote(peer)} is data`,
+          help: "remove `via` from the test, or add `via NET` to the expose",
+        };
+      case "other_peer":
+        return {
+          message: `${quote(peer)} is not in the \`via\` of ${at}, so that its PROXY header is data`,
+          help: `write an address of that \`via\`, or \`from ${peer}\` to test it as a client`,
+        };
+      case "source":
+        return {
+          message: `no PROXY header may name ${quote(source)}`,
+          help: "write the address of a client: an unspecified or multicast address is refused as `proxy_malformed`",
+        };
+      case "not_exposed":
+        return { message: "nothing is exposed there, so that no PROXY header is read", help: "remove `via` from the test" };
+    }
+  },
   ING432: ({ after, until }) => ({
     message: after === until ? "the `allow` ends when it begins" : "the `allow` ends before it begins",
     help: `it would never admit anyone: write an \`until\` that is later than \`${after}\``,

@@ -79,6 +79,7 @@ export function semanticJson(policy: CheckedPolicy, rules: readonly OrderedRule[
     ports: portTexts(expose.ports),
     proto: expose.proto,
     service: expose.service,
+    ...(expose.via !== null && { via: net(expose.via) }),
   }));
   const denies = rulesOf(null, "deny").map((deny) => ({
     ...rule(deny),

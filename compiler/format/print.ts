@@ -115,11 +115,12 @@ function setRow({ kind, name, set }: SetDeclaration): Row {
   return row([token(kind), COLUMN, token(name.text), COLUMN, token("="), setDoc(set)], { table: "sets" });
 }
 
-function exposeHead({ name, service, protos, ports, bind, hosts, mode }: ExposeNode): Doc[] {
+function exposeHead({ name, service, protos, ports, bind, via, hosts, mode }: ExposeNode): Doc[] {
   const head = words("expose", name.text, ...(service === null ? [] : ["service", service.text]));
   const more: readonly (readonly Doc[])[] = [
     ...(protos.length === 0 || ports === null ? [] : [[...protosDocs(protos), setDoc(ports)]]),
     ...(bind === null ? [] : [[token("bind"), setDoc(bind)]]),
+    ...(via === null ? [] : [[token("via"), setDoc(via)]]),
     ...(hosts === null ? [] : [[token("for"), setDoc(hosts)]]),
     ...(mode === null ? [] : [words("as", mode.text)]),
   ];

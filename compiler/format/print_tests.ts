@@ -17,11 +17,11 @@ export function testLineRow(line: TestLineNode): Row {
   return row([...repeat, group([LINE, ...request, LINE, ...outcomeDocs(line.outcomes)])]);
 }
 
-function requestDocs({ source, to, sni, client }: RequestNode): Doc[] {
+function requestDocs({ source, via, to, sni, client }: RequestNode): Doc[] {
   const target = to.kind === "expose" ? [to.text] : [to.proto.proto, to.text, ...(to.local === null ? [] : ["local", to.local.text])];
   const first = client?.[0];
   return [
-    ...words("from", source.text, "to", ...target),
+    ...words("from", source.text, ...(via === null ? [] : ["via", via.text]), "to", ...target),
     ...(sni === null ? [] : [SPACE, ...clauseDocs("sni", sni.span, [SPACE, quotedDoc(sni)])]),
     ...(first === undefined ? [] : [SPACE, ...clauseDocs("client", first.span, [group([LINE, ...memberList(client ?? [])])])]),
   ];

@@ -129,6 +129,7 @@ function expose(json: Extract<Inner, { readonly kind: "expose" }>): ExposeNode {
     protos: protos(json.proto),
     ports: set(json.ports),
     bind: maybeSet(json.bind),
+    via: maybeSet(json.via),
     hosts: maybeSet(json.for),
     mode: maybe(json.mode),
     clauses: json.clauses.map(clause),
@@ -216,9 +217,10 @@ function testLine(json: TestLineJson): TestLineNode {
       span: NOWHERE,
     };
   }
-  const { source, to, sni, client } = json;
+  const { source, via, to, sni, client } = json;
   const request: RequestNode = {
     source: piece(source),
+    via: maybe(via),
     to: typeof to === "string" ? { kind: "expose", ...piece(to) } : { kind: "port", proto: proto(to.proto), local: maybe(to.local), ...piece(to.port) },
     sni: sni === undefined ? null : quoted(sni),
     client: client === undefined ? null : client.map(member),

@@ -109,6 +109,7 @@ function expose(node: ExposeNode): Json {
     proto: node.protos.length === 0 ? null : protos(node.protos),
     ports: maybeSet(node.ports),
     bind: maybeSet(node.bind),
+    via: maybeSet(node.via),
     for: maybeSet(node.hosts),
     mode: word(node.mode),
     clauses: node.clauses.map(body),
@@ -163,9 +164,10 @@ function testLine(line: TestLineNode): Json {
       outcome: outcome(line.outcome),
     });
   }
-  const { source, to, sni, client } = line.request;
+  const { source, via, to, sni, client } = line.request;
   const request: Parts = {
     source: source.text,
+    via: word(via),
     to: to.kind === "expose" ? to.text : object({ proto: to.proto.proto, port: to.text, local: word(to.local) }),
     sni: sni === null ? null : quoted(sni),
     client: client === null ? null : client.map(member),

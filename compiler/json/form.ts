@@ -107,7 +107,7 @@ function testParts(part: Name, { name, exposeName, reason, word, number, literal
     ]),
   );
   const request = { source: word, to: wordOr(exposeName, object({ proto, port: word }, { local: word })) };
-  const facts = { sni: quoted, client: list(shown, 1) };
+  const facts = { via: word, sni: quoted, client: list(shown, 1) };
   const line = part(
     "test_line",
     oneOf("a line of a test", [
@@ -136,7 +136,7 @@ function partsIn(template: boolean) {
     "expose",
     object(
       { kind: constant("expose"), name, proto: protos, ports: set, clauses: list(clause, 0) },
-      { service: name, bind: set, for: set, mode: name, annotations },
+      { service: name, bind: set, via: set, for: set, mode: name, annotations },
     ),
   );
 

@@ -161,6 +161,8 @@ export interface CheckedExpose {
   readonly ports: readonly PortRange[];
   /** Local addresses; null means any (the wildcard sockets). */
   readonly bind: AddressSet | null;
+  /** Peers that begin with a PROXY header, whose source is then the client's; null: none does. Exposes that share a port have the same. */
+  readonly via: AddressSet | null;
   /** The names that lead here on its ports; null: every name that leads to no other expose, and clients that send none. */
   readonly names: readonly NamePattern[] | null;
   /** udp has `direct` or none (`tcp` stands for it). Under `direct` the one rule is `allow from any`: the service serves whom it likes. */
@@ -222,6 +224,8 @@ export type TestLine =
   | {
       readonly kind: "from";
       readonly source: AddressWords;
+      /** The peer whose PROXY header names the source; null: the source is the peer. */
+      readonly via: AddressWords | null;
       readonly to: Target;
       /** Canonical; null: the client sends none. */
       readonly sni: string | null;
@@ -238,6 +242,8 @@ export type TestLine =
       /** Each connection closes before the next one comes. */
       readonly closing: boolean;
       readonly source: AddressWords;
+      /** The peer whose PROXY header names the source; null: the source is the peer. */
+      readonly via: AddressWords | null;
       readonly to: Target;
       readonly sni: string | null;
       readonly client: readonly string[] | null;
@@ -306,7 +312,7 @@ export interface Unenforced {
 
 /** Clauses that only the profile `host` has: the profile `os` refuses each. */
 export interface HostOnly {
-  readonly code: "ING801" | "ING802" | "ING803" | "ING804" | "ING805" | "ING808" | "ING809" | "ING810" | "ING811";
+  readonly code: "ING801" | "ING802" | "ING803" | "ING804" | "ING805" | "ING808" | "ING809" | "ING810" | "ING811" | "ING812";
   /** The words, such as `as mtls` or `backend unix`. */
   readonly what: string;
   readonly span: Span;

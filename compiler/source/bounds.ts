@@ -50,6 +50,8 @@ export const MAX_EXPOSES = 4_096;
 export const MAX_PORT_RANGES = 65_536;
 /** Intervals of local addresses of one `bind`. */
 export const MAX_BIND_INTERVALS = 1_024;
+/** Intervals of addresses of one `via`. */
+export const MAX_VIA_INTERVALS = 1_024;
 export const MAX_SERVICE_BYTES = 48;
 /** Names of sets, exposes and rules; a service's name is shorter. */
 export const MAX_NAME_BYTES = 128;

@@ -96,10 +96,14 @@ class Grammar extends ClauseGrammar {
       this.SUBRULE2(this.set);
     });
     this.OPTION3(() => {
-      this.CONSUME(KW.for);
+      this.CONSUME(KW.via);
       this.SUBRULE3(this.set);
     });
     this.OPTION4(() => {
+      this.CONSUME(KW.for);
+      this.SUBRULE4(this.set);
+    });
+    this.OPTION5(() => {
       this.CONSUME(KW.as);
       this.SUBRULE(this.mode);
     });

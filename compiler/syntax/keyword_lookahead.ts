@@ -39,7 +39,7 @@ const CERTAIN = new Map<TokenType, Certain>([
   [KW.cap, number],
   [KW.limit, is(Rate, Integer, Param)],
   [KW.amplify, (a) => number(a) || a.image === "any"],
-  [KW.from, (a, b) => is(Literal, Param)(a) || is(KW.to)(b)],
+  [KW.from, (a, b) => is(Literal, Param)(a) || is(KW.to, KW.via)(b)],
   [KW.bind, (a, b) => isName(a) && is(KW.on)(b)],
   [KW.repeat, (a, b) => number(a) && is(KW.in)(b)],
   [KW.never, claims],
@@ -74,6 +74,7 @@ const WANTS_NAME: ReadonlySet<TokenType> = new Set([
   KW.to,
   KW.as,
   KW.for,
+  KW.via,
   KW.service,
 ]);
 

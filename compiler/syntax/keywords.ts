@@ -71,6 +71,7 @@ export const KEYWORDS = {
   identity: at(),
   burst: at(),
   proxy: at(),
+  via: at(),
   KiB: at(),
   to: at(),
   at: at(),

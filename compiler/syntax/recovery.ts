@@ -46,6 +46,7 @@ const AFTER_MEMBER: ReadonlySet<TokenType> = new Set([
   Arrow,
   KW.except,
   KW.bind,
+  KW.via,
   KW.for,
   KW.as,
   KW.from,

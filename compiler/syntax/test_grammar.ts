@@ -61,6 +61,10 @@ export class TestGrammar extends SetGrammar {
   request = this.RULE("request", () => {
     this.CONSUME(KW.from);
     this.CONSUME(Word);
+    this.OPTION(() => {
+      this.CONSUME(KW.via);
+      this.CONSUME2(Word);
+    });
     this.CONSUME(KW.to);
     this.SUBRULE(this.target);
     this.MANY(this.facts);

@@ -38,6 +38,7 @@ import type { NameWaits } from "./name_waits.ts";
 import { blockDetail, blockOf } from "./blocked.ts";
 import { acceptEntry, endFacts, faultEntry, notOwnedEntry, secondHelloEntry } from "./entries.ts";
 import { createFlowDecider } from "./flow_decider.ts";
+import { arrivals, headed } from "./headers.ts";
 import { headerFor } from "./proxied.ts";
 import type { TopDenied } from "./top_denied.ts";
 
@@ -57,6 +58,8 @@ export interface AdmitSetup {
   /** The TLS context of a listener that terminates TLS; a string is the reason why there is none. */
   readonly contextOf: (info: ListenerInfo) => TlsContext | string;
   readonly suppression: Suppression;
+  /** Of refusals of PROXY headers; see headers.ts. */
+  readonly headerSuppression: Suppression;
   readonly blocks: Pick<Blocks, "of" | "size">;
   /** Ends a flow of datagrams that need not stay; false where there is none. */
   readonly makeRoom: () => boolean;
@@ -91,7 +94,8 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
       record: (entry) => record(desk, entry, null),
     }),
     decider: {
-      accept: (socket, rows) => decideAll(desk, socket, rows),
+      accept: (socket, rows) => arrivals(desk, socket, rows, (at, peers) => decideAll(desk, at, peers)),
+      headed: (row, outcome) => headed(desk, row, outcome, (at, peers) => decideAll(desk, at, peers)),
       named: (row, outcome) => named(desk, row, outcome),
       secured: (row, context, outcome) => secured(desk, row, context, outcome),
       connected: (row) => connected(desk, row),
@@ -246,7 +250,10 @@ function named(desk: Desk, row: number, outcome: HelloOutcome): Decision | TlsCo
     table.name[row] = serverName;
     table.nameFault[row] = nameFault;
   }
-  return isContext(answer) ? answer : conclude(desk, row, answer, null, blockDetail(desk, row, answer) ?? table.nameFault[row] ?? undefined);
+  if (!isContext(answer)) return conclude(desk, row, answer, null, blockDetail(desk, row, answer) ?? table.nameFault[row] ?? undefined);
+  // The handshake makes the same choice, or fails.
+  table.protocol[row] = table.expose[row]?.alpn.find((protocol) => hello.alpn?.includes(protocol));
+  return answer;
 }
 
 function secured(desk: Desk, row: number, context: TlsContext, outcome: SecuredOutcome): Decision {

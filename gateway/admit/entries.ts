@@ -1,6 +1,7 @@
 // The audit entries of connections: what a row's facts are called in a record.
 import { CODE_BACKEND_NOT_OWNED, CODE_INTERNAL, CODE_SECOND_HELLO } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
+import { formatEndpoint } from "../../runtime/net/address.ts";
 import type { Decision } from "../../runtime/host/decision.ts";
 import type { PolicyEngine } from "../../runtime/host/module.ts";
 import type { EndFacts } from "../audit/end_line.ts";
@@ -43,6 +44,7 @@ export function acceptEntry(
     proto: open?.proto,
     local: open?.local ?? "",
     source: table.endpointOf(row),
+    ...viaOf(table, row),
     sni: name ?? undefined,
     client: words?.client,
     client_more: words?.client_more,
@@ -81,6 +83,7 @@ export function endFacts(table: ConnectionTable, row: number, open: OpenPort | u
     proto: open?.proto ?? info?.proto,
     local: open?.local ?? "",
     source: table.endpointOf(row),
+    ...viaOf(table, row),
     sni: table.name[row] ?? undefined,
     backend: backendKey(table, row, open),
     connection: row,
@@ -104,7 +107,7 @@ export function connectionFacts(
   row: number,
   open: Pick<OpenPort, "local" | "proto"> | undefined,
   generation: number,
-): Pick<Entry, "generation" | "connection" | "listener" | "service" | "proto" | "local" | "source"> {
+): Pick<Entry, "generation" | "connection" | "listener" | "service" | "proto" | "local" | "source" | "peer" | "destination"> {
   return {
     generation,
     connection: row,
@@ -113,5 +116,16 @@ export function connectionFacts(
     proto: open?.proto,
     local: open?.local ?? "",
     source: table.endpointOf(row),
+    ...viaOf(table, row),
+  };
+}
+
+function viaOf(table: ConnectionTable, row: number): Pick<Entry, "peer" | "destination"> {
+  const via = table.via[row];
+  if (via === undefined) return {};
+  const { peer, destination } = via;
+  return {
+    peer: formatEndpoint(peer.address, peer.port),
+    destination: destination === null ? undefined : formatEndpoint(destination.address, destination.port),
   };
 }

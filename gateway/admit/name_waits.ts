@@ -17,6 +17,9 @@ export type NameWaitCode = typeof CODE_CAP_WAITING | typeof CODE_CAP_WAITING_SOU
 /** A source: an IPv4 address, the /64 of an IPv6 address, or a link-local address with its interface. */
 const SOURCE = { v4: 32, v6: 64, connections: 0 };
 
+/** Instead of a key of `#sources`; it counts nothing there. */
+const NO_SOURCE = "";
+
 export class NameWaits {
   readonly #caps: NameWaitCaps;
   /** By port number. */
@@ -39,6 +42,16 @@ export class NameWaits {
     return null;
   }
 
+  /** The same of a peer whose PROXY header is to come: nobody's source is known yet, so that only the port counts it. */
+  takeForHeader(row: number, port: number): NameWaitCode | null {
+    this.give(row);
+    const waiting = this.#ports.get(port) ?? 0;
+    if (waiting >= this.#caps.waiting) return CODE_CAP_WAITING;
+    this.#ports.set(port, waiting + 1);
+    this.#rows[row] = { port, source: NO_SOURCE };
+    return null;
+  }
+
   /** The same whatever the caps say: a reload has it wait. */
   count(row: number, port: number, source: Address, zone: number): void {
     this.give(row);
@@ -54,7 +67,7 @@ export class NameWaits {
     if (one === undefined) return;
     this.#rows[row] = undefined;
     lower(this.#ports, one.port);
-    lower(this.#sources, one.source);
+    if (one.source !== NO_SOURCE) lower(this.#sources, one.source);
   }
 
   /** How many of one source may wait at a port of the group: no more than any of its exposes admits at a time. */

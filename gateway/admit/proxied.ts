@@ -15,8 +15,10 @@ export function headerFor(table: ConnectionTable, row: number, local: Endpoint, 
   const known = table.identity[row];
   return proxyHeader(version, {
     source: { address: source, port: table.sourcePort[row] ?? 0 },
-    local,
+    // A peer that names its client says where that client connected to.
+    local: table.via[row]?.destination ?? local,
     name: table.name[row] ?? null,
+    protocol: table.protocol[row] ?? null,
     certified: known === undefined || version === "v1" ? null : certified(table, row, known, engine),
   });
 }

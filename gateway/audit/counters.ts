@@ -34,7 +34,7 @@ export interface Counters {
   endRecordsDropped: number;
   /** Refusals of registrations and messages beyond the rate at which they are recorded. */
   refusalsUnrecorded: number;
-  /** Refusals of datagrams beyond the rate at which they are recorded. */
+  /** Refusals of datagrams and of PROXY headers beyond the rates at which they are recorded. */
   auditSuppressed: number;
   /** Datagrams that were not forwarded, by cause. */
   readonly datagramsDropped: Map<Drop, number>;

@@ -1,6 +1,6 @@
 // The end of a connection as one line of JSON: what was decided about it is in its other lines, what it became is here.
 import type { End } from "../end.ts";
-import { last, number, text, timeOf } from "./line.ts";
+import { last, number, peerOf, text, timeOf } from "./line.ts";
 
 export interface EndFacts {
   readonly reason: End;
@@ -11,6 +11,8 @@ export interface EndFacts {
   readonly proto?: "tcp" | "udp" | undefined;
   readonly local?: string | undefined;
   readonly source?: string | undefined;
+  readonly peer?: string | undefined;
+  readonly destination?: string | undefined;
   readonly sni?: string | undefined;
   /** The backend that it was forwarded to. */
   readonly backend?: string | undefined;
@@ -30,7 +32,13 @@ export function endLine(facts: EndFacts, wallMs: number): string {
   let json = `{"time":"${timeOf(wallMs)}","generation":${facts.generation},"op":"close","reason":"${facts.reason}"`;
   json += listener(facts.listener) + service(facts.service);
   if (facts.proto === "udp") json += `,"proto":"udp"`;
-  json += local(facts.local) + text("source", facts.source) + text("sni", facts.sni) + backend(facts.backend) + number("connection", facts.connection);
+  json +=
+    local(facts.local) +
+    text("source", facts.source) +
+    peerOf(facts) +
+    text("sni", facts.sni) +
+    backend(facts.backend) +
+    number("connection", facts.connection);
   json += `,"start":"${started}","duration_ms":${Math.max(0, Math.round(facts.durationMs))}`;
   return `${json},"bytes_from_client":${facts.bytesFromClient},"bytes_from_backend":${facts.bytesFromBackend}}\n`;
 }

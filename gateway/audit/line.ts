@@ -21,6 +21,9 @@ export interface AuditFacts {
   readonly local?: string | undefined;
   /** The peer, `host:port`; absent where it is unknown. */
   readonly source?: string | undefined;
+  /** The peer that named `source` in its PROXY header, or could have, `host:port`, and the address and port that it says its client connected to. */
+  readonly peer?: string | undefined;
+  readonly destination?: string | undefined;
   /** The name that a client requested, canonical. */
   readonly sni?: string | undefined;
   /** The words of the client's verified certificate, with blanks between, as admit/client_words.ts bounds them: never cut in one. */
@@ -52,13 +55,18 @@ const NO_WORDS: RuleWords = {};
  */
 export function auditLine(facts: AuditFacts, wallMs: number, words: RuleWords = NO_WORDS): string {
   const { shadow } = facts;
-  let json = beginning(facts, wallMs, words) + text("source", facts.source) + text("sni", facts.sni);
+  let json = beginning(facts, wallMs, words) + text("source", facts.source) + peerOf(facts) + text("sni", facts.sni);
   if (facts.client !== undefined) json += jsonOf("client", facts.client) + number("client_more", facts.client_more);
   if (shadow) json += `,"shadow":${JSON.stringify(shadowJson(shadow))}`;
   if (facts.backend !== undefined) json += backend(facts.backend);
   if (facts.connection !== undefined) json += `,"connection":${facts.connection}`;
   json += text("detail", facts.detail) + number("unrecorded", facts.unrecorded);
   return `${json}}\n`;
+}
+
+/** Nothing for most records. */
+export function peerOf({ peer, destination }: Pick<AuditFacts, "peer" | "destination">): string {
+  return peer === undefined ? "" : text("peer", peer) + text("destination", destination);
 }
 
 /** The last beginning of a line, and what it was made of. */

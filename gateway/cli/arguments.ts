@@ -139,10 +139,15 @@ function secondsOf(text: string): number | null {
 }
 
 function explainWords(flags: ReadonlyMap<string, string>, settings: ConfigWords): Result<Command, Misuse> {
-  const [from, to, sni] = [flags.get("from"), flags.get("to"), flags.get("sni")];
+  const [from, via, to, sni] = ["from", "via", "to", "sni"].map((flag) => flags.get(flag));
   if (from === undefined) return missing("--from ADDRESS", "name the source");
   if (to === undefined) return missing("--to NAME", "name an expose of the policy");
-  return ok({ kind: "explain", json: flags.has("json"), params: { from, to, ...(sni !== undefined && { sni }) }, ...settings });
+  return ok({
+    kind: "explain",
+    json: flags.has("json"),
+    params: { from, to, ...(via !== undefined && { via }), ...(sni !== undefined && { sni }) },
+    ...settings,
+  });
 }
 
 const missing = (flag: string, help: string): Result<Command, Misuse> => failed({ code: "usage.missing_flag", message: `\`${flag}\` is missing`, help });

@@ -85,6 +85,7 @@ export const INGRESSD = {
       flags: {
         ...ORDER,
         from: { short: null, value: "ADDRESS", says: "the source" },
+        via: { short: null, value: "ADDRESS", says: "the peer whose PROXY header names the source (default: none)" },
         to: { short: null, value: "NAME", says: "the expose, as the policy names it" },
         sni: { short: null, value: "NAME", says: "the name that the client sends (default: none)" },
       },

@@ -125,7 +125,14 @@ export const TABLES = {
   caps: table("bounds of the gateway; each has its counter and audit code", {
     ports: orElse(1024, whole(1, 65_535, "listening sockets (one an address and port)")),
     connections: orElse(10_000, whole(1, 1_000_000, "connections and flows of datagrams overall; lowered at the start when `nofile` is too small")),
-    waiting: orElse(1024, whole(1, 1_000_000, "connections at one port that exposes share by `for`, until their name has led them to an expose")),
+    waiting: orElse(
+      1024,
+      whole(
+        1,
+        1_000_000,
+        "connections at one port that exposes share by `for`, until their name has led them to an expose; with `via`, until their PROXY header has come",
+      ),
+    ),
     waiting_per_source: orElse(
       32,
       whole(1, 65_535, "the same of one IPv4 address, or of one IPv6 /64; a smaller `cap … per source` of an expose of the port is the bound instead"),

@@ -1,6 +1,6 @@
 // All connections: the events of a transport lead to their stage, and so do the requests of the rest of the gateway.
 //
-//   pending.ts   reading.ts   securing.ts   connecting.ts   open.ts   closing.ts
+//   pending.ts   heading.ts   reading.ts   securing.ts   connecting.ts   open.ts   closing.ts
 import { CODE_DRAINING } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import type { GatewayClock } from "../clock.ts";
@@ -10,11 +10,12 @@ import * as connecting from "./connecting.ts";
 import type { Decider, Refusal } from "./decider.ts";
 import type { End } from "../end.ts";
 import type { Forwarder, Inherit, ListenFailure, ListeningSocket, Local } from "./forwarder.ts";
+import * as heading from "./heading.ts";
 import * as open from "./open.ts";
 import * as reading from "./reading.ts";
 import * as securing from "./securing.ts";
 import { endFaulty, type Listening, type Stage, type Timers } from "./stage.ts";
-import { CLOSING, CONNECTING, OPEN, READING, SECURING } from "./states.ts";
+import { CLOSING, CONNECTING, HEADING, OPEN, READING, SECURING } from "./states.ts";
 import type { ConnectionTable } from "./table.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
 import * as pending from "./pending.ts";
@@ -35,9 +36,9 @@ export function createConnections(setup: ConnectionsSetup): Forwarder {
   const { table, decider, clock, timers, afterTurn } = setup;
   const transport = setup.transport({
     accepted: (listening, peer) => pending.accepted(s, listening, peer),
-    clientBytes: (row, chunk) => reading.clientBytes(s, row, chunk),
-    clientEnded: (row) => reading.clientEnded(s, row),
-    clientGone: (row) => reading.clientGone(s, row),
+    clientBytes: (row, chunk) => readerOf(s, row).clientBytes(s, row, chunk),
+    clientEnded: (row) => readerOf(s, row).clientEnded(s, row),
+    clientGone: (row) => readerOf(s, row).clientGone(s, row),
     handshaken: (row, outcome) => securing.handshaken(s, row, outcome),
     connected: (row) => connecting.connected(s, row),
     connectFailed: (row, failure) => connecting.connectFailed(s, row, failure),
@@ -70,8 +71,14 @@ export function createConnections(setup: ConnectionsSetup): Forwarder {
     },
     drained: () => (s.live === 0 ? Promise.resolve() : new Promise((resolve) => s.drainers.push(resolve))),
     close: () => transport.close(),
-    buffered: (row) => (table.reading[row]?.bytesRead ?? 0) + (table.flights[row]?.bufferedBytes() ?? 0) + transport.buffered(row),
+    buffered: (row) =>
+      (table.header[row]?.bytesRead ?? 0) + (table.reading[row]?.bytesRead ?? 0) + (table.flights[row]?.bufferedBytes() ?? 0) + transport.buffered(row),
   };
+}
+
+/** The stage that reads the client. */
+function readerOf({ table }: Stage, row: number): typeof heading | typeof reading {
+  return table.state[row] === HEADING ? heading : reading;
 }
 
 async function listen(s: Stage, listening: Listening, local: Local): Promise<ListeningSocket | ListenFailure> {
@@ -131,10 +138,11 @@ function cut(s: Stage, row: number, end: End): void {
   else refuse(s, row, DRAINING);
 }
 
-/** The same, of those whose hello is read or whose handshake continues. */
+/** The same, of those whose header or hello is read or whose handshake continues. */
 function refuse(s: Stage, row: number, refusal: Refusal): void {
   const state = s.table.state[row];
-  if (state === READING) reading.named(s, row, refusal);
+  if (state === HEADING) heading.headed(s, row, refusal);
+  else if (state === READING) reading.named(s, row, refusal);
   else if (state === SECURING) securing.secured(s, row, refusal);
 }
 
@@ -143,6 +151,8 @@ function sweep(s: Stage, row: number, now: number): void {
   if (remote.isRemote(s, row)) return;
   const age = now - (s.table.openedMs[row] ?? now);
   switch (s.table.state[row]) {
+    case HEADING:
+      return heading.sweep(s, row, age);
     case READING:
       return reading.sweep(s, row, age);
     case SECURING:

@@ -4,6 +4,8 @@ import type { Answer, Decision, Denial } from "../../runtime/host/decision.ts";
 import type { Identity } from "../../runtime/host/identity.ts";
 import type { PolicyInfo } from "../../runtime/host/module.ts";
 import type { Endpoint } from "../forward/proxy_header.ts";
+import type { ProxyHeader } from "../forward/proxy_reading.ts";
+import type { HelloNames } from "../tls/hello_body.ts";
 import type { TlsContext } from "../tls/secure.ts";
 import type { SaidName } from "../tls/server_name.ts";
 import type { End } from "../end.ts";
@@ -22,7 +24,14 @@ export interface Refusal {
 }
 
 /** The outcome of reading a ClientHello; a refusal came before it could be decided. */
-export type HelloOutcome = { readonly hello: SaidName } | Refusal;
+export type HelloOutcome = { readonly hello: SaidName & Partial<Pick<HelloNames, "alpn">> } | Refusal;
+
+/** Instead of an answer of phase 1: the peer begins with a PROXY header, and phase 1 follows it. */
+export const HEADER: unique symbol = Symbol("header");
+export type Arrival = Answer | typeof HEADER;
+
+/** The outcome of reading a PROXY header; `gone`: the peer left without a byte, as health checks do. */
+export type HeaderOutcome = { readonly header: ProxyHeader } | Refusal | "gone";
 
 /** The outcome of the handshake; `identity` is null where no certificate is requested. */
 export type SecuredOutcome = { readonly identity: Identity | null } | Refusal;
@@ -30,9 +39,11 @@ export type SecuredOutcome = { readonly identity: Identity | null } | Refusal;
 export interface Decider {
   /**
    * Phase 1 of peers that wait on one listening socket. `connections` are rows whose source is filled in. The answers
-   * are in the same order; a pending one needs its hello. A Permit's row has its backend. Must not throw.
+   * are in the same order; a pending one needs its hello, and one with HEADER its PROXY header first. A Permit's row has its backend. Must not throw.
    */
-  accept(socket: number, connections: readonly number[]): readonly Answer[];
+  accept(socket: number, connections: readonly number[]): readonly Arrival[];
+  /** Phase 1 of a row whose PROXY header was read, or its refusal. Called once. Must not throw. */
+  headed(connection: number, outcome: HeaderOutcome): Answer;
   /** Phase 2 of a row that phase 1 left open, or its refusal. With a context, the gateway does the handshake. Called once. Must not throw. */
   named(connection: number, outcome: HelloOutcome): Decision | TlsContext;
   /** Phases 3 and 4 of a row whose context `named` gave, or its refusal. Called once. Must not throw. */

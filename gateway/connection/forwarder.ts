@@ -56,9 +56,9 @@ export interface Forwarder {
   open(local: Local, paused: boolean): Promise<ListeningSocket | ListenFailure>;
   /** The backend of a connection over `proto` whose near end has this port; null where none has. */
   connectedFrom(proto: "tcp" | "udp", port: number): string | null;
-  /** Ends one connection at once, on both sides; one whose hello is read, or whose handshake continues, is refused. */
+  /** Ends one connection at once, on both sides; one whose header or hello is read, or whose handshake continues, is refused. */
   cut(connection: number, end: End): void;
-  /** Refuses a connection whose hello is read, or whose handshake continues. */
+  /** Refuses a connection whose header or hello is read, or whose handshake continues. */
   refuse(connection: number, outcome: Extract<HelloOutcome, { denial: Denial }>): void;
   /** Ends connections whose timers ran out; called on a tick. */
   sweep(monoMs: number): void;

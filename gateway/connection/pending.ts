@@ -1,10 +1,10 @@
 // The first stage: a peer was accepted, and no byte of it was read. It waits for the end of the turn, so that one call
 // decides all that came in it; on a paused socket it waits until the socket is released.
-import type { Answer } from "../../runtime/host/decision.ts";
-import { begin as beginConnecting } from "./connecting.ts";
-import { begin as beginReading } from "./reading.ts";
-import { endFaulty, free, moved, type Listening, type Stage } from "./stage.ts";
-import { ACCEPTED, REFUSED, PENDING } from "./states.ts";
+import { HEADER, type Arrival } from "./decider.ts";
+import { begin as beginHeading } from "./heading.ts";
+import { settle } from "./settling.ts";
+import { endFaulty, moved, type Listening, type Stage } from "./stage.ts";
+import { ACCEPTED, PENDING } from "./states.ts";
 import { NO_ROW, type PeerAddress } from "./transport.ts";
 
 /** Peers decided by one call. */
@@ -67,7 +67,7 @@ function stillPending({ table }: Stage, { number }: Listening, rows: readonly nu
 }
 
 /** Null where the decider threw: then each row is refused, and recorded, by itself. */
-function decided(s: Stage, listening: Listening, batch: readonly number[]): readonly Answer[] | null {
+function decided(s: Stage, listening: Listening, batch: readonly number[]): readonly Arrival[] | null {
   try {
     return s.decider.accept(listening.number, batch);
   } catch (error) {
@@ -77,10 +77,11 @@ function decided(s: Stage, listening: Listening, batch: readonly number[]): read
 }
 
 /** INVARIANT: what is thrown at one row ends that row, and the rest of the batch is settled. */
-function settledOrEnded(s: Stage, row: number, answer: Answer | undefined): void {
+function settledOrEnded(s: Stage, row: number, answer: Arrival | undefined): void {
   if (s.table.state[row] !== PENDING) return;
   try {
-    settle(s, row, answer);
+    if (answer === HEADER) beginHeading(s, row);
+    else settle(s, row, answer);
   } catch (error) {
     endFaulty(s, row, textOf(error));
   }
@@ -88,14 +89,4 @@ function settledOrEnded(s: Stage, row: number, answer: Answer | undefined): void
 
 function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-function settle(s: Stage, row: number, answer: Answer | undefined): void {
-  if (answer === undefined || (!answer.allowed && !answer.later)) {
-    free(s, row, REFUSED, null);
-    return;
-  }
-  s.transport.keep(row);
-  if (answer.allowed) beginConnecting(s, row, answer);
-  else beginReading(s, row);
 }

@@ -14,7 +14,8 @@ const TOO_LATE: Refusal = { denial: denial(CODE_HELLO_LATE), by: null };
 
 export function begin(s: Stage, row: number): void {
   if (!moved(s, row, HELLO_DUE)) return;
-  s.table.openedMs[row] = s.clock.monoMs();
+  // A PROXY header and the hello behind it have one deadline.
+  if (s.table.via[row] === undefined) s.table.openedMs[row] = s.clock.monoMs();
   s.table.reading[row] = new HelloReading();
   s.transport.read(row);
 }

@@ -21,6 +21,7 @@ export function adopt(s: Stage, socket: number, facts: RemoteFacts, relay: Remot
   table.name[row] = facts.name;
   table.nameFault[row] = facts.nameFault;
   table.identity[row] = facts.identity;
+  table.via[row] = facts.via;
   table.remote[row] = relay;
   s.decider.adopted(row);
   return row;

@@ -5,7 +5,7 @@ import { denial } from "../../runtime/host/ask.ts";
 import type { GatewayClock } from "../clock.ts";
 import type { Decider, Refusal } from "./decider.ts";
 import type { End } from "../end.ts";
-import { EVENT_NAMES, FREE, ILLEGAL, READING, SECURING, STATE_NAMES, stateAfter, PENDING } from "./states.ts";
+import { EVENT_NAMES, FREE, HEADING, ILLEGAL, READING, SECURING, STATE_NAMES, stateAfter, PENDING } from "./states.ts";
 import type { Heard } from "./forwarder.ts";
 import type { ConnectionTable } from "./table.ts";
 import type { Transport } from "./transport.ts";
@@ -90,6 +90,9 @@ export function endFaulty(s: Stage, row: number, detail: string): void {
     case FREE:
       decider.fault(row, detail);
       return;
+    case HEADING:
+      decider.headed(row, refusal);
+      return freeRow(s, row, null);
     case READING:
       decider.named(row, refusal);
       return freeRow(s, row, null);

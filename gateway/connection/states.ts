@@ -6,6 +6,9 @@
 //   FREE --accepted--> PENDING --hello_due--> READING --handshake_due--> SECURING
 //                         |                      |                          |
 //                         +------- granted ------+-------- granted ---------+
+//                     header_due
+//                         v
+//                      HEADING -- hello_due, granted, as PENDING
 //                                                |
 //                                           CONNECTING --connected--> OPEN
 //                                                |                      |
@@ -27,15 +30,17 @@ export const CLOSING = 4;
 export const READING = 5;
 /** Its hello was not refused: the TLS handshake is under way. */
 export const SECURING = 6;
+/** Accepted, and not yet decided: the PROXY header of a peer that names its client is being read. */
+export const HEADING = 7;
 
 /** By number of the state. */
-export const STATE_NAMES = ["free", "pending", "connecting", "open", "closing", "reading", "securing"] as const;
+export const STATE_NAMES = ["free", "pending", "connecting", "open", "closing", "reading", "securing", "heading"] as const;
 
 /** A peer was accepted. */
 export const ACCEPTED = 0;
 /** Not refused in phase 1: its ClientHello comes next. */
 export const HELLO_DUE = 1;
-/** Bytes of the hello, or the client's end before the hello is whole. */
+/** Bytes of the header or the hello, or the client's end before it is whole. */
 export const READ = 2;
 /** Its name is not refused: the gateway does the TLS handshake. */
 export const HANDSHAKE_DUE = 3;
@@ -58,6 +63,8 @@ export const ENDED = 11;
 
 /** Another process moves its bytes, and admitted it before this one took over. */
 export const ADOPTED = 12;
+/** The peer begins with a PROXY header. */
+export const HEADER_DUE = 13;
 
 /** By number of the event. */
 export const EVENT_NAMES = [
@@ -74,6 +81,7 @@ export const EVENT_NAMES = [
   "cut",
   "ended",
   "adopted",
+  "header_due",
 ] as const;
 
 /** Instead of a state: the event can't happen there. */
@@ -85,9 +93,14 @@ const EVENTS = EVENT_NAMES.length;
 const TRANSITIONS: readonly (readonly [number, number, number])[] = [
   [FREE, ACCEPTED, PENDING],
   [FREE, ADOPTED, OPEN],
+  [PENDING, HEADER_DUE, HEADING],
   [PENDING, HELLO_DUE, READING],
   [PENDING, GRANTED, CONNECTING],
   [PENDING, REFUSED, FREE],
+  [HEADING, READ, HEADING],
+  [HEADING, HELLO_DUE, READING],
+  [HEADING, GRANTED, CONNECTING],
+  [HEADING, REFUSED, FREE],
   [READING, READ, READING],
   [READING, HANDSHAKE_DUE, SECURING],
   [READING, GRANTED, CONNECTING],

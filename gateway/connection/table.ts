@@ -6,6 +6,8 @@ import { formatEndpoint, formatHost, formatV4, MAPPED, type Address } from "../.
 import type { Permit } from "../../runtime/host/decision.ts";
 import type { ListenerInfo } from "../../runtime/host/module.ts";
 import type { Backend } from "../forward/backends.ts";
+import type { Endpoint } from "../forward/proxy_header.ts";
+import type { HeaderReading } from "../forward/proxy_reading.ts";
 import type { FirstFlights } from "../tls/first_flights.ts";
 import type { HelloReading } from "../tls/hello_reading.ts";
 import type { TlsContext } from "../tls/secure.ts";
@@ -27,6 +29,13 @@ export const SOURCE_GONE = 0;
 export const SOURCE_ODD = 2;
 const SOURCE_KNOWN = 1;
 
+/** The peer that began with a PROXY header. */
+export interface Via {
+  readonly peer: Endpoint;
+  /** Where its client connected to; null while it has named none. */
+  readonly destination: Endpoint | null;
+}
+
 /** The process that moves the bytes of a connection that this one adopted. */
 export interface RemoteRelay {
   /** Has it break the connection off; its end is reported later. */
@@ -42,6 +51,7 @@ export interface RemoteFacts {
   readonly name: string | null | undefined;
   readonly nameFault: NameFault | null;
   readonly identity: Known | undefined;
+  readonly via: Via | undefined;
   /** By the wall clock; null where it is not known. */
   readonly startedMs: number | null;
 }
@@ -81,12 +91,18 @@ export class ConnectionTable {
   readonly nameFault: (NameFault | null)[] = [];
   /** Undefined where no certificate was verified. */
   readonly identity: (Known | undefined)[] = [];
+  /** The peer that said who the client is: `source` is that client's from then on, and until then the peer's. Undefined where the source is the peer. */
+  readonly via: (Via | undefined)[] = [];
+  /** The protocol that was negotiated by ALPN, one character a byte; undefined where none was. */
+  readonly protocol: (string | undefined)[] = [];
   /** The expose that it belongs to, as it was when that was known or rechecked last; undefined before a name has led to one. */
   readonly expose: (ListenerInfo | undefined)[] = [];
   /** The backend that it is forwarded to once it is admitted. */
   readonly backend: (Backend | undefined)[] = [];
   /** From its admission on. */
   readonly permit: (Permit | undefined)[] = [];
+  /** While its PROXY header is read. */
+  readonly header: (HeaderReading | undefined)[] = [];
   /** While its hello is read, and until what was read has been passed on. */
   readonly reading: (HelloReading | undefined)[] = [];
   /** While its TLS handshake is under way. */
@@ -119,6 +135,8 @@ export class ConnectionTable {
     this.nameFault[row] = null;
     this.identity[row] = undefined;
     this.expose[row] = undefined;
+    this.via[row] = undefined;
+    this.protocol[row] = undefined;
     return row;
   }
 
@@ -127,6 +145,7 @@ export class ConnectionTable {
     this.state[row] = FREE;
     this.backend[row] = undefined;
     this.permit[row] = undefined;
+    this.header[row] = undefined;
     this.reading[row] = undefined;
     this.context[row] = undefined;
     this.flights[row] = undefined;

@@ -42,6 +42,10 @@ export interface Transport {
   keepBackend(row: number): void;
   /** Reads the client, and reports `clientBytes`, `clientEnded` and `clientGone` until `pause`. */
   read(row: number): void;
+  /** The same of a client that begins with a PROXY header. */
+  readHeader(row: number): void;
+  /** After `pause`: the first `bytes` that were reported since `readHeader` are nobody's any more; `rest` came behind them, and is read again. */
+  take(row: number, bytes: number, rest: Uint8Array): void;
   pause(row: number): void;
   /** Sends a fatal alert of TLS to a client of which `read` bytes were read, and closes it without a reset. `drop` follows. */
   alert(row: number, description: number, read: number): void;

@@ -213,7 +213,7 @@ function validate21(data, { instancePath = "", parentData, parentDataProperty, r
 }
 validate21.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
 var explain = validate22;
-var schema33 = { "$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "ingressd/intents/explain.schema.json", "title": "Says what would be decided about a connection now", "type": "object", "additionalProperties": false, "required": ["from", "to"], "properties": { "from": { "description": "the source's address", "type": "string", "minLength": 1, "maxLength": 64 }, "to": { "description": "the expose, as the policy names it", "type": "string", "minLength": 1, "maxLength": 64 }, "sni": { "description": "the name that the client sends; none unless given", "type": "string", "minLength": 1, "maxLength": 255 } } };
+var schema33 = { "$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "ingressd/intents/explain.schema.json", "title": "Says what would be decided about a connection now", "type": "object", "additionalProperties": false, "required": ["from", "to"], "properties": { "from": { "description": "the source's address", "type": "string", "minLength": 1, "maxLength": 64 }, "via": { "description": "the peer whose PROXY header names the source; the source itself unless given", "type": "string", "minLength": 1, "maxLength": 64 }, "to": { "description": "the expose, as the policy names it", "type": "string", "minLength": 1, "maxLength": 64 }, "sni": { "description": "the name that the client sends; none unless given", "type": "string", "minLength": 1, "maxLength": 255 } } };
 function validate22(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   ;
   let vErrors = null;
@@ -234,7 +234,7 @@ function validate22(data, { instancePath = "", parentData, parentDataProperty, r
       } else {
         const _errs1 = errors;
         for (const key0 in data) {
-          if (!(key0 === "from" || key0 === "to" || key0 === "sni")) {
+          if (!(key0 === "from" || key0 === "via" || key0 === "to" || key0 === "sni")) {
             validate22.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 }, message: "must NOT have additional properties", schema: false, parentSchema: schema33, data }];
             return false;
             break;
@@ -265,22 +265,22 @@ function validate22(data, { instancePath = "", parentData, parentDataProperty, r
             var valid0 = true;
           }
           if (valid0) {
-            if (data.to !== void 0) {
-              let data1 = data.to;
+            if (data.via !== void 0) {
+              let data1 = data.via;
               const _errs4 = errors;
               if (errors === _errs4) {
                 if (typeof data1 === "string") {
                   if (func1(data1) > 64) {
-                    validate22.errors = [{ instancePath: instancePath + "/to", schemaPath: "#/properties/to/maxLength", keyword: "maxLength", params: { limit: 64 }, message: "must NOT have more than 64 characters", schema: 64, parentSchema: schema33.properties.to, data: data1 }];
+                    validate22.errors = [{ instancePath: instancePath + "/via", schemaPath: "#/properties/via/maxLength", keyword: "maxLength", params: { limit: 64 }, message: "must NOT have more than 64 characters", schema: 64, parentSchema: schema33.properties.via, data: data1 }];
                     return false;
                   } else {
                     if (func1(data1) < 1) {
-                      validate22.errors = [{ instancePath: instancePath + "/to", schemaPath: "#/properties/to/minLength", keyword: "minLength", params: { limit: 1 }, message: "must NOT have fewer than 1 characters", schema: 1, parentSchema: schema33.properties.to, data: data1 }];
+                      validate22.errors = [{ instancePath: instancePath + "/via", schemaPath: "#/properties/via/minLength", keyword: "minLength", params: { limit: 1 }, message: "must NOT have fewer than 1 characters", schema: 1, parentSchema: schema33.properties.via, data: data1 }];
                       return false;
                     }
                   }
                 } else {
-                  validate22.errors = [{ instancePath: instancePath + "/to", schemaPath: "#/properties/to/type", keyword: "type", params: { type: "string" }, message: "must be string", schema: schema33.properties.to.type, parentSchema: schema33.properties.to, data: data1 }];
+                  validate22.errors = [{ instancePath: instancePath + "/via", schemaPath: "#/properties/via/type", keyword: "type", params: { type: "string" }, message: "must be string", schema: schema33.properties.via.type, parentSchema: schema33.properties.via, data: data1 }];
                   return false;
                 }
               }
@@ -289,28 +289,53 @@ function validate22(data, { instancePath = "", parentData, parentDataProperty, r
               var valid0 = true;
             }
             if (valid0) {
-              if (data.sni !== void 0) {
-                let data2 = data.sni;
+              if (data.to !== void 0) {
+                let data2 = data.to;
                 const _errs6 = errors;
                 if (errors === _errs6) {
                   if (typeof data2 === "string") {
-                    if (func1(data2) > 255) {
-                      validate22.errors = [{ instancePath: instancePath + "/sni", schemaPath: "#/properties/sni/maxLength", keyword: "maxLength", params: { limit: 255 }, message: "must NOT have more than 255 characters", schema: 255, parentSchema: schema33.properties.sni, data: data2 }];
+                    if (func1(data2) > 64) {
+                      validate22.errors = [{ instancePath: instancePath + "/to", schemaPath: "#/properties/to/maxLength", keyword: "maxLength", params: { limit: 64 }, message: "must NOT have more than 64 characters", schema: 64, parentSchema: schema33.properties.to, data: data2 }];
                       return false;
                     } else {
                       if (func1(data2) < 1) {
-                        validate22.errors = [{ instancePath: instancePath + "/sni", schemaPath: "#/properties/sni/minLength", keyword: "minLength", params: { limit: 1 }, message: "must NOT have fewer than 1 characters", schema: 1, parentSchema: schema33.properties.sni, data: data2 }];
+                        validate22.errors = [{ instancePath: instancePath + "/to", schemaPath: "#/properties/to/minLength", keyword: "minLength", params: { limit: 1 }, message: "must NOT have fewer than 1 characters", schema: 1, parentSchema: schema33.properties.to, data: data2 }];
                         return false;
                       }
                     }
                   } else {
-                    validate22.errors = [{ instancePath: instancePath + "/sni", schemaPath: "#/properties/sni/type", keyword: "type", params: { type: "string" }, message: "must be string", schema: schema33.properties.sni.type, parentSchema: schema33.properties.sni, data: data2 }];
+                    validate22.errors = [{ instancePath: instancePath + "/to", schemaPath: "#/properties/to/type", keyword: "type", params: { type: "string" }, message: "must be string", schema: schema33.properties.to.type, parentSchema: schema33.properties.to, data: data2 }];
                     return false;
                   }
                 }
                 var valid0 = _errs6 === errors;
               } else {
                 var valid0 = true;
+              }
+              if (valid0) {
+                if (data.sni !== void 0) {
+                  let data3 = data.sni;
+                  const _errs8 = errors;
+                  if (errors === _errs8) {
+                    if (typeof data3 === "string") {
+                      if (func1(data3) > 255) {
+                        validate22.errors = [{ instancePath: instancePath + "/sni", schemaPath: "#/properties/sni/maxLength", keyword: "maxLength", params: { limit: 255 }, message: "must NOT have more than 255 characters", schema: 255, parentSchema: schema33.properties.sni, data: data3 }];
+                        return false;
+                      } else {
+                        if (func1(data3) < 1) {
+                          validate22.errors = [{ instancePath: instancePath + "/sni", schemaPath: "#/properties/sni/minLength", keyword: "minLength", params: { limit: 1 }, message: "must NOT have fewer than 1 characters", schema: 1, parentSchema: schema33.properties.sni, data: data3 }];
+                          return false;
+                        }
+                      }
+                    } else {
+                      validate22.errors = [{ instancePath: instancePath + "/sni", schemaPath: "#/properties/sni/type", keyword: "type", params: { type: "string" }, message: "must be string", schema: schema33.properties.sni.type, parentSchema: schema33.properties.sni, data: data3 }];
+                      return false;
+                    }
+                  }
+                  var valid0 = _errs8 === errors;
+                } else {
+                  var valid0 = true;
+                }
               }
             }
           }
@@ -412,7 +437,7 @@ function validate24(data, { instancePath = "", parentData, parentDataProperty, r
 validate24.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
 var register = validate25;
 var schema36 = { "$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "ingressd/intents/register.schema.json", "title": "ExposeIntent: a service asks for the port that the policy grants it", "type": "object", "additionalProperties": false, "required": ["service", "proto", "port", "mode"], "properties": { "service": { "description": "the service that registers; it must be the one that the transport proves", "type": "string", "minLength": 1, "maxLength": 48 }, "proto": { "description": "the protocol of the port", "enum": ["tcp", "udp"] }, "port": { "description": "the port to open", "type": "integer", "minimum": 1, "maximum": 65535 }, "bind": { "description": "one literal local address; without it, all that the policy gives the listener", "type": "string", "minLength": 2, "maxLength": 45 }, "mode": { "description": "the listener's mode as the policy states it", "enum": ["tcp", "passthrough", "tls", "mtls", "direct"] }, "expose": { "description": "the expose that is meant; needed where the service has several on the port", "type": "string", "minLength": 1, "maxLength": 48 }, "backend": { "description": "where connections go: 127.0.0.1:8080, [::1]:8080 or unix:/path; it must be the service's own. In mode direct there is none", "type": "string", "minLength": 1, "maxLength": 256 }, "proxy": { "description": "the version of the PROXY protocol's header that the backend gets before the client's bytes; without it none. Only over tcp, and not in mode direct", "enum": ["v1", "v2"] }, "ttl_ms": { "description": "end of the lease unless it is renewed; without it, as long as the connection lives", "type": "integer", "minimum": 1e3, "maximum": 864e5 }, "proof": { "description": "in mode direct: HMAC-SHA256 with the guards' key over the connection's challenge and the service", "type": "string", "pattern": "^[0-9a-f]{64}$" } } };
-var func10 = Object.prototype.hasOwnProperty;
+var func12 = Object.prototype.hasOwnProperty;
 var pattern5 = new RegExp("^[0-9a-f]{64}$", "u");
 function validate25(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   ;
@@ -434,7 +459,7 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
       } else {
         const _errs1 = errors;
         for (const key0 in data) {
-          if (!func10.call(schema36.properties, key0)) {
+          if (!func12.call(schema36.properties, key0)) {
             validate25.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 }, message: "must NOT have additional properties", schema: false, parentSchema: schema36, data }];
             return false;
             break;

@@ -24,14 +24,17 @@ export interface ProxiedClient {
   /** The server name, in canonical form. */
   readonly name: string | null;
   readonly certified: Certified | null;
+  /** The protocol that was negotiated with the client by ALPN; null or absent: none. */
+  readonly protocol?: string | null;
 }
 
-const SIGNATURE = Buffer.from("\r\n\r\n\0\r\nQUIT\n", "latin1");
+export const SIGNATURE = Buffer.from("\r\n\r\n\0\r\nQUIT\n", "latin1");
 /** Version 2, command PROXY. */
 const PROXY = 0x21;
-const STREAM_V4 = 0x11;
-const STREAM_V6 = 0x21;
+export const STREAM_V4 = 0x11;
+export const STREAM_V6 = 0x21;
 
+export const TLV_ALPN = 0x01;
 export const TLV_AUTHORITY = 0x02;
 export const TLV_SSL = 0x20;
 /** The first of the types that everybody may give a meaning (PP2_TYPE_MIN_CUSTOM). */
@@ -55,28 +58,27 @@ function line({ source, local }: ProxiedClient, v4: boolean): Buffer {
   return Buffer.from(`PROXY ${v4 ? "TCP4" : "TCP6"} ${addresses} ${source.port} ${local.port}\r\n`, "latin1");
 }
 
-function bytes({ source, local, name, certified }: ProxiedClient, v4: boolean): Buffer {
+function bytes({ source, local, name, certified, protocol = null }: ProxiedClient, v4: boolean): Buffer {
   const addresses = Buffer.concat([addressBytes(source.address, v4), addressBytes(local.address, v4), port(source.port), port(local.port)]);
-  const fields = Buffer.concat([
+  const said = Buffer.concat([
+    ...(protocol === null ? [] : [field(TLV_ALPN, Buffer.from(protocol, "latin1"))]),
     ...(name === null ? [] : [field(TLV_AUTHORITY, Buffer.from(name))]),
-    ...(certified === null ? [] : certifiedFields(certified, name)),
   ]);
+  const fields = Buffer.concat([said, ...(certified === null ? [] : certifiedFields(certified, FIELDS_MOST_BYTES - said.length))]);
   const head = Buffer.from([PROXY, v4 ? STREAM_V4 : STREAM_V6, 0, 0]);
   head.writeUInt16BE(addresses.length + fields.length, 2);
   return Buffer.concat([SIGNATURE, head, addresses, fields]);
 }
 
-function certifiedFields({ identity, sha256 }: Certified, name: string | null): readonly Buffer[] {
+/** In at most `most` bytes. */
+function certifiedFields({ identity, sha256 }: Certified, most: number): readonly Buffer[] {
   // `verify` is 0: the certificate was verified, or the client would not be here.
   const tls = field(TLV_SSL, Buffer.from([SSL_WITH_CERTIFICATE, 0, 0, 0, 0]));
   const certificate = sha256 === null ? [] : [field(TLV_CERTIFICATE, Buffer.from(sha256))];
-  const room =
-    FIELDS_MOST_BYTES - [tls, ...certificate].reduce((sum, { length }) => sum + length, name === null ? 0 : FIELD_HEAD_BYTES + Buffer.byteLength(name));
+  const room = [tls, ...certificate].reduce((left, { length }) => left - length, most);
   const word = identity === null ? null : field(TLV_IDENTITY, Buffer.from(identity));
   return [tls, ...(word === null || word.length > room ? [] : [word]), ...certificate];
 }
-
-const FIELD_HEAD_BYTES = 3;
 
 function field(type: number, value: Buffer): Buffer {
   const head = Buffer.from([type, 0, 0]);

@@ -181,8 +181,24 @@ export class KernelTransport implements Transport, PumpOwner {
     const fd = this.#rows.client(row);
     if (fd === NONE) return;
     this.#rows.setMode(row, READS);
+    // Of what came behind a PROXY header nothing new is reported.
+    if (this.#poller.isAdded(fd)) return this.#poller.again(fd);
     const added = this.#poller.add(fd, STREAM);
     if (added < 0) this.#later(row, () => this.#events.faulted(row, `epoll does not take the client's socket (${getSystemErrorName(added)})`));
+  }
+
+  readHeader(row: number): void {
+    this.read(row);
+  }
+
+  /** Up to here all bytes are in the kernel; those behind the header stay there. */
+  take(row: number, bytes: number): void {
+    const fd = this.#rows.client(row);
+    if (fd === NONE) return;
+    this.#rows.setSeen(row, 0);
+    if (this.#wakeAt(fd, 1) < 0 || !this.#pump.skip(fd, bytes)) {
+      this.#later(row, () => this.#events.faulted(row, "the PROXY header can't be taken out of the client's socket"));
+    }
   }
 
   pause(row: number): void {

@@ -116,6 +116,14 @@ export class NodeTransport implements Transport {
     else client.resume();
   }
 
+  readHeader(row: number): void {
+    this.read(row);
+  }
+
+  take(row: number, _bytes: number, rest: Uint8Array): void {
+    if (rest.length > 0) this.clients[row]?.unshift(rest);
+  }
+
   pause(row: number): void {
     const client = this.clients[row];
     if (client === null || client === undefined) return;

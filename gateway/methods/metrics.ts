@@ -90,7 +90,7 @@ function connectionFamilies(out: Families, context: Context): void {
   out.family(
     "ingressd_waiting_connections",
     "gauge",
-    "connections of a port that exposes share, whose name has not led them to an expose yet",
+    "connections of a port that wait: for a PROXY header, or where exposes share the port, until their name has led them to one",
     [...context.nameWaits.byPort()].map(([port, count]) => [{ port: String(port) }, count]),
   );
   out.one("ingressd_open_sockets", "gauge", "listening sockets", ports.size);
@@ -121,7 +121,12 @@ function processFamilies(out: Families, { counters, changes, history }: Context)
   out.one("ingressd_audit_dropped_total", "counter", "decisions without a record", counters.auditDropped);
   out.one("ingressd_audit_ends_total", "counter", "records of ends of connections that were written", counters.endRecords);
   out.one("ingressd_audit_ends_dropped_total", "counter", "ends of connections without a record", counters.endRecordsDropped);
-  out.one("ingressd_audit_suppressed_total", "counter", "refused datagrams beyond audit.udp_denied_per_second", counters.auditSuppressed);
+  out.one(
+    "ingressd_audit_suppressed_total",
+    "counter",
+    "refused datagrams beyond audit.udp_denied_per_second, and refused PROXY headers beyond ten a second of one peer",
+    counters.auditSuppressed,
+  );
   out.one(
     "ingressd_refusals_unrecorded_total",
     "counter",

@@ -2,11 +2,12 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { CODE_BLOCKED } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
+import { blockOf } from "../admit/blocked.ts";
 import { connectionFacts } from "../admit/entries.ts";
 import type { Entry, Recorder } from "../audit/recorder.ts";
 import { detailOf, type Blocks } from "../blocks/blocks.ts";
 import type { Forwarder } from "../connection/forwarder.ts";
-import { CONNECTING, OPEN, READING, SECURING } from "../connection/states.ts";
+import { CONNECTING, HEADING, OPEN, READING, SECURING } from "../connection/states.ts";
 import type { Ports } from "../listen/ports.ts";
 
 export interface CutBlockedSetup {
@@ -26,12 +27,11 @@ export async function cutBlocked({ blocks, forwarder, recorder, ports }: CutBloc
   if (blocks.size === 0) return cut;
   for (let row = 0; row < table.rows; row++) {
     const state = table.state[row];
-    if (state !== READING && state !== SECURING && state !== CONNECTING && state !== OPEN) continue;
-    const source = table.sourceOf(row);
-    const block = typeof source === "number" ? undefined : blocks.of(source);
+    if (state !== HEADING && state !== READING && state !== SECURING && state !== CONNECTING && state !== OPEN) continue;
+    const block = blockOf({ table, blocks }, row);
     if (block === undefined) continue;
     const refusal = { denial: denial(CODE_BLOCKED), detail: detailOf(block) };
-    if (state === READING || state === SECURING) forwarder.refuse(row, { ...refusal, by: null });
+    if (state === HEADING || state === READING || state === SECURING) forwarder.refuse(row, { ...refusal, by: null });
     else {
       const open = ports.numbered(table.socket[row] ?? -1);
       const entry: Entry = {

@@ -7,17 +7,18 @@
 //     acknowledged when the last has been.
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Address } from "../../runtime/net/address.ts";
-import { CODE_BLOCKED, CODE_HELLO_MALFORMED, CODE_NOT_EXPOSED, CODE_NO_NAME, CODE_RECHECKED } from "../../runtime/abi/verdicts.ts";
+import { CODE_BAD_PEER, CODE_BLOCKED, CODE_HELLO_MALFORMED, CODE_NOT_EXPOSED, CODE_NO_NAME, CODE_RECHECKED } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import type { Answer, Decision, Denial } from "../../runtime/host/decision.ts";
 import type { ListenerInfo, PolicyEngine } from "../../runtime/host/module.ts";
 import type { Entry, Recorder } from "../audit/recorder.ts";
 import { CHARGED_LISTENER, CHARGED_NAME_WAIT } from "../connection/charges.ts";
-import { CONNECTING, FREE, OPEN, READING, SECURING, PENDING } from "../connection/states.ts";
+import { CONNECTING, FREE, HEADING, OPEN, READING, SECURING, PENDING } from "../connection/states.ts";
 import type { Known } from "../connection/table.ts";
 import type { Forwarder } from "../connection/forwarder.ts";
-import { blockDetail } from "../admit/blocked.ts";
+import { blockDetail, blockOf } from "../admit/blocked.ts";
 import { connectionFacts } from "../admit/entries.ts";
+import { mayNameSource } from "../admit/balancers.ts";
 import type { NameWaits } from "../admit/name_waits.ts";
 import type { Blocks } from "../blocks/blocks.ts";
 import type { OpenPort } from "../listen/ports.ts";
@@ -169,7 +170,7 @@ class Round {
       table.expose[row] = engine.info.listeners[table.listener[row] ?? -1] ?? table.expose[row];
       return null;
     }
-    if (state === READING || state === SECURING) {
+    if (state === HEADING || state === READING || state === SECURING) {
       forwarder.refuse(row, { denial: answer, by: { info: engine.info, generation } });
       return "unread";
     }
@@ -191,19 +192,35 @@ class Round {
     // A row that was taken since has a connection that the new policy itself admitted.
     if (typeof source === "number" || table.generation[row] === generation) return null;
     const listener = table.listener[row] ?? -1;
-    if (blocks.of(source) !== undefined && state !== PENDING && state !== FREE) return denial(CODE_BLOCKED);
+    if (blockOf({ table, blocks }, row) !== undefined && state !== PENDING && state !== FREE) return denial(CODE_BLOCKED);
     const gone = this.#ledNowhere.get(row) ?? denial(CODE_NOT_EXPOSED);
-    if (state === READING) return listener < 0 ? gone : engine.accept(listener, source);
+    // Its header is decided about when it has come.
+    if (state === HEADING) return this.#numberAt(table.socket[row] ?? 0) < 0 ? gone : null;
+    if (state === READING)
+      return (
+        listener < 0 ? gone
+        : this.#isMisnamed(row, listener) ? denial(CODE_BAD_PEER)
+        : engine.accept(listener, source)
+      );
     if (state === SECURING)
       return (
         listener < 0 ? gone
+        : this.#isMisnamed(row, listener) ? denial(CODE_BAD_PEER)
         : nameMayCount(engine, listener, table.nameFault[row]) ? engine.named(listener, source, table.name[row] ?? null)
         : denial(CODE_HELLO_MALFORMED)
       );
     if (state !== CONNECTING && state !== OPEN) return null;
     if (listener < 0) return onReload === "keep" ? null : gone;
+    if (this.#isMisnamed(row, listener)) return denial(CODE_BAD_PEER);
     if (!nameMayCount(engine, listener, table.nameFault[row])) return denial(CODE_HELLO_MALFORMED);
     return decisionNow(engine, listener, source, table.name[row], table.identity[row]);
+  }
+
+  /** INVARIANT: a source is not known that was named by a peer which may name none any more. */
+  #isMisnamed(row: number, listener: number): boolean {
+    const { engine, forwarder } = this.#setup;
+    const via = forwarder.table.via[row];
+    return via !== undefined && !mayNameSource(engine.info, listener, via);
   }
 
   #numberAt(socket: number): number {

@@ -98,6 +98,7 @@ function listenerOf({ listener, service, mode, port }: HandedPlace, { info }: Po
     proto: "tcp",
     ports: [{ first: port, last: port }],
     bind: null,
+    via: null,
     names: null,
     // A mode that is not known is taken for the one that the expose has now.
     mode: mode ?? info.listeners.find(({ name }) => name === listener)?.mode ?? "tcp",

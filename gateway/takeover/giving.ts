@@ -14,7 +14,7 @@ import type { Cancel, GatewayClock } from "../clock.ts";
 import type { Client } from "../control/client.ts";
 import type { Forwarder } from "../connection/forwarder.ts";
 import type { Flows } from "../datagram/flows.ts";
-import { FREE, PENDING, READING, SECURING } from "../connection/states.ts";
+import { FREE, HEADING, PENDING, READING, SECURING } from "../connection/states.ts";
 import type { OpenPort, Ports } from "../listen/ports.ts";
 import type { InForce } from "../admit/admit.ts";
 import type { Turns } from "../reload/turns.ts";
@@ -246,7 +246,7 @@ export class Giving {
     const { table } = this.#setup.forwarder;
     for (let row = 0; row < table.rows; row++) {
       const state = table.state[row];
-      if (state === PENDING || state === READING || state === SECURING) return true;
+      if (state === PENDING || state === HEADING || state === READING || state === SECURING) return true;
     }
     return false;
   }

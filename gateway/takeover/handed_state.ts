@@ -9,7 +9,8 @@ import { fieldsOf } from "../../runtime/shell/rpc_client.ts";
 import type { Block } from "../blocks/blocks.ts";
 import { blocksIn } from "../blocks/kept_blocks.ts";
 import { CLOSING, CONNECTING, OPEN } from "../connection/states.ts";
-import type { ConnectionTable, RemoteFacts } from "../connection/table.ts";
+import type { ConnectionTable, RemoteFacts, Via } from "../connection/table.ts";
+import type { Endpoint } from "../forward/proxy_header.ts";
 import type { HandedFlow } from "../datagram/handed_flows.ts";
 import { soleExpose, type Ports } from "../listen/ports.ts";
 
@@ -91,6 +92,7 @@ export function writeState(table: ConnectionTable, ports: Ports, flows: readonly
       startedMs: Math.round(table.startedMs[row] ?? 0),
       ...(name !== undefined && { name }),
       nameFault: table.nameFault[row] ?? null,
+      ...writtenVia(table.via[row]),
       ...(known !== undefined && { words: known.identity.words, ca: known.ca }),
     });
   }
@@ -187,7 +189,31 @@ function connectionOf(value: unknown, places: readonly (HandedPlace | null)[]): 
   const identity =
     isKnown && Array.isArray(words) && typeof ca === "string" ? { identity: identityOf(words.filter((word) => typeof word === "string")), ca } : undefined;
   const startedMs = numberIn(fields, "startedMs", Number.MAX_SAFE_INTEGER);
-  return { row, place, facts: { source, sourcePort, zone, name, nameFault: fault, identity, startedMs } };
+  const via = viaOf(fields);
+  if (via === null) return null;
+  return { row, place, facts: { source, sourcePort, zone, name, nameFault: fault, identity, via, startedMs } };
+}
+
+/** The peer that named the source. */
+function writtenVia(via: Via | undefined): object {
+  if (via === undefined) return {};
+  const { peer, destination } = via;
+  const written = ({ address, port }: Endpoint): object => ({ address: formatAddress(address), port });
+  return { peer: written(peer), ...(destination !== null && { destination: written(destination) }) };
+}
+
+/** Undefined where the source is the peer itself; null where it is damaged. */
+function viaOf({ peer, destination }: Readonly<Record<string, unknown>>): Via | undefined | null {
+  if (peer === undefined) return undefined;
+  const [from, to] = [endpointOf(peer), destination === undefined ? null : endpointOf(destination)];
+  return from === null || (destination !== undefined && to === null) ? null : { peer: from, destination: to };
+}
+
+function endpointOf(value: unknown): Endpoint | null {
+  const fields = fieldsOf(value);
+  const address = parseAddress(textIn(fields, "address") ?? "");
+  const port = numberIn(fields, "port", 65_535);
+  return address === null || port === null ? null : { address, port };
 }
 
 function writtenFlow({ source, ...flow }: HandedFlow): object {

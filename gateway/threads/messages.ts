@@ -40,9 +40,14 @@ export const TICK = 14;
 /** The alert `a` of TLS ends the client, of which `b` bytes were read. */
 export const ALERT = 15;
 
+/** The PROXY header is to be read, and reported by HELLO. */
+export const READ_HEADER = 16;
+/** The first `a` bytes of the client are a PROXY header, and nobody's any more. */
+export const TAKE = 17;
+
 // From a worker.
 
-/** The payload is all that was read of the client: a whole hello, a fault, or with `a` = 1 its end, 2 a broken socket. */
+/** The payload is all that was read of the client: a whole header, a whole hello, a fault, or with `a` = 1 its end, 2 a broken socket. */
 export const HELLO = 32;
 /** `a` is the code of a refusal, with its detail as payload where there is one; 0: done, and the payload has the words of an identity. */
 export const HANDSHAKEN = 33;

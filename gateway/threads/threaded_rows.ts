@@ -20,7 +20,7 @@ export class ThreadedRows {
   /** Never 0, which is no generation. */
   #generations = new Int32Array(FIRST);
   #waits = new Uint8Array(FIRST);
-  /** 1: the hello was reported. */
+  /** 1: the header or the hello that is read was reported. */
   #reported = new Uint8Array(FIRST);
   /** The near end of the backend's side: its descriptor between CONNECTED and RELAY, and its port. */
   #nearFds = new Int32Array(FIRST).fill(NONE);
@@ -88,6 +88,10 @@ export class ThreadedRows {
 
   report(row: number): void {
     this.#reported[row] = 1;
+  }
+
+  unreport(row: number): void {
+    this.#reported[row] = 0;
   }
 
   hasReported(row: number): boolean {

@@ -133,6 +133,17 @@ export class ThreadedTransport implements Transport {
     this.#rows.await(row, WAITS_HELLO);
   }
 
+  readHeader(row: number): void {
+    this.#send(row, m.READ_HEADER);
+    this.#rows.await(row, WAITS_HELLO);
+  }
+
+  take(row: number, bytes: number): void {
+    this.#send(row, m.TAKE, bytes);
+    // The hello behind it has a report of its own.
+    this.#rows.unreport(row);
+  }
+
   pause(row: number): void {
     this.#rows.await(row, 0);
     // A worker pauses by itself at the hello that it reports.

@@ -10,6 +10,7 @@ import { CODE_TLS_FAILED } from "../../runtime/abi/verdicts.ts";
 import { systemClock } from "../../runtime/shell/clock.ts";
 import type { Handshake, TransportEvents } from "../connection/transport.ts";
 import { canonicalBackend, type BackendAddress } from "../forward/backend.ts";
+import { HeaderReading } from "../forward/proxy_reading.ts";
 import { openCalls, type KernelCalls } from "../kernel/calls.ts";
 import { KernelTransport } from "../kernel/kernel_transport.ts";
 import { nearPortOf } from "../kernel/near_end.ts";
@@ -62,6 +63,8 @@ class ThreadWorker {
   readonly #out: WorkerReports;
   /** While a hello is read, and until it has been passed on. */
   readonly #readings: (HelloWithBytes | null)[] = [];
+  /** While a PROXY header is read. */
+  readonly #headers: (HeaderReading | null)[] = [];
   readonly #flights: (FirstFlights | null)[] = [];
   readonly #contexts: WorkerContexts;
   readonly #backends = new Map<string, BackendAddress | string>();
@@ -147,6 +150,13 @@ class ThreadWorker {
         this.#readings[row] = new HelloWithBytes();
         this.#transport.read(row);
         return;
+      case m.READ_HEADER:
+        this.#headers[row] = new HeaderReading();
+        this.#transport.readHeader(row);
+        return;
+      case m.TAKE:
+        this.#transport.take(row, a);
+        return;
       case m.PAUSE:
         this.#transport.pause(row);
         return;
@@ -219,8 +229,8 @@ class ThreadWorker {
     return {
       accepted: () => m.NO_ROW,
       clientBytes: (row, chunk) => this.#clientBytes(row, chunk),
-      clientEnded: (row) => this.#sendHello(row, m.CLIENT_ENDED),
-      clientGone: (row) => this.#sendHello(row, m.CLIENT_GONE),
+      clientEnded: (row) => this.#clientOver(row, m.CLIENT_ENDED),
+      clientGone: (row) => this.#clientOver(row, m.CLIENT_GONE),
       handshaken: (row, outcome) => this.#handshaken(row, outcome),
       connected: (row) => {
         const fd = this.#transport.upstreamOf(row);
@@ -247,6 +257,13 @@ class ThreadWorker {
   }
 
   #clientBytes(row: number, chunk: Uint8Array): number {
+    const header = this.#headers[row] ?? null;
+    if (header !== null) {
+      const read = header.take(chunk);
+      if (read === null) return header.bytesDue();
+      this.#sendHeader(row, header, "fault" in read ? header.bytes() : header.bytes().subarray(0, read.bytes), 0);
+      return 0;
+    }
     const reading = this.#readings[row] ?? null;
     if (reading === null) return 0;
     const isOver = reading.take(chunk);
@@ -254,6 +271,19 @@ class ThreadWorker {
     if (!isOver) return reading.reading.bytesDue();
     this.#sendHello(row, 0);
     return 0;
+  }
+
+  #clientOver(row: number, end: number): void {
+    const header = this.#headers[row] ?? null;
+    if (header === null) this.#sendHello(row, end);
+    else this.#sendHeader(row, header, header.bytes(), end);
+  }
+
+  /** As of a hello; what came behind the header stays in the kernel. */
+  #sendHeader(row: number, header: HeaderReading, bytes: Buffer, end: number): void {
+    this.#headers[row] = null;
+    this.#transport.pause(row);
+    this.#out.write(m.HELLO, row, end, 0, 0, header.bytesRead === 0 ? null : bytes);
   }
 
   /** The main thread reads the same bytes, and decides. */
@@ -271,6 +301,7 @@ class ThreadWorker {
 
   #forget(row: number): void {
     this.#rows.end(row);
+    this.#headers[row] = null;
     this.#readings[row] = null;
     this.#flights[row] = null;
     this.#out.forget(row);

@@ -109,6 +109,9 @@ export const CODES = {
   [v.CODE_BAD_INTENT]: { name: "bad_intent", reason: v.REASON_POLICY, says: "a service's message is malformed, too long or not one of the schemas" },
   [v.CODE_CAP_WAITING]: { name: "cap_waiting", reason: v.REASON_RATE, says: "too many clients of the port wait for their name" },
   [v.CODE_CAP_WAITING_SOURCE]: { name: "cap_waiting_source", reason: v.REASON_RATE, says: "too many clients of the source wait for their name at the port" },
+  [v.CODE_PROXY_MALFORMED]: { name: "proxy_malformed", reason: v.REASON_CIDR, says: "a peer in `via` sent something other than a PROXY header about a client" },
+  [v.CODE_PROXY_LATE]: { name: "proxy_late", reason: v.REASON_CIDR, says: "the PROXY header of a peer in `via` did not come in time" },
+  [v.CODE_PROXY_GONE]: { name: "proxy_gone", reason: v.REASON_CIDR, says: "a peer in `via` disconnected before its PROXY header was complete" },
   [v.CODE_BACKEND_NOT_OWNED]: {
     name: "backend_not_owned",
     reason: v.REASON_POLICY,

@@ -153,6 +153,12 @@ export const CODE_BLOCKED = 181;
 export const CODE_CAP_WAITING = 182;
 /** The cap of connections of the source that wait for their name at the port is reached. */
 export const CODE_CAP_WAITING_SOURCE = 183;
+/** A peer in the `via` of an expose did not begin with a PROXY header that names a client or itself. */
+export const CODE_PROXY_MALFORMED = 184;
+/** The PROXY header of a peer in the `via` of an expose did not come in time. */
+export const CODE_PROXY_LATE = 185;
+/** A peer in the `via` of an expose disconnected before its PROXY header was complete. */
+export const CODE_PROXY_GONE = 186;
 
 /** The guard: the address is not of the socket's family, or is of a family that the guard does not support. */
 export const CODE_GUARD_FAMILY = 200;

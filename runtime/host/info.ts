@@ -23,7 +23,7 @@ const MOST_AMPLIFY = 1_000;
 export const MOST_LISTENERS = 4_096;
 /** Port ranges of all listeners. */
 export const MOST_PORT_RANGES = 65_536;
-/** Prefixes of all `bind` clauses, where a set that several of them name counts once. One set of 1,024 intervals fits. */
+/** Prefixes of all `bind` and `via` clauses, where a set that several of them name counts once. One set of 1,024 intervals fits. */
 export const MOST_BIND_PREFIXES = 262_144;
 /** Of one listener. */
 const MOST_CERTS = 8;
@@ -58,6 +58,8 @@ export function readInfo(module: VerifiedModule, maxSteps: number): PolicyInfo |
       listeners,
       exposes.map(({ bind }) => (bind === null ? null : text(bind))),
     );
+    // The header comes before the name that leads to one of them.
+    if (groups.some(({ members }) => new Set(members.map((member) => exposes[member]?.["via"])).size > 1)) throw new Malformed();
     return {
       sha256: module.sha256,
       treeSha256: hexOf(sha256(policy)),
@@ -123,7 +125,7 @@ function whole(value: unknown, least: number, most: number): number {
   return value;
 }
 
-/** Reads the prefixes of a `bind`; several that name the same set share one array. */
+/** Reads the prefixes of a `bind` or a `via`; several that name the same set share one array. */
 function binds(nets: Fields): (id: string) => readonly string[] {
   const known = new Map<string, readonly string[]>();
   let prefixes = 0;
@@ -180,6 +182,7 @@ function readListener(
     ca: mode === "mtls" ? text(f["ca"]) : absent(f["ca"]),
     backend: readBackend(f["backend"]),
     proxy: readProxy(f["backend"]),
+    via: proto === "tcp" && mode !== "direct" ? readVia(f["via"], bindOf) : absent(f["via"]),
     names: proto === "tcp" && mode !== "tcp" && mode !== "direct" ? readNames(f["for"]) : absent(f["for"]),
     needsNames: mode !== "tcp" && mode !== "direct" && ([...list(f["allow"]), ...list(f["deny"])].map(fields).some(needsName) || ports.some(namesDenied)),
     capConnections: whole(fields(f["cap"])["connections"], 1, 0xffffffff),
@@ -188,6 +191,10 @@ function readListener(
     origin: place.origin,
     annotations: place.annotations,
   };
+}
+
+function readVia(value: unknown, prefixesOf: (id: string) => readonly string[]): readonly string[] | null {
+  return value === undefined ? null : prefixesOf(text(value));
 }
 
 function readCerts(value: unknown): readonly string[] {

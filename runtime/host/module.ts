@@ -38,6 +38,8 @@ export interface ListenerInfo {
   readonly backend: ({ readonly kind: "tcp"; readonly host: string; readonly port: number } | { readonly kind: "unix"; readonly path: string }) | null;
   /** The version of the PROXY header that the policy's backend gets; null: it gets none. */
   readonly proxy: ProxyVersion | null;
+  /** Prefixes of peers that begin with a PROXY header, whose source is then the client's; null: none does. Listeners of a group have the same. */
+  readonly via: readonly string[] | null;
   /** The patterns of `for`, sorted; null where there is none: then every name leads here that leads to no other listener of the port. */
   readonly names: readonly NamePattern[] | null;
   /** Whether an enforced rule that applies to this listener has `sni`, so that decisions need the client's server name. */

@@ -4,7 +4,7 @@
 // network namespace of its own.
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync, readdirSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
@@ -111,7 +111,12 @@ interface Proxy {
   readonly config: (port: number, to: number, dir: string) => string;
   readonly args: (file: string, dir: string) => readonly string[];
   readonly payload: (question: Question) => Buffer;
+  /** Whether its modules are installed; absent where it needs none. */
+  readonly needs?: () => boolean;
 }
+
+/** Where Debian's nginx has it. */
+const STREAM_MODULE = "/usr/lib/nginx/modules/ngx_stream_module.so";
 
 const PROXIES: readonly Proxy[] = [
   {
@@ -133,6 +138,26 @@ const PROXIES: readonly Proxy[] = [
     payload: () => Buffer.from("GET / HTTP/1.1\r\nHost: intranet\r\nConnection: close\r\n\r\n"),
   },
   {
+    program: "nginx",
+    policy: "proxy_both_ways",
+    config: (port, to, dir) =>
+      [
+        ...(existsSync(STREAM_MODULE) ? [`load_module ${STREAM_MODULE};`] : []),
+        `daemon off; master_process off; pid ${dir}/pid; error_log stderr;`,
+        "events { worker_connections 64; }",
+        "stream {",
+        adapted("proxy_both_ways.nginx.conf", [
+          ["listen 12345 proxy_protocol;", `listen 127.0.0.1:${port} proxy_protocol;`],
+          ["set_real_ip_from 192.168.1.0/24;", "set_real_ip_from 127.0.0.0/8;"],
+          ["127.0.0.1:12346", `127.0.0.1:${to}`],
+        ]),
+        "}",
+      ].join("\n"),
+    args: (file, dir) => ["-p", dir, "-c", file],
+    payload: () => Buffer.from("GET / HTTP/1.0\r\n\r\n"),
+    needs: () => existsSync(STREAM_MODULE) || /--with-stream(?!=dynamic)/.test(spawnSync("nginx", ["-V"], { encoding: "utf8" }).stderr),
+  },
+  {
     program: "haproxy",
     policy: "tenants_tls",
     config: (port, to) =>
@@ -148,10 +173,10 @@ const PROXIES: readonly Proxy[] = [
   },
 ];
 
-for (const { program, policy, config, args, payload } of PROXIES) {
+for (const { program, policy, config, args, payload, needs = () => true } of PROXIES) {
   const tried = spawnSync(program, ["-v"]);
-  if (tried.status !== 0) {
-    skip(`${program} decides like ${policy}`, `no ${program}`);
+  if (tried.status !== 0 || !needs()) {
+    skip(`${program} decides like ${policy}`, tried.status === 0 ? `${program} has no stream module` : `no ${program}`);
     continue;
   }
   acl(`${program} decides like ${policy}`, async () => {

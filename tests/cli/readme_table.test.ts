@@ -55,6 +55,12 @@ const ROWS: readonly Row[] = [
     backend: "127.0.0.1:8080",
   },
   {
+    there: "listen 443 proxy_protocol; set_real_ip_from 10.0.0.5;",
+    policy: (expose = "") => expose.replace("…", "allow from 203.0.113.0/24"),
+    lines:
+      "from 203.0.113.9 via 10.0.0.5 to web => allow from 198.51.100.9 via 10.0.0.5 to web => deny cidr from 203.0.113.9 to web => allow from 10.0.0.5 to web => deny cidr",
+  },
+  {
     there: "allow 198.51.100.0/24; deny all;",
     policy: (allow = "") => web(allow),
     lines: "from 198.51.100.255 to web => allow from 198.51.101.0 to web => deny cidr from 2001:db8::1 to web => deny cidr",

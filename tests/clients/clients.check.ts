@@ -1,7 +1,7 @@
 // The clients in Python, Go and Rust: the same thousand answers, a gateway that restarts, leases that are renewed. They
 // are built with the oldest supported releases if these are installed, as on Debian 12.
 import { spawn, spawnSync, type ChildProcessByStdio } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -102,22 +102,33 @@ function listen(path: string, heard: (socket: Socket) => void): Promise<Server> 
   });
 }
 
+/** The user of the service on the page. */
+const SERVICE = 10001;
 const recipes = suite("recipes of docs/services.md");
 if (spawnSync("unshare", ["--net", "true"]).status !== 0) skip("recipe in a container", "no network namespace can be made");
 else {
   recipes("a service in a network namespace of its own, by two sockets in a folder", async () => {
     const page = readFileSync(at("../../docs/services.md"), "utf8");
     const text = /^```python\n# in the container\n([^]*?)^```$/m.exec(page)?.[1] ?? "";
+    const config = /^```toml\n# ingressd\.toml\n([^]*?)^```$/m.exec(page)?.[1] ?? "";
     const port = await freePort();
     const shared = temporaryFolder();
-    mkdirSync(join(shared, "serves"));
-    const gateway = await running({ policy: policy(port), config: `[services.web]\nuid = ${self}\nsocket = "${shared}/expose.sock"\n[policy]\nwatch = false` });
+    const here = (part: string): string => part.replaceAll("/run/web", shared);
+    // As root the service is another user than the gateway, as on the page.
+    const uid = self === 0 ? SERVICE : self;
+    const folders = [...page.matchAll(/^install -d -m (\d+) -o (\w+) -g ingressd (\S+)$/gm)];
+    assert.is(folders.length, 2);
+    for (const [, mode = "", owner, path = ""] of folders) {
+      mkdirSync(here(path), { recursive: true });
+      chmodSync(here(path), Number.parseInt(mode, 8));
+      if (self === 0) chownSync(here(path), owner === "ingressd" ? self : uid, process.getgid?.() ?? 0);
+    }
+    const gateway = await running({ policy: policy(port), config: `${here(config).replace(`uid = ${SERVICE}`, `uid = ${uid}`)}[policy]\nwatch = false` });
+    cpSync(at("../../clients/python/ingressd_client.py"), join(shared, "ingressd_client.py"));
     const service = join(shared, "service.py");
-    writeFileSync(
-      service,
-      `import sys\nsys.path.insert(0, ${JSON.stringify(at("../../clients/python"))})\n${text.replaceAll("/run/web", shared).replace("8443", String(port))}`,
-    );
-    const child = spawn("unshare", ["--net", "python3", "-B", service], { stdio: ["ignore", "inherit", "inherit"] });
+    writeFileSync(service, here(text).replace("8443", String(port)));
+    const asService = self === 0 ? ["setpriv", `--reuid=${uid}`, `--regid=${uid}`, "--clear-groups"] : [];
+    const child = spawn("unshare", ["--net", ...asService, tool("python3"), "-B", service], { stdio: ["ignore", "inherit", "inherit"] });
     atEnd(() => child.kill("SIGKILL"));
     await eventually(() => gateway.markers.includes(`ingressd: port open (port=${port}, proto=tcp)`), "its port opens");
     assert.is(await probe(port), "allow");

@@ -112,6 +112,12 @@ const ROWS: readonly Row[] = [
     over: web("", `expose a on tcp 1 bind ${times(bound.MAX_BIND_INTERVALS + 1, (i) => `${i === 0 ? "" : ","}10.0.${(2 * i) >> 8}.${(2 * i) & 255}`)}`),
     code: "ING604",
   },
+  {
+    what: "ranges of a via",
+    at: web("", `expose a on tcp 1 via ${times(bound.MAX_VIA_INTERVALS, (i) => `${i === 0 ? "" : ","}10.0.${(2 * i) >> 8}.${(2 * i) & 255}`)}`),
+    over: web("", `expose a on tcp 1 via ${times(bound.MAX_VIA_INTERVALS + 1, (i) => `${i === 0 ? "" : ","}10.0.${(2 * i) >> 8}.${(2 * i) & 255}`)}`),
+    code: "ING616",
+  },
   { what: "characters of a service", at: `${E}expose ${"a".repeat(48)} on tcp 1 {}`, over: `${E}expose ${"a".repeat(49)} on tcp 1 {}`, code: "ING205" },
   {
     what: "characters of a named service",

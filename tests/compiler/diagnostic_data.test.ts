@@ -41,6 +41,7 @@ const WITHOUT_DATA: ReadonlySet<DiagnosticCode> = new Set<DiagnosticCode>([
   "ING424",
   "ING425",
   "ING426",
+  "ING442",
   "ING602",
   "ING603",
   "ING606",
@@ -79,6 +80,7 @@ const WITHOUT_CASE: readonly DiagnosticCode[] = [
   "ING609",
   "ING610",
   "ING612",
+  "ING616",
   "ING806",
 ];
 

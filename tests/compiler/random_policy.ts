@@ -195,6 +195,10 @@ export class RandomPolicy {
       this.set();
     });
     this.maybe(() => {
+      this.put("via");
+      this.set();
+    });
+    this.maybe(() => {
       this.put("as", this.c.pick(["tcp", "passthrough", "tls", "mtls", "direct"]));
     });
     this.put("{");
@@ -394,7 +398,11 @@ export class RandomPolicy {
   }
 
   private request(): void {
-    this.put("from", this.c.pick(["203.0.113.9", "2001:db8::1"]), "to");
+    this.put("from", this.c.pick(["203.0.113.9", "2001:db8::1"]));
+    this.maybe(() => {
+      this.put("via", this.param() ?? "10.0.0.5");
+    });
+    this.put("to");
     if (this.c.oneIn(2)) this.put("web");
     else {
       this.proto();

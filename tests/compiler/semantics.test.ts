@@ -55,6 +55,7 @@ semantics("an empty expose admits nobody and has the documented defaults", () =>
     proto: "tcp",
     ports: [{ first: 443, last: 443 }],
     bind: null,
+    via: null,
     names: null,
     mode: "tcp",
     backend: null,
@@ -188,6 +189,7 @@ test "t" {
           {
             kind: "from",
             source: [0, 0, 0xffff, 0xc0000201],
+            via: null,
             to: { kind: "expose", name: "web" },
             sni: null,
             client: null,
@@ -196,6 +198,7 @@ test "t" {
           {
             kind: "from",
             source: [0, 0, 0xffff, 0xc0000201],
+            via: null,
             to: { kind: "port", proto: "tcp", port: 22, local: null },
             sni: null,
             client: null,

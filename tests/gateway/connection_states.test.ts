@@ -10,12 +10,26 @@ import {
   CHARGED_EVERYTHING,
   CHARGED_IDENTITY,
   CHARGED_LISTENER,
+  CHARGED_NAME_WAIT,
   CHARGED_OVERALL,
   charge,
   release,
   type Account,
 } from "../../gateway/connection/charges.ts";
-import { CLOSING, CONNECTING, EVENT_NAMES, FREE, ILLEGAL, OPEN, READING, SECURING, STATE_NAMES, stateAfter, PENDING } from "../../gateway/connection/states.ts";
+import {
+  CLOSING,
+  CONNECTING,
+  EVENT_NAMES,
+  FREE,
+  HEADING,
+  ILLEGAL,
+  OPEN,
+  READING,
+  SECURING,
+  STATE_NAMES,
+  stateAfter,
+  PENDING,
+} from "../../gateway/connection/states.ts";
 import { ConnectionTable } from "../../gateway/connection/table.ts";
 import { NO_ROW } from "../../gateway/connection/transport.ts";
 import { AGAIN } from "../../gateway/forward/backends.ts";
@@ -25,12 +39,16 @@ import { beginRecheck } from "../../gateway/reload/recheck.ts";
 import { CAPS, FAILED, HELLO, KNOWN, LISTENERS, OTHER_HELLO, SHOWN, TIMERS, world, type World } from "./connections_under_test.ts";
 
 const test = suite("connection states");
-const [PLAIN, THROUGH, TLS, MTLS] = [0, 1, 2, 3];
+const [PLAIN, THROUGH, TLS, MTLS, BALANCED] = [0, 1, 2, 3, 4];
+/** The peer in the `via` of `balanced`. */
+const BALANCER = 77;
+const HEADER = Buffer.from("PROXY TCP4 10.0.0.1 10.0.0.9 40000 1005\r\n");
 
 /** By hand, and not from states.ts: where a state leads by each event that it has. */
 const LEADS: Readonly<Record<(typeof STATE_NAMES)[number], Readonly<Record<string, string>>>> = {
   free: { accepted: "pending", adopted: "open" },
-  pending: { hello_due: "reading", granted: "connecting", refused: "free" },
+  pending: { header_due: "heading", hello_due: "reading", granted: "connecting", refused: "free" },
+  heading: { read: "heading", hello_due: "reading", granted: "connecting", refused: "free" },
   reading: { read: "reading", handshake_due: "securing", granted: "connecting", refused: "free" },
   securing: { handshaken: "securing", granted: "connecting", refused: "free" },
   connecting: { connected: "open", connect_failed: "free", cut: "closing" },
@@ -54,6 +72,7 @@ test("every event in every state leads where it must, and nowhere else", () => {
 const WAYS: readonly (readonly [state: number, way: (w: World) => number])[] = [
   [FREE, () => 0],
   [PENDING, (w) => w.peer(PLAIN, 1)],
+  [HEADING, (w) => decided(w, BALANCED, BALANCER)],
   [READING, (w) => decided(w, THROUGH)],
   [
     SECURING,
@@ -82,17 +101,18 @@ const WAYS: readonly (readonly [state: number, way: (w: World) => number])[] = [
   ],
 ];
 
-function decided(w: World, listener: number): number {
-  const row = w.peer(listener, 1);
+function decided(w: World, listener: number, host = 1): number {
+  const row = w.peer(listener, host);
   w.turn();
   return row;
 }
 
 /** The reports of a transport about a row, and the states in which it may make them. */
 const REPORTS: readonly (readonly [what: string, may: readonly number[], report: (w: World, row: number) => void])[] = [
-  ["bytes", [READING], (w, row) => w.events.clientBytes(row, HELLO)],
-  ["the client's end", [READING], (w, row) => w.events.clientEnded(row)],
-  ["the client's close", [READING], (w, row) => w.events.clientGone(row)],
+  ["bytes", [HEADING, READING], (w, row) => w.events.clientBytes(row, HELLO)],
+  ["a header", [HEADING, READING], (w, row) => w.events.clientBytes(row, HEADER)],
+  ["the client's end", [HEADING, READING], (w, row) => w.events.clientEnded(row)],
+  ["the client's close", [HEADING, READING], (w, row) => w.events.clientGone(row)],
   ["a handshake", [SECURING], (w, row) => w.events.handshaken(row, KNOWN)],
   ["a failed handshake", [SECURING], (w, row) => w.events.handshaken(row, FAILED)],
   ["a connect", [CONNECTING], (w, row) => w.events.connected(row)],
@@ -136,7 +156,11 @@ function balanced(w: World): void {
   const charged = (bit: number): number[] => rows.filter((row) => ((table.charged[row] ?? 0) & bit) !== 0);
   for (const row of rows) if (table.state[row] === FREE || table.state[row] === PENDING) assert.is(table.charged[row], 0, `row ${row}`);
   assert.is(forwarder.live, rows.filter((row) => table.state[row] !== FREE && table.state[row] !== PENDING).length);
-  assert.is(charged(CHARGED_OVERALL).length, forwarder.live);
+  // A peer whose header is to come counts in `caps.waiting` alone.
+  const headings = rows.filter((row) => table.state[row] === HEADING);
+  assert.equal(charged(CHARGED_NAME_WAIT), headings);
+  for (const row of headings) assert.is(table.charged[row], CHARGED_NAME_WAIT);
+  assert.is(charged(CHARGED_OVERALL).length, forwarder.live - headings.length);
   LISTENERS.forEach((name, i) => {
     const id = inForce.engine?.info.listeners.find((one) => one.name === name)?.id ?? -1;
     assert.is(inForce.engine?.connections(id), charged(CHARGED_LISTENER).filter((row) => table.listener[row] === id).length, name);
@@ -144,7 +168,7 @@ function balanced(w: World): void {
   });
   // The backend has accepted an open connection, and not one that is under way.
   for (const row of charged(CHARGED_BACKEND)) assert.ok(table.state[row] === CONNECTING || table.state[row] === CLOSING);
-  assert.is(w.counters.allowed + w.counters.denied, w.counters.auditRecords + w.counters.auditDropped);
+  assert.is(w.counters.allowed + w.counters.denied, w.counters.auditRecords + w.counters.auditDropped + w.counters.auditSuppressed);
 }
 
 /** One step; rows are taken modulo the rows that there are. */
@@ -165,9 +189,11 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 6,
     arbitrary: fc
-      .tuple(fc.nat({ max: 3 }), fc.integer({ min: 1, max: 3 }))
+      .tuple(fc.nat({ max: 4 }), fc.integer({ min: 1, max: 3 }))
       .map(([listener, host]): Step => [`peer ${host} at ${listener}`, (w) => void w.peer(listener, host)]),
   },
+  { weight: 2, arbitrary: fc.constant<Step>(["a balancer", (w) => void w.peer(BALANCED, BALANCER)]) },
+  { weight: 2, arbitrary: anyRow.map((row): Step => [`half a header of ${row}`, (w) => w.events.clientBytes(at(row, w), HEADER.subarray(0, 20))]) },
   { weight: 6, arbitrary: fc.constant<Step>(["turn", (w) => w.turn()]) },
   { weight: 12, arbitrary: fitting },
   { weight: 1, arbitrary: reports },
@@ -238,7 +264,7 @@ test("any sequence of events gives back exactly what was charged, once, and ends
         } catch (error) {
           throw new Error(`after ${what}: ${String(error)}`);
         }
-        most = Math.max(most, w.forwarder.live);
+        most = Math.max(most, w.table.state.subarray(0, w.table.rows).filter((state) => state !== FREE && state !== PENDING && state !== HEADING).length);
         for (let row = 0; row < w.table.rows; row++) reached.add(w.table.state[row] ?? FREE);
       }
       faults += w.lines.filter((line) => / in the state /.test(line)).length;
@@ -259,9 +285,27 @@ test("any sequence of events gives back exactly what was charged, once, and ends
     }),
     { numRuns: 300 },
   );
-  assert.equal([...reached].sort(), [FREE, PENDING, CONNECTING, OPEN, CLOSING, READING, SECURING]);
+  assert.equal([...reached].sort(), [FREE, PENDING, CONNECTING, OPEN, CLOSING, READING, SECURING, HEADING]);
   assert.ok(most > CAPS.connections / 2 && most <= CAPS.connections, `at most ${most} were live`);
   assert.ok(faults > 0 && reused > 0, `${faults} faults, ${reused} runs in which a row was used again`);
+});
+
+test("a header's bytes alone are taken, what came behind them is left, and its deadline is that of the hello", async () => {
+  for (const [ms, due] of [
+    [TIMERS.hello_ms - 1, CONNECTING],
+    [TIMERS.hello_ms, FREE],
+  ] as const) {
+    const w = await world();
+    const row = decided(w, BALANCED, BALANCER);
+    w.events.clientBytes(row, HEADER.subarray(0, 30));
+    w.clock.advance(ms);
+    w.events.clientBytes(row, Buffer.concat([HEADER.subarray(30), Buffer.from("behind")]));
+    assert.is(w.table.state[row], due, `${ms} ms`);
+    const takes = w.transport.calls.filter((call) => call.startsWith("take"));
+    assert.equal(takes, due === FREE ? [] : [`take ${row} ${HEADER.length} 6`]);
+    if (due === FREE) assert.match(w.lines.at(-1) ?? "", /"code":"proxy_late"/);
+    balanced(w);
+  }
 });
 
 test("a charge is given back once, and only that which was made", () => {

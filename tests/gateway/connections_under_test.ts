@@ -51,9 +51,14 @@ expose known on tcp 1004 as mtls {
   allow from any4 client dns "a.test"
   cap 9 connections, 2 per identity
 }
+expose balanced on tcp 1005 via 10.0.0.77 {
+  backend 127.0.0.1:5
+  allow from any4
+  cap 4 connections, 2 per source
+}
 `;
 /** The listeners of POLICY, in its order. */
-export const LISTENERS = ["plain", "through", "shown", "known"] as const;
+export const LISTENERS = ["plain", "through", "shown", "known", "balanced"] as const;
 
 export const HELLO = record(helloWith(serverName("a.test")));
 export const OTHER_HELLO = record(helloWith(serverName("b.test")));
@@ -75,6 +80,10 @@ class SilentTransport implements Transport {
   keep = this.#noting("keep");
   keepBackend(): void {}
   read = this.#noting("read");
+  readHeader = this.#noting("read header");
+  take(row: number, bytes: number, rest: Uint8Array): void {
+    this.calls.push(`take ${row} ${bytes} ${rest.length}`);
+  }
   pause = this.#noting("pause");
   alert = this.#noting("alert");
   secure = this.#noting("secure");
@@ -187,6 +196,7 @@ export async function world(): Promise<World> {
     nameWaits: new NameWaits({ waiting: 1024, waiting_per_source: 32 }),
     lackedDescriptor: () => undefined,
     suppression: createSuppression(10, counters),
+    headerSuppression: createSuppression(10, counters),
     blocks,
     makeRoom: () => false,
     contextOf: ({ ca }) => ({ ...context, ca, trust: ca ?? "" }),

@@ -70,6 +70,7 @@ async function noUpstreamOf(name: ForwarderName): Promise<void> {
     timers: { keepalive_ms: 0, hello_ms: 10_000, backend_connect_ms: 1000, idle_ms: 0, lifetime_ms: 0 },
     decider: {
       accept: (_socket, rows) => rows.map(() => denial(CODE_NO_MATCH)),
+      headed: nobody("headed"),
       named: nobody("named"),
       secured: nobody("secured"),
       connected: nobody("connected"),

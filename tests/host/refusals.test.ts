@@ -187,7 +187,7 @@ test("the worker gives the same answers", async () => {
   assert.is(!bad.ok && bad.error.code, "module_malformed");
 });
 
-test("a thread that was started ahead gives the same answers, once, and its limit of time holds", async () => {
+test("a thread that was started ahead gives the same answers, once, and its limit of time applies", async () => {
   for (const [what, bytes, timeoutMs, answer] of [
     ["a good module", good, 60_000, "loaded"],
     ["a bad one", good.subarray(1), 60_000, "module_malformed"],

@@ -45,6 +45,7 @@ export function substituteStatement(c: Substitution, node: StatementNode): State
         protos: node.protos.map((each) => proto(c, each)),
         ports: maybeSet(c, node.ports),
         bind: maybeSet(c, node.bind),
+        via: maybeSet(c, node.via),
         hosts: maybeSet(c, node.hosts),
         mode: maybe(c, node.mode, "name"),
         clauses: node.clauses.map((clause) => substituteClause(c, clause)),
@@ -155,6 +156,7 @@ function line(c: Substitution, node: TestLineNode): TestLineNode {
     span,
     request: {
       source: c.piece(request.source, "literal"),
+      via: maybe(c, request.via, "literal"),
       to:
         to.kind === "expose" ?
           { kind: "expose", ...substituted(c, to, "name") }

@@ -26,6 +26,7 @@ import type { Span } from "../../source/source.ts";
 import { checkRule, type Facts } from "./rules.ts";
 import type { CheckContext } from "./context.ts";
 import { readsNames } from "./shared_ports.ts";
+import { checkVia } from "./via.ts";
 import type { PartialExpose } from "./partial_expose.ts";
 
 /** Of connections that nobody but the service sees. */
@@ -43,19 +44,21 @@ export function checkExpose(context: CheckContext, { node, clauses }: FlatExpose
   const protos = node.protos.map(({ proto }) => proto);
   const isUdp = protos.includes("udp");
   const annotations = checkAnnotations(report, node.annotations);
+  const via = checkVia(context, node, mode, annotations.why !== null);
   // Nothing else is reported of a clause that is not allowed there.
   const clauseMode = mode === "direct" ? null : mode;
   const inside = checkClauses(context, clauses, { proto: isUdp ? "udp" : "tcp", mode: clauseMode });
   const credentials = checkCredentials(context, node, clauseMode, inside, whole);
   if (mode === "direct") checkDirect(context, node, clauses, annotations.why !== null);
   else if (mode !== null) checkDatagrams(context, node, clauses, whole);
-  const partial = { node, clauses, service, mode, ports, bind, names, backend: inside.backend };
+  const partial = { node, clauses, service, mode, ports, bind, via, names, backend: inside.backend };
   const good =
     whole &&
     !node.broken &&
     inside.whole &&
     ports !== null &&
     bind !== undefined &&
+    via !== undefined &&
     names !== undefined &&
     mode !== null &&
     protos.length > 0 &&
@@ -68,6 +71,7 @@ export function checkExpose(context: CheckContext, { node, clauses }: FlatExpose
     service,
     ports,
     bind,
+    via,
     names,
     mode,
     ...credentials,

@@ -16,6 +16,7 @@ const KINDS = {
   udp: "ING809",
   alpn: "ING810",
   proxy: "ING811",
+  via: "ING812",
 } as const satisfies Record<string, HostOnly["code"]>;
 
 export type HostOnlyKind = keyof typeof KINDS;

@@ -14,6 +14,8 @@ export interface PartialExpose {
   readonly ports: PortSet | null;
   /** Null: any. Undefined: not parsed. */
   readonly bind: AddressSet | null | undefined;
+  /** Null: no `via`. Undefined: not parsed. */
+  readonly via: AddressSet | null | undefined;
   /** Null: no `for`. Undefined: not parsed. */
   readonly names: readonly NamePattern[] | null | undefined;
   readonly backend: Backend | null;

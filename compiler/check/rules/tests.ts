@@ -18,6 +18,7 @@ import { problem, sayProblem, sayTextProblem } from "../../diagnostics/report.ts
 import type { CheckContext } from "./context.ts";
 import { readDuration, readTime } from "../names/times.ts";
 import { isDoubtfulAnywhere } from "../names/unknown_names.ts";
+import { mayName, type Balanced } from "./via.ts";
 
 /** Names that tests and invariants may say. */
 export interface Known {
@@ -27,6 +28,7 @@ export interface Known {
   readonly whole: boolean;
   /** The exposes that share ports, and where names lead there. */
   readonly shared: SharedPorts;
+  readonly balancers: readonly Balanced[];
 }
 
 export interface SharedPorts {
@@ -78,12 +80,14 @@ function checkFromLine(context: CheckContext, line: Extract<TestLineNode, { kind
   return { kind: "repeat", count, overMs: overMs.value, closing: repeat.closing, ...request, expected, span };
 }
 
-type CheckedRequest = Pick<Extract<TestLine, { kind: "from" }>, "source" | "to" | "sni" | "client">;
+type CheckedRequest = Pick<Extract<TestLine, { kind: "from" }>, "source" | "via" | "to" | "sni" | "client">;
 
 function checkRequest(context: CheckContext, node: RequestNode, known: Known): CheckedRequest | null {
   const { report } = context;
   const source = readAddress(node.source.text);
   if (!source.ok) sayProblem(report, source.error, node.source.span);
+  const via = node.via === null ? null : readAddress(node.via.text);
+  if (node.via !== null && via?.ok === false) sayProblem(report, via.error, node.via.span);
   const to = checkTarget(context, node.to, known);
   const sni = node.sni === null ? null : readHostName(node.sni.text);
   if (node.sni !== null && sni?.ok === false) {
@@ -94,10 +98,18 @@ function checkRequest(context: CheckContext, node: RequestNode, known: Known): C
   if (node.client !== null) {
     noteHostOnly(context.hostOnly, "mtls", "client", node.span);
   }
-  if (!source.ok || to === null || sni?.ok === false) return null;
+  if (!source.ok || via?.ok === false || to === null || sni?.ok === false) return null;
   if (node.to.kind === "expose" && !leadsThere(context, node.to, node.sni, sni?.value ?? null, known)) return null;
+  if (
+    node.via !== null &&
+    via !== null &&
+    !mayName(context, { source: source.value, via: via.value, to }, { source: node.source, via: node.via }, known.balancers)
+  )
+    return null;
   const sans = client?.filter((s) => s !== null) ?? null;
-  return sans !== null && sans.length < (client?.length ?? 0) ? null : { source: source.value, to, sni: sni?.value ?? null, client: sans };
+  return sans !== null && sans.length < (client?.length ?? 0) ?
+      null
+    : { source: source.value, via: via?.value ?? null, to, sni: sni?.value ?? null, client: sans };
 }
 
 /** Whether a name leads to the expose that a request names, at each port that it shares; reported where it doesn't. */

@@ -6,10 +6,11 @@ import { loadPolicy } from "../../../runtime/host/load.ts";
 import type { Annotations, ListenerInfo, LoadedPolicy, RuleInfo } from "../../../runtime/host/module.ts";
 import type { Surroundings } from "../command.ts";
 import { compileFile } from "../compiled.ts";
-import { misled, type Misled } from "../evaluate.ts";
+import { misled, unread, type Misled, type Unread } from "../evaluate.ts";
 import { explainRequest, type Explanation, type Step } from "../explanation.ts";
 import { looksLikeModule, readModule } from "../modules.ts";
 import { timesText, timeText } from "../near_miss.ts";
+import { freshEngine } from "../policy_tests.ts";
 import { usage, type Outcome } from "../outcome.ts";
 import { readProfile } from "../profile.ts";
 import { parseRequest, type Request } from "../request.ts";
@@ -29,6 +30,8 @@ export async function run(args: Arguments, { wallSeconds }: Surroundings): Promi
   const request = parsed.value;
   const wrong = request.kind === "from" ? misled(loaded.info, request.to, request.sni) : null;
   if (wrong !== null && request.kind === "from") return misledOutcome(wrong, request.sni);
+  const notRead = request.kind === "from" && request.via !== null ? unread(loaded.info, freshEngine(loaded, null), request.to, request.via) : null;
+  if (notRead !== null) return unreadOutcome(notRead);
   const explanations = explainRequest(module, loaded, request);
   const words = [...new Set(explanations.map(verdictOf))];
   return {
@@ -49,6 +52,17 @@ function misledOutcome({ expose, port, leads }: Misled, sni: string | null): Out
     leads === null ?
       `write \`to tcp ${port}\` to see the refusal, or \`sni\` with a name that leads to \`${expose}\``
     : `write \`to ${leads}\`, or \`to tcp ${port}\` to query the expose that has the name`,
+  );
+}
+
+/** Without `via` there, the header is data, and the request can't happen. */
+function unreadOutcome({ expose, hasVia }: Unread): Outcome {
+  return usage(
+    "no_header_read",
+    expose === null ? "nothing is exposed there, so that no PROXY header is read"
+    : hasVia ? `this peer is not in the \`via\` of \`${expose}\`, so that its PROXY header is data`
+    : `\`${expose}\` has no \`via\`, so that a PROXY header is data`,
+    "omit `via ADDRESS`, and write the peer's address behind `from`",
   );
 }
 

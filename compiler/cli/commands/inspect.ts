@@ -91,12 +91,17 @@ function sectionsText(sections: readonly Section[]): string {
 
 function listenerRow(l: ListenerInfo): readonly [string, string] {
   const ports = l.ports.map((r) => (r.first === r.last ? `${r.first}` : `${r.first}-${r.last}`)).join(", ");
-  const bind = l.bind === null ? "" : ` bind ${l.bind.slice(0, 4).join(", ")}${l.bind.length > 4 ? ", …" : ""}`;
+  const bind = prefixesText("bind", l.bind);
+  const via = prefixesText("via", l.via);
   const service = l.service === l.name ? "" : ` service ${l.service}`;
   return [
     l.name,
-    `${l.proto} ${ports}${bind}${service}${l.mode === "tcp" ? "" : ` as ${l.mode}`}, backend ${backendText(l)}, ${amplifyText(l)}at most ${count(l.capConnections, l.amplify === undefined ? "connection" : "flow")}`,
+    `${l.proto} ${ports}${bind}${via}${service}${l.mode === "tcp" ? "" : ` as ${l.mode}`}, backend ${backendText(l)}, ${amplifyText(l)}at most ${count(l.capConnections, l.amplify === undefined ? "connection" : "flow")}`,
   ];
+}
+
+function prefixesText(word: string, prefixes: readonly string[] | null): string {
+  return prefixes === null ? "" : ` ${word} ${prefixes.slice(0, 4).join(", ")}${prefixes.length > 4 ? ", …" : ""}`;
 }
 
 function amplifyText({ amplify }: ListenerInfo): string {

@@ -14,6 +14,7 @@ export const explain = {
     "  ingressc explain policies/demo.ingress 'from 203.0.113.9 to web'",
     "  ingressc explain demo.wasm 'from 203.0.113.9 to tcp 443 local 192.0.2.1'",
     "  ingressc explain demo.wasm 'from 203.0.113.9 to web sni \"www.example.com\" at 2027-01-10T09:00Z'",
+    "  ingressc explain balanced.ingress 'from 203.0.113.9 via 10.0.0.5 to web'",
     "  ingressc explain demo.wasm 'bind web on 0.0.0.0:443'",
     "",
     "A bind that the policy grants to a service `as direct` is answered `allow with a token`, which ingressd mints.",

@@ -22,7 +22,7 @@ _ingressd() {
   if [ "$before" = = ]; then before=${COMP_WORDS[COMP_CWORD-2]}; fi
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      --config|--set|--policy|--control|--for|--why|--from|--to|--sni|--service|--port|--proto|--backend|--mode|--expose|--proxy|--bind|--socket) ((i++)); if [ "${COMP_WORDS[i]}" = = ]; then ((i++)); fi ;;
+      --config|--set|--policy|--control|--for|--why|--from|--via|--to|--sni|--service|--port|--proto|--backend|--mode|--expose|--proxy|--bind|--socket) ((i++)); if [ "${COMP_WORDS[i]}" = = ]; then ((i++)); fi ;;
       -*) ;;
       *) if [ -z "$command" ]; then command=${COMP_WORDS[i]}; else ((operand++)); fi ;;
     esac
@@ -99,10 +99,11 @@ _ingressd() {
         --config) _ingressd_files toml; return ;;
         --control) _ingressd_files; return ;;
         --from) :; return ;;
+        --via) :; return ;;
         --to) :; return ;;
         --sni) :; return ;;
       esac
-      case $word in -*) _ingressd_words --json --config --control --from --to --sni -h --help -V --version; return ;; esac
+      case $word in -*) _ingressd_words --json --config --control --from --via --to --sni -h --help -V --version; return ;; esac
       ;;
     expose)
       case $before in
