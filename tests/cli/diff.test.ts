@@ -166,6 +166,14 @@ const CHANGES: readonly Change[] = [
     closings: 0,
     out: [/^\+ shell \(tcp 2222\): name is another one: ssh, now shell$/m],
   },
+  {
+    name: "load balancers",
+    edit: (t) => t.replace("on tcp 2222", "on tcp 2222 via office"),
+    exit: 1,
+    openings: 1,
+    closings: 0,
+    out: [/^\+ ssh \(tcp 2222\): via is another one: none, now office$/m],
+  },
   { name: "a looser cap", edit: (t) => t.replace("cap 100", "cap 101"), exit: 1, openings: 1, closings: 0, out: [/cap is looser/] },
   { name: "a tighter cap", edit: (t) => t.replace("10 per source", "9 per source"), exit: 0, openings: 0, closings: 1, out: [/cap is tighter/] },
   {
