@@ -166,6 +166,14 @@ const CHANGES: readonly Change[] = [
     closings: 0,
     out: [/^\+ shell \(tcp 2222\): name is another one: ssh, now shell$/m],
   },
+  {
+    name: "load balancers",
+    edit: (t) => t.replace("on tcp 2222", "on tcp 2222 via office"),
+    exit: 1,
+    openings: 1,
+    closings: 0,
+    out: [/^\+ ssh \(tcp 2222\): via is another one: none, now office$/m],
+  },
   { name: "a looser cap", edit: (t) => t.replace("cap 100", "cap 101"), exit: 1, openings: 1, closings: 0, out: [/cap is looser/] },
   { name: "a tighter cap", edit: (t) => t.replace("10 per source", "9 per source"), exit: 0, openings: 0, closings: 1, out: [/cap is tighter/] },
   {
@@ -326,6 +334,17 @@ test("identities: a certificate that a deny no longer refuses, and one that two 
   assert.is(ended.code, 1);
   assert.match(ended.out, /may now be reached from the whole internet, with a certificate for dns "old\.example" and for uri "spiffe:\/\/corp\/ops\/\*"$/m);
   assert.match(ended.out, /client dns "old\.example", uri "spiffe:\/\/corp\/ops\/a"$/m);
+});
+
+test("identities: no certificate has two hashes, so a deny of another hash refuses nobody whom a hash admits", async ({ dir }) => {
+  const hash = (digit: string): string => `client sha256 "${digit.repeat(64)}"`;
+  const text = (rules: string): string => `edition 1\nexpose m on tcp 443 as mtls { backend 127.0.0.1:1 cert "m" ca "corp" ${rules} }\n`;
+  dir.write("a.ingress", text(`allow from any ${hash("a")} deny from any ${hash("b")}`));
+  dir.write("b.ingress", text(`allow from any ${hash("a")}`));
+  assert.is((await ingresscHere(["diff", "--equivalent", "a.ingress", "b.ingress"], dir.path)).code, 0);
+  // A name and a hash go together.
+  dir.write("a.ingress", text(`allow from any ${hash("a")} deny from any client dns "b.example"`));
+  assert.is((await ingresscHere(["diff", "--equivalent", "a.ingress", "b.ingress"], dir.path)).code, 1);
 });
 
 test("modules and policies in any mix", async ({ dir }) => {
