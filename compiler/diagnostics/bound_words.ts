@@ -38,6 +38,8 @@ export interface BoundData {
   ING609: { readonly bound: "depth"; readonly template: string } | { readonly bound: "places" };
   ING610: { readonly bound: "hosts" | "host_work" | "ids" | "id_work" };
   ING612: { readonly groups: number; readonly members: number };
+  /** `written`: the burst has a number of its own, and is not the count. */
+  ING613: { readonly burst: number; readonly window: string; readonly most: number; readonly written: boolean };
   ING611: { readonly bound: string; readonly used: number; readonly most: number; readonly largest: BudgetUse | null };
 }
 
@@ -144,6 +146,10 @@ export const BOUND_WORDS: WordsOf<BoundData> = {
   ING612: ({ groups, members }) => ({
     message: `exposes share ports in more than ${grouped(groups)} ways, or have more than ${grouped(members)} places there`,
     help: "let exposes that share ports have the same ones",
+  }),
+  ING613: ({ burst, window, most, written }) => ({
+    message: `a burst of ${grouped(burst)} is too large for ${quote(window)}: in a window that long at most ${grouped(most)} are counted exactly`,
+    help: `${written ? "write" : "without `burst` it is the count; add"} \`burst ${most}\` or less, or take a shorter window`,
   }),
   ING611: ({ bound, used, most, largest }) => ({
     message:

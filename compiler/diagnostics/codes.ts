@@ -121,6 +121,7 @@ export const CODES = {
   ING610: line("too many host names or identities"),
   ING611: line("more than the budget allows"),
   ING612: line("too many exposes that share ports"),
+  ING613: line("a burst that is too large for its window"),
 
   // ING701 to ING705 were about TLS, clients' certificates, identities, `as direct` and udp, before there was a release that had them.
   ING706: line("invariants are not proven in this release"),

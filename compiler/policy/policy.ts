@@ -44,7 +44,7 @@ export interface CheckedCap {
 export interface CheckedLimit {
   /** `count` new connections every `periodMs`, at most `burst` at once. */
   readonly count: number;
-  readonly periodMs: 1_000 | 60_000 | 3_600_000;
+  readonly periodMs: number;
   readonly burst: number;
   readonly key: { readonly kind: "listener" } | { readonly kind: "identity" } | ({ readonly kind: "source" } & SourceKey);
   readonly span: Span;

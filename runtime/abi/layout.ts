@@ -324,7 +324,10 @@ export const IDENTITY_KEY_V4 = 32;
 export const IDENTITY_KEY_V6 = 128;
 export const MAX_LIMIT_COUNT = 1000000;
 export const MAX_LIMIT_BURST = 1000000;
-export const MAX_PERIOD_MS = 3600000;
+/** 7 days. */
+export const MAX_PERIOD_MS = 604800000;
+/** burst x period is below 2^43, so that a debt fits 64 bits in units of 2^-20 ms. */
+export const DEBT_BITS = 43;
 export const MAX_LIMITS = 65535;
 
 // ---- state --------------------------------------------------------------------------------

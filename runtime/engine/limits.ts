@@ -43,7 +43,7 @@ function scaledNow(record: usize): u64 {
 }
 
 /** Maximum debt of a limit, in 1/count ms. */
-function ceiling(record: usize): u64 {
+export function ceiling(record: usize): u64 {
   return <u64>load<u32>(record, R_LIMIT_BURST) * load<u32>(record, R_LIMIT_PERIOD_MS);
 }
 

@@ -6,6 +6,7 @@ import {
   BIND_BYTES,
   CELL_BITS,
   CELL_SLOTS,
+  DEBT_BITS,
   DIALER_BYTES,
   END_BYTES,
   HEADER_BYTES,
@@ -145,6 +146,7 @@ import {
   T_STRIDE,
 } from "../abi/layout";
 import { head, inTables, checkBelow, ascending, fits } from "./tables";
+import { ceiling } from "./limits";
 import { checkFamily } from "./validate_prefixes";
 import {
   CODE_ALLOWED,
@@ -235,6 +237,7 @@ function checkLimits(): bool {
   for (let i: u32 = 0; i < count; i++) {
     if (load<u32>(at, R_LIMIT_COUNT) - 1 >= <u32>MAX_LIMIT_COUNT || load<u32>(at, R_LIMIT_BURST) - 1 >= <u32>MAX_LIMIT_BURST) return false;
     if (load<u32>(at, R_LIMIT_PERIOD_MS) - 1 >= <u32>MAX_PERIOD_MS) return false;
+    if (ceiling(at) >>> DEBT_BITS != 0) return false;
     const kind = load<u32>(at, R_LIMIT_KIND);
     if (kind > <u32>LIMIT_PER_IDENTITY) return false;
     if (kind != LIMIT_PER_LISTENER && (head(H_LIMIT_SETS) == 0 || head(H_SKETCH_CELLS) == 0)) return false;

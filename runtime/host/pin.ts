@@ -1,3 +1,3 @@
 // Made by `npm run engine`: the engine code of this release.
-export const ENGINE_CODE_SHA256 = "78faf18ccf11ce5d7b938673414d21f21a543d701e2ee234d089c790002de50a";
+export const ENGINE_CODE_SHA256 = "fe9264322ff7b1fc023a35cebcf3ae20a7e30903bea3273d4127428f15172093";
 export const ENGINE_ABI_VERSION = 3;

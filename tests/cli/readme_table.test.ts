@@ -86,6 +86,12 @@ const ROWS: readonly Row[] = [
     lines: "repeat 25 in 0s from 192.0.2.1 to web => allow 20, deny rate 5 repeat 30 in 3s from 192.0.2.1 to web => allow",
   },
   {
+    there: "store conn_rate(30s)",
+    policy: (half = "", day = "") => `${web(`${half} allow from any`)}\n${web(`${day} allow from any`, "expose slow on tcp 444")}`,
+    lines:
+      "repeat 9 in 0s closing from 192.0.2.1 to web => allow 6, deny rate 3 repeat 7 in 30s closing from 192.0.2.1 to web => allow repeat 110 in 1s closing from 192.0.2.1 to slow => allow 100, deny rate 10",
+  },
+  {
     there: "listen 443 ssl",
     policy: (as = "", cert = "") => web(`${cert} allow from any sni "www.example.com"`, `expose web on tcp 443 ${as}`),
     lines: 'from 192.0.2.1 to web sni "www.example.com" => allow from 192.0.2.1 to web => deny sni',

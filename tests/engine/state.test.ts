@@ -63,6 +63,33 @@ test("debts continue to shrink across a reload", () => {
   assert.is(left(reloaded(old, policy(perSource), 12_000)), 2);
 });
 
+// The largest debt that a window may have, to the millisecond; one reload adds less than a thousandth of that.
+for (const [limit, burst, fullMs] of [
+  ["1/7d burst 14543", 14_543, 14_543 * 604_800_000],
+  ["100/d", 100, 86_400_000],
+  ["999/d burst 101806", 101_806, (101_806 * 86_400_000) / 999],
+  ["6/30s", 6, 30_000],
+  ["1000000/7d burst 14543", 14_543, 14_543 * 604.8],
+] as const) {
+  for (const key of ["source", "listener"]) {
+    test(`a full debt of ${limit} per ${key} outlives a reload to the millisecond`, () => {
+      const text = policy(`cap 1000000 connections limit ${limit} per ${key}`);
+      const old = engineOf(text);
+      spend(old, burst);
+      assert.is(visit(old, A), key === "source" ? "limit_source" : "limit_listener");
+      // Where one connection is worth less than a millisecond, several come back in one.
+      const interval = fullMs / burst;
+      const due = (ms: number): number => Math.floor(ms / interval + 1e-9);
+      for (const ms of [Math.ceil(interval) - 1, Math.ceil(interval), Math.ceil(fullMs) - 1, Math.ceil(fullMs)]) {
+        const next = reloaded(reloaded(old, text), text, ms);
+        let n = 0;
+        while (n <= burst && visit(next, A) === "allowed") n++;
+        assert.is(n, Math.min(due(ms), burst), `${ms} ms after it was full`);
+      }
+    });
+  }
+}
+
 test("a reload every second never refills a budget", () => {
   let engine = engineOf(policy(perSource));
   let served = 0;

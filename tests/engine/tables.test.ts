@@ -22,6 +22,9 @@ expose api on tcp 8080 bind 10.0.0.0/8, 192.168.0.0/16 { cap 10 connections, 3 p
 expose web on tcp 443, 8443 { cap 100 connections limit 20/s burst 40 per source limit 100/m per listener allow from any except 10.0.0.0/8 }
 `);
 
+/** The longest window, with the largest burst that is computed exactly. */
+const deep = compileText("edition 1\nexpose web on tcp 443 { limit 1/7d burst 14543 per source allow from any }\n");
+
 /** Large enough for tries of both families. */
 const large = ((): Uint8Array => {
   const c = chance(3);
@@ -196,6 +199,7 @@ const rows: readonly Row[] = [
   { name: "a limit's count", module: small, address: limit(abi.R_LIMIT_COUNT), sound: abi.MAX_LIMIT_COUNT, broken: abi.MAX_LIMIT_COUNT + 1 },
   { name: "a limit's count of none", module: small, address: limit(abi.R_LIMIT_COUNT), sound: 1, broken: 0 },
   { name: "a limit's burst", module: small, address: limit(abi.R_LIMIT_BURST), sound: abi.MAX_LIMIT_BURST, broken: abi.MAX_LIMIT_BURST + 1 },
+  { name: "a debt too large to be exact", module: deep, address: at(deep, abi.H_LIMITS, abi.R_LIMIT_BURST), sound: 14_543, broken: 14_544 },
   { name: "a limit's burst of none", module: small, address: limit(abi.R_LIMIT_BURST), sound: 1, broken: 0 },
   { name: "a limit's period", module: small, address: limit(abi.R_LIMIT_PERIOD_MS), sound: abi.MAX_PERIOD_MS, broken: abi.MAX_PERIOD_MS + 1 },
   { name: "a limit's period of none", module: small, address: limit(abi.R_LIMIT_PERIOD_MS), sound: 1, broken: 0 },

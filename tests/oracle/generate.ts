@@ -88,7 +88,7 @@ function limit(c: Chance): ModelLimit {
   return {
     count,
     burst,
-    per: c.pick(["s", "m", "h"] as const),
+    per: c.pick(["s", "m", "h", "d", "1s", "30s", "90m", "7d"]),
     key: c.oneIn(3) ? { kind: "listener" } : { kind: "source", ...sourceKey(c) },
   };
 }

@@ -51,7 +51,8 @@ export interface ModelDeny extends ModelRule {
 
 export interface ModelLimit {
   readonly count: number;
-  readonly per: "s" | "m" | "h";
+  /** The window as it is written: `s`, `30s`, `7d`. */
+  readonly per: string;
   /** Null: not written, so the count. */
   readonly burst: number | null;
   readonly key:

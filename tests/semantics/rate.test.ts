@@ -76,6 +76,34 @@ expose net on tcp 444 { cap 100 connections, 1 per source /24 /48 allow named al
     ],
   },
   {
+    title: "a window is several of its unit, up to seven days",
+    policy: `expose web on tcp 443 { limit 2/30s per source allow named all from any }
+expose day on tcp 444 { limit 4/d burst 1 per source allow named all from any }
+expose week on tcp 445 { limit 1/7d per source allow named all from any }`,
+    rows: [
+      ["clock 1000 none", ""],
+      [`admit from ${A} to web`, "allow allowed all"],
+      [`admit from ${A} to web`, "allow allowed all"],
+      [`admit from ${A} to web`, "deny rate limit_source all"],
+      [`admit from ${A} to day`, "allow allowed all"],
+      [`admit from ${A} to week`, "allow allowed all"],
+      ["clock 15999 none", ""],
+      [`admit from ${A} to web`, "deny rate limit_source all"],
+      ["clock 16000 none", ""],
+      [`admit from ${A} to web`, "allow allowed all"],
+      ["clock 21600999 none", ""],
+      [`admit from ${A} to day`, "deny rate limit_source all"],
+      ["clock 21601000 none", ""],
+      [`admit from ${A} to day`, "allow allowed all"],
+      [`admit from ${A} to week`, "deny rate limit_source all"],
+      ["clock 604800999 none", ""],
+      [`admit from ${A} to week`, "deny rate limit_source all"],
+      ["clock 604801000 none", ""],
+      [`admit from ${A} to week`, "allow allowed all"],
+      [`admit from ${A} to week`, "deny rate limit_source all"],
+    ],
+  },
+  {
     title: "without a burst a limit's burst is its count",
     policy: "expose web on tcp 443 { limit 2/h per listener allow named all from any }",
     rows: [

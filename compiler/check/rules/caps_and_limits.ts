@@ -1,6 +1,6 @@
 // `cap` and `limit`: how many connections at once, and how many new ones in a time. `amplify`: how much may answer a datagram.
 import type { AmplifyNode, CapNode, LimitNode } from "../../ast/nodes.ts";
-import { MAX_AMPLIFY, MAX_CAP_CONNECTIONS, MAX_LIMIT_BURST } from "../../source/bounds.ts";
+import { MAX_AMPLIFY, MAX_BURST_MS, MAX_CAP_CONNECTIONS, MAX_LIMIT_BURST } from "../../source/bounds.ts";
 import type { Span } from "../../source/source.ts";
 import { noteHostOnly } from "./host_only.ts";
 import { readCount, readKey, readRate } from "../names/numbers.ts";
@@ -41,6 +41,17 @@ export function checkLimit(context: CheckContext, node: LimitNode, facts: Facts)
   const key = per.kind === "source" ? readKey(report, per.key) : null;
   const known = per.kind !== "identity" || hasIdentity(context, facts, per.span);
   if (rate === null || burst === undefined || burst === null || !known) return null;
+  const most = Math.ceil(MAX_BURST_MS / rate.periodMs) - 1;
+  if (burst > most) {
+    const window = node.rate.text.slice(node.rate.text.indexOf("/") + 1);
+    report.say(
+      "ING613",
+      { burst, window, most, written: node.burst !== null },
+      (node.burst ?? node.rate).span,
+      node.burst === null ? {} : { replace: String(most) },
+    );
+    return null;
+  }
   if (per.kind !== "source") return { ...rate, burst, key: { kind: per.kind }, span };
   return key === null ? null : { ...rate, burst, key: { kind: "source", ...key }, span };
 }
