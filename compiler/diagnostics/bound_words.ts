@@ -1,6 +1,7 @@
 // ING6xx: bounds of sources and policies. Their data and their words.
 import {
   MAX_BIND_INTERVALS,
+  MAX_COUNTS,
   MAX_EXPOSES,
   MAX_HOSTS,
   MAX_IDS,
@@ -40,6 +41,7 @@ export interface BoundData {
   ING612: { readonly groups: number; readonly members: number };
   /** `written`: the burst has a number of its own, and is not the count. */
   ING613: { readonly burst: number; readonly window: string; readonly most: number; readonly written: boolean };
+  ING614: null;
   ING611: { readonly bound: string; readonly used: number; readonly most: number; readonly largest: BudgetUse | null };
 }
 
@@ -146,6 +148,10 @@ export const BOUND_WORDS: WordsOf<BoundData> = {
   ING612: ({ groups, members }) => ({
     message: `exposes share ports in more than ${grouped(groups)} ways, or have more than ${grouped(members)} places there`,
     help: "let exposes that share ports have the same ones",
+  }),
+  ING614: () => ({
+    message: `a policy has at most ${grouped(MAX_COUNTS)} caps per source or identity and limits`,
+    help: "give one expose several ports, or remove the ones that others imply",
   }),
   ING613: ({ burst, window, most, written }) => ({
     message: `a burst of ${grouped(burst)} is too large for ${quote(window)}: in a window that long at most ${grouped(most)} are counted exactly`,

@@ -100,6 +100,7 @@ export const CODES = {
   ING432: line("an `allow` that ends before it begins"),
   ING433: line("not a version of the PROXY protocol"),
   ING434: line("`proxy` where no connections are forwarded"),
+  ING435: line("too many caps per source"),
 
   ING501: line("a list file that can't be had"),
   ING502: token("a line of a list file that is not an entry"),
@@ -122,6 +123,7 @@ export const CODES = {
   ING611: line("more than the budget allows"),
   ING612: line("too many exposes that share ports"),
   ING613: line("a burst that is too large for its window"),
+  ING614: line("too many caps and limits"),
 
   // ING701 to ING705 were about TLS, clients' certificates, identities, `as direct` and udp, before there was a release that had them.
   ING706: line("invariants are not proven in this release"),

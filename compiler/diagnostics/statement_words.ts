@@ -1,5 +1,14 @@
 // ING4xx: statements and clauses. Their data and their words.
-import { MAX_ANNOTATION, MAX_CERTS, MAX_CREDENTIAL, MAX_LIMITS, MAX_PROTOCOL_BYTES, MAX_PROTOCOLS, MAX_UNIX_PATH_BYTES } from "../source/bounds.ts";
+import {
+  MAX_ANNOTATION,
+  MAX_CERTS,
+  MAX_CREDENTIAL,
+  MAX_LIMITS,
+  MAX_PROTOCOL_BYTES,
+  MAX_PROTOCOLS,
+  MAX_SOURCE_CAPS,
+  MAX_UNIX_PATH_BYTES,
+} from "../source/bounds.ts";
 import { quote } from "./quote.ts";
 import { didYouMean, type WordsOf } from "./sentence.ts";
 
@@ -45,6 +54,7 @@ export interface StatementData {
   ING431: { readonly protocol: string; readonly fault: "name" | "twice" | "many" };
   ING433: { readonly version: string };
   ING434: { readonly both: boolean };
+  ING435: null;
   ING432: { readonly after: string; readonly until: string };
 }
 
@@ -100,6 +110,7 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
         message: `${quote(data.rate)} is not a rate: ${quote(data.window)} is not a window`,
         help: "a window is from `1s` to `7d`, its number without zeros before it",
       },
+  ING435: () => ({ message: `an expose has at most ${MAX_SOURCE_CAPS} caps per source`, help: "remove the ones that others imply" }),
   ING408: () => ({ message: `an expose has at most ${MAX_LIMITS} limits`, help: "remove the ones that others imply" }),
   ING409: ({ reason, guess, reasons }) => ({
     message: `${quote(reason)} is not a reason`,

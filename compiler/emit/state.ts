@@ -48,7 +48,7 @@ export interface StateSizes {
 
 /** Sources a day whose debts have places of their own, if each uses up every limit that counts it; null where no limit counts sources. */
 export function exactSourcesPerDay({ limitSets }: StateSizes, limits: PolicyTables["limits"]): number | null {
-  const owedMs = limits.reduce((sum, { kind, count, periodMs, burst }) => (kind === "listener" ? sum : sum + (burst * periodMs) / count), 0);
+  const owedMs = limits.reduce((sum, { kind, count, periodMs, burst }) => (kind !== "key" ? sum : sum + (burst * periodMs) / count), 0);
   return owedMs === 0 ? null : Math.floor((EXACT_SHARE * limitSets * abi.WAYS * 86_400_000) / owedMs);
 }
 
@@ -60,9 +60,9 @@ export type Misfit =
   | { readonly what: "caps"; readonly connections: number };
 
 export function stateSizes(tables: PolicyTables, end: number, profile: Profile): Result<StateSizes, Misfit> {
-  const keyed = tables.limits.some((limit) => limit.kind !== "listener");
-  // A connection may have an entry of its source and one of its identity.
-  const capped = tables.listeners.flatMap(({ expose: { cap } }) => [cap.perSource, cap.perIdentity].flatMap((key) => (key === null ? [] : [cap])));
+  const keyed = tables.limits.some(({ kind }) => kind === "key");
+  // A connection may have an entry for each cap that counts it.
+  const capped = tables.listeners.flatMap(({ expose: { cap } }) => [...cap.perSource, ...(cap.perIdentity === null ? [] : [cap.perIdentity])].map(() => cap));
   const connections = capped.reduce((sum, cap) => sum + cap.connections, 0);
   if (profile === "os") return osSizes(osRoom(tables, end), keyed, capped.length === 0 ? null : connections);
   const wanted = CAP_ENTRIES_PER_CONNECTION * connections;

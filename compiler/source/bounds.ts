@@ -60,6 +60,10 @@ export const DEFAULT_CAP_CONNECTIONS = 10_000;
 export const MAX_LIMIT_COUNT = 1_000_000;
 export const MAX_LIMIT_BURST = 1_000_000;
 export const MAX_LIMITS = 8;
+/** Caps per source or identity and limits of all exposes: an entry of the engine's table has 16 bits for the number of its limit. */
+export const MAX_COUNTS = 65_535;
+/** Caps per source of one expose. */
+export const MAX_SOURCE_CAPS = 8;
 /** The longest window of a limit. The shortest is a second, since no unit is shorter. */
 export const MAX_WINDOW_MS = MAX_PERIOD_MS;
 /** A burst times its window in milliseconds is below this, so that the engine computes a debt of it exactly. */

@@ -1,3 +1,3 @@
 // Made by `npm run engine`: the engine code of this release.
-export const ENGINE_CODE_SHA256 = "fe9264322ff7b1fc023a35cebcf3ae20a7e30903bea3273d4127428f15172093";
+export const ENGINE_CODE_SHA256 = "8bfda2559fc0b9b769a10c6c1cb592dc5045ff39409619ec179d9c3f01f4bd24";
 export const ENGINE_ABI_VERSION = 3;

@@ -75,6 +75,13 @@ const ROWS: readonly Row[] = [
     lines: "from 192.0.2.66 to web => deny cidr from 192.0.2.67 to web => allow",
   },
   {
+    there: "geo $exempt { … }",
+    policy: (cap = "", limit = "") =>
+      `net trusted = 198.51.100.0/24\n${web(`${cap} allow from any`)}\n${web(`${limit} allow from any`, "expose rate on tcp 444")}`,
+    lines:
+      "repeat 25 in 1s from 192.0.2.1 to web => allow 20, deny rate 5 repeat 25 in 1s from 198.51.100.1 to web => allow repeat 15 in 0s from 192.0.2.1 to rate => allow 10, deny rate 5 repeat 15 in 0s from 198.51.100.1 to rate => allow",
+  },
+  {
     there: "limit_conn per_ip 20",
     policy: (cap = "") => web(`${cap} allow from any`),
     lines: "repeat 25 in 1s from 192.0.2.1 to web => allow 20, deny rate 5 repeat 25 in 1s closing from 192.0.2.1 to web => allow",
