@@ -155,7 +155,7 @@ export class Rows {
   #deniedResidual(column: number, deny: number): number {
     if (this.#isGroup(column)) return 0;
     // Whom a deny for every listener refuses, nothing counts.
-    if (this.#columns.columns[column]?.bits != null) return this.#outcomes.bits(0);
+    if (typeof this.#columns.columns[column]?.bits === "number") return this.#outcomes.bits(0);
     if (this.#rules[deny]?.listener !== null) return this.#ruleResidual(column, deny, NO_ONE);
     const key = column * 2 ** 20 + deny;
     const known = this.#ofDeny.get(key);
