@@ -64,7 +64,15 @@ export class ClauseGrammar extends TestGrammar {
   cap = this.RULE("cap", () => {
     this.CONSUME(KW.cap);
     this.CONSUME(Integer);
-    this.CONSUME(KW.connections);
+    this.OR([
+      { ALT: () => this.CONSUME(KW.connections) },
+      {
+        ALT: () => {
+          this.CONSUME(KW.per);
+          this.SUBRULE(this.capKey);
+        },
+      },
+    ]);
     this.MANY({
       GATE: () => !this.isHopeless(),
       DEF: () => {
@@ -115,6 +123,10 @@ export class ClauseGrammar extends TestGrammar {
     this.OPTION(() => {
       this.CONSUME(Slash);
       this.CONSUME2(Slash);
+    });
+    this.OPTION2(() => {
+      this.CONSUME(KW.from);
+      this.SUBRULE(this.set);
     });
   });
 
