@@ -87,10 +87,16 @@ const SAME: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 const ONE_TOKEN = new Set(["time", "duration", "mode"]);
 
 export const messages: IParserErrorMessageProvider = {
-  buildMismatchTokenMessage: ({ expected, actual, ruleName }) => mismatch(expected, actual, ruleName),
+  buildMismatchTokenMessage({ expected, actual, ruleName }) {
+    if (expected === RBrace) return pack({ code: "ING107", data: { before: found(actual) }, instead: null });
+    if (ONE_TOKEN.has(ruleName)) return pack(partIn(ruleName, actual));
+    const place = { found: found(actual), at: "found", in: CONSTRUCTS.get(ruleName) ?? null } as const;
+    const kind = KINDS.get(expected.name);
+    if (kind !== undefined) return pack({ code: "ING106", data: { of: "kind", kind, ...place }, instead: null });
+    const guess = nearWord(actual, [expected]);
+    return pack({ code: "ING106", data: { of: "word", word: spelling(expected), near: guess?.near ?? null, ...place }, instead: guess?.instead ?? null });
+  },
   buildNoViableAltMessage({ expectedPathsPerAlt, actual, ruleName }) {
-    // Behind the number of a cap: mostly the word for connections is missing.
-    if (ruleName === "cap" && actual[0] !== undefined) return mismatch(KW.connections, actual[0], ruleName);
     const guess = nearWord(
       actual[0],
       expectedPathsPerAlt.flat().flatMap((path) => path.slice(0, 1)),
@@ -105,16 +111,6 @@ export const messages: IParserErrorMessageProvider = {
     return pack({ code: "ING106", data: { of: "part", part: "statement", found: found(firstRedundant), at: "found", near: null }, instead: null });
   },
 };
-
-function mismatch(expected: TokenType, actual: IToken, ruleName: string): string {
-  if (expected === RBrace) return pack({ code: "ING107", data: { before: found(actual) }, instead: null });
-  if (ONE_TOKEN.has(ruleName)) return pack(partIn(ruleName, actual));
-  const place = { found: found(actual), at: "found", in: CONSTRUCTS.get(ruleName) ?? null } as const;
-  const kind = KINDS.get(expected.name);
-  if (kind !== undefined) return pack({ code: "ING106", data: { of: "kind", kind, ...place }, instead: null });
-  const guess = nearWord(actual, [expected]);
-  return pack({ code: "ING106", data: { of: "word", word: spelling(expected), near: guess?.near ?? null, ...place }, instead: guess?.instead ?? null });
-}
 
 /** INVARIANT: the text was made by `pack`. */
 export function unpack(message: string): Complaint {
