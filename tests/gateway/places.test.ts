@@ -240,9 +240,9 @@ expose web on tcp ${port} { backend 127.0.0.1:${behind.port} cap 1000 connection
   return { gateway: await running({ ...setup, policy }), port };
 }
 
-const SETUPS = [...FORWARDERS.map((forwarder) => ({ forwarder })), ...(FORWARDERS.includes("kernel") ? [{ forwarder: "kernel" as const, threads: 2 }] : [])];
+const WAYS = [...FORWARDERS.map((forwarder) => ({ forwarder })), ...(FORWARDERS.includes("kernel") ? [{ forwarder: "kernel" as const, threads: 2 }] : [])];
 
-for (const setup of SETUPS) {
+for (const setup of WAYS) {
   const name = "threads" in setup ? "threads" : setup.forwarder;
 
   test(`${name}: 0 of ${SERIAL} serial connections are refused where the client closes first`, async () => {
