@@ -14,12 +14,11 @@ import { belongsTo, fileBelongsTo, ROOT, type OwnershipSetup } from "./intents/o
 import { udpBelongsTo } from "./intents/udp_ownership.ts";
 import type { Ports } from "./listen/ports.ts";
 import type { Context } from "./methods/context.ts";
-import type { DaemonSetup, OwnSockets } from "./parts.ts";
 import type { Keeper } from "./reload/keeper.ts";
 import type { CredentialConfig } from "./tls/credentials.ts";
 
 /** A reload reads the policy under the configuration that it would put in force. */
-export function servedPolicy({ policyPath }: DaemonSetup, live: LiveConfig, keeper: Keeper | null, ending: AbortSignal): PolicyInForce {
+export function servedPolicy({ policyPath }: { readonly policyPath: string }, live: LiveConfig, keeper: Keeper | null, ending: AbortSignal): PolicyInForce {
   return policyInForce({
     path: policyPath,
     get maxBytes() {
@@ -95,6 +94,11 @@ export function makeBackends(live: LiveConfig, ports: Ports, ownership: Ownershi
     },
     (service, address) => String(uidOf(service, address)),
   );
+}
+
+/** The gateway's own sockets, as far as a change of the configuration reaches them. */
+interface OwnSockets {
+  readonly control: { closeServices(names: ReadonlySet<string>): void } | null;
 }
 
 /**

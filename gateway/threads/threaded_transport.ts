@@ -12,6 +12,7 @@ import type { BackendAddress } from "../forward/backend.ts";
 import type { AGAIN, Backend } from "../forward/backends.ts";
 import type { Endpoint } from "../forward/proxy_header.ts";
 import type { KernelCalls } from "../kernel/calls.ts";
+import { clientHasClosed } from "../kernel/client_end.ts";
 import { Listeners } from "../kernel/listeners.ts";
 import { nearEnd, sendPreface } from "../kernel/near_end.ts";
 import { EPOLLET, EPOLLIN, Poller } from "../kernel/poller.ts";
@@ -174,7 +175,8 @@ export class ThreadedTransport implements Transport {
   look(row: number, report: (hasClosed: boolean) => void): void {
     const generation = this.#rows.generation(row);
     if (this.#rows.thread(row) === NONE) {
-      report(true);
+      // One that was admitted in this turn is no thread's yet.
+      report(clientHasClosed(this.#calls, this.#rows.ownFd(row)));
       return;
     }
     const before = this.#looks.get(row);
