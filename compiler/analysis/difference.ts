@@ -131,7 +131,7 @@ function pairsOf({ space, before, after }: Sides, { members: [old = [], now = []
   return [...pairs, ...left.map((j): Pair => ({ before: null, after: j, names: [], isShared }))];
 }
 
-/** Where names decide, and where a rule looks at them, a client whose name is no host name is refused; elsewhere it counts as one without a name. */
+/** Where names decide, and where a rule looks at them, a client whose name is no host name is refused; at other listeners it counts as one without a name. */
 function invalidNames({ before, after }: Sides, { before: old, after: now, isShared }: Pair): FactChange | null {
   const [x, y] = [before.model.listeners[old ?? -1], after.model.listeners[now ?? -1]];
   if (x === undefined || y === undefined || !readsNames(x.mode) || !readsNames(y.mode)) return null;
