@@ -1,5 +1,6 @@
 // ING4xx: statements and clauses. Their data and their words.
 import { MAX_ANNOTATION, MAX_CERTS, MAX_CREDENTIAL, MAX_LIMITS, MAX_PROTOCOL_BYTES, MAX_PROTOCOLS, MAX_UNIX_PATH_BYTES } from "../source/bounds.ts";
+import type { NotRemote } from "../../runtime/net/remote.ts";
 import { quote } from "./quote.ts";
 import { didYouMean, type WordsOf } from "./sentence.ts";
 
@@ -57,6 +58,7 @@ export interface StatementData {
   };
   ING432: { readonly after: string; readonly until: string };
   ING445: { readonly backend: string };
+  ING447: { readonly backend: string; readonly fault: NotRemote };
 }
 
 const MODES: Readonly<Record<Mode, string>> = {
@@ -80,7 +82,7 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
   ING402: () => ({ message: "a `deny` says whom it refuses", help: "add `from NET`, or `from any` to refuse everyone" }),
   ING403: ({ backend }) => ({
     message: `the backend ${quote(backend)} is not a loopback address`,
-    help: "a backend is reached on 127.0.0.0/8 or ::1, or through a unix socket, so that nothing reaches it but the gateway",
+    help: "a backend is reached on 127.0.0.0/8 or ::1, or through a unix socket, so that nothing reaches it but the gateway; one on another host is written with `remote`, and its network in the gateway's configuration",
   }),
   ING404: ({ path, fault }) => ({
     message: `the path ${quote(path)} of a unix socket ${PATH_FAULTS[fault]}`,
@@ -373,6 +375,16 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
     related: ["first here"],
     help: "remove one of them: connections are shared equally, and nothing has a weight",
   }),
+  ING447: ({ backend, fault }) => ({ message: `${quote(backend)} is not an address of another host: ${NOT_REMOTE[fault][0]}`, help: NOT_REMOTE[fault][1] }),
+};
+
+const LITERAL_HOST = "write the literal address that the other host has in its network";
+const NOT_REMOTE: Readonly<Record<NotRemote, readonly [why: string, help: string]>> = {
+  loopback: ["it is this one", "remove `remote`"],
+  unspecified: ["it is none", LITERAL_HOST],
+  link_local: ["it is valid on one link alone, where services of the link itself answer", LITERAL_HOST],
+  multicast: ["it is that of a group", LITERAL_HOST],
+  reserved: ["no host has it", LITERAL_HOST],
 };
 
 const PLACES: Readonly<Record<StatementData["ING420"]["place"], string>> = { top_level: "at top level", expose: "in an expose" };

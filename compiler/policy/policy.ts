@@ -20,7 +20,9 @@ export interface PortRange {
   readonly last: number;
 }
 
-export type Backend = { readonly kind: "tcp"; readonly host: string; readonly port: number } | { readonly kind: "unix"; readonly path: string };
+/** `tcp` is on this host, `remote` on another one. */
+export type Backend =
+  { readonly kind: "tcp" | "remote"; readonly host: string; readonly port: number } | { readonly kind: "unix"; readonly path: string };
 
 /** Versions of the PROXY protocol. */
 export type ProxyVersion = "v1" | "v2";

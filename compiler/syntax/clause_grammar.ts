@@ -26,6 +26,12 @@ export class ClauseGrammar extends TestGrammar {
           this.CONSUME(Text);
         },
       },
+      {
+        ALT: () => {
+          this.CONSUME(KW.remote);
+          this.CONSUME2(Word);
+        },
+      },
       { GATE: () => [Literal, Integer, Param].includes(this.LA(1).tokenType), ALT: () => this.CONSUME(Word) },
     ]);
   });

@@ -78,6 +78,17 @@ export const TOP = {
 } satisfies Keys;
 
 export const TABLES = {
+  backends: table("Backends on other hosts", {
+    networks: orElse(
+      [],
+      list(
+        text(1, 64, "a network"),
+        0,
+        256,
+        "networks of the hosts to which a `backend remote` of a policy may lead: `10.0.3.0/24`, `2001:db8:3::/64`. Bytes cross them as the client or the gateway sends them, and the owner of such a backend can't be checked. Without them no backend is on another host",
+      ),
+    ),
+  }),
   control: table("the control socket", {
     socket: socketPath("absolute path of the control socket; its directory is made with mode 0700"),
   }),

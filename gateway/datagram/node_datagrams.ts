@@ -96,7 +96,9 @@ class NodeDatagrams implements DatagramTransport<RemoteInfo> {
       else this.#events.answered(row, bytes);
     });
     try {
-      socket.bind({ address: backend.host.includes(":") ? "::1" : "127.0.0.1", port: 0, exclusive: true }, () => {
+      const isV6 = backend.host.includes(":");
+      const loopback = isV6 ? "::1" : "127.0.0.1";
+      socket.bind({ ...(!backend.remote && { address: loopback }), port: 0, exclusive: true }, () => {
         if (isCurrent()) socket.connect(backend.port, backend.host);
       });
     } catch (error) {

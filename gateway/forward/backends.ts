@@ -2,6 +2,7 @@
 // under way and the choice of the backend with the fewest open ones depend on it.
 import type { Socket } from "node:net";
 import type { OwnSocket } from "../../runtime/shell/libc.ts";
+import type { Address } from "../../runtime/net/address.ts";
 import type { BackendAddress } from "./backend.ts";
 import type { ProxyVersion } from "./proxy_header.ts";
 
@@ -38,6 +39,21 @@ export interface Backend {
   readonly pause: Pause;
 }
 
+/** The checks of a backend on another host, whose owner can't be looked at. */
+export interface RemoteChecks {
+  readonly verify: Verify;
+  readonly owner: OwnerCheck;
+  /** Whether the operator allows the address. */
+  holds(address: Address): boolean;
+}
+
+/** INVARIANT: without networks there is no way to another host. */
+const NOWHERE: RemoteChecks = { verify: () => "no other host is allowed", owner: () => "no other host is allowed", holds: () => false };
+
+function isRemote(address: BackendAddress): boolean {
+  return address.kind === "tcp" && address.remote;
+}
+
 export interface Load {
   /** Connections that the backend has not yet accepted. */
   underWay: number;
@@ -65,18 +81,26 @@ export class Backends {
   readonly #notOwn: Verify;
   readonly #ofStatic: StaticVerify;
   readonly #ownerOf: StaticOwnerCheck;
+  readonly #remote: RemoteChecks;
 
   /** `notOwn` is called at every connect to a unix socket, whether a policy or a lease named it. */
-  constructor(notOwn: Verify, ofStatic: StaticVerify = () => null, ownerOf: StaticOwnerCheck = () => null) {
+  constructor(notOwn: Verify, ofStatic: StaticVerify = () => null, ownerOf: StaticOwnerCheck = () => null, remote: RemoteChecks = NOWHERE) {
     this.#notOwn = notOwn;
     this.#ofStatic = ofStatic;
     this.#ownerOf = ownerOf;
+    this.#remote = remote;
+  }
+
+  /** Why a backend can't be in a policy at all. */
+  refusal(address: BackendAddress): string | null {
+    if (address.kind !== "tcp" || !address.remote || this.#remote.holds(address.address)) return null;
+    return `${address.key} is on another host, and in none of backends.networks: add its network to the configuration`;
   }
 
   /** One of a udp expose, that the policy names for a service. */
   namedUdp(service: string, address: BackendAddress): Backend {
     const { pause } = this.#namedAs(`udp ${service} ${address.key}`, () => null);
-    return { ...this.udpAt(address, this.#ownerOf(service, address)), pause };
+    return { ...this.udpAt(address, isRemote(address) ? this.#remote.owner : this.#ownerOf(service, address)), pause };
   }
 
   /** Nothing counts as under way there: a flow is connected at once. */
@@ -86,7 +110,7 @@ export class Backends {
 
   /** One that the policy names for a service. */
   named(service: string, address: BackendAddress, proxy: ProxyVersion | null = null): Backend {
-    const { check, pause } = this.#namedAs(`tcp ${service} ${address.key}`, () => this.#ofStatic(service, address));
+    const { check, pause } = this.#namedAs(`tcp ${service} ${address.key}`, () => (isRemote(address) ? this.#remote.verify : this.#ofStatic(service, address)));
     return { ...this.at(address, check, proxy), pause };
   }
 

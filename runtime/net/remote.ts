@@ -1,0 +1,32 @@
+// Addresses that no backend on another host has: those that lead to this host, to a link, or to many hosts at once. The
+// compiler and the gateway both refuse them, whatever the configuration allows.
+import { isLoopback, isV4, type Address } from "./address.ts";
+
+/** `reserved`: for no host that could be reached. */
+export type NotRemote = "loopback" | "unspecified" | "link_local" | "multicast" | "reserved";
+
+/** Null where it may be the address of another host. */
+export function notRemote(a: Address): NotRemote | null {
+  if (isLoopback(a)) return "loopback";
+  if (isV4(a)) return notRemoteV4(a[3]);
+  const embedded = embeddedV4(a);
+  if (embedded !== null) return notRemoteV4(embedded);
+  if (a[0] === 0 && a[1] === 0 && a[2] === 0) return a[3] === 0 ? "unspecified" : "reserved";
+  if (a[0] >>> 22 === 0x3fa) return "link_local";
+  return a[0] >>> 24 === 0xff ? "multicast" : null;
+}
+
+function notRemoteV4(bits: number): NotRemote | null {
+  const first = bits >>> 24;
+  if (first === 0) return "unspecified";
+  if (first === 127) return "loopback";
+  if (bits >>> 16 === 0xa9fe) return "link_local";
+  if (first >= 224) return first < 240 ? "multicast" : "reserved";
+  return null;
+}
+
+/** What a translator on the way makes of 64:ff9b::/96 (NAT64), and a relay of 2002::/16 (6to4). */
+function embeddedV4(a: Address): number | null {
+  if (a[0] === 0x64ff9b && a[1] === 0 && a[2] === 0) return a[3];
+  return a[0] >>> 16 === 0x2002 ? ((a[0] << 16) | (a[1] >>> 16)) >>> 0 : null;
+}
