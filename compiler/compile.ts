@@ -14,7 +14,7 @@ import { semanticJson } from "./emit/json.ts";
 import { sourceMap } from "./emit/map.ts";
 import { profileOverflow } from "./emit/profile_overflow.ts";
 import { spliceModule } from "./emit/module.ts";
-import type { StateSizes } from "./emit/state.ts";
+import { exactSourcesPerDay, type StateSizes } from "./emit/state.ts";
 import { selfTests } from "./emit/vectors.ts";
 import { lower } from "./lower/lower.ts";
 import { load } from "./load.ts";
@@ -40,6 +40,8 @@ export interface CompileStats {
   readonly profile: Profile;
   /** How much the module can count and pass on. */
   readonly sizes: StateSizes;
+  /** How many sources a day limits count exactly, if each uses up all of them; null where no limit counts sources. */
+  readonly exactSourcesPerDay: number | null;
   /** The most loop iterations of one decision. */
   readonly maxSteps: number;
 }
@@ -129,6 +131,7 @@ export function compile(entry: SourceFile, reader: SourceReader, profile: Profil
     codeBytes: code,
     profile,
     sizes: image.sizes,
+    exactSourcesPerDay: exactSourcesPerDay(image.sizes, tables.limits),
     maxSteps: image.maxSteps,
   };
   const over = overBudgets(policy, stats);

@@ -23,8 +23,11 @@ import { FREE, HEADING, READING, SECURING } from "./connection/states.ts";
 import type { Forwarder } from "./connection/forwarder.ts";
 import { chooseForwarder, type Chosen } from "./kernel/choice.ts";
 import { KEPT_MS } from "./listen/inherited.ts";
+import { LiveConfig } from "./config/live.ts";
+import { unusable } from "./live_parts.ts";
 import { makeParts, type DaemonSetup, type Parts } from "./parts.ts";
 import type { Change } from "./reload/change.ts";
+import { cutRevoked } from "./reload/cut_revoked.ts";
 import { reportSentence, type Refused, type Report } from "./reload/report.ts";
 import type { Which } from "./tls/credentials.ts";
 
@@ -64,12 +67,14 @@ export async function startDaemon(setup: DaemonSetup): Promise<Result<Daemon, Fa
   let draining = false;
   const chosen = setup.calls === undefined ? await chooseForwarder(setup.config.forwarder) : ok<Chosen>({ name: "kernel", calls: setup.calls, because: null });
   if (!chosen.ok) return chosen;
-  const parts = makeParts(setup, chosen.value, ending.signal, () => draining);
+  const live = new LiveConfig({ first: setup.config, read: setup.configNow ?? null, check: (next) => unusable(next, setup.stateDirectory) });
+  const served = { ...setup, config: live.config };
+  const parts = makeParts(served, live, chosen.value, ending.signal, () => draining);
   if (!parts.ok) return parts;
   const giveUp = (): void => ending.abort();
   setup.givenUp?.addEventListener("abort", giveUp, { once: true });
   if (setup.givenUp?.aborted === true) giveUp();
-  const daemon = new Running(setup, parts.value, () => {
+  const daemon = new Running(served, parts.value, () => {
     draining = true;
     ending.abort();
   });
@@ -91,6 +96,9 @@ class Running implements Daemon {
   readonly #parts: Parts;
   readonly #end: () => void;
   readonly #timers: Cancel[] = [];
+  #cancelPoll: Cancel = () => undefined;
+  /** Of the files of certificates and authorities. */
+  readonly #fileWatchers = new Map<string, Cancel>();
   #isHandedOver = false;
   #resolveEnded: () => void = () => undefined;
   readonly ended = new Promise<void>((resolve) => {
@@ -119,22 +127,19 @@ class Running implements Daemon {
     const opened = taking === undefined ? await this.#openOwnSockets() : ok(null);
     if (!opened.ok) return opened;
     // From before the file is first read, so that no change is missed in between.
-    if (this.#setup.config.policy.watch) this.#watchFiles();
+    const { config: first, clock: timing, configPath = null } = this.#setup;
+    if (first.policy.watch) this.#watchPolicy();
+    if (first.config.watch && configPath !== null) this.#watchConfig(configPath);
+    this.#parts.live.onChange(() => this.#configChanged());
     const loaded = await this.#loadFirst(ending);
     if (!loaded.ok) return loaded;
     const taken = taking === undefined ? ok(null) : await this.#openOwnSockets();
     if (!taken.ok) return taken;
     await taking?.done();
-    const {
-      clock,
-      config: { timers },
-    } = this.#setup;
-    this.#timers.push(
-      clock.every(SWEEP_MS, () => this.#sweep()),
-      clock.every(timers.interface_poll_ms, () => this.#poll()),
-    );
+    this.#timers.push(timing.every(SWEEP_MS, () => this.#sweep()));
+    this.#pollAgain();
     const { inherited } = this.#parts;
-    if (inherited.all().length > 0) this.#timers.push(clock.after(KEPT_MS, () => inherited.expire()));
+    if (inherited.all().length > 0) this.#timers.push(timing.after(KEPT_MS, () => inherited.expire()));
     this.#parts.context.markers.ready();
     this.#parts.reports.ready();
     return ok(null);
@@ -166,10 +171,7 @@ class Running implements Daemon {
   async hangup(): Promise<void> {
     this.reopen();
     const result = await this.reload();
-    this.#parts.context.configChanged();
-    this.#setup.say(
-      result.ok ? reportSentence(result.value) : `reload refused, generation ${this.#parts.context.inForce.generation} stays in force: ${result.error.message}`,
-    );
+    this.#setup.say(this.#parts.context.reloader.sentenceOf(result));
   }
 
   async status(): Promise<unknown> {
@@ -251,7 +253,8 @@ class Running implements Daemon {
       credentials,
       inherited,
     } = this.#parts;
-    for (const cancel of this.#timers.splice(0)) cancel();
+    for (const cancel of [...this.#timers.splice(0), ...this.#fileWatchers.values(), this.#cancelPoll]) cancel();
+    this.#fileWatchers.clear();
     for (const open of ports.all()) ports.close(open);
     this.forwarder.close();
     recorder.flush();
@@ -304,16 +307,44 @@ class Running implements Daemon {
     return ok(null);
   }
 
-  #watchFiles(): void {
+  #watchPolicy(): void {
     const { policyPath, clock, say } = this.#setup;
-    const {
-      context: { reloader },
-      credentials,
-    } = this.#parts;
+    const { reloader } = this.#parts.context;
     const changed = (): void => void reloader.changed().catch((error: unknown) => say(`the reload failed: ${String(error)}`));
-    const renewed = (): void => void this.renew().catch((error: unknown) => say(`the certificates could not be renewed: ${String(error)}`));
     this.#timers.push(watchFile({ path: policyPath, clock, say, changed }));
-    for (const path of new Set(credentials.paths)) this.#timers.push(watchFile({ path, clock, say, changed: renewed }));
+    this.#watchCredentials();
+  }
+
+  #watchConfig(path: string): void {
+    const { clock, say } = this.#setup;
+    const { reloader } = this.#parts.context;
+    const changed = (): void => void reloader.configChanged().catch((error: unknown) => say(`the reload failed: ${String(error)}`));
+    this.#timers.push(watchFile({ path, clock, say, changed }));
+  }
+
+  /** Those of the configuration in force. */
+  #watchCredentials(): void {
+    const { clock, say } = this.#setup;
+    const paths = new Set(this.#parts.credentials.paths);
+    for (const [path, cancel] of this.#fileWatchers) {
+      if (paths.has(path)) continue;
+      cancel();
+      this.#fileWatchers.delete(path);
+    }
+    const changed = (): void => void this.renew().catch((error: unknown) => say(`the certificates could not be renewed: ${String(error)}`));
+    for (const path of paths) if (!this.#fileWatchers.has(path)) this.#fileWatchers.set(path, watchFile({ path, clock, say, changed }));
+  }
+
+  /** Timers and watchers were made of values of the configuration, so they are made again. */
+  #configChanged(): void {
+    this.#pollAgain();
+    if (this.#setup.config.policy.watch) this.#watchCredentials();
+  }
+
+  #pollAgain(): void {
+    const { clock, config } = this.#setup;
+    this.#cancelPoll();
+    this.#cancelPoll = clock.every(config.timers.interface_poll_ms, () => this.#poll());
   }
 
   /** The policy's file, or the last good policy where that is refused. */
@@ -366,7 +397,9 @@ class Running implements Daemon {
     if (this.#isHandedOver) return;
     void this.reconcile().catch((error: unknown) => say(`the ports could not be looked at: ${String(error)}`));
     // Also without a watcher, and where it is time alone that makes a certificate good.
-    if (closedExposes(context).length > 0)
+    if (this.#parts.credentials.hasNewFiles())
+      void this.#renewFiles("all").catch((error: unknown) => say(`the certificates could not be renewed: ${String(error)}`));
+    else if (closedExposes(context).length > 0)
       void this.#renewFiles("missing").catch((error: unknown) => say(`the certificates could not be renewed: ${String(error)}`));
   }
 
@@ -379,7 +412,12 @@ class Running implements Daemon {
     } = this.#parts;
     return turns(async () => {
       const changed = credentials.renew(which);
-      if (changed.length > 0) this.#setup.say(`certificates and authorities renewed: ${changed.join(" ")}`);
+      if (changed.length > 0) {
+        this.#setup.say(`certificates and authorities renewed: ${changed.join(" ")}`);
+        const { forwarder, recorder, ports } = this.#parts.context;
+        const cut = await cutRevoked({ forwarder, recorder, ports, isRevoked: ({ ca, certificate }) => credentials.isRevoked(ca, certificate) });
+        if (cut > 0) this.#setup.say(`${cut} connections are closed, because their certificates are revoked`);
+      }
       await reconciler.reconcile();
       return changed;
     });

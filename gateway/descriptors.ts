@@ -21,7 +21,7 @@ export function openFileLimit(): number | null {
 }
 
 /** How many connections may be open: as configured, or fewer with a sentence. */
-export function connectionCap(config: Config, limit: number | null, say: (sentence: string) => void): number | Failure {
+export function connectionCap(config: Pick<Config, "caps">, limit: number | null, say: (sentence: string) => void): number | Failure {
   const { connections, ports, control_connections } = config.caps;
   if (limit === null) return connections;
   // Each connection has two descriptors. Ports that are not open do not need theirs.

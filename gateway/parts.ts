@@ -9,20 +9,30 @@ import { reportsToManager, type Reports } from "./reports_to_manager.ts";
 import { systemDisk, type Disk } from "../runtime/shell/disk.ts";
 import { prepareStateDirectory } from "../runtime/shell/revision.ts";
 import type { PolicyEngine } from "../runtime/host/module.ts";
-import { policyInForce, type PolicyInForce } from "../runtime/shell/policy_in_force.ts";
 import { createAdmitter, type Admitter } from "./admit/admit.ts";
 import { HEADER_REFUSALS_PER_SECOND } from "./admit/headers.ts";
 import { NameWaits } from "./admit/name_waits.ts";
-import { Backends } from "./forward/backends.ts";
+import { Places } from "./connection/places.ts";
+import type { Backends } from "./forward/backends.ts";
+import type { Networks } from "./forward/networks.ts";
 import { ConnectionTable } from "./connection/table.ts";
-import { notOwnSocket } from "./admit/own_socket.ts";
 import { TopDenied } from "./admit/top_denied.ts";
 import { openAudit, type Audit } from "./audit/audit.ts";
-import { createRecorder, type Recorder, type RecorderSetup } from "./audit/recorder.ts";
 import { Blocks } from "./blocks/blocks.ts";
 import { KeptBlocks } from "./blocks/kept_blocks.ts";
 import type { GatewayClock } from "./clock.ts";
-import { changedKeys } from "./config/changed.ts";
+import type { LiveConfig } from "./config/live.ts";
+import {
+  credentialConfig,
+  followConfig,
+  liveCaps,
+  makeBackends,
+  makeNetworks,
+  makeRecorder,
+  NEEDS_STATE,
+  servedPolicy,
+  type ConnectionCap,
+} from "./live_parts.ts";
 import { allowedBackends, type Config } from "./config/read.ts";
 import { bump, newCounters } from "./audit/counters.ts";
 import { createSuppression } from "./audit/suppressed.ts";
@@ -33,8 +43,7 @@ import { withFlows } from "./datagram/with_flows.ts";
 import { EXIT_REJECTED, failure, isFailure, type Failure } from "./exit.ts";
 import { readGuardKey } from "./intents/guard_key.ts";
 import { Leases } from "./intents/leases.ts";
-import { belongsTo, fileBelongsTo, listeningSockets, oncePerTurn, ROOT, type OwnershipSetup } from "./intents/ownership.ts";
-import { udpBelongsTo } from "./intents/udp_ownership.ts";
+import { listeningSockets, oncePerTurn, type OwnershipSetup } from "./intents/ownership.ts";
 import { peerCredentials, type ReadCredentials } from "./intents/peer_credentials.ts";
 import type { OwnUnixSockets } from "./control/own_sockets.ts";
 import { createRefusals } from "./control/refusals.ts";
@@ -100,8 +109,10 @@ export interface DaemonSetup {
   readonly disk?: Disk;
   /** The kernel's calls in place of those of this machine: where a test makes them fail. */
   readonly calls?: KernelCalls;
-  /** The configuration as it would be read now. */
+  /** The configuration as it would be read now; without it, no reload changes it. */
   readonly configNow?: () => Result<Config, Failure>;
+  /** Its file; null where there is none. */
+  readonly configPath?: string | null;
   /** OpenSSL's calls in place of those of this machine: where a test makes them fail. */
   readonly openssl?: OpensslCalls;
 }
@@ -115,6 +126,7 @@ export interface OwnSockets {
 export interface Parts {
   /** Everything that the control methods may use. */
   readonly context: Context;
+  readonly live: LiveConfig;
   readonly own: OwnSockets;
   readonly audit: Audit;
   readonly admitter: Admitter;
@@ -137,14 +149,14 @@ export type Handing = { -readonly [K in "handedOver" | "done" | "abandoned"]: Gi
 /** Read before any part is made. */
 interface Given {
   readonly keeper: Keeper | null;
-  readonly cap: number;
+  readonly cap: ConnectionCap;
   readonly guardKey: Uint8Array | null;
   readonly blocks: Blocks;
   readonly keptBlocks: KeptBlocks | null;
 }
 
 /** Decides connections, serves them and records them. */
-function makeServing(setup: DaemonSetup, given: Given, chosen: Chosen, ending: AbortSignal) {
+function makeServing(setup: DaemonSetup, live: LiveConfig, given: Given, chosen: Chosen, ending: AbortSignal) {
   const { config, clock, say, openssl } = setup;
   const { cap, keeper, blocks } = given;
   const choice = chooseThreads({ threads: config.threads, engine: config.tls.engine }, chosen, openssl && (() => ok(openssl)));
@@ -154,11 +166,9 @@ function makeServing(setup: DaemonSetup, given: Given, chosen: Chosen, ending: A
   const audit = openAudit(config.audit.file, counters, say);
   if (isFailure(audit)) return failed(audit);
   const own: OwnSockets = { control: null, http: null };
-  const ports = new Ports(
-    () => own.control?.paths ?? [],
-    () => own.http?.port ?? null,
-  );
-  const inForce = servedPolicy(setup, keeper, ending);
+  const networks = makeNetworks(setup, live);
+  const ports = makePorts(own, networks);
+  const inForce = servedPolicy(setup, live, keeper, ending);
   const reports = reportsToManager({ manager: setup.manager ?? null, ports, clock, inForce });
   const descriptors = watchDescriptors(counters, say);
   const topDenied = new TopDenied();
@@ -167,9 +177,9 @@ function makeServing(setup: DaemonSetup, given: Given, chosen: Chosen, ending: A
   const giver: { giving: Giving | null } = { giving: null };
   const recorder = makeRecorder({ audit, counters, markers, clock }, config, () => giver.giving?.isFrozen === true);
   const threads = openThreads(config, choice.value, chosen);
-  const credentials = createCredentials(config, clock, say, threads === null ? engine : threadedEngine(engine, threads));
+  const credentials = createCredentials(credentialConfig(live), clock, say, threads === null ? engine : threadedEngine(engine, threads));
   const table = new ConnectionTable();
-  const nameWaits = new NameWaits(config.caps);
+  const [nameWaits, places] = [new NameWaits(config.caps), new Places(clock)];
   const admitter = createAdmitter({
     contextOf: (info) => credentials.contextOf(info),
     inForce,
@@ -180,15 +190,16 @@ function makeServing(setup: DaemonSetup, given: Given, chosen: Chosen, ending: A
     clock,
     table,
     nameWaits,
-    caps: { connections: cap, backend_connecting: config.caps.backend_connecting },
+    places,
+    caps: liveCaps(cap, config),
     lackedDescriptor: () => descriptors.lacked(),
     blocks,
-    suppression: createSuppression(config.audit.udp_denied_per_second, counters),
-    headerSuppression: createSuppression(HEADER_REFUSALS_PER_SECOND, counters),
+    suppression: createSuppression(() => config.audit.udp_denied_per_second, counters),
+    headerSuppression: createSuppression(() => HEADER_REFUSALS_PER_SECOND, counters),
     makeRoom: () => flows.makeRoom(),
   });
   const isReset = resetReader();
-  const forwarding: ForwarderSetup = { table, decider: admitter.decider, clock, isReset, timers: config.timers };
+  const forwarding: ForwarderSetup = { table, decider: admitter.decider, clock, isReset, places, timers: config.timers };
   const streams = makeStreams(forwarding, chosen, threads, () => descriptors.lacked());
   const flowing: FlowsOver = {
     table,
@@ -202,6 +213,7 @@ function makeServing(setup: DaemonSetup, given: Given, chosen: Chosen, ending: A
   return ok({
     blocks,
     giver,
+    networks,
     counters,
     audit,
     own,
@@ -215,6 +227,7 @@ function makeServing(setup: DaemonSetup, given: Given, chosen: Chosen, ending: A
     credentials,
     admitter,
     nameWaits,
+    places,
     forwarder,
     flows,
     engine,
@@ -223,21 +236,12 @@ function makeServing(setup: DaemonSetup, given: Given, chosen: Chosen, ending: A
   });
 }
 
-function servedPolicy({ policyPath, config: { policy, timers } }: DaemonSetup, keeper: Keeper | null, ending: AbortSignal): PolicyInForce {
-  return policyInForce({
-    path: policyPath,
-    maxBytes: policy.max_bytes,
-    checkMs: timers.policy_check_ms,
-    trustedKeys: policy.trusted_keys,
-    keysOption: "policy.trusted_keys",
-    revisions: keeper,
-    follows: "file",
-    ending,
-  });
-}
-
-function makeRecorder(over: Pick<RecorderSetup, "audit" | "counters" | "markers" | "clock">, { audit }: Config, keepsEnds: () => boolean): Recorder {
-  return createRecorder({ ...over, onError: audit.on_error, recordsEnds: audit.close, keepsEnds });
+function makePorts(own: OwnSockets, networks: Networks): Ports {
+  return new Ports(
+    () => own.control?.paths ?? [],
+    () => own.http?.port ?? null,
+    (backend) => networks.fault(backend) !== null,
+  );
 }
 
 /** Null where the main thread does all. */
@@ -260,13 +264,14 @@ function servingThreads({ count, because }: ChosenThreads, threads: Threads | nu
 type Serving = Extract<ReturnType<typeof makeServing>, { ok: true }>["value"];
 
 /** Opens ports and replaces the policy. */
-function makeReloading(setup: DaemonSetup, serving: Serving, keeper: Keeper | null, backends: Backends, leases: Leases, ending: AbortSignal) {
-  const { config, clock, say, hostAddresses, taking } = setup;
-  const { ports, forwarder, flows, recorder, markers, credentials, inForce, counters, reports, audit, nameWaits, blocks } = serving;
+function makeReloading(setup: DaemonSetup, live: LiveConfig, serving: Serving, keeper: Keeper | null, backends: Backends, leases: Leases, ending: AbortSignal) {
+  const { clock, say, hostAddresses, taking } = setup;
+  const { ports, forwarder, flows, recorder, markers, credentials, inForce, counters, reports, audit, nameWaits, places, blocks } = serving;
   const turns = createTurns();
   const inherited = makeInherited(setup);
   const seed = taking?.seed ?? randomBytes(16);
-  const opener = createOpener({ ports, forwarder, recorder, maxPorts: config.caps.ports, inherited, say });
+  const maxPorts = (): number => live.upcoming.caps.ports;
+  const opener = createOpener({ ports, forwarder, recorder, maxPorts, inherited, say });
   const opening: OpeningsSetup = {
     ports,
     leases,
@@ -274,7 +279,7 @@ function makeReloading(setup: DaemonSetup, serving: Serving, keeper: Keeper | nu
     opener,
     markers,
     hostAddresses,
-    maxPorts: config.caps.ports,
+    maxPorts,
     udpPlaces: flows.udpPlaces,
     say,
     ending,
@@ -289,17 +294,19 @@ function makeReloading(setup: DaemonSetup, serving: Serving, keeper: Keeper | nu
     clock,
     seed,
     inherited,
-    onReload: config.on_reload,
+    onReload: () => live.upcoming.on_reload,
     ruleHits: counters.ruleHits,
     nameWaits,
+    places,
     blocks,
+    isRevoked: ({ ca, certificate }) => credentials.isRevoked(ca, certificate),
   };
   const swap = new Swap(swapping);
-  const participants = [credentials.participant, ...(setup.participants ?? [])];
+  const participants = [live.participant, credentials.participant, ...(setup.participants ?? [])];
   const beforeFirst =
     taking === undefined ? null : (engine: PolicyEngine) => adopt({ taking, forwarder, flows, ports, backends, audit, recorder, say, clock, blocks }, engine);
   const history = new ReloadHistory(clock);
-  const reloader = new Reloader({ history, inForce, keeper, swap, ports, counters, turns, clock, say, ending, reports, beforeFirst, participants });
+  const reloader = new Reloader({ live, history, inForce, keeper, swap, ports, counters, turns, clock, say, ending, reports, beforeFirst, participants });
   const changes = new CoordinatedChanges({ reloader, clock, counts: counters.changes, say });
   return { turns, opener, swapping, swap, reloader, history, changes, inherited, seed };
 }
@@ -333,21 +340,20 @@ function makeGiving({ clock, say }: DaemonSetup, serving: Serving, reloading: Re
 }
 
 /** `ending` is aborted as soon as the gateway is to end; `draining` says so, too, once it has served. */
-export function makeParts(setup: DaemonSetup, chosen: Chosen, ending: AbortSignal, draining: () => boolean): Result<Parts, Failure> {
+export function makeParts(setup: DaemonSetup, live: LiveConfig, chosen: Chosen, ending: AbortSignal, draining: () => boolean): Result<Parts, Failure> {
   const given = readGiven(setup);
   if (!given.ok) return given;
   const { cap, guardKey, keeper, blocks, keptBlocks } = given.value;
   const { config, clock, say, hostAddresses } = setup;
-  const serving = makeServing(setup, given.value, chosen, ending);
+  const serving = makeServing(setup, live, given.value, chosen, ending);
   if (!serving.ok) return serving;
   const { counters, audit, own, ports, inForce, reports, descriptors, topDenied, markers, recorder, credentials, admitter, forwarder, flows, readsResets } =
     serving.value;
   const leases = new Leases();
   const peers = peerCredentials();
   const ownership: OwnershipSetup = { credentials: peers, sockets: openSockDiag(), listening: oncePerTurn(listeningSockets) };
-  const allowed = allowedBackends(config);
-  const backends = makeBackends(setup, ports, ownership, allowed);
-  const reloading = makeReloading(setup, serving.value, keeper, backends, leases, ending);
+  const backends = makeBackends(live, ports, ownership, serving.value.networks);
+  const reloading = makeReloading(setup, live, serving.value, keeper, backends, leases, ending);
   const { turns, opener, swapping, swap, reloader, history, changes, inherited } = reloading;
   const { handing, giving } = makeGiving(setup, serving.value, reloading, () => draining() || ending.aborted);
   const context: Context = {
@@ -355,7 +361,9 @@ export function makeParts(setup: DaemonSetup, chosen: Chosen, ending: AbortSigna
     keptBlocks,
     giving,
     config,
-    allowedBackends: allowed,
+    get allowedBackends() {
+      return allowedBackends(config);
+    },
     inForce,
     ports,
     leases,
@@ -379,7 +387,9 @@ export function makeParts(setup: DaemonSetup, chosen: Chosen, ending: AbortSigna
     startedMs: clock.monoMs(),
     withdrawn: watchWithdrawn({ leases, ports, clock, say }),
     guardKey,
-    connectionCap: cap,
+    get connectionCap() {
+      return cap.now;
+    },
     draining,
     opener,
     markers,
@@ -390,10 +400,12 @@ export function makeParts(setup: DaemonSetup, chosen: Chosen, ending: AbortSigna
     chosen,
     engine: serving.value.engine,
     threads: serving.value.threads,
-    configChanged: () => changedSince(config, setup.configNow, say),
+    live,
   };
+  followConfig(live, { cap, say, leases, ports, own });
   return ok({
     context,
+    live,
     own,
     audit,
     admitter,
@@ -405,7 +417,7 @@ export function makeParts(setup: DaemonSetup, chosen: Chosen, ending: AbortSigna
     reconciler: new Reconciler(swapping),
     peers,
     readsResets,
-    passEnds: createEnds({ inForce, forwarder, recorder, ports, clock, onReload: config.on_reload }),
+    passEnds: createEnds({ inForce, forwarder, recorder, ports, clock, onReload: () => config.on_reload }),
   });
 }
 
@@ -433,7 +445,7 @@ function readGiven({ stateDirectory, config, disk = systemDisk, clock, say }: Da
   const keptBlocks = stateDirectory === null ? null : new KeptBlocks(stateDirectory, blocks, disk);
   const loaded = keptBlocks?.load() ?? ok(null);
   if (!loaded.ok) return failed(failure(EXIT_REJECTED, loaded.error));
-  return ok({ keeper: keeper.value, cap, guardKey: guardKey.value, blocks, keptBlocks });
+  return ok({ keeper: keeper.value, cap: { now: cap }, guardKey: guardKey.value, blocks, keptBlocks });
 }
 
 /** INVARIANT: where keys are trusted there is a mark, else an older policy could come back by itself. */
@@ -443,37 +455,10 @@ function openKeeper({
   disk,
 }: Pick<DaemonSetup, "stateDirectory" | "config"> & Required<Pick<DaemonSetup, "disk">>): Result<Keeper | null, Failure> {
   if (stateDirectory === null) {
-    return config.policy.trusted_keys === undefined ?
-        ok(null)
-      : failed(failure(EXIT_REJECTED, "`policy.trusted_keys` needs a directory that keeps the highest revision over restarts: name one with state_dir"));
+    return config.policy.trusted_keys === undefined ? ok(null) : failed(failure(EXIT_REJECTED, NEEDS_STATE));
   }
   const refused = prepareStateDirectory(stateDirectory, "ingressd", "state_dir");
   return refused !== null ? failed(failure(EXIT_REJECTED, refused)) : ok(createKeeper(stateDirectory, config.policy.max_bytes, disk));
-}
-
-function makeBackends({ config }: DaemonSetup, ports: Ports, ownership: OwnershipSetup, allowed: ReadonlySet<string>): Backends {
-  const { credentials } = ownership;
-  return new Backends(
-    notOwnSocket(process.pid, credentials, (address) => ports.isOwn("tcp", address)),
-    (service, address) => {
-      const uid = config.services[service]?.uid;
-      if (uid === undefined || allowed.has(address.key)) return null;
-      return address.kind === "unix" && credentials === null ? fileBelongsTo([uid, ROOT]) : belongsTo([uid, ROOT], ownership);
-    },
-    (service, address) => {
-      const uid = config.services[service]?.uid;
-      return uid === undefined || allowed.has(address.key) ? null : udpBelongsTo([uid, ROOT], ownership);
-    },
-  );
-}
-
-/** Says which keys of the configuration have another value by now, because it is read at the start only. */
-function changedSince(config: Config, configNow: DaemonSetup["configNow"], say: (sentence: string) => void): void {
-  const now = configNow?.();
-  if (now?.ok === false)
-    say(`the configuration can't be read any more (${now.error.message}): the one of the start stays in force until a restart, which would fail`);
-  const changed = now?.ok === true ? changedKeys(config, now.value) : [];
-  if (changed.length > 0) say(`the configuration has changed (${changed.join(", ")}), and is read at the start only: restart ingressd`);
 }
 
 function reopen(audit: Audit, say: (sentence: string) => void): string | null {

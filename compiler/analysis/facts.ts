@@ -37,6 +37,8 @@ function effectsOf(what: string, before: unknown, after: unknown): readonly Effe
 /** A bound on what may pass. Two are comparable where `of` is equal; the lower the numbers, the stricter. Null: not comparable. */
 interface Bound {
   readonly of: string;
+  /** The net whose sources alone it counts; null: every source. */
+  readonly from: string | null;
   readonly numbers: readonly number[];
 }
 
@@ -46,7 +48,9 @@ type Bounds = readonly Bound[] | null;
 function compared(before: Bounds, after: Bounds): readonly Effect[] {
   if (before === null || after === null) return ["opens"];
   const covered = (bound: Bound, by: readonly Bound[]): boolean =>
-    by.some((other) => other.of === bound.of && other.numbers.every((n, i) => n <= (bound.numbers[i] ?? 0)));
+    by.some(
+      (other) => other.of === bound.of && (other.from === null || other.from === bound.from) && other.numbers.every((n, i) => n <= (bound.numbers[i] ?? 0)),
+    );
   const opens = before.some((bound) => !covered(bound, after));
   const closes = after.some((bound) => !covered(bound, before));
   return [...(opens ? (["opens"] as const) : []), ...(closes ? (["closes"] as const) : [])];
@@ -58,14 +62,21 @@ function capBounds(value: unknown): Bounds {
   if (!isObject(value) || Object.keys(value).some((key) => !CAP_KEYS.has(key))) return null;
   const { connections, perSource, perIdentity } = value;
   if (typeof connections !== "number") return null;
-  const bounds: Bound[] = [{ of: "all", numbers: [connections] }];
-  if (typeof perIdentity === "number") bounds.push({ of: "identity", numbers: [perIdentity] });
-  if (perSource === null || perSource === undefined) return bounds;
-  if (!isObject(perSource)) return null;
-  const { connections: each, v4, v6, ...other } = perSource;
-  // A shorter prefix has more sources share a place, so it is stricter.
-  if (typeof each !== "number" || typeof v4 !== "number" || typeof v6 !== "number" || Object.keys(other).length > 0) return null;
-  return [...bounds, { of: "source", numbers: [each, v4, v6] }];
+  const bounds: Bound[] = [{ of: "all", from: null, numbers: [connections] }];
+  if (typeof perIdentity === "number") bounds.push({ of: "identity", from: null, numbers: [perIdentity] });
+  for (const one of Array.isArray(perSource) ? (perSource as readonly unknown[]) : [perSource ?? null]) {
+    if (one === null) continue;
+    if (!isObject(one)) return null;
+    const { connections: each, v4, v6, from = null, ...other } = one;
+    // A shorter prefix has more sources share a place, so it is stricter.
+    if (typeof each !== "number" || typeof v4 !== "number" || typeof v6 !== "number" || Object.keys(other).length > 0) return null;
+    bounds.push({ of: "source", from: netOf(from), numbers: [each, v4, v6] });
+  }
+  return bounds;
+}
+
+function netOf(from: unknown): string | null {
+  return from === null ? null : canonical(from);
 }
 
 function limitBounds(value: unknown): Bounds {
@@ -74,17 +85,17 @@ function limitBounds(value: unknown): Bounds {
   for (const limit of value as readonly unknown[]) {
     if (!isObject(limit) || !isObject(limit["key"])) return null;
     const { count, periodMs, burst, key, ...other } = limit;
-    const { v4 = 0, v6 = 0, ...kind } = isObject(key) ? key : {};
+    const { v4 = 0, v6 = 0, from = null, ...kind } = isObject(key) ? key : {};
     if (typeof count !== "number" || typeof periodMs !== "number" || typeof burst !== "number" || typeof v4 !== "number" || typeof v6 !== "number") return null;
     // A key that a later release adds to a limit makes it another one.
-    bounds.push({ of: canonical({ other, kind }), numbers: [count / periodMs, burst, v4, v6] });
+    bounds.push({ of: canonical({ other, kind }), from: netOf(from), numbers: [count / periodMs, burst, v4, v6] });
   }
   return bounds;
 }
 
 function amplifyBounds(value: unknown): Bounds {
   if (value === null || value === "any") return [];
-  return typeof value === "number" ? [{ of: "amplify", numbers: [value] }] : null;
+  return typeof value === "number" ? [{ of: "amplify", from: null, numbers: [value] }] : null;
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

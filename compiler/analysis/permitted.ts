@@ -4,7 +4,7 @@ import { union } from "../check/sets/intervals.ts";
 import type { AddressSet, PortRange } from "../policy/policy.ts";
 import { ALWAYS, NEVER, OutOfNodes, type Diagram } from "./diagrams.ts";
 import type { DenyModel, ListenerModel, PolicyModel, RuleModel } from "./model.ts";
-import { NAMELESS, hostsOfWords } from "./names.ts";
+import { hostsOfWords } from "./names.ts";
 import { joinedRanges, type NumberRange } from "./number_ranges.ts";
 import type { Space } from "./space.ts";
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
@@ -139,7 +139,7 @@ export class Permitted {
     );
   }
 
-  /** The most specific pattern decides: patterns are painted over each other, the least specific first. */
+  /** The most specific pattern decides: patterns are painted over each other, the least specific first. None has a client that sends no name. */
   #leadsOf(members: readonly number[]): ReadonlyMap<number, readonly NumberRange[]> {
     const { names } = this.space;
     const nameless = members.find((i) => (this.model.listeners[i]?.names ?? null) === null) ?? -1;
@@ -152,7 +152,6 @@ export class Permitted {
         for (let number = first; number <= last; number++) if (out?.[number] !== 1) painted[number] = i;
       }
     }
-    painted[NAMELESS] = nameless;
     const ranges = new Map<number, NumberRange[]>();
     painted.forEach((i, number) => {
       const own = ranges.get(i);

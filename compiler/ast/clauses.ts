@@ -1,8 +1,8 @@
 // The clauses of an expose out of the concrete tree, rules aside.
 import type { Cst } from "../syntax/cst.ts";
-import type { AmplifyNode, BackendTarget, CapNode, ClauseNode, LimitNode, UseNode } from "./nodes.ts";
+import type { AmplifyNode, BackendTarget, CapNode, ClauseNode, LimitNode, SourceCapNode, UseNode } from "./nodes.ts";
 import { isBroken, keyword, node, nodes, piece, pieces, say, spanOf, tokens, type Reader } from "./reader.ts";
-import { buildKey, buildMember } from "./sets.ts";
+import { buildKey, buildMember, buildSetOf } from "./sets.ts";
 
 /** Null where the clause can't be used; an error was reported. */
 export function buildBackend(r: Reader, cst: Cst): ClauseNode | null {
@@ -26,28 +26,24 @@ export function buildTexts(r: Reader, cst: Cst): ClauseNode | null {
 }
 
 export function buildCap(r: Reader, cst: Cst): CapNode | null {
-  const connections = piece(r, cst, "Integer");
-  let perSource: CapNode["perSource"] = null;
+  const first = piece(r, cst, "Integer");
+  if (first === null) return null;
+  const isOfListener = tokens(cst, "kw_connections").length > 0;
+  const perSource: SourceCapNode[] = [];
   let perIdentity: CapNode["perIdentity"] = null;
-  for (const part of nodes(cst, "capPart")) {
-    const count = piece(r, part, "Integer");
+  for (const part of isOfListener ? nodes(cst, "capPart") : [cst, ...nodes(cst, "capPart")]) {
+    const connections = piece(r, part, "Integer");
     const by = node(part, "capKey");
     const key = node(by, "sourceKey");
-    const span = spanOf(r, part);
-    if (count === null) continue;
-    if (key !== null) {
-      if (perSource === null) perSource = { connections: count, key: buildKey(r, key), span };
-      else sayTwice(r, "per source", perSource, span);
-    } else if (tokens(by, "kw_identity").length > 0) {
-      if (perIdentity === null) perIdentity = { connections: count, span };
-      else sayTwice(r, "per identity", perIdentity, span);
+    if (connections === null || by === null) continue;
+    const span = { ...connections.span, end: spanOf(r, by).end };
+    if (key !== null) perSource.push({ connections, key: buildKey(r, key), from: buildSetOf(r, key), span });
+    else if (tokens(by, "kw_identity").length > 0) {
+      if (perIdentity === null) perIdentity = { connections, span };
+      else say(r, "ING405", { clause: "per identity", in: "cap" }, span, { related: [perIdentity.span] });
     }
   }
-  return connections === null ? null : { kind: "cap", connections, perSource, perIdentity, span: spanOf(r, cst) };
-}
-
-function sayTwice(r: Reader, what: string, first: { readonly span: CapNode["span"] }, span: CapNode["span"]): void {
-  say(r, "ING405", { clause: what, in: "cap" }, span, { related: [first.span] });
+  return { kind: "cap", connections: isOfListener ? first : null, perSource, perIdentity, span: spanOf(r, cst) };
 }
 
 export function buildLimit(r: Reader, cst: Cst): LimitNode | null {
@@ -57,7 +53,7 @@ export function buildLimit(r: Reader, cst: Cst): LimitNode | null {
   const whole = keyword(r, by, ["listener", "identity"]);
   if (rate === null || by === null) return null;
   const base = { kind: "limit", rate, burst: piece(r, cst, "Integer"), span: spanOf(r, cst) } as const;
-  if (key !== null) return { ...base, per: { kind: "source", key: buildKey(r, key), span: spanOf(r, key) } };
+  if (key !== null) return { ...base, per: { kind: "source", key: buildKey(r, key), from: buildSetOf(r, key), span: spanOf(r, key) } };
   return whole === null ? null : { ...base, per: { kind: whole.word, span: whole.piece.span } };
 }
 

@@ -99,9 +99,19 @@ export type KeyNode = { readonly v4: Piece; readonly v6: Piece } | null;
 
 export interface CapNode {
   readonly kind: "cap";
-  readonly connections: Piece;
-  readonly perSource: { readonly connections: Piece; readonly key: KeyNode; readonly span: Span } | null;
+  /** Of the listener; null where the clause has no such number. */
+  readonly connections: Piece | null;
+  readonly perSource: readonly SourceCapNode[];
   readonly perIdentity: { readonly connections: Piece; readonly span: Span } | null;
+  readonly span: Span;
+}
+
+/** `20 per source /24 /48 from NET` */
+export interface SourceCapNode {
+  readonly connections: Piece;
+  readonly key: KeyNode;
+  /** The sources that it counts; null: all. */
+  readonly from: SetNode | null;
   readonly span: Span;
 }
 
@@ -109,7 +119,9 @@ export interface LimitNode {
   readonly kind: "limit";
   readonly rate: Piece;
   readonly burst: Piece | null;
-  readonly per: { readonly kind: "listener" | "identity"; readonly span: Span } | { readonly kind: "source"; readonly key: KeyNode; readonly span: Span };
+  readonly per:
+    | { readonly kind: "listener" | "identity"; readonly span: Span }
+    | { readonly kind: "source"; readonly key: KeyNode; readonly from: SetNode | null; readonly span: Span };
   readonly span: Span;
 }
 

@@ -4,7 +4,7 @@
 // for the reader of list files. All independent errors are reported at once; a part that is unknown
 // because of an error causes no second one.
 import type { SetDeclaration } from "../ast/nodes.ts";
-import { MAX_EXPOSES, MAX_PORT_RANGES, MAX_RULES } from "../source/bounds.ts";
+import { MAX_COUNTS, MAX_EXPOSES, MAX_PORT_RANGES, MAX_RULES } from "../source/bounds.ts";
 import { firstErrors, type Diagnostic } from "../diagnostics/diagnostic.ts";
 import type { SourceReader } from "../source/source.ts";
 import { checkAnnotations } from "./rules/annotations.ts";
@@ -170,7 +170,16 @@ function withinBounds({ exposes, denies }: Flat, report: Report): boolean {
   if (rule !== undefined) {
     report.say("ING603", null, rule.span);
   }
-  return expose === undefined && rule === undefined;
+  const counts = listeners.flatMap((e) => e.clauses.flatMap((c) => Array.from({ length: recordsOf(c) }, () => c)));
+  const count = counts[MAX_COUNTS];
+  if (count !== undefined) report.say("ING614", null, count.span);
+  return expose === undefined && rule === undefined && count === undefined;
+}
+
+/** Records that a clause has in the engine's table of limits. */
+function recordsOf(clause: Flat["exposes"][number]["clauses"][number]): number {
+  if (clause.kind === "limit") return 1;
+  return clause.kind === "cap" ? clause.perSource.length + (clause.perIdentity === null ? 0 : 1) : 0;
 }
 
 function portsWithinBounds(exposes: readonly PartialExpose[], report: Report): boolean {

@@ -2,6 +2,7 @@
 import {
   MAX_BACKENDS,
   MAX_BIND_INTERVALS,
+  MAX_COUNTS,
   MAX_EXPOSES,
   MAX_HOSTS,
   MAX_IDS,
@@ -39,6 +40,9 @@ export interface BoundData {
   ING609: { readonly bound: "depth"; readonly template: string } | { readonly bound: "places" };
   ING610: { readonly bound: "hosts" | "host_work" | "ids" | "id_work" };
   ING612: { readonly groups: number; readonly members: number };
+  /** `written`: the burst has a number of its own, and is not the count. */
+  ING613: { readonly burst: number; readonly window: string; readonly most: number; readonly written: boolean };
+  ING614: null;
   ING616: { readonly used: number; readonly most: number };
   ING617: { readonly backends: number };
   ING611: { readonly bound: string; readonly used: number; readonly most: number; readonly largest: BudgetUse | null };
@@ -147,6 +151,14 @@ export const BOUND_WORDS: WordsOf<BoundData> = {
   ING612: ({ groups, members }) => ({
     message: `exposes share ports in more than ${grouped(groups)} ways, or have more than ${grouped(members)} places there`,
     help: "let exposes that share ports have the same ones",
+  }),
+  ING614: () => ({
+    message: `a policy has at most ${grouped(MAX_COUNTS)} caps per source or identity and limits`,
+    help: "give one expose several ports, or remove the ones that others imply",
+  }),
+  ING613: ({ burst, window, most, written }) => ({
+    message: `a burst of ${grouped(burst)} is too large for ${quote(window)}: in a window that long at most ${grouped(most)} are counted exactly`,
+    help: `${written ? "write" : "without `burst` it is the count; add"} \`burst ${most}\` or less, or take a shorter window`,
   }),
   ING616: ({ used, most }) => ({
     message: `this \`via\` has ${grouped(used)} ranges of addresses, and the most is ${grouped(most)}`,

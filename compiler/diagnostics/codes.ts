@@ -100,6 +100,7 @@ export const CODES = {
   ING432: line("an `allow` that ends before it begins"),
   ING433: line("not a version of the PROXY protocol"),
   ING434: line("`proxy` where no connections are forwarded"),
+  ING435: line("too many caps per source"),
   ING440: line("`via` where the gateway reads no PROXY header"),
   ING441: line("a `via` with addresses that can't be trusted, or with none"),
   ING442: line("a wide `via` without a reason"),
@@ -128,6 +129,8 @@ export const CODES = {
   ING610: line("too many host names or identities"),
   ING611: line("more than the budget allows"),
   ING612: line("too many exposes that share ports"),
+  ING613: line("a burst that is too large for its window"),
+  ING614: line("too many caps and limits"),
   ING616: line("a `via` of too many ranges"),
   ING617: line("too many backends of one expose"),
 

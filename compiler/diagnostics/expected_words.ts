@@ -84,7 +84,7 @@ const PARTS: Readonly<Record<Part, readonly [wanted: string, help: string | null
   identities: AN_IDENTITY,
   proto: ["`tcp` or `udp`", ON],
   time: ["a time", "a time is UTC: `2027-03-01T00:00Z`"],
-  duration: ["a duration", "a duration is a number and a unit: `0s`, `10s`, `5m` or `1h`"],
+  duration: ["a duration", "a duration is a number and a unit: `0s`, `10s`, `5m`, `1h` or `2d`"],
   mode: ["a mode", "the modes are tcp, passthrough, tls, mtls and direct"],
   backend: ['`127.0.0.1:PORT` or `unix "PATH"`', "a backend is a loopback address with a port, or a unix socket; on another host `remote ADDRESS:PORT`"],
   proxy: ["`v1` or `v2`", "`backend 127.0.0.1:8080 proxy v2`: the backend first receives the client's address, by the PROXY protocol"],

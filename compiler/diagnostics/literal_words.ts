@@ -67,7 +67,7 @@ export interface LiteralData {
   );
   ING312: { readonly literal: string };
   ING313: { readonly literal: string } & TimeFault;
-  ING314: { readonly literal: string; readonly fault: "form" } | { readonly literal: string; readonly fault: "too_long"; readonly hours: number };
+  ING314: { readonly literal: string; readonly fault: "form" } | { readonly literal: string; readonly fault: "too_long"; readonly days: number };
   ING315: { readonly literal: string } & HostNameFault;
   ING316: { readonly literal: string } & PatternFault;
   ING317: { readonly literal: string } & IdentityFault;
@@ -224,8 +224,8 @@ export const LITERAL_WORDS: WordsOf<LiteralData> = {
   },
   ING314: (data) =>
     data.fault === "form" ?
-      { message: `${quote(data.literal)} is not a duration`, help: "a duration is a number with its unit: `0s`, `500ms`, `10m`, `1h`" }
-    : { message: `${quote(data.literal)} is longer than ${data.hours} hours`, help: "take a shorter time" },
+      { message: `${quote(data.literal)} is not a duration`, help: "a duration is a number with its unit: `0s`, `500ms`, `10m`, `1h`, `2d`" }
+    : { message: `${quote(data.literal)} is longer than ${data.days} days`, help: "take a shorter time" },
   ING315: (data) => {
     const [fault, help] = hostNameFault(data);
     return { message: `${quote(data.literal)} ${fault}`, help };

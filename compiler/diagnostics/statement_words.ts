@@ -1,5 +1,14 @@
 // ING4xx: statements and clauses. Their data and their words.
-import { MAX_ANNOTATION, MAX_CERTS, MAX_CREDENTIAL, MAX_LIMITS, MAX_PROTOCOL_BYTES, MAX_PROTOCOLS, MAX_UNIX_PATH_BYTES } from "../source/bounds.ts";
+import {
+  MAX_ANNOTATION,
+  MAX_CERTS,
+  MAX_CREDENTIAL,
+  MAX_LIMITS,
+  MAX_PROTOCOL_BYTES,
+  MAX_PROTOCOLS,
+  MAX_SOURCE_CAPS,
+  MAX_UNIX_PATH_BYTES,
+} from "../source/bounds.ts";
 import type { NotRemote } from "../../runtime/net/remote.ts";
 import { quote } from "./quote.ts";
 import { didYouMean, type WordsOf } from "./sentence.ts";
@@ -16,7 +25,8 @@ export interface StatementData {
   /** `clause`: as written, without backticks. */
   ING405: { readonly clause: string; readonly in: "expose" | "deny" | "cap" | "budget" | "annotations" };
   ING406: { readonly clause: "bind" } | { readonly clause: "local"; readonly address: string };
-  ING407: { readonly rate: string; readonly unit: string };
+  ING407:
+    { readonly rate: string; readonly fault: "unit"; readonly unit: string } | { readonly rate: string; readonly fault: "window"; readonly window: string };
   ING408: null;
   ING409: { readonly reason: string; readonly guess: string | null; readonly reasons: readonly string[] };
   ING410: { readonly expose: string };
@@ -45,6 +55,7 @@ export interface StatementData {
   ING431: { readonly protocol: string; readonly fault: "name" | "twice" | "many" };
   ING433: { readonly version: string };
   ING434: { readonly both: boolean };
+  ING435: null;
   ING440: { readonly on: "udp" | "tcp, udp" | "direct" };
   ING441: { readonly fault: "link_local" | "none" };
   ING442: null;
@@ -103,7 +114,17 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
         message: `no connection arrives at ${quote(data.address)}, which no interface can have`,
         help: "omit `local` to test every listener of the port, or name the address of an interface",
       },
-  ING407: ({ rate, unit }) => ({ message: `${quote(rate)} is not a rate: ${quote(unit)} is not a unit`, help: "the units are `s`, `m` and `h`: `200/s`" }),
+  ING407: (data) =>
+    data.fault === "unit" ?
+      {
+        message: `${quote(data.rate)} is not a rate: ${quote(data.unit)} is not a unit`,
+        help: "the units are `s`, `m`, `h` and `d`: `200/s`, `6/30s`, `100/d`",
+      }
+    : {
+        message: `${quote(data.rate)} is not a rate: ${quote(data.window)} is not a window`,
+        help: "a window is from `1s` to `7d`, its number without zeros before it",
+      },
+  ING435: () => ({ message: `an expose has at most ${MAX_SOURCE_CAPS} caps per source`, help: "remove the ones that others imply" }),
   ING408: () => ({ message: `an expose has at most ${MAX_LIMITS} limits`, help: "remove the ones that others imply" }),
   ING409: ({ reason, guess, reasons }) => ({
     message: `${quote(reason)} is not a reason`,
@@ -385,6 +406,7 @@ const NOT_REMOTE: Readonly<Record<NotRemote, readonly [why: string, help: string
   link_local: ["it is valid on one link alone, where services of the link itself answer", LITERAL_HOST],
   multicast: ["it is that of a group", LITERAL_HOST],
   reserved: ["no host has it", LITERAL_HOST],
+  metadata: ["a cloud's metadata service answers there, which gives a machine its credentials", "name a service's own address"],
 };
 
 const PLACES: Readonly<Record<StatementData["ING420"]["place"], string>> = { top_level: "at top level", expose: "in an expose" };

@@ -97,24 +97,21 @@ function room({ cells, leads, nameCells, identityCells, identities, names, resid
   return 4 * words.reduce((sum, { length }) => sum + length + 2, 0) + records + 65536;
 }
 
-function writeListeners(out: ImageWriter, { listeners, groups, limits, shadows }: PolicyTables): void {
+function writeListeners(out: ImageWriter, { listeners, groups, limits, shadows, counted }: PolicyTables): void {
   out.header(abi.H_LISTENERS, out.end());
   out.header(abi.H_LISTENER_COUNT, listeners.length + groups.length);
   out.header(abi.H_GROUP_FIRST, listeners.length);
-  listeners.forEach(({ expose, identity, limitFirst }, i) => {
+  listeners.forEach(({ expose, identity, identities, limitFirst }, i) => {
     const next = listeners[i + 1]?.limitFirst ?? limits.length;
-    const { perSource } = expose.cap;
     const at = out.record(abi.LISTENER_BYTES);
     out.u64(at + abi.R_LISTENER_IDENTITY, identity);
     out.u32(at + abi.R_LISTENER_BIND_ANY, expose.bind === null ? 1 : 0);
     out.u32(at + abi.R_LISTENER_CAP, expose.cap.connections);
-    out.u32(at + abi.R_LISTENER_CAP_SOURCE, perSource?.connections ?? 0);
-    out.u32(at + abi.R_LISTENER_CAP_V4, perSource?.v4 ?? 0);
-    out.u32(at + abi.R_LISTENER_CAP_V6, perSource?.v6 ?? 0);
     out.u32(at + abi.R_LISTENER_LIMIT_FIRST, limitFirst);
     out.u32(at + abi.R_LISTENER_LIMIT_COUNT, next - limitFirst, abi.MAX_LIMITS_PER_LISTENER);
     out.u32(at + abi.R_LISTENER_SHADOW, shadows[i] ?? 0);
-    out.u32(at + abi.R_LISTENER_CAP_IDENTITY, expose.cap.perIdentity ?? 0);
+    out.u32(at + abi.R_LISTENER_COUNTED, counted[i] ?? 0);
+    out.u32(at + abi.R_LISTENER_IDENTITIES, identities);
     out.u64(at + abi.R_LISTENER_BINDER, fnv1a64(expose.mode === "direct" ? expose.service : "ingressd"));
   });
   groups.forEach(({ members }, i) => {
@@ -126,7 +123,7 @@ function writeListeners(out: ImageWriter, { listeners, groups, limits, shadows }
   });
 }
 
-const LIMIT_KINDS = { listener: abi.LIMIT_PER_LISTENER, source: abi.LIMIT_PER_SOURCE, identity: abi.LIMIT_PER_IDENTITY } as const;
+const LIMIT_KINDS = { listener: abi.LIMIT_PER_LISTENER, key: abi.LIMIT_PER_KEY, cap: abi.CAP_PER_KEY } as const;
 
 function writeLimits(out: ImageWriter, { limits }: PolicyTables): void {
   out.header(abi.H_LIMITS, out.end());

@@ -2,7 +2,7 @@
 // the fewest prefixes, each net once; no tests, names of rules or places. Two policies that mean
 // the same have the same text, and its SHA-256 is the policy's tree hash.
 import { bytesToHex } from "@noble/hashes/utils.js";
-import type { AddressSet, CheckedExpose, CheckedLimit, CheckedPolicy, HostSet, IdSet, NamePattern, PortRange } from "../policy/policy.ts";
+import type { AddressSet, CheckedExpose, CheckedLimit, CheckedPolicy, HostSet, IdSet, NamePattern, PortRange, SourceCap } from "../policy/policy.ts";
 import type { OrderedRule } from "../lower/tables.ts";
 import { sha256, type Sha256 } from "./hash.ts";
 import { prefixText, type PrefixText } from "./prefixes.ts";
@@ -58,6 +58,10 @@ export function semanticJson(policy: CheckedPolicy, rules: readonly OrderedRule[
     until,
     dryrun,
   });
+  // As with clauses above, `from` is omitted where there is none.
+  const counted = <T extends { readonly from: AddressSet | null }>({ from, ...key }: T): object => ({ ...key, ...(from !== null && { from: net(from) }) });
+  const limitJson = ({ count, periodMs, burst, key }: CheckedLimit): object => ({ count, periodMs, burst, key: key.kind === "source" ? counted(key) : key });
+  const capsJson = (caps: readonly SourceCap[]): unknown => (caps.length > 1 ? caps.map(counted).sort(byText) : (caps.map(counted)[0] ?? null));
   const exposes = policy.exposes.map((expose, i) => ({
     allow: rulesOf(i, "allow").map(rule),
     ...(expose.alpn.length > 0 && { alpn: expose.alpn }),
@@ -68,7 +72,7 @@ export function semanticJson(policy: CheckedPolicy, rules: readonly OrderedRule[
     cap: {
       connections: expose.cap.connections,
       ...(expose.cap.perIdentity !== null && { perIdentity: expose.cap.perIdentity }),
-      perSource: expose.cap.perSource,
+      perSource: capsJson(expose.cap.perSource),
     },
     ...(expose.certs.length > 0 && { cert: expose.certs.length === 1 ? expose.certs[0] : expose.certs }),
     deny: rulesOf(i, "deny").map(rule),
@@ -187,10 +191,6 @@ function portTexts(ranges: readonly PortRange[]): readonly string[] {
 /** A pattern; with what is taken out of it, if anything is. */
 function nameJson({ text, exceptWords }: NamePattern): unknown {
   return exceptWords.length === 0 ? text : { pattern: text, except: exceptWords };
-}
-
-function limitJson({ count, periodMs, burst, key }: CheckedLimit): unknown {
-  return { count, periodMs, burst, key };
 }
 
 function byText(x: unknown, y: unknown): number {

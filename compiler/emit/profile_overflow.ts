@@ -22,7 +22,7 @@ export function profileOverflow(misfit: Misfit, parts: Overflow["parts"], policy
 
 function tooManyCounted(most: number, { exposes }: CheckedPolicy, entry: Span): Diagnostic {
   const counted = exposes
-    .flatMap(({ cap: { connections, perSource, span } }) => (perSource === null || span === null ? [] : [{ connections, span }]))
+    .flatMap(({ cap: { connections, perSource, span } }) => (span === null ? [] : perSource.map(() => ({ connections, span }))))
     .sort((x, y) => y.connections - x.connections);
   const sum = counted.reduce((n, { connections }) => n + connections, 0);
   const [first, ...others] = counted;

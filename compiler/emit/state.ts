@@ -31,6 +31,12 @@ export const OS_CAP_ENTRIES_PER_CONNECTION = 2;
 /** A window of CAP_PROBE_SETS sets is then all of the table. */
 const OS_CAP_ENTRIES_LEAST = abi.CAP_PROBE_SETS * abi.WAYS;
 
+/**
+ * The part of the limit entries that sources may have while fewer than one source in a hundred finds its set full and is charged
+ * to the sketch (a set has WAYS entries, and the fingerprint chooses it; tests/engine/places.test.ts).
+ */
+export const EXACT_SHARE = 0.3;
+
 export interface StateSizes {
   readonly scratchBytes: number;
   /** Sets of keyed limit entries and sketch cells a row; 0 where no limit counts sources. */
@@ -38,6 +44,12 @@ export interface StateSizes {
   readonly sketchCells: number;
   /** 0 where no cap counts sources. */
   readonly capEntries: number;
+}
+
+/** Sources a day whose debts have places of their own, if each uses up every limit that counts it; null where no limit counts sources. */
+export function exactSourcesPerDay({ limitSets }: StateSizes, limits: PolicyTables["limits"]): number | null {
+  const owedMs = limits.reduce((sum, { kind, count, periodMs, burst }) => (kind !== "key" ? sum : sum + (burst * periodMs) / count), 0);
+  return owedMs === 0 ? null : Math.floor((EXACT_SHARE * limitSets * abi.WAYS * 86_400_000) / owedMs);
 }
 
 /** A part that does not fit the page of the profile `os`. */
@@ -48,9 +60,9 @@ export type Misfit =
   | { readonly what: "caps"; readonly connections: number };
 
 export function stateSizes(tables: PolicyTables, end: number, profile: Profile): Result<StateSizes, Misfit> {
-  const keyed = tables.limits.some((limit) => limit.kind !== "listener");
-  // A connection may have an entry of its source and one of its identity.
-  const capped = tables.listeners.flatMap(({ expose: { cap } }) => [cap.perSource, cap.perIdentity].flatMap((key) => (key === null ? [] : [cap])));
+  const keyed = tables.limits.some(({ kind }) => kind === "key");
+  // A connection may have an entry for each cap that counts it.
+  const capped = tables.listeners.flatMap(({ expose: { cap } }) => [...cap.perSource, ...(cap.perIdentity === null ? [] : [cap.perIdentity])].map(() => cap));
   const connections = capped.reduce((sum, cap) => sum + cap.connections, 0);
   if (profile === "os") return osSizes(osRoom(tables, end), keyed, capped.length === 0 ? null : connections);
   const wanted = CAP_ENTRIES_PER_CONNECTION * connections;

@@ -10,11 +10,11 @@ const HASH_STEPS = 7;
 
 export function maximumSteps(tables: PolicyTables, names: NameSearch, identities: IdentitySearch): number {
   const search = Math.max(searchSteps(tables.v4), searchSteps(tables.v6));
-  const charges = tables.listeners.map(({ expose }) => {
-    const keys = [expose.cap.perSource, expose.cap.perIdentity].filter((key) => key !== null).length;
-    const cap = keys * (HASH_STEPS + abi.CAP_PROBE_SETS * abi.WAYS);
+  const charges = tables.listeners.map(({ expose, limitFirst, some }, i) => {
     const phases = expose.mode === "mtls" ? 2 : 1;
-    return expose.limits.reduce((sum, { key }) => sum + 2 * phases + (key.kind === "listener" ? 0 : keySteps), cap);
+    const rows = tables.limits.slice(limitFirst, tables.listeners[i + 1]?.limitFirst ?? tables.limits.length);
+    const steps = { listener: 0, key: keySteps, cap: HASH_STEPS + 2 * abi.CAP_PROBE_SETS * abi.WAYS };
+    return rows.reduce((sum, { kind }) => sum + 2 * phases + steps[kind], some.length === 0 ? 0 : search + treeSteps(tables.cells));
   });
   const times = tables.residuals.reduce((most, { timeCount }) => Math.max(most, timeCount), 0);
   const named = tables.nameCells.rowCount === 0 ? 0 : nameSteps(names) + treeSteps(tables.nameCells);

@@ -1,6 +1,6 @@
 // Rules and the other clauses of an expose as rows.
 import { LINE, SPACE, commas, group, placed, row, token, words, type Doc, type Row } from "./layout.ts";
-import type { AnnotationNode, BackendTarget, CapNode, ClauseNode, LimitNode, RuleNode, UseNode } from "../ast/nodes.ts";
+import type { AnnotationNode, BackendTarget, CapNode, ClauseNode, LimitNode, RuleNode, SetNode, UseNode } from "../ast/nodes.ts";
 import { annotationDocs, argumentsDocs, keyDocs, memberDocs, protosDocs, quotedDoc, setDoc } from "./print_sets.ts";
 
 /** Rows with their annotations on the line above. */
@@ -61,18 +61,23 @@ export function lineDocs(clauses: readonly (readonly Doc[])[]): Doc[] {
 
 function capDocs({ connections, perSource, perIdentity }: CapNode): Doc[] {
   const parts = [
-    ...(perSource === null ?
-      []
-    : [placed([...words(perSource.connections.text, "per", "source"), ...keyDocs(perSource.key)], { kind: "at", offset: perSource.span.start })]),
+    ...perSource.map((part) =>
+      placed([...words(part.connections.text, "per", "source"), ...keyDocs(part.key), ...fromDocs(part.from)], { kind: "at", offset: part.span.start }),
+    ),
     ...(perIdentity === null ? [] : [placed(words(perIdentity.connections.text, "per", "identity"), { kind: "at", offset: perIdentity.span.start })]),
   ];
   const comma: Doc = { kind: "token", text: ",", from: { kind: "separator" } };
-  return [...words("cap", connections.text, "connections"), group(parts.flatMap((docs) => [comma, LINE, ...docs]))];
+  const [first = [], more] = connections === null ? [parts[0], parts.slice(1)] : [words(connections.text, "connections"), parts];
+  return [token("cap"), SPACE, ...first, group(more.flatMap((docs) => [comma, LINE, ...docs]))];
 }
 
 function limitDocs({ rate, burst, per }: LimitNode): Doc[] {
   const head = words("limit", rate.text, ...(burst === null ? [] : ["burst", burst.text]), "per", per.kind);
-  return per.kind === "source" ? [...head, ...keyDocs(per.key)] : head;
+  return per.kind === "source" ? [...head, ...keyDocs(per.key), ...fromDocs(per.from)] : head;
+}
+
+function fromDocs(from: SetNode | null): Doc[] {
+  return from === null ? [] : [SPACE, token("from"), setDoc(from)];
 }
 
 export function useDocs({ template, args }: UseNode): Doc[] {

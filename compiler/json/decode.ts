@@ -174,11 +174,16 @@ function clause(json: ClauseJson): ClauseNode {
     case "alpn":
       return { kind: json.kind, values: json.protocols.map(quoted), span: NOWHERE };
     case "cap": {
-      const { connections, perSource, perIdentity } = json;
+      const { connections, perSource, perSources = [], perIdentity } = json;
       return {
         kind: "cap",
-        connections: piece(connections),
-        perSource: perSource === undefined ? null : { connections: piece(perSource.connections), key: key(perSource.key), span: NOWHERE },
+        connections: maybe(connections),
+        perSource: [...(perSource === undefined ? [] : [perSource]), ...perSources].map((each) => ({
+          connections: piece(each.connections),
+          key: key(each.key),
+          from: maybeSet(each.from),
+          span: NOWHERE,
+        })),
         perIdentity: perIdentity === undefined ? null : { connections: piece(perIdentity), span: NOWHERE },
         span: NOWHERE,
       };
@@ -186,8 +191,8 @@ function clause(json: ClauseJson): ClauseNode {
     case "limit": {
       const { per } = json;
       const counted =
-        typeof per !== "string" ? ({ kind: "source", key: key(per.source), span: NOWHERE } as const)
-        : per === "source" ? ({ kind: "source", key: null, span: NOWHERE } as const)
+        typeof per !== "string" ? ({ kind: "source", key: key(per.source), from: "from" in per ? set(per.from) : null, span: NOWHERE } as const)
+        : per === "source" ? ({ kind: "source", key: null, from: null, span: NOWHERE } as const)
         : { kind: per, span: NOWHERE };
       return { kind: "limit", rate: piece(json.rate), burst: maybe(json.burst), per: counted, span: NOWHERE };
     }

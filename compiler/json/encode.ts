@@ -141,17 +141,19 @@ function protos(nodes: readonly ProtoNode[]): string {
 }
 
 function cap({ connections, perSource, perIdentity }: CapNode): Json {
+  const parts = perSource.map((each) => object({ connections: each.connections.text, key: key(each.key), from: maybeSet(each.from) }));
   return object({
     kind: "cap",
-    connections: connections.text,
-    perSource: perSource === null ? null : object({ connections: perSource.connections.text, key: key(perSource.key) }),
+    connections: word(connections),
+    perSource: parts.length === 1 ? (parts[0] ?? null) : null,
+    perSources: parts.length > 1 ? parts : null,
     perIdentity: perIdentity === null ? null : perIdentity.connections.text,
   });
 }
 
 function limit({ rate, burst, per }: LimitNode): Json {
-  const counted = per.kind === "source" ? key(per.key) : null;
-  return object({ kind: "limit", rate: rate.text, burst: word(burst), per: counted === null ? per.kind : { source: counted } });
+  const counted = per.kind === "source" && (per.key !== null || per.from !== null) ? object({ source: key(per.key), from: maybeSet(per.from) }) : per.kind;
+  return object({ kind: "limit", rate: rate.text, burst: word(burst), per: counted });
 }
 
 function key(node: KeyNode): Json | null {

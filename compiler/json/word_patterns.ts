@@ -7,7 +7,7 @@ const QUALIFIED = `${NAME}(?:\\.${NAME})+`;
 const WORD = "[A-Za-z0-9_*.:%\\/\\[\\]\\-]+";
 const NUMBER = "[0-9]+";
 const RANGE = "[0-9]+-[0-9]+";
-const RATE = "[0-9]+\\/[A-Za-z]+";
+const RATE = "[0-9]+\\/[0-9]*[A-Za-z]+";
 const SLASH = "\\/[0-9]+";
 /** A word that is nothing else. */
 const LITERAL = `(?!(?:${[NAME, QUALIFIED, NUMBER, RANGE, RATE, SLASH].join("|")})$)${WORD}`;
@@ -46,7 +46,7 @@ export function wordsIn(template: boolean) {
     word: word(WORD, "a word", 'a name, an address, a prefix, a port or a range; a text is `{"text": "…"}`'),
     number: word(NUMBER, "a number in quotes", 'write its digits as a string: "4000"'),
     factor: word(`${NUMBER}|any`, 'a number in quotes, or "any"', 'write its digits as a string: "30"'),
-    rate: word(RATE, "a rate", 'write a number and a unit: "200/s"'),
+    rate: word(RATE, "a rate", 'write a number and a window: "200/s", "6/30s"'),
     slash: word(SLASH, "a prefix length", 'write it with its slash: "/24"'),
     literal: word(LITERAL, "a literal", 'write it as in a policy: "2027-03-01T00:00Z", "10s"'),
     endpoint: word(`${LITERAL}|${NUMBER}`, "an address with a port", 'write it as in a policy: "127.0.0.1:8080"'),

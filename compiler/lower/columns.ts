@@ -1,8 +1,8 @@
 // Columns of the cells: the listeners, and behind them a shadow of each listener for which a
 // dryrun rule applies. The effects of each set are written once, as slots: (column, rule) pairs that
 // are true while the set contains the source.
-import type { CheckedExpose, CheckedGroup, Mode } from "../policy/policy.ts";
-import type { OrderedRule } from "./tables.ts";
+import type { CheckedGroup, Mode } from "../policy/policy.ts";
+import type { ListenerRow, OrderedRule } from "./tables.ts";
 
 export interface Column {
   /** The last fact that comes: the source, the name or the client's identity. */
@@ -12,6 +12,8 @@ export interface Column {
   readonly shadow: boolean;
   /** When some allow of the column is in force. */
   readonly live: Live;
+  /** Null for a column of outcomes. Else its words are bits, these for every source. */
+  readonly bits: number | null;
 }
 
 /** `always`: some rule has no times, so also where no clock is known. */
@@ -28,13 +30,16 @@ export interface Window {
 
 export const NEVER: Live = { always: false, windows: [] };
 
-/** Listeners first, then groups, then shadows. `shadows`: for each listener and group its shadow's column, or 0. */
+/** Listeners first, then groups, shadows, and columns of bits. `shadows`: for each listener and group its shadow's column, or 0. */
 export interface Columns {
   readonly columns: readonly Column[];
   readonly shadows: readonly number[];
+  /** For each listener the column of the caps and limits that count a source, or 0. */
+  readonly counted: readonly number[];
 }
 
-export function columnsOf(rules: readonly OrderedRule[], exposes: readonly CheckedExpose[], groups: readonly CheckedGroup[]): Columns {
+export function columnsOf(rules: readonly OrderedRule[], listeners: readonly ListenerRow[], groups: readonly CheckedGroup[]): Columns {
+  const exposes = listeners.map(({ expose }) => expose);
   const dry = exposes.map(() => false);
   const times = { enforced: exposes.map((): Window[] => []), all: exposes.map((): Window[] => []) };
   for (const { action, dryrun, appliesTo, listener, after, until } of rules) {
@@ -48,12 +53,16 @@ export function columnsOf(rules: readonly OrderedRule[], exposes: readonly Check
     listener,
     shadow,
     live: (shadow ? live.all : live.enforced)[listener] ?? NEVER,
+    bits: null,
   });
-  const group = (shadow: boolean): Column => ({ last: "name", listener: -1, shadow, live: NEVER });
+  const group = (shadow: boolean): Column => ({ last: "name", listener: -1, shadow, live: NEVER, bits: null });
   const columns = [...exposes.map((_, i) => column(i, false)), ...groups.map(() => group(false))];
   const shadows = dry.map((has, i) => (has ? columns.push(column(i, true)) - 1 : 0));
   for (const { members } of groups) shadows.push(members.some((i) => dry[i] === true) ? columns.push(group(true)) - 1 : 0);
-  return { columns, shadows };
+  const counted = listeners.map(({ some, everyone }, listener) =>
+    some.length === 0 ? 0 : columns.push({ last: "source", listener, shadow: false, live: NEVER, bits: everyone }) - 1,
+  );
+  return { columns, shadows, counted };
 }
 
 /** `windows`: those of the rules, in any order. */

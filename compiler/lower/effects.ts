@@ -7,13 +7,14 @@
 // `every` and `shadows` have the unconditional top-level denies for all listeners; a group is the
 // columns that the same other ones apply to (`on`), so that a deny touches few owners.
 import type { Column, Columns } from "./columns.ts";
-import type { OrderedRule } from "./tables.ts";
+import type { AddressSet } from "../policy/policy.ts";
+import type { ListenerRow, OrderedRule } from "./tables.ts";
 
 export interface Effects {
   /** Slots of set s: slots[starts[s]] … */
   readonly starts: Uint32Array;
   readonly slots: Uint32Array;
-  /** By slot: its rule, and its column, or -1 for a top-level deny. */
+  /** By slot: its rule (in a column of bits the number of a bit), and its column, or -1 for a top-level deny. */
   readonly ruleOf: Uint32Array;
   readonly columnOf: Int32Array;
   /** Where the slots of an owner begin; every owner ends where the next begins. */
@@ -32,9 +33,10 @@ export interface Range {
 /** Null where there are more than `most` slots. */
 export function effectsOf(
   rules: readonly OrderedRule[],
-  setOf: (rule: OrderedRule) => number,
+  listeners: readonly ListenerRow[],
+  setOf: (set: AddressSet) => number,
   setCount: number,
-  { columns, shadows }: Columns,
+  { columns, shadows, counted: bits }: Columns,
   most: number,
 ): Effects | null {
   const groupOf = groupColumns(rules, columns, shadows);
@@ -43,12 +45,16 @@ export function effectsOf(
   const group = 2;
   const first = group + groupCount;
   const counts = new Uint32Array(first + 3 * columns.length + 1);
-  const each = (visit: (rule: OrderedRule, owner: number) => void): boolean => {
+  const each = (visit: (number: number, from: AddressSet, owner: number) => void): boolean => {
     let made = 0;
+    for (const [listener, { some }] of listeners.entries()) {
+      for (const { bit, from } of some) visit(bit, from, first + 3 * (bits[listener] ?? 0));
+      made += some.length;
+    }
     for (const rule of rules) {
       const [kind, top] = kindOf(rule);
       if (top && rule.appliesTo === "all") {
-        visit(rule, rule.dryrun ? 1 : 0);
+        visit(rule.id, rule.from, rule.dryrun ? 1 : 0);
         made++;
       } else {
         const seen = new Set<number>();
@@ -57,7 +63,7 @@ export function effectsOf(
           // A group stands for all of its columns.
           if (top && seen.has(owner)) continue;
           if (top) seen.add(owner);
-          visit(rule, owner);
+          visit(rule.id, rule.from, owner);
           if (++made > most) return false;
         }
       }
@@ -66,9 +72,9 @@ export function effectsOf(
     return true;
   };
   const perSet = new Uint32Array(setCount + 1);
-  const counted = each((rule, owner) => {
+  const counted = each((_, from, owner) => {
     counts[owner + 1] = (counts[owner + 1] ?? 0) + 1;
-    perSet[setOf(rule) + 1] = (perSet[setOf(rule) + 1] ?? 0) + 1;
+    perSet[setOf(from) + 1] = (perSet[setOf(from) + 1] ?? 0) + 1;
   });
   if (!counted) return null;
   const ends = running(counts);
@@ -77,12 +83,12 @@ export function effectsOf(
   const [slots, ruleOf, columnOf] = [new Uint32Array(total), new Uint32Array(total), new Int32Array(total).fill(-1)];
   const place = ends.slice();
   const placeOfSet = starts.slice();
-  each((rule, owner) => {
+  each((number, from, owner) => {
     const slot = place[owner] ?? 0;
     place[owner] = slot + 1;
-    ruleOf[slot] = rule.id;
+    ruleOf[slot] = number;
     if (owner >= first) columnOf[slot] = Math.floor((owner - first) / 3);
-    const set = setOf(rule);
+    const set = setOf(from);
     const at = placeOfSet[set] ?? 0;
     placeOfSet[set] = at + 1;
     slots[at] = slot;

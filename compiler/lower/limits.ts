@@ -1,8 +1,11 @@
-// Limit rows, one after the other in the order of their listeners.
+// The records of caps per key and of limits, one after the other in the order of their listeners.
 import type { CheckedExpose } from "../policy/policy.ts";
 import { IDENTITY_KEY_V4, IDENTITY_KEY_V6 } from "../../runtime/abi/layout.ts";
 import { fnv1a64 } from "../../runtime/abi/fnv.ts";
+import { compareWords } from "./order.ts";
 import type { LimitRow, ListenerRow } from "./tables.ts";
+
+type Row = Omit<LimitRow, "identity">;
 
 export function lowerListeners(exposes: readonly CheckedExpose[]): { readonly listeners: readonly ListenerRow[]; readonly limits: readonly LimitRow[] } {
   const limits: LimitRow[] = [];
@@ -10,26 +13,56 @@ export function lowerListeners(exposes: readonly CheckedExpose[]): { readonly li
     // Two listeners of one name have limits of their own; a name has no space in it.
     const name = expose.proto === "udp" ? `${expose.name} udp` : expose.name;
     const limitFirst = limits.length;
-    const rows = expose.limits
-      .map(({ count, periodMs, burst, key }) => {
-        const [v4, v6] =
-          key.kind === "source" ? [key.v4, key.v6]
-          : key.kind === "identity" ? [IDENTITY_KEY_V4, IDENTITY_KEY_V6]
-          : [0, 0];
-        return { count, periodMs, burst, kind: key.kind, v4, v6 };
-      })
-      .sort((x, y) => x.periodMs - y.periodMs || order(x.kind, y.kind) || x.v4 - y.v4 || x.v6 - y.v6 || x.count - y.count || x.burst - y.burst);
-    const seen = new Map<string, number>();
-    for (const row of rows) {
-      // The identity of a limit over reloads; its rate may change and the debts stay.
-      const words = `limit ${name} ${row.kind} ${row.periodMs} /${row.v4} /${row.v6}`;
-      const twin = seen.get(words) ?? 0;
-      seen.set(words, twin + 1);
-      limits.push({ ...row, identity: fnv1a64(twin === 0 ? words : `${words} #${twin}`) });
-    }
-    return { expose, identity: fnv1a64(`listener ${name}`), limitFirst };
+    const caps = capsOf(expose).sort((x, y) => x.count - y.count || inKey(x, y));
+    const rates = limitsOf(expose).sort(
+      (x, y) => x.periodMs - y.periodMs || order(x.of, y.of) || x.v4 - y.v4 || x.v6 - y.v6 || x.count - y.count || x.burst - y.burst || inKey(x, y),
+    );
+    // Connections are counted again after a reload, so that a cap's identity has only to be another than its neighbours'.
+    caps.forEach((row, i) => limits.push({ ...row, identity: fnv1a64(`cap ${name} #${i}`) }));
+    // The identity of a limit over reloads: its rate and its sources may change and the debts stay.
+    for (const row of rates) limits.push({ ...row, identity: fnv1a64(`limit ${name} ${row.of} ${row.periodMs} /${row.v4} /${row.v6}`) });
+    return { expose, identity: fnv1a64(`listener ${name}`), limitFirst, ...bitsOf(limits.slice(limitFirst)) };
   });
   return { listeners, limits };
+}
+
+function capsOf({ cap: { perSource, perIdentity } }: CheckedExpose): Row[] {
+  const cap = { kind: "cap", periodMs: 1, burst: 1 } as const;
+  return [
+    ...perSource.map(({ connections, v4, v6, from }): Row => ({ ...cap, of: "source", count: connections, v4, v6, from })),
+    ...(perIdentity === null ? [] : [{ ...cap, of: "identity", count: perIdentity, v4: IDENTITY_KEY_V4, v6: IDENTITY_KEY_V6, from: null } as const]),
+  ];
+}
+
+function limitsOf({ limits }: CheckedExpose): Row[] {
+  return limits.map(({ count, periodMs, burst, key }): Row => {
+    const rate = { count, periodMs, burst };
+    if (key.kind === "source") return { ...rate, kind: "key", of: "source", v4: key.v4, v6: key.v6, from: key.from };
+    if (key.kind === "identity") return { ...rate, kind: "key", of: "identity", v4: IDENTITY_KEY_V4, v6: IDENTITY_KEY_V6, from: null };
+    return { ...rate, kind: "listener", of: "listener", v4: 0, v6: 0, from: null };
+  });
+}
+
+/** Which of a listener's records count every source, which only some, and which identities. */
+function bitsOf(rows: readonly LimitRow[]): Pick<ListenerRow, "everyone" | "identities" | "some"> {
+  const bits = (counts: (row: LimitRow) => boolean): number => rows.reduce((sum, row, i) => (counts(row) ? sum | (1 << i) : sum), 0);
+  return {
+    everyone: bits(({ of, from }) => of !== "identity" && from === null),
+    identities: bits(({ of }) => of === "identity"),
+    some: rows.flatMap(({ from }, i) => (from === null ? [] : [{ bit: i, from }])),
+  };
+}
+
+/** Records that are equal but for their keys, in an order that does not depend on that of the text. */
+function inKey(x: Row, y: Row): number {
+  return (
+    order(x.of, y.of) ||
+    x.v4 - y.v4 ||
+    x.v6 - y.v6 ||
+    (x.from === null ? Number(y.from !== null)
+    : y.from === null ? -1
+    : compareWords(x.from.bounds, y.from.bounds))
+  );
 }
 
 /** Of names in ASCII; `localeCompare` would load the locale's tables. */

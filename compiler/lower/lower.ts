@@ -20,24 +20,26 @@ import { Outcomes } from "./outcomes.ts";
 import { packRows } from "./pages.ts";
 import { lowerPorts } from "./ports.ts";
 import { Rows } from "./rows.ts";
-import type { CellTree, OrderedRule, PolicyTables, ResidualRow } from "./tables.ts";
+import type { CellTree, PolicyTables, ResidualRow } from "./tables.ts";
 import { withTrie } from "./trie.ts";
 
 export function lower(policy: CheckedPolicy, bounds = LOWER_BOUNDS): Result<PolicyTables, Excess> {
   const rules = orderRules(policy);
   const numbers = new Map<AddressSet, number>();
-  for (const rule of rules) if (!numbers.has(rule.from)) numbers.set(rule.from, numbers.size);
+  const { listeners, limits } = lowerListeners(policy.exposes);
+  for (const { from } of rules) if (!numbers.has(from)) numbers.set(from, numbers.size);
+  for (const { from } of listeners.flatMap(({ some }) => some)) if (!numbers.has(from)) numbers.set(from, numbers.size);
   const sets = [...numbers.keys()];
-  const setOf = (rule: OrderedRule): number => numbers.get(rule.from) ?? 0;
+  const setOf = (set: AddressSet): number => numbers.get(set) ?? 0;
   const meter = new Meter(numbers, bounds.work);
 
-  const columns = columnsOf(rules, policy.exposes, policy.groups);
-  const effects = effectsOf(rules, setOf, sets.length, columns, bounds.effects);
+  const columns = columnsOf(rules, listeners, policy.groups);
+  const effects = effectsOf(rules, listeners, setOf, sets.length, columns, bounds.effects);
   const hosts = distinct([...rules.map(({ sni }) => sni), ...policy.groups.flatMap(({ sets: own }) => own.map(({ set }) => set))]);
   const ids = distinct(rules.map(({ client }) => client));
   const loweredNames = lowerNames(hosts.sets, bounds.nameMembers);
   if (effects === null) {
-    for (const rule of rules) meter.spend(rule.appliesTo === "all" ? policy.exposes.length : rule.appliesTo.size, setOf(rule));
+    for (const rule of rules) meter.spend(rule.appliesTo === "all" ? policy.exposes.length : rule.appliesTo.size, setOf(rule.from));
     return failed(meter.excess("effects"));
   }
   if (!loweredNames.ok) return loweredNames;
@@ -57,14 +59,15 @@ export function lower(policy: CheckedPolicy, bounds = LOWER_BOUNDS): Result<Poli
   if (v4 === null || v6 === null) return failed(meter.excess(classes.full ? "cellWords" : "work"));
   // Without an expose there is no column, and no row has made a residual.
   if (outcomes.residuals.length === 0)
-    outcomes.residual({ last: "source", listener: 0, shadow: false, live: NEVER }, { deny: Infinity, allow: Infinity, conditional: [] });
+    outcomes.residual({ last: "source", listener: 0, shadow: false, live: NEVER, bits: null }, { deny: Infinity, allow: Infinity, conditional: [] });
 
   const classRows = withGroupColumns(rows.forest, classes.rows, groupColumns(policy.groups, columns, policy.exposes.length), outcomes, meter);
   if (meter.over || rows.full) return failed(meter.excess(meter.over ? "work" : "cellWords"));
 
   return ok({
     rules,
-    ...lowerListeners(policy.exposes),
+    listeners,
+    limits,
     groups: policy.groups,
     leads: leadRows(policy.groups, names, hosts.numberOf),
     ports: lowerPorts(policy.exposes, policy.groups),
@@ -73,6 +76,7 @@ export function lower(policy: CheckedPolicy, bounds = LOWER_BOUNDS): Result<Poli
     v6: withTrie(v6),
     classCount: classes.rows.length,
     shadows: columns.shadows,
+    counted: columns.counted,
     columnCount: columns.columns.length,
     cells: packRows(rows.forest, classRows),
     ...packFacts(outcomes),

@@ -133,7 +133,7 @@ function compareNames(x: { readonly words: readonly string[] } | null, y: { read
   return a < b ? -1 : Number(a > b);
 }
 
-function compareWords(x: Uint32Array, y: Uint32Array): number {
+export function compareWords(x: Uint32Array, y: Uint32Array): number {
   if (x === y) return 0;
   const shared = Math.min(x.length, y.length);
   for (let i = 0; i < shared; i++) {

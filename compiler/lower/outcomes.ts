@@ -83,6 +83,11 @@ export class Outcomes {
     return number;
   }
 
+  /** A residual that only has bits. */
+  bits(bits: number): number {
+    return this.#intern({ verdict: VERDICT_DENY, code: CODE_NO_MATCH, rule: NO_RULE, row: bits }, "");
+  }
+
   /** One residual for outcomes that change at these moments. `at(null)`: with no clock. */
   #overTime(moments: ReadonlySet<number>, at: (now: number | null) => Outcome): number {
     const unknown = at(null);

@@ -154,6 +154,8 @@ export class Rows {
 
   #deniedResidual(column: number, deny: number): number {
     if (this.#isGroup(column)) return 0;
+    // Whom a deny for every listener refuses, nothing counts.
+    if (typeof this.#columns.columns[column]?.bits === "number") return this.#outcomes.bits(0);
     if (this.#rules[deny]?.listener !== null) return this.#ruleResidual(column, deny, NO_ONE);
     const key = column * 2 ** 20 + deny;
     const known = this.#ofDeny.get(key);
@@ -167,6 +169,8 @@ export class Rows {
   #ownResidual(column: number): number {
     if (this.#isGroup(column)) return 0;
     const { bounds, ruleOf } = this.#effects;
+    const { bits = null } = this.#columns.columns[column] ?? {};
+    if (bits !== null) return this.#outcomes.bits(this.#trueBits(bits, bounds[3 * column] ?? 0, bounds[3 * column + 3] ?? 0));
     const allows = bounds[3 * column + 1] ?? 0;
     const conditional = bounds[3 * column + 2] ?? 0;
     const end = bounds[3 * column + 3] ?? 0;
@@ -188,6 +192,12 @@ export class Rows {
     const residual = this.#residual(column, NO_ONE, allow, rules);
     this.#conditional.set(key, residual);
     return residual;
+  }
+
+  #trueBits(always: number, first: number, end: number): number {
+    let bits = always;
+    for (let slot = this.#true.next(first, end); slot < end; slot = this.#true.next(slot + 1, end)) bits |= 1 << (this.#effects.ruleOf[slot] ?? 0);
+    return bits;
   }
 
   /** The residual where a listener's own deny or allow, one of them or none, says all. */

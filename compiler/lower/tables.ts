@@ -58,6 +58,11 @@ export interface ListenerRow {
   readonly expose: CheckedExpose;
   readonly identity: bigint;
   readonly limitFirst: number;
+  /** A bit for each of its records in `limits`: of those that count every source, and of those that count identities. */
+  readonly everyone: number;
+  readonly identities: number;
+  /** Those that count only some sources. */
+  readonly some: readonly { readonly bit: number; readonly from: AddressSet }[];
 }
 
 /** The trie of names: parents come before their children, node 0 is the root. */
@@ -107,12 +112,16 @@ export interface TimeRow {
 
 export interface LimitRow {
   readonly identity: bigint;
+  /** Of a cap: connections; its period and burst are 1. */
   readonly count: number;
   readonly periodMs: number;
   readonly burst: number;
-  readonly kind: "listener" | "source" | "identity";
+  readonly kind: "listener" | "key" | "cap";
+  readonly of: "listener" | "source" | "identity";
   readonly v4: number;
   readonly v6: number;
+  /** The sources that it counts; null: all. */
+  readonly from: AddressSet | null;
 }
 
 export interface ResidualRow {
@@ -150,7 +159,9 @@ export interface PolicyTables {
   readonly classCount: number;
   /** The shadow column of each listener and each group; 0 where no dryrun rule applies to it. */
   readonly shadows: readonly number[];
-  /** Listeners, groups and shadows. */
+  /** For each listener the column of what counts a source; 0 where everything counts every source. */
+  readonly counted: readonly number[];
+  /** Listeners, groups, shadows, and those of what counts a source. */
   readonly columnCount: number;
   /** A row a class: for each column a residual. */
   readonly cells: CellTree;

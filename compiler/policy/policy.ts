@@ -36,19 +36,25 @@ export interface SourceKey {
 export interface CheckedCap {
   /** Concurrent connections of the listener; the documented default where none is written. */
   readonly connections: number;
-  readonly perSource: ({ readonly connections: number } & SourceKey) | null;
+  readonly perSource: readonly SourceCap[];
   /** Connections of one identity. */
   readonly perIdentity: number | null;
   /** Null where none is written. */
   readonly span: Span | null;
 }
 
+export interface SourceCap extends SourceKey {
+  readonly connections: number;
+  /** The sources that it counts; null: all. */
+  readonly from: AddressSet | null;
+}
+
 export interface CheckedLimit {
   /** `count` new connections every `periodMs`, at most `burst` at once. */
   readonly count: number;
-  readonly periodMs: 1_000 | 60_000 | 3_600_000;
+  readonly periodMs: number;
   readonly burst: number;
-  readonly key: { readonly kind: "listener" } | { readonly kind: "identity" } | ({ readonly kind: "source" } & SourceKey);
+  readonly key: { readonly kind: "listener" } | { readonly kind: "identity" } | ({ readonly kind: "source"; readonly from: AddressSet | null } & SourceKey);
   readonly span: Span;
 }
 

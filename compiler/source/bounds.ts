@@ -1,5 +1,6 @@
 // The bounds of what the compiler reads. Each is a diagnostic when it is passed, and each is
 // tested at N and at N + 1. Sizes of text are UTF-8 bytes.
+import { DEBT_BITS, MAX_PERIOD_MS } from "../../runtime/abi/layout.ts";
 
 export const MAX_SOURCE_BYTES = 4 * 1024 * 1024;
 /** Words and signs of all sources, comments aside; with it goes the memory that reading needs. */
@@ -44,7 +45,7 @@ export const MAX_PROTOCOLS = 16;
 export const MAX_PROTOCOL_BYTES = 255;
 /** Connections of one `repeat`, and its longest time. */
 export const MAX_REPEAT = 100_000;
-export const MAX_REPEAT_MS = 24 * 3_600_000;
+export const MAX_REPEAT_MS = 28 * 24 * 3_600_000;
 export const MAX_EXPOSES = 4_096;
 /** Port ranges of all exposes, after names are resolved. */
 export const MAX_PORT_RANGES = 65_536;
@@ -61,6 +62,14 @@ export const DEFAULT_CAP_CONNECTIONS = 10_000;
 export const MAX_LIMIT_COUNT = 1_000_000;
 export const MAX_LIMIT_BURST = 1_000_000;
 export const MAX_LIMITS = 8;
+/** Caps per source or identity and limits of all exposes: an entry of the engine's table has 16 bits for the number of its limit. */
+export const MAX_COUNTS = 65_535;
+/** Caps per source of one expose. */
+export const MAX_SOURCE_CAPS = 8;
+/** The longest window of a limit. The shortest is a second, since no unit is shorter. */
+export const MAX_WINDOW_MS = MAX_PERIOD_MS;
+/** A burst times its window in milliseconds is below this, so that the engine computes a debt of it exactly. */
+export const MAX_BURST_MS = 2 ** DEBT_BITS;
 /** Bytes that a client of a flow may be sent for each that it sent; protocols that need more prove the address themselves. */
 export const MAX_AMPLIFY = 1_000;
 /** The part of a source that is its key in caps and limits, where none is written. */

@@ -70,7 +70,23 @@ export class ClauseGrammar extends TestGrammar {
   cap = this.RULE("cap", () => {
     this.CONSUME(KW.cap);
     this.CONSUME(Integer);
-    this.CONSUME(KW.connections);
+    // Mostly the word for connections is missing; the error says so, and recovery can insert it.
+    let isMissing = false;
+    this.ACTION(() => {
+      const next = this.LA(1).tokenType;
+      isMissing = next !== KW.connections && next !== KW.per;
+      if (isMissing) this.CONSUME(KW.connections);
+    });
+    if (!isMissing)
+      this.OR([
+        { ALT: () => this.CONSUME(KW.connections) },
+        {
+          ALT: () => {
+            this.CONSUME(KW.per);
+            this.SUBRULE(this.capKey);
+          },
+        },
+      ]);
     this.MANY({
       GATE: () => !this.isHopeless(),
       DEF: () => {
@@ -121,6 +137,10 @@ export class ClauseGrammar extends TestGrammar {
     this.OPTION(() => {
       this.CONSUME(Slash);
       this.CONSUME2(Slash);
+    });
+    this.OPTION2(() => {
+      this.CONSUME(KW.from);
+      this.SUBRULE(this.set);
     });
   });
 

@@ -135,10 +135,10 @@ const withoutPer: RewriteRule = (m, at) => {
   return length;
 };
 
-const PERIOD = "(s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?)";
-const RATE_FORMS = [new RegExp(`^([0-9]+)(?:[a-z]+)?/1?${PERIOD}$`, "i"), /^([0-9]+)[a-z]?p([smh])$/i];
+const PERIOD = "([0-9]*)(s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?)";
+const RATE_FORMS = [new RegExp(`^([0-9]+)(?:[a-z]+)?/${PERIOD}$`, "i"), /^([0-9]+)[a-z]?p()([smhd])$/i];
 
-/** `limit 10r/s`, `limit 10 r/s`, `limit 600rpm`, `limit 10/1s`, `limit rate=10r/s`, `limit 10 per second`. */
+/** `limit 10r/s`, `limit 10 r/s`, `limit 600rpm`, `limit 6r/30s`, `limit rate=10r/s`, `limit 10 per second`. */
 const otherRate: RewriteRule = (m, at) => {
   const named = m.onLine(at + 1)?.image === "rate" && m.is(at + 2, Equals) ? 2 : 0;
   const first = m.onLine(at + 1 + named);
@@ -151,10 +151,10 @@ const otherRate: RewriteRule = (m, at) => {
     [3, first.tokenType === Integer && second?.tokenType === KW.per && third !== undefined ? `${first.image}/${third.image}` : "", third],
   ];
   for (const [count, written, last] of forms) {
-    const [, digits, period] = RATE_FORMS.map((form) => form.exec(written)).find((found) => found !== null) ?? [];
+    const [, digits, several, period] = RATE_FORMS.map((form) => form.exec(written)).find((found) => found !== null) ?? [];
     // A rate with a unit in full is reported where rates are parsed.
     if (digits === undefined || period === undefined || last === undefined || (named === 0 && count === 1 && first.tokenType === Rate)) continue;
-    const meant = `${digits}/${period.slice(0, 1).toLowerCase()}`;
+    const meant = `${digits}/${several === "1" ? "" : (several ?? "")}${period.slice(0, 1).toLowerCase()}`;
     const from = m.tokens[at + 1] ?? first;
     m.say({
       start: from.startOffset,

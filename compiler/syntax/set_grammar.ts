@@ -23,7 +23,7 @@ export class SetGrammar extends Recovering {
   });
 
   private readonly furtherMembers: DSLMethodOpts<void> = {
-    GATE: () => !this.isHopeless(),
+    GATE: () => !this.isHopeless() && !this.isCapPart(),
     DEF: () => {
       this.CONSUME(Comma);
       this.SUBRULE2(this.member);
@@ -42,11 +42,17 @@ export class SetGrammar extends Recovering {
 
   /** The same for all that follow in a row: sets of a hundred thousand members are mostly these. */
   private readonly morePlain = (): void => {
-    while (this.LA(1).tokenType === Comma && PLAIN.has(this.LA(2).tokenType)) {
+    while (this.LA(1).tokenType === Comma && PLAIN.has(this.LA(2).tokenType) && !this.isCapPart()) {
       this.SKIP_TOKEN();
       this.plain();
     }
   };
+
+  /** `, 3 per identity` behind the set of a cap is its next part. */
+  private isCapPart(): boolean {
+    const { tokenType } = this.LA(2);
+    return (tokenType === Integer || tokenType === Param) && this.LA(3).tokenType === KW.per;
+  }
 
   member = this.RULE("member", () => {
     this.OR(this.memberKinds);

@@ -15,7 +15,7 @@ export const Name = createToken({ name: "Name", pattern: never, label: "a name",
 export const Qualified = createToken({ name: "Qualified", pattern: never, categories: [Word] });
 export const Integer = createToken({ name: "Integer", pattern: never, label: "a number", categories: [Word] });
 export const Range = createToken({ name: "Range", pattern: never, categories: [Word] });
-/** `200/s` */
+/** `200/s`, `6/30s` */
 export const Rate = createToken({ name: "Rate", pattern: never, label: "a rate such as `200/s`", categories: [Word] });
 /** `/24` */
 export const Slash = createToken({ name: "Slash", pattern: never, label: "a prefix length such as `/24`", categories: [Word] });
@@ -140,7 +140,7 @@ export function classify(image: string): TokenType {
   if (first === 36 && NAME.test(image.slice(1))) return Param;
   if (/^[0-9]+$/.test(image)) return Integer;
   if (/^[0-9]+-[0-9]+$/.test(image)) return Range;
-  if (/^[0-9]+\/[A-Za-z]+$/.test(image)) return Rate;
+  if (/^[0-9]+\/[0-9]*[A-Za-z]+$/.test(image)) return Rate;
   return Literal;
 }
 

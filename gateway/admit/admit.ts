@@ -23,9 +23,10 @@ import {
   release,
   type Account,
 } from "../connection/charges.ts";
-import { isContext, type DecidedBy, type Decider, type HelloOutcome, type SecuredOutcome } from "../connection/decider.ts";
+import { isContext, WAITS_FOR_PLACE, type DecidedBy, type Decider, type HelloOutcome, type SecuredOutcome, type WaitsForPlace } from "../connection/decider.ts";
 import type { FlowDecider } from "../datagram/decider.ts";
 import type { End } from "../end.ts";
+import type { Places } from "../connection/places.ts";
 import { FREE } from "../connection/states.ts";
 import type { ConnectionTable } from "../connection/table.ts";
 import { NO_ROW } from "../connection/transport.ts";
@@ -37,6 +38,7 @@ import { decideByIdentity, decideByName, type BackendFacts, type Facts, type Ver
 import { decideAtAccept, closedFor, type Charged, type PeerFacts, type Room, type Wait } from "./at_accept.ts";
 import type { Backend } from "../forward/backends.ts";
 import type { NameWaits } from "./name_waits.ts";
+import { placeKeys, waitsForPlace } from "./place_waits.ts";
 import { blockDetail, blockOf } from "./blocked.ts";
 import { Choosing } from "./choosing.ts";
 import { acceptEntry, endFacts, faultEntry, notOwnedEntry, secondHelloEntry } from "./entries.ts";
@@ -58,6 +60,7 @@ export interface AdmitSetup {
   readonly clock: GatewayClock;
   readonly caps: { readonly connections: number; readonly backend_connecting: number };
   readonly nameWaits: NameWaits;
+  readonly places: Places;
   /** The TLS context of a listener that terminates TLS; a string is the reason why there is none. */
   readonly contextOf: (info: ListenerInfo) => TlsContext | string;
   readonly suppression: Suppression;
@@ -85,10 +88,10 @@ interface Desk extends AdmitSetup {
 }
 
 export function createAdmitter(setup: AdmitSetup): Admitter {
-  const { table, inForce, ports, counters, clock, caps, nameWaits } = setup;
-  const account: Account = { table, inForce, overall: 0, nameWaits };
+  const { table, inForce, ports, counters, clock, caps, nameWaits, places } = setup;
+  const account: Account = { table, inForce, overall: 0, nameWaits, places, placeKey: placeKeys(inForce) };
   const isOwn = ({ address }: Backend): boolean => ports.isOwn("tcp", address);
-  const choosing = new Choosing({ account, counters, monoMs: clock.monoMs, mostUnderWay: caps.backend_connecting, isOwn });
+  const choosing = new Choosing({ account, counters, monoMs: clock.monoMs, mostUnderWay: () => caps.backend_connecting, isOwn });
   const desk: Desk = { ...setup, account, choosing, draining: false };
   return {
     flowDecider: createFlowDecider({
@@ -122,6 +125,7 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
     },
     drain() {
       desk.draining = true;
+      places.wake();
     },
   };
 }
@@ -149,7 +153,7 @@ function record({ recorder, counters }: Desk, entry: Entry, engine: PolicyEngine
 }
 
 /** INVARIANT: a failure inside is a refusal. It is counted as one whose record was lost. */
-function decideAll(desk: Desk, socket: number, rows: readonly number[]): readonly Answer[] {
+function decideAll(desk: Desk, socket: number, rows: readonly number[]): readonly (Answer | WaitsForPlace)[] {
   try {
     return decide(desk, socket, rows);
   } catch {
@@ -157,6 +161,7 @@ function decideAll(desk: Desk, socket: number, rows: readonly number[]): readonl
       release(desk.account, row, CHARGED_EVERYTHING);
       // Its charge may not have been noted yet.
       desk.nameWaits.give(row);
+      desk.places.decided(row);
       return lost(desk);
     });
   }
@@ -169,7 +174,7 @@ function lost({ counters }: Desk): Denial {
   return denial(CODE_INTERNAL);
 }
 
-function decide(desk: Desk, socket: number, rows: readonly number[]): readonly Answer[] {
+function decide(desk: Desk, socket: number, rows: readonly number[]): readonly (Answer | WaitsForPlace)[] {
   const { table, inForce, ports, recorder, account } = desk;
   const open = ports.numbered(socket);
   const serves = open?.serves;
@@ -181,12 +186,16 @@ function decide(desk: Desk, socket: number, rows: readonly number[]): readonly A
   for (const row of rows) peers.push({ row, source: table.sourceOf(row), zone: table.zone[row] ?? 0, isBlocked: blockOf(desk, row) !== undefined });
   const verdicts = decideAtAccept(engine, serves, shut, roomFor(desk, open), waitAt(desk, open), peers);
   const expose = serves === undefined ? undefined : soleExpose(serves)?.info;
-  const answers: Answer[] = [];
+  const answers: (Answer | WaitsForPlace)[] = [];
   const entries: Entry[] = [];
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i] ?? NO_ROW;
     const { answer: verdict, charged } = verdicts[i] ?? REFUSED;
     table.expose[row] = expose;
+    if (waitsForPlace(desk, row, expose, verdict)) {
+      answers.push(WAITS_FOR_PLACE);
+      continue;
+    }
     if (verdict.allowed || verdict.later) {
       table.listener[row] = serves?.number ?? -1;
       charge(account, row, charged);
@@ -202,6 +211,7 @@ function decide(desk: Desk, socket: number, rows: readonly number[]): readonly A
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i] ?? NO_ROW;
     const answer = answers[i] ?? REFUSED.answer;
+    if (answer === WAITS_FOR_PLACE) continue;
     const isRecorded = answer.allowed || !answer.later;
     answers[i] = settled(desk, row, open, isRecorded ? (recorded[next++] ?? REFUSED.answer) : answer);
   }
@@ -251,13 +261,14 @@ function refuse({ table, account, topDenied }: Desk, row: number): void {
   table.listener[row] = -1;
 }
 
-function named(desk: Desk, row: number, outcome: HelloOutcome): Decision | TlsContext {
+function named(desk: Desk, row: number, outcome: HelloOutcome): Decision | TlsContext | WaitsForPlace {
   const { table } = desk;
   if ("denial" in outcome) return conclude(desk, row, outcome.denial, outcome.by, outcome.detail);
   const { hello } = outcome;
   table.name[row] = hello.serverName;
   table.nameFault[row] = hello.nameFault;
   const answer = verdictOf(desk, row, (facts, shut, backends) => decideByName(facts, hello, shut, backends, desk.contextOf));
+  if (waitsForPlace(desk, row, table.expose[row], answer)) return WAITS_FOR_PLACE;
   if (table.expose[row]?.mode === "passthrough") {
     const { serverName, nameFault } = passedName(hello);
     table.name[row] = serverName;
@@ -272,8 +283,8 @@ function named(desk: Desk, row: number, outcome: HelloOutcome): Decision | TlsCo
 function secured(desk: Desk, row: number, context: TlsContext, outcome: SecuredOutcome): Decision {
   const { table } = desk;
   if ("denial" in outcome) return conclude(desk, row, outcome.denial, outcome.by, outcome.detail);
-  const { identity } = outcome;
-  if (identity !== null && context.ca !== null) table.identity[row] = { identity, ca: context.ca };
+  const { identity, certificate } = outcome;
+  if (identity !== null && context.ca !== null) table.identity[row] = { identity, ca: context.ca, certificate };
   const answer = verdictOf(desk, row, (facts, shut, backends) => decideByIdentity(facts, shut, backends, desk.contextOf, context, identity));
   return conclude(desk, row, answer, null, blockDetail(desk, row, answer) ?? table.nameFault[row] ?? undefined);
 }
@@ -314,6 +325,7 @@ function verdictOf<A>(desk: Desk, row: number, evaluate: (facts: Facts, shut: Re
 /** Records the last word on a connection that phase 1 did not refuse, and lets it continue or gives its charges back. */
 function conclude(desk: Desk, row: number, verdict: Decision, by: DecidedBy | null, detail?: string): Decision {
   const { table, inForce, recorder } = desk;
+  desk.places.decided(row);
   const open = portOf(desk, row);
   let decision = verdict;
   try {
@@ -341,6 +353,7 @@ function connected(desk: Desk, row: number): void {
 function closed(desk: Desk, row: number, end: End | null): void {
   const { table, account, counters, recorder, clock } = desk;
   release(account, row, CHARGED_EVERYTHING);
+  desk.places.decided(row);
   if (end === null) return;
   if (end === "no_descriptor") desk.lackedDescriptor();
   const facts = endFacts(table, row, portOf(desk, row), end, clock.monoMs());

@@ -8,8 +8,8 @@ export const SKIPPED_MS = 5_000;
 
 export interface ChoiceSetup {
   readonly monoMs: () => number;
-  /** The cap of connections that a backend has not yet accepted. */
-  readonly mostUnderWay: number;
+  /** The cap of connections that a backend has not yet accepted; a reload of the configuration may change it. */
+  readonly mostUnderWay: () => number;
   /** Whether it leads back to the gateway. */
   readonly isOwn: (backend: Backend) => boolean;
 }
@@ -30,7 +30,8 @@ export class BackendChoice {
 
   /** `tried`: addresses that this connection does not try again. `full` gets those that are left out for the cap alone. Null where there is none that could be had. */
   choose(backends: readonly Backend[], tried: ReadonlySet<string> | null, full: (backend: Backend) => void): Choice | null {
-    const { mostUnderWay, isOwn, monoMs } = this.#setup;
+    const { isOwn, monoMs } = this.#setup;
+    const mostUnderWay = this.#setup.mostUnderWay();
     const [only] = backends;
     // INVARIANT: the caller has checked that an only backend does not lead back to the gateway.
     const left =
@@ -57,7 +58,8 @@ export class BackendChoice {
 
   /** How many more connections the backends may have under way. */
   room(backends: readonly Backend[]): number {
-    return backends.reduce((sum, { load }) => sum + Math.max(0, this.#setup.mostUnderWay - load.underWay), 0);
+    const mostUnderWay = this.#setup.mostUnderWay();
+    return backends.reduce((sum, { load }) => sum + Math.max(0, mostUnderWay - load.underWay), 0);
   }
 }
 

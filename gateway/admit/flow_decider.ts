@@ -58,7 +58,7 @@ export function createFlowDecider(setup: FlowDeskSetup): FlowDecider {
     account,
     counters,
     monoMs: clock.monoMs,
-    mostUnderWay: Infinity,
+    mostUnderWay: () => Infinity,
     isOwn: ({ address }) => ports.isOwn("udp", address),
   });
   const desk: FlowDesk = { ...setup, choosing };

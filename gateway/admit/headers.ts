@@ -10,7 +10,7 @@ import type { Recorder } from "../audit/recorder.ts";
 import type { Suppression } from "../audit/suppressed.ts";
 import type { GatewayClock } from "../clock.ts";
 import { CHARGED_EVERYTHING, CHARGED_NAME_WAIT, charge, release, type Account } from "../connection/charges.ts";
-import { HEADER, type Arrival, type HeaderOutcome, type Refusal } from "../connection/decider.ts";
+import { HEADER, type Arrival, type HeaderOutcome, type Refusal, type WaitsForPlace } from "../connection/decider.ts";
 import type { ConnectionTable } from "../connection/table.ts";
 import { soleExpose, type OpenPort, type Ports } from "../listen/ports.ts";
 import { closedFor } from "./at_accept.ts";
@@ -39,10 +39,10 @@ export interface HeaderDesk extends BlockedBy {
 }
 
 /** Phase 1 of these rows. */
-type Decide = (socket: number, rows: readonly number[]) => readonly Answer[];
+type Decide = (socket: number, rows: readonly number[]) => readonly (Answer | WaitsForPlace)[];
 
 /** Of new peers: those that begin with a header wait for it, and the others are decided. */
-export function arrivals(desk: HeaderDesk, socket: number, rows: readonly number[], decide: Decide): readonly Arrival[] {
+export function arrivals(desk: HeaderDesk, socket: number, rows: readonly number[], decide: Decide): readonly (Arrival | WaitsForPlace)[] {
   const open = desk.ports.numbered(socket);
   const via = open === undefined ? null : viaOf(open.serves);
   if (open === undefined || via === null || closedFor(open, desk.inForce.engine, desk.ports, desk.draining) !== null) return decide(socket, rows);
@@ -72,7 +72,7 @@ function wait(desk: HeaderDesk, row: number, open: OpenPort, address: Address): 
 }
 
 /** The header has come, or won't. INVARIANT: a failure inside is a refusal. */
-export function headed(desk: HeaderDesk, row: number, outcome: HeaderOutcome, decide: Decide): Answer {
+export function headed(desk: HeaderDesk, row: number, outcome: HeaderOutcome, decide: Decide): Answer | WaitsForPlace {
   const { table, account, counters, ports } = desk;
   release(account, row, CHARGED_NAME_WAIT);
   // A health check is counted, and has no record.
@@ -80,8 +80,9 @@ export function headed(desk: HeaderDesk, row: number, outcome: HeaderOutcome, de
     bump(counters.byCode, "proxy_gone");
     return denial(CODE_PROXY_GONE);
   }
-  if ("denial" in outcome) return refused(desk, row, outcome);
   const socket = table.socket[row] ?? -1;
+  if (outcome === "again") return decide(socket, [row])[0] ?? denial(CODE_INTERNAL);
+  if ("denial" in outcome) return refused(desk, row, outcome);
   const open = ports.numbered(socket);
   const via = table.via[row];
   const { named } = outcome.header;

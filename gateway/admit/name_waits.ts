@@ -1,7 +1,7 @@
 // Connections of ports that several exposes share, or that an expose has for some names alone, until their name has led
 // them to an expose. Until then nobody's caps count them, so the gateway has two of its own: one a port, one a source.
 import { CODE_CAP_WAITING, CODE_CAP_WAITING_SOURCE } from "../../runtime/abi/verdicts.ts";
-import type { GroupInfo, PolicyInfo } from "../../runtime/host/module.ts";
+import type { GroupInfo, ListenerInfo, PolicyInfo } from "../../runtime/host/module.ts";
 import type { Address } from "../../runtime/net/address.ts";
 import { capKeyOf } from "./cap_key.ts";
 
@@ -15,7 +15,7 @@ export interface NameWaitCaps {
 export type NameWaitCode = typeof CODE_CAP_WAITING | typeof CODE_CAP_WAITING_SOURCE;
 
 /** A source: an IPv4 address, the /64 of an IPv6 address, or a link-local address with its interface. */
-const SOURCE = { v4: 32, v6: 64, connections: 0 };
+const SOURCE = { v4: 32, v6: 64, connections: 0, isOfAll: true };
 
 /** Instead of a key of `#sources`; it counts nothing there. */
 const NO_SOURCE = "";
@@ -74,7 +74,9 @@ export class NameWaits {
   mostPerSource({ listeners }: PolicyInfo, group: GroupInfo): number {
     const known = this.#mostOf.get(group);
     if (known !== undefined) return known;
-    const most = group.members.reduce((least, id) => Math.min(least, listeners[id]?.capSource?.connections ?? Infinity), this.#caps.waiting_per_source);
+    // A cap `from NET` does not count every source.
+    const capOf = ({ capSource }: ListenerInfo): number => (capSource?.isOfAll === true ? capSource.connections : Infinity);
+    const most = group.members.reduce((least, id) => Math.min(least, ...listeners.slice(id, id + 1).map(capOf)), this.#caps.waiting_per_source);
     this.#mostOf.set(group, most);
     return most;
   }

@@ -31,6 +31,7 @@ export interface RecorderSetup {
   readonly counters: Counters;
   readonly markers: Markers;
   readonly clock: GatewayClock;
+  /** Read at each record. */
   readonly onError: "closed" | "count";
   /** Whether ends have lines; they have none unless it is given. */
   readonly recordsEnds?: boolean;
@@ -41,7 +42,8 @@ export interface RecorderSetup {
 /** Lines of ends that are written without a decision to write them with. */
 const MOST_ENDS = 512;
 
-export function createRecorder({ audit, counters, markers, clock, onError, recordsEnds = false, keepsEnds = () => false }: RecorderSetup): Recorder {
+export function createRecorder(setup: RecorderSetup): Recorder {
+  const { audit, counters, markers, clock, keepsEnds = () => false } = setup;
   const refused = deny(CODE_AUDIT_CLOSED);
   const words = new WordsOfRules();
   /** Counts `times` decisions that are alike; `entry` is the first of them. */
@@ -71,7 +73,7 @@ export function createRecorder({ audit, counters, markers, clock, onError, recor
       let same = 0;
       let last: { readonly decision: Decision; readonly entry: Entry } | null = null;
       for (const entry of entries) {
-        const lost = decisions.length >= recorded && onError === "closed";
+        const lost = decisions.length >= recorded && setup.onError === "closed";
         const decision = lost && entry.decision.allowed ? refused : entry.decision;
         if (entry.shadow) countShadow(counters, decision, entry.shadow);
         decisions.push(decision);
@@ -90,7 +92,7 @@ export function createRecorder({ audit, counters, markers, clock, onError, recor
     },
     end(facts) {
       // A connection that was handed over is recorded by the process that counts it; a flow has a row in each.
-      if (!recordsEnds || (isHandedOver && facts.proto !== "udp")) return;
+      if (setup.recordsEnds !== true || (isHandedOver && facts.proto !== "udp")) return;
       ends.push(endLine(facts, clock.wallMs()));
       if (ends.length >= MOST_ENDS) audit.write(none, takeEnds());
     },

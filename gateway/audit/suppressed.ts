@@ -17,7 +17,7 @@ export interface Suppression {
 }
 
 /** Zero records none. */
-export function createSuppression(perSecond: number, counters: Counters): Suppression {
+export function createSuppression(perSecond: () => number, counters: Counters): Suppression {
   const windows = new Map<string, Window>();
   return {
     recordDue(listener, reason, monoMs) {
@@ -29,7 +29,7 @@ export function createSuppression(perSecond: number, counters: Counters): Suppre
         windows.set(key, window);
       }
       if (monoMs - window.startMs >= WINDOW_MS) Object.assign(window, { startMs: monoMs, recorded: 0 });
-      if (window.recorded >= perSecond) {
+      if (window.recorded >= perSecond()) {
         window.suppressed++;
         counters.auditSuppressed++;
         return null;

@@ -12,7 +12,7 @@ import { createKeeper, stateDirectory } from "../reload/keeper.ts";
 import { systemDisk } from "../../runtime/shell/disk.ts";
 import { stateDirectoryFault } from "../../runtime/shell/revision.ts";
 import { readTrustedKeys } from "../../runtime/shell/trusted_keys.ts";
-import { readShown, readTrusted, type Loaded } from "../tls/certificate_files.ts";
+import { readAuthority, readShown, type Loaded } from "../tls/certificate_files.ts";
 
 export interface Finding {
   /** The key that names the file. */
@@ -73,7 +73,7 @@ const LOOKS: readonly Look[] = [
   },
   stateFindings,
   ({ config: { certs }, now }) => Object.entries(certs).flatMap(([name, { cert, key }]) => loaded(`certs.${name}.cert`, () => readShown(cert, key, now))),
-  ({ config: { cas }, now }) => Object.entries(cas).flatMap(([name, { file }]) => loaded(`cas.${name}.file`, () => readTrusted(name, file, now))),
+  ({ config: { cas }, now }) => Object.entries(cas).flatMap(([name, entry]) => loaded(`cas.${name}.file`, () => readAuthority(name, entry, now, undefined))),
 ];
 
 export function checkFiles(at: Surroundings): readonly Finding[] {

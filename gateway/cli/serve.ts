@@ -1,5 +1,6 @@
 // `ingressd --policy P.wasm`: the process that serves. Its signals and its end; everything that decides or listens is
 // behind startDaemon.
+import { resolve } from "node:path";
 import { systemClock } from "../../runtime/shell/clock.ts";
 import { openServiceManager } from "../../runtime/shell/service_manager.ts";
 import { openLibc } from "../../runtime/shell/libc.ts";
@@ -62,6 +63,7 @@ export async function serve(words: ServeWords): Promise<void> {
     stateDirectory: stateDirectory(config, process.env),
     config,
     configNow: () => loadConfig(words),
+    configPath: words.config === null ? null : resolve(words.config),
     clock,
     manager,
     hostAddresses: interfaceAddresses,

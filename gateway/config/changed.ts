@@ -7,6 +7,9 @@ export function changedKeys(before: Config, after: Config): readonly string[] {
 }
 
 function differing(key: string, before: unknown, after: unknown): readonly string[] {
+  // Of an entry that is there once, each key counts.
+  if (before === undefined && isTable(after)) return differing(key, {}, after);
+  if (after === undefined && isTable(before)) return differing(key, before, {});
   if (!isTable(before) || !isTable(after)) return JSON.stringify(before) === JSON.stringify(after) ? [] : [key];
   const [old, now] = [new Map(Object.entries(before)), new Map(Object.entries(after))];
   const names = [...new Set([...old.keys(), ...now.keys()])].sort();

@@ -128,6 +128,9 @@ export const TABLES = {
     },
     { without: { listen: "token_file", token_file: "listen", open_health: "listen" } },
   ),
+  config: table("the configuration itself", {
+    watch: orElse(true, truth("reload when the file of `--config` changes (its directory is watched)")),
+  }),
   guard: table("services that the policy exposes `as direct`: they bind by themselves under `ingress-guard`, with tokens of this gateway", {
     key_file: path(
       "absolute path of the key that this gateway shares with guards, 64 hexadecimal digits; nobody may read it but its owner and ingressd's groups, least of all the services. Without it no token is minted",
@@ -228,10 +231,16 @@ export const NAMED = {
   },
   cas: {
     says: "authorities by the names that `ca` in a policy has; read again at every reload and when they change",
-    entry: "the file of one authority",
+    entry: "the files of one authority",
     name: credentialName,
     keys: {
       file: needed(path("absolute path of the certificates in PEM that clients' certificates must lead to")),
+      crl: list(
+        path("a revocation list"),
+        1,
+        64,
+        "absolute paths of revocation lists (PEM or DER), or of folders of them, 16 MiB together; each certificate of a client's chain is then looked up in the list of its issuer, and refused where there is none",
+      ),
     },
     without: {},
   },

@@ -162,7 +162,7 @@ function isName(layers: Layers, key: string, name: string, { name: { pattern, sa
 }
 
 /** Keys that people look for, of facilities that this release does not have. */
-const LATER = new Set(["proxy_protocol", "crl", "crls", "socket_activation"]);
+const LATER = new Set(["proxy_protocol", "socket_activation"]);
 
 function unknown({ problems }: Layers, path: readonly string[], key: string, known: readonly string[], place: Place): void {
   if (LATER.has(key)) {

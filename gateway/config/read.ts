@@ -81,8 +81,14 @@ export function defaultConfig(): Config {
   return config.value;
 }
 
+const allowedOf = new WeakMap<Config["allowed_backends"], ReadonlySet<string>>();
+
 /** The allowed backends in the form that backends are compared in. */
-export function allowedBackends(config: Config): ReadonlySet<string> {
+export function allowedBackends(config: Pick<Config, "allowed_backends">): ReadonlySet<string> {
+  const known = allowedOf.get(config.allowed_backends);
+  if (known !== undefined) return known;
   const keys = config.allowed_backends.map((text) => canonicalBackend(text));
-  return new Set(keys.filter((b): b is BackendAddress => typeof b !== "string").map((b) => b.key));
+  const allowed = new Set(keys.filter((b): b is BackendAddress => typeof b !== "string").map((b) => b.key));
+  allowedOf.set(config.allowed_backends, allowed);
+  return allowed;
 }

@@ -56,10 +56,11 @@ function backendsLocal({ allowed_backends: backends }: Config): readonly Clash[]
 function networksRemote({ backends: { networks } }: Config): readonly Clash[] {
   return networks.flatMap((network) => {
     const prefix = parsePrefix(network);
-    if (prefix === null) return [{ key: "backends.networks", reason: `has \`${network}\`: write an address and a length, with no bit set behind it: 10.0.3.0/24` }];
+    const wrong = (reason: string): readonly Clash[] => [{ key: "backends.networks", reason: `has \`${network}\`${reason}` }];
+    if (prefix === null) return wrong(": write an address and a length, with no bit set behind it: 10.0.3.0/24");
     const { first, last } = prefix;
     const fault = notRemote(first);
-    return fault !== null && fault === notRemote(last) ? [{ key: "backends.networks", reason: `has \`${network}\`, in which there is no other host` }] : [];
+    return fault !== null && fault === notRemote(last) ? wrong(", in which there is no other host") : [];
   });
 }
 

@@ -15,7 +15,8 @@ import * as open from "./open.ts";
 import * as reading from "./reading.ts";
 import * as securing from "./securing.ts";
 import { endFaulty, type Listening, type Stage, type Timers } from "./stage.ts";
-import { CLOSING, CONNECTING, HEADING, OPEN, READING, SECURING } from "./states.ts";
+import { CLOSING, CONNECTING, HEADING, OPEN, PENDING, READING, SECURING } from "./states.ts";
+import type { Places } from "./places.ts";
 import type { ConnectionTable } from "./table.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
 import * as pending from "./pending.ts";
@@ -28,6 +29,7 @@ export interface ConnectionsSetup {
   readonly transport: (events: TransportEvents) => Transport;
   /** Calls back after the events of this turn. */
   readonly afterTurn: (flush: () => void) => void;
+  readonly places: Pick<Places, "connect">;
 }
 
 const DRAINING: Refusal = { denial: denial(CODE_DRAINING), by: null };
@@ -49,7 +51,21 @@ export function createConnections(setup: ConnectionsSetup): Forwarder {
     dropped: (row) => table.reuse(row),
     faulted: (row, detail) => endFaulty(s, row, detail),
   });
-  const s: Stage = { table, transport, decider, clock, timers, afterTurn, listening: new Map(), queued: new Set(), drainers: [], live: 0, heard: null };
+  const s: Stage = {
+    table,
+    transport,
+    decider,
+    clock,
+    timers,
+    afterTurn,
+    listening: new Map(),
+    queued: new Set(),
+    renamed: new Set(),
+    drainers: [],
+    live: 0,
+    heard: null,
+  };
+  setup.places.connect({ look: (row, report) => look(s, row, report), again: (row) => again(s, row) });
   let sockets = 0;
   return {
     table,
@@ -129,6 +145,31 @@ function inherit(s: Stage, listening: Listening, local: Local, { fd, giveBack, l
       pending.release(s, listening);
     },
   };
+}
+
+/** Whether the client of a row that has a place has closed its side. Of those that another process relays nobody knows. */
+function look(s: Stage, row: number, report: (hasClosed: boolean) => void): void {
+  if (s.table.remote[row] !== undefined) report(false);
+  else s.transport.look(row, report);
+}
+
+/** Has a row decided again, after the events of this turn. */
+function again(s: Stage, row: number): void {
+  const state = s.table.state[row];
+  if (state === PENDING) pending.again(s, row);
+  else if (state === HEADING || state === READING) {
+    if (s.renamed.size === 0) s.afterTurn(() => decideNamed(s));
+    s.renamed.add(row);
+  }
+}
+
+function decideNamed(s: Stage): void {
+  const rows = [...s.renamed];
+  s.renamed.clear();
+  for (const row of rows) {
+    const state = s.table.state[row];
+    if (state === HEADING || state === READING) readerOf(s, row).again(s, row);
+  }
 }
 
 /** A request, which any state may get: what is free, not yet decided or closing already has nothing to cut. */

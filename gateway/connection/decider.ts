@@ -30,22 +30,29 @@ export type HelloOutcome = { readonly hello: SaidName & Partial<Pick<HelloNames,
 export const HEADER: unique symbol = Symbol("header");
 export type Arrival = Answer | typeof HEADER;
 
-/** The outcome of reading a PROXY header; `gone`: the peer left without a byte, as health checks do. */
-export type HeaderOutcome = { readonly header: ProxyHeader } | Refusal | "gone";
+/** The outcome of reading a PROXY header; `gone`: the peer left without a byte, as health checks do. `again`: its header was read before, and it waited for a place of its source. */
+export type HeaderOutcome = { readonly header: ProxyHeader } | Refusal | "gone" | "again";
 
 /** The outcome of the handshake; `identity` is null where no certificate is requested. */
-export type SecuredOutcome = { readonly identity: Identity | null } | Refusal;
+export type SecuredOutcome = { readonly identity: Identity | null; readonly certificate?: string } | Refusal;
+
+/** In place of a decision: the connection waits for a place of its source, and is decided again (places.ts). Nothing is charged or recorded yet. */
+export const WAITS_FOR_PLACE = "waits_for_place";
+export type WaitsForPlace = typeof WAITS_FOR_PLACE;
 
 export interface Decider {
   /**
    * Phase 1 of peers that wait on one listening socket. `connections` are rows whose source is filled in. The answers
    * are in the same order; a pending one needs its hello, and one with HEADER its PROXY header first. A Permit's row has its backend. Must not throw.
    */
-  accept(socket: number, connections: readonly number[]): readonly Arrival[];
-  /** Phase 1 of a row whose PROXY header was read, or its refusal. Called once. Must not throw. */
-  headed(connection: number, outcome: HeaderOutcome): Answer;
-  /** Phase 2 of a row that phase 1 left open, or its refusal. With a context, the gateway does the handshake. Called once. Must not throw. */
-  named(connection: number, outcome: HelloOutcome): Decision | TlsContext;
+  accept(socket: number, connections: readonly number[]): readonly (Arrival | WaitsForPlace)[];
+  /** Phase 1 of a row whose PROXY header was read, or its refusal. Called once, and again where the row waits for a place. Must not throw. */
+  headed(connection: number, outcome: HeaderOutcome): Answer | WaitsForPlace;
+  /**
+   * Phase 2 of a row that phase 1 left open, or its refusal. With a context, the gateway does the handshake. Called once, and
+   * again where the row waits for a place. Must not throw.
+   */
+  named(connection: number, outcome: HelloOutcome): Decision | TlsContext | WaitsForPlace;
   /** Phases 3 and 4 of a row whose context `named` gave, or its refusal. Called once. Must not throw. */
   secured(connection: number, context: TlsContext, outcome: SecuredOutcome): Decision;
   /** The backend of an admitted row accepted, so the row is no longer under way. */

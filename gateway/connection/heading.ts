@@ -3,7 +3,7 @@
 import { CODE_PROXY_GONE, CODE_PROXY_LATE, CODE_PROXY_MALFORMED } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import { HeaderReading } from "../forward/proxy_reading.ts";
-import type { HeaderOutcome, Refusal } from "./decider.ts";
+import { WAITS_FOR_PLACE, type HeaderOutcome, type Refusal } from "./decider.ts";
 import { settle } from "./settling.ts";
 import { may, moved, type Stage } from "./stage.ts";
 import { HEADER_DUE, READ } from "./states.ts";
@@ -54,11 +54,17 @@ function hasBytes({ table }: Stage, row: number): boolean {
   return (table.header[row]?.bytesRead ?? 0) > 0;
 }
 
-/** The end of this stage; also a refusal from outside. */
+/** The end of this stage, unless the row waits for a place of its source; also a refusal from outside. */
 export function headed(s: Stage, row: number, outcome: HeaderOutcome): void {
   s.transport.pause(row);
   s.table.header[row] = undefined;
-  settle(s, row, s.decider.headed(row, outcome));
+  const answer = s.decider.headed(row, outcome);
+  if (answer !== WAITS_FOR_PLACE) settle(s, row, answer);
+}
+
+/** Decides a row again that waited for a place of its source. */
+export function again(s: Stage, row: number): void {
+  headed(s, row, "again");
 }
 
 export function sweep(s: Stage, row: number, ageMs: number): void {

@@ -1,6 +1,6 @@
 // The first stage: a peer was accepted, and no byte of it was read. It waits for the end of the turn, so that one call
 // decides all that came in it; on a paused socket it waits until the socket is released.
-import { HEADER, type Arrival } from "./decider.ts";
+import { HEADER, WAITS_FOR_PLACE, type Arrival, type WaitsForPlace } from "./decider.ts";
 import { begin as beginHeading } from "./heading.ts";
 import { settle } from "./settling.ts";
 import { endFaulty, moved, type Listening, type Stage } from "./stage.ts";
@@ -37,6 +37,14 @@ export function release(s: Stage, listening: Listening): void {
   if (listening.queued.length > 0) queue(s, listening);
 }
 
+/** Has a row decided, before others that came since, that waited for a place of its source. */
+export function again(s: Stage, row: number): void {
+  const number = s.table.socket[row] ?? -1;
+  const listening = s.listening.get(number) ?? { number, queued: [], paused: false };
+  if (!listening.queued.includes(row)) listening.queued.unshift(row);
+  if (!listening.paused) queue(s, listening);
+}
+
 function queue(s: Stage, listening: Listening): void {
   if (s.queued.size === 0) s.afterTurn(() => flush(s));
   s.queued.add(listening);
@@ -67,7 +75,7 @@ function stillPending({ table }: Stage, { number }: Listening, rows: readonly nu
 }
 
 /** Null where the decider threw: then each row is refused, and recorded, by itself. */
-function decided(s: Stage, listening: Listening, batch: readonly number[]): readonly Arrival[] | null {
+function decided(s: Stage, listening: Listening, batch: readonly number[]): readonly (Arrival | WaitsForPlace)[] | null {
   try {
     return s.decider.accept(listening.number, batch);
   } catch (error) {
@@ -77,8 +85,8 @@ function decided(s: Stage, listening: Listening, batch: readonly number[]): read
 }
 
 /** INVARIANT: what is thrown at one row ends that row, and the rest of the batch is settled. */
-function settledOrEnded(s: Stage, row: number, answer: Arrival | undefined): void {
-  if (s.table.state[row] !== PENDING) return;
+function settledOrEnded(s: Stage, row: number, answer: Arrival | WaitsForPlace | undefined): void {
+  if (s.table.state[row] !== PENDING || answer === WAITS_FOR_PLACE) return;
   try {
     if (answer === HEADER) beginHeading(s, row);
     else settle(s, row, answer);

@@ -5,7 +5,7 @@ import { createFirstFlights } from "../tls/first_flights.ts";
 import { UNRECOGNIZED_NAME } from "../tls/alert.ts";
 import { HelloReading, type ReadHello } from "../tls/hello_reading.ts";
 import { begin as beginConnecting } from "./connecting.ts";
-import { isContext, type HelloOutcome, type Refusal } from "./decider.ts";
+import { isContext, WAITS_FOR_PLACE, type HelloOutcome, type Refusal } from "./decider.ts";
 import { begin as beginSecuring } from "./securing.ts";
 import { free, may, moved, type Stage } from "./stage.ts";
 import { HELLO_DUE, READ, REFUSED } from "./states.ts";
@@ -48,11 +48,18 @@ function answered(s: Stage, row: number, read: ReadHello | null): void {
   named(s, row, now - (s.table.openedMs[row] ?? now) >= s.timers.hello_ms ? TOO_LATE : read);
 }
 
-/** The end of this stage; also a refusal from outside. */
+/** Decides a row again that waited for a place of its source. */
+export function again(s: Stage, row: number): void {
+  const hello = s.table.reading[row]?.hello ?? null;
+  if (hello !== null) answered(s, row, { hello });
+}
+
+/** The end of this stage, unless the row waits for a place of its source; also a refusal from outside. */
 export function named(s: Stage, row: number, outcome: HelloOutcome): void {
   const { table, transport, clock, timers } = s;
   transport.pause(row);
   const answer = s.decider.named(row, outcome);
+  if (answer === WAITS_FOR_PLACE) return;
   const reading = table.reading[row];
   const hello = reading?.hello ?? null;
   if (hello === null || reading === undefined) free(s, row, REFUSED, null);

@@ -40,6 +40,8 @@ export interface Stage {
   /** Called when no admitted connection is left. */
   readonly drainers: (() => void)[];
   live: number;
+  /** Rows whose header or name has been read, and that are decided again after this turn. */
+  readonly renamed: Set<number>;
   /** Hears of each connection's end before its row is free; null: nobody. */
   heard: Heard | null;
 }

@@ -21,6 +21,8 @@ import { Zones } from "./zones.ts";
 export interface Known {
   readonly identity: Identity;
   readonly ca: string;
+  /** Its issuer and serial number (certificateKey in tls/revocation.ts); undefined where another release did not say. */
+  readonly certificate?: string | undefined;
 }
 
 /** Instead of an address: the peer had gone before its address could be read. */

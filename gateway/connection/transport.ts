@@ -27,7 +27,8 @@ export const NO_ROW = -1;
 /** Why a backend did not accept. `busy`: the queue of its unix socket is full, and it may accept later. */
 export type DialFailure = "busy" | "no_descriptor" | "refused";
 
-export type Handshake = { readonly identity: Identity | null } | TlsRefusal;
+/** `certificate`: of certificateKey in tls/revocation.ts. */
+export type Handshake = { readonly identity: Identity | null; readonly certificate?: string } | TlsRefusal;
 
 export interface Transport {
   /** Listens, on an inherited socket where there is one; each peer is accepted unread, and reported with `listening`. */
@@ -53,6 +54,8 @@ export interface Transport {
   secure(row: number, context: TlsContext, said: string | null, first: Buffer): void;
   /** Connects to a backend; reports `connected` or `connectFailed` once. The client is the inside of TLS where there is one. */
   dial(row: number, address: BackendAddress): void;
+  /** Reports, at once or later, whether the client has closed its side, as far as the kernel has heard. May not report of a row that is over. */
+  look(row: number, report: (hasClosed: boolean) => void): void;
   /** Gives up what `dial` began, without a report. */
   hangUp(row: number): void;
   /** Checks whether the far side of the connection is (still) the right one; see Verify. */

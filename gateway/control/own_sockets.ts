@@ -42,6 +42,8 @@ export interface OwnUnixSockets {
   /** No client is taken any more. */
   unlisten(): void;
   closeClients(isKept: (client: number) => boolean): void;
+  /** Closes the connections of services. */
+  closeServices(services: ReadonlySet<string>): void;
 }
 
 interface Wanted {
@@ -76,6 +78,9 @@ export async function openOwnSockets(setup: OwnSocketsSetup): Promise<Result<Own
     },
     closeClients(isKept) {
       for (const socket of open) socket.closeClients(isKept);
+    },
+    closeServices(services) {
+      for (const socket of open) socket.closeClients((_client, service) => !services.has(service));
     },
   });
 }
@@ -114,8 +119,8 @@ function sharedSetup({
 }: OwnSocketsSetup): Omit<SocketSetup, "path" | "of" | "mode" | "gid"> {
   let numbers = 0;
   return {
-    maxClients: config.caps.control_connections,
-    idleMs: config.timers.control_idle_ms,
+    maxClients: () => config.caps.control_connections,
+    idleMs: () => config.timers.control_idle_ms,
     clock,
     desk: createDesk(clock),
     arrivals: new Budgets(ARRIVALS),

@@ -31,7 +31,7 @@ export interface ServedMethod {
 }
 
 export interface ServeSetup {
-  readonly idleMs: number;
+  readonly idleMs: () => number;
   readonly clock: GatewayClock;
   readonly desk: Desk;
   /** Null where there is none of that name. */
@@ -103,7 +103,7 @@ class Serving implements ServedClient {
 
   #rearm(): void {
     this.#disarm();
-    this.#disarm = this.#setup.clock.after(this.#setup.idleMs, () => {
+    this.#disarm = this.#setup.clock.after(this.#setup.idleMs(), () => {
       // INVARIANT: a client that has begun a frame or reads no answers is closed, lease or not.
       const stuck = this.#ending || this.#frames.unfinished() || this.#socket.writableLength > UNREAD_PAUSE_BYTES;
       if (!stuck && (this.#working || this.#setup.isOwner(this.#client.number))) this.#rearm();

@@ -21,7 +21,7 @@ export interface SocketSetup extends ServeSetup {
   readonly of: SocketOf;
   readonly mode: number;
   readonly gid: number | null;
-  readonly maxClients: number;
+  readonly maxClients: () => number;
   readonly arrivals: Budgets;
   readonly identify: (socket: Socket, of: SocketOf) => Caller;
   /** A connection was closed unheard. */
@@ -35,8 +35,8 @@ export interface OpenSocket {
   close(): void;
   /** Takes no client any more. */
   unlisten(): void;
-  /** Closes every client that is not kept. */
-  closeClients(isKept: (client: number) => boolean): void;
+  /** Closes every client that is not kept; `service` is empty where it is none. */
+  closeClients(isKept: (client: number, service: string) => boolean): void;
 }
 
 interface Place {
@@ -49,7 +49,7 @@ interface Place {
 export async function openSocket(setup: SocketSetup): Promise<Result<OpenSocket, Failure>> {
   const { path, mode, gid, maxClients } = setup;
   const places = new Map<Socket, Place>();
-  const share = setup.of.kind === "shared" ? Math.ceil(maxClients / SHARES) : maxClients;
+  const share = (): number => (setup.of.kind === "shared" ? Math.ceil(maxClients() / SHARES) : maxClients());
 
   const taken = (who: string): number => {
     let count = 0;
@@ -82,7 +82,7 @@ export async function openSocket(setup: SocketSetup): Promise<Result<OpenSocket,
       return;
     }
     const who = caller.service ?? "";
-    const room = (taken(who) < share || makeRoom(who)) && (places.size < maxClients || makeRoom(null));
+    const room = (taken(who) < share() || makeRoom(who)) && (places.size < maxClients() || makeRoom(null));
     if (!room) {
       setup.turnedAway();
       socket.end(`${JSON.stringify({ jsonrpc: "2.0", id: null, ...rpcError(RPC_DENIED, "too many clients (caps.control_connections)") })}\n`);
@@ -118,7 +118,7 @@ export async function openSocket(setup: SocketSetup): Promise<Result<OpenSocket,
     path,
     unlisten: () => void server.close(),
     closeClients(isKept) {
-      for (const [socket, place] of places) if (!isKept(place.number)) socket.destroy();
+      for (const [socket, { number, who }] of places) if (!isKept(number, who)) socket.destroy();
     },
     close() {
       server.close();

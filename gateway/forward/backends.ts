@@ -2,7 +2,6 @@
 // under way and the choice of the backend with the fewest open ones depend on it.
 import type { Socket } from "node:net";
 import type { OwnSocket } from "../../runtime/shell/libc.ts";
-import type { Address } from "../../runtime/net/address.ts";
 import type { BackendAddress } from "./backend.ts";
 import type { ProxyVersion } from "./proxy_header.ts";
 
@@ -39,16 +38,22 @@ export interface Backend {
   readonly pause: Pause;
 }
 
-/** The checks of a backend on another host, whose owner can't be looked at. */
+/** The checks of backends on other hosts, whose owners can't be looked at. Each says nothing of one on this host. */
 export interface RemoteChecks {
   readonly verify: Verify;
   readonly owner: OwnerCheck;
-  /** Whether the operator allows the address. */
-  holds(address: Address): boolean;
+  /** Why no connection may be made to it now; null where one may. */
+  readonly fault: (address: BackendAddress) => string | null;
+  /** Why a policy that names it can't be put in force, under the configuration that would be in force with it; null where it can. */
+  readonly refusal: (address: BackendAddress) => string | null;
+  /** Whether the configuration in force does not allow it, so that connections to it end. */
+  readonly isOutside: (address: BackendAddress) => boolean;
 }
 
+const noOther = (address: BackendAddress): string | null => (isRemote(address) ? "no other host is allowed" : null);
+
 /** INVARIANT: without networks there is no way to another host. */
-const NOWHERE: RemoteChecks = { verify: () => "no other host is allowed", owner: () => "no other host is allowed", holds: () => false };
+const NOWHERE: RemoteChecks = { verify: (_socket, address) => noOther(address), owner: noOther, fault: noOther, refusal: noOther, isOutside: isRemote };
 
 function isRemote(address: BackendAddress): boolean {
   return address.kind === "tcp" && address.remote;
@@ -81,26 +86,29 @@ export class Backends {
   readonly #notOwn: Verify;
   readonly #ofStatic: StaticVerify;
   readonly #ownerOf: StaticOwnerCheck;
-  readonly #remote: RemoteChecks;
+  readonly #ownedBy: (service: string, address: BackendAddress) => string;
+  /** Whether a backend on another host may be used. */
+  readonly remote: RemoteChecks;
 
-  /** `notOwn` is called at every connect to a unix socket, whether a policy or a lease named it. */
-  constructor(notOwn: Verify, ofStatic: StaticVerify = () => null, ownerOf: StaticOwnerCheck = () => null, remote: RemoteChecks = NOWHERE) {
+  /** `ownedBy` is a word for what a check of a service's backend depends on. `notOwn` is called at every connect to a unix socket, whether a policy or a lease named it. */
+  constructor(
+    notOwn: Verify,
+    ofStatic: StaticVerify = () => null,
+    ownerOf: StaticOwnerCheck = () => null,
+    ownedBy = (_service: string, _address: BackendAddress): string => "",
+    remote: RemoteChecks = NOWHERE,
+  ) {
+    this.#ownedBy = ownedBy;
     this.#notOwn = notOwn;
     this.#ofStatic = ofStatic;
     this.#ownerOf = ownerOf;
-    this.#remote = remote;
-  }
-
-  /** Why a backend can't be in a policy at all. */
-  refusal(address: BackendAddress): string | null {
-    if (address.kind !== "tcp" || !address.remote || this.#remote.holds(address.address)) return null;
-    return `${address.key} is on another host, and in none of backends.networks: add its network to the configuration`;
+    this.remote = remote;
   }
 
   /** One of a udp expose, that the policy names for a service. */
   namedUdp(service: string, address: BackendAddress): Backend {
     const { pause } = this.#namedAs(`udp ${service} ${address.key}`, () => null);
-    return { ...this.udpAt(address, isRemote(address) ? this.#remote.owner : this.#ownerOf(service, address)), pause };
+    return { ...this.udpAt(address, isRemote(address) ? this.remote.owner : this.#ownerOf(service, address)), pause };
   }
 
   /** Nothing counts as under way there: a flow is connected at once. */
@@ -110,7 +118,9 @@ export class Backends {
 
   /** One that the policy names for a service. */
   named(service: string, address: BackendAddress, proxy: ProxyVersion | null = null): Backend {
-    const { check, pause } = this.#namedAs(`tcp ${service} ${address.key}`, () => (isRemote(address) ? this.#remote.verify : this.#ofStatic(service, address)));
+    const { check, pause } = this.#namedAs(`tcp ${service} ${address.key} ${this.#ownedBy(service, address)}`, () =>
+      isRemote(address) ? this.remote.verify : this.#ofStatic(service, address),
+    );
     return { ...this.at(address, check, proxy), pause };
   }
 

@@ -1,61 +1,61 @@
-// Which backends on other hosts the operator allows (`backends.networks`), and whether an address is this host's. Both are
-// asked before each connect and again when it is there.
+// Which backends on other hosts the operator allows (`backends.networks` of the configuration), and whether an address is
+// this host's. Both are asked before each connect and again when the connection is there.
 //
 // INVARIANT: a backend on another host has no check of its owner: who listens there only that host knows. An address of this
-// host is therefore never one, or the check would be evaded.
+// host is therefore never one, or the check would be evaded, and no connection leads back to a port of the gateway.
 import { isWithin, parsePrefix, type Prefix } from "../../runtime/net/prefix.ts";
-import { parseAddress, type Address } from "../../runtime/net/address.ts";
+import { isV4, parseAddress, type Address } from "../../runtime/net/address.ts";
+import { notRemote } from "../../runtime/net/remote.ts";
 import type { BackendAddress } from "./backend.ts";
-import type { OwnerCheck, Verify } from "./backends.ts";
+import type { NearEnd, RemoteChecks } from "./backends.ts";
 
 /** Addresses of this host are read at most so often. */
 const HOST_SEEN_MS = 1_000;
 
 export interface NetworksSetup {
-  /** Prefixes of the configuration. */
-  readonly networks: readonly string[];
+  /** Prefixes of the configuration in force. INVARIANT: another list where they have changed. */
+  readonly networks: () => readonly string[];
+  /** Those of the configuration that a change under way would put in force; else those in force. */
+  readonly upcoming: () => readonly string[];
   /** The addresses of this host's interfaces, now. */
-  readonly hostAddresses: () => readonly (readonly [number, number, number, number, string?])[];
+  readonly hostAddresses: () => readonly (readonly [...Address, zone?: string])[];
   readonly monoMs: () => number;
 }
 
-export class Networks {
+export class Networks implements RemoteChecks {
   readonly #setup: NetworksSetup;
-  #prefixes: readonly Prefix[];
   #host: ReadonlySet<string> = new Set();
   #seenMs = -Infinity;
 
   constructor(setup: NetworksSetup) {
     this.#setup = setup;
-    this.#prefixes = prefixesOf(setup.networks);
   }
 
-  /** Other networks are allowed from now on. Connections to what is in none of them are to be ended: see reload/recheck.ts. */
-  replace(networks: readonly string[]): void {
-    this.#prefixes = prefixesOf(networks);
-  }
+  readonly refusal = (backend: BackendAddress): string | null => {
+    if (backend.kind !== "tcp" || !backend.remote || holds(this.#setup.upcoming(), backend.address)) return null;
+    return `its backend ${backend.key} is on another host, and in none of backends.networks: add its network to the configuration`;
+  };
 
-  holds(address: Address): boolean {
-    return this.#prefixes.some((prefix) => isWithin(prefix, address));
-  }
+  readonly isOutside = (backend: BackendAddress): boolean => {
+    return backend.kind === "tcp" && backend.remote && !holds(this.#setup.networks(), backend.address);
+  };
 
-  /** Why nothing may be sent there; null where it may. One on this host is not asked about here. */
   readonly fault = (backend: BackendAddress): string | null => {
     if (backend.kind !== "tcp" || !backend.remote) return null;
-    if (!this.holds(backend.address)) return `${backend.key} is in none of backends.networks`;
-    return this.#isOwn(backend.address) ? `${backend.key} is an address of this host` : null;
+    if (!holds(this.#setup.networks(), backend.address)) return `${backend.key} is in none of backends.networks`;
+    return this.#isOwn(backend.address) ? ownAddress(backend) : null;
   };
 
   /** A flow is asked about when it begins, and while it lasts. */
-  readonly owner: OwnerCheck = (backend) => this.fault(backend);
+  readonly owner = (backend: BackendAddress): string | null => this.fault(backend);
 
-  /** The near end of a connection to oneself has the address of the far one, whatever route leads there. */
-  readonly verify: Verify = (socket, backend) => {
+  /** Whatever route leads there, a connection from this host to itself has the same address at both ends, or one of an interface's. */
+  readonly verify = (socket: NearEnd, backend: BackendAddress): string | null => {
     const fault = this.fault(backend);
     if (fault !== null || backend.kind !== "tcp" || !backend.remote) return fault;
     const near = parseAddress(socket.localAddress ?? "");
     if (near === null) return "its near end is not known";
-    return near.every((word, i) => word === backend.address[i]) ? `${backend.key} is an address of this host` : null;
+    return near.every((word, i) => word === backend.address[i]) ? ownAddress(backend) : null;
   };
 
   #isOwn(address: Address): boolean {
@@ -68,7 +68,26 @@ export class Networks {
   }
 }
 
+function ownAddress({ key }: BackendAddress): string {
+  return `${key} is an address of this host`;
+}
+
+/** INVARIANT: what no other host can have is in no network, whatever the configuration says. */
+function holds(networks: readonly string[], address: Address): boolean {
+  if (notRemote(address) !== null) return false;
+  // `::/0` holds no IPv4 address, though those are in it in the one form of all addresses.
+  return prefixesOf(networks).some((prefix) => isV4(prefix.first) === isV4(address) && isWithin(prefix, address));
+}
+
+/** A list of the configuration never changes: a reload has another one. */
+const read = new WeakMap<readonly string[], readonly Prefix[]>();
+
 /** INVARIANT: what can't be read allows nothing. */
 function prefixesOf(networks: readonly string[]): readonly Prefix[] {
-  return networks.flatMap((text) => parsePrefix(text) ?? []);
+  let prefixes = read.get(networks);
+  if (prefixes === undefined) {
+    prefixes = networks.flatMap((text) => parsePrefix(text) ?? []);
+    read.set(networks, prefixes);
+  }
+  return prefixes;
 }

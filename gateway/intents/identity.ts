@@ -47,12 +47,13 @@ export function identify(socket: Socket, at: SocketOf, services: Config["service
     peerUid: peer?.uid ?? null,
   });
   if (at.kind === "service") {
-    const entry = services[at.service];
+    const entry = Object.hasOwn(services, at.service) ? services[at.service] : undefined;
+    if (entry === undefined) return nobody(`the configuration has no [services.${at.service}] any more: add it, or restart ingressd, which closes this socket`);
     // Where both are known the kernel's word must agree with the path.
-    if (entry?.uid !== undefined && credentials !== null && peer?.uid !== entry.uid) {
+    if (entry.uid !== undefined && credentials !== null && peer?.uid !== entry.uid) {
       return nobody(`the peer runs as uid ${peer?.uid ?? "unknown"}, and \`services.${at.service}.uid\` is ${entry.uid}`);
     }
-    return known(at.service, entry?.uid ?? null);
+    return known(at.service, entry.uid ?? null);
   }
   if (credentials === null) {
     return nobody("koffi is not installed, so peers can't be distinguished here: give the service a socket of its own (services.NAME.socket)");

@@ -14,12 +14,13 @@ export interface KernelForwarderSetup extends ForwarderSetup {
 }
 
 /** Throws where the kernel or koffi doesn't allow it; self_test.ts finds that out before. */
-export function kernelForwarder({ table, decider, clock, isReset, timers, calls, mostPipes, lacked }: KernelForwarderSetup): Forwarder {
+export function kernelForwarder({ table, decider, clock, isReset, places, timers, calls, mostPipes, lacked }: KernelForwarderSetup): Forwarder {
   const made: KernelTransport[] = [];
   return createConnections({
     table,
     decider,
     clock,
+    places,
     timers,
     afterTurn: (flush) => made[0]?.after(flush),
     transport: (events) => {

@@ -21,6 +21,7 @@ import type { TlsContext } from "../tls/secure.ts";
 import { EAGAIN, MSG_DONTWAIT, MSG_NOSIGNAL, SO_RCVLOWAT, SOL_SOCKET, type KernelCalls } from "./calls.ts";
 import { Dialing } from "./dialing.ts";
 import { Listeners } from "./listeners.ts";
+import { clientHasClosed } from "./client_end.ts";
 import { nearEnd, nearPortOf, sendPreface } from "./near_end.ts";
 import { EPOLLET, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP, Poller } from "./poller.ts";
 import { Pump, type PumpOwner } from "./pump.ts";
@@ -298,6 +299,11 @@ export class KernelTransport implements Transport, PumpOwner {
   dial(row: number, address: BackendAddress): void {
     if (this.#isOfNode(row)) this.#node.dial(row, address);
     else this.#dialing.dial(row, address);
+  }
+
+  look(row: number, report: (hasClosed: boolean) => void): void {
+    if (this.#isOfNode(row)) this.#node.look(row, report);
+    else report(clientHasClosed(this.#calls, this.#rows.client(row)));
   }
 
   hangUp(row: number): void {

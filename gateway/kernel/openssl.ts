@@ -54,6 +54,7 @@ export interface OpensslCalls {
   SSL_CTX_get_cert_store(context: Handle): Handle;
   X509_STORE_add_cert(store: Handle, certificate: Handle): number;
   X509_STORE_set_flags(store: Handle, flags: number): number;
+  X509_STORE_add_crl(store: Handle, list: Handle): number;
   SSL_CTX_set_alpn_select_cb(context: Handle, callback: bigint): void;
   SSL_CTX_set_msg_callback(context: Handle, callback: Handle): void;
 
@@ -88,6 +89,9 @@ export interface OpensslCalls {
   /** From the DER of a certificate, and from that of a key (PKCS #8). 0 where it is none. */
   certificateOf(der: Uint8Array): Handle;
   X509_free(certificate: Handle): void;
+  /** 0 where it can't be read. */
+  revocationListOf(der: Uint8Array): Handle;
+  X509_CRL_free(list: Handle): void;
   keyOf(der: Uint8Array): Handle;
   EVP_PKEY_free(key: Handle): void;
 
@@ -131,6 +135,8 @@ export const SSL_VERIFY_PEER = 1;
 export const SSL_VERIFY_FAIL_IF_NO_PEER_CERT = 2;
 export const X509_V_OK = 0;
 export const X509_V_FLAG_PARTIAL_CHAIN = 0x80000;
+export const X509_V_FLAG_CRL_CHECK = 0x4;
+export const X509_V_FLAG_CRL_CHECK_ALL = 0x8;
 
 /** Of SSL_get_error. */
 export const SSL_ERROR_WANT_READ = 2;
@@ -256,6 +262,7 @@ function contextsOf(libc: Libc): ContextCalls {
     SSL_CTX_get_cert_store: numeric(libc, "uintptr_t SSL_CTX_get_cert_store(uintptr_t)"),
     X509_STORE_add_cert: numeric(libc, "int X509_STORE_add_cert(uintptr_t, uintptr_t)"),
     X509_STORE_set_flags: numeric(libc, "int X509_STORE_set_flags(uintptr_t, unsigned long)"),
+    X509_STORE_add_crl: numeric(libc, "int X509_STORE_add_crl(uintptr_t, uintptr_t)"),
     SSL_CTX_set_alpn_select_cb: (context, callback) => void alpn(context, callback, 0),
     SSL_CTX_set_msg_callback: silent(libc, "void SSL_CTX_set_msg_callback(uintptr_t, uintptr_t)"),
   };
@@ -307,10 +314,13 @@ function sessionsOf(libc: Libc): SessionCalls {
   };
 }
 
-function certificatesOf(libc: Libc): Pick<OpensslCalls, "certificateOf" | "keyOf" | "X509_free" | "EVP_PKEY_free" | "peerCertificate"> {
+function certificatesOf(
+  libc: Libc,
+): Pick<OpensslCalls, "certificateOf" | "revocationListOf" | "keyOf" | "X509_free" | "X509_CRL_free" | "EVP_PKEY_free" | "peerCertificate"> {
   const memory = libc.func("uintptr_t BIO_new_mem_buf(const void *, int)");
   const release = libc.func("int BIO_free(uintptr_t)");
   const certificate = libc.func("uintptr_t d2i_X509_bio(uintptr_t, uintptr_t)");
+  const list = libc.func("uintptr_t d2i_X509_CRL_bio(uintptr_t, uintptr_t)");
   const key = libc.func("uintptr_t d2i_PrivateKey_bio(uintptr_t, uintptr_t)");
   const peer = libc.func("uintptr_t SSL_get0_peer_certificate(uintptr_t)");
   const encode = libc.func("int i2d_X509(uintptr_t, void *)");
@@ -329,6 +339,8 @@ function certificatesOf(libc: Libc): Pick<OpensslCalls, "certificateOf" | "keyOf
   const made = new BigUint64Array(1);
   return {
     certificateOf: (der) => decoded(certificate, der),
+    revocationListOf: (der) => decoded(list, der),
+    X509_CRL_free: silent(libc, "void X509_CRL_free(uintptr_t)"),
     keyOf: (der) => decoded(key, der),
     X509_free: silent(libc, "void X509_free(uintptr_t)"),
     EVP_PKEY_free: silent(libc, "void EVP_PKEY_free(uintptr_t)"),

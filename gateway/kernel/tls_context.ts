@@ -30,6 +30,8 @@ import {
   SSL_VERIFY_PEER,
   TLS1_2_VERSION,
   TLS1_3_VERSION,
+  X509_V_FLAG_CRL_CHECK,
+  X509_V_FLAG_CRL_CHECK_ALL,
   X509_V_FLAG_PARTIAL_CHAIN,
   type Handle,
   type OpensslCalls,
@@ -263,7 +265,21 @@ function trusting(calls: OpensslCalls, context: Handle, trusted: Trusted): strin
     const fault = withCertificate(calls, der, (one) => calls.X509_STORE_add_cert(store, one) === 1 && calls.SSL_CTX_add_client_CA(context, one) === 1);
     if (fault !== null) return fault;
   }
-  return null;
+  return trusted.crls === undefined ? null : revoking(calls, store, trusted.crls);
+}
+
+/** INVARIANT: where there are lists, every certificate of a chain is looked up in the one of its issuer. */
+function revoking(calls: OpensslCalls, store: Handle, crls: readonly string[]): string | null {
+  for (const der of crls.flatMap(dersOf)) {
+    const list = calls.revocationListOf(der);
+    if (list === 0) return "OpenSSL can't read a revocation list";
+    try {
+      if (calls.X509_STORE_add_crl(store, list) !== 1) return "OpenSSL does not take a revocation list";
+    } finally {
+      calls.X509_CRL_free(list);
+    }
+  }
+  return calls.X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL) === 1 ? null : "OpenSSL does not check revocation lists";
 }
 
 function withCertificate(calls: OpensslCalls, der: Buffer, take: (certificate: Handle) => boolean): string | null {

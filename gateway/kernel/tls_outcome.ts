@@ -11,6 +11,7 @@ import type { CodeNumber } from "../../runtime/abi/names.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import { identityOf } from "../../runtime/host/identity.ts";
 import type { Handshake } from "../connection/transport.ts";
+import { certificateKey } from "../tls/revocation.ts";
 import type { TlsRefusal } from "../tls/secure.ts";
 import { subjectNames } from "../tls/subject_names.ts";
 import { TLS1_2_VERSION, X509_V_OK, type OpensslCalls } from "./openssl.ts";
@@ -86,7 +87,7 @@ function judged({ calls, handle, context }: TlsSession, said: string | null): Ha
   const result = calls.SSL_get_verify_result(handle);
   if (result !== X509_V_OK) return refusal(CODE_CERTIFICATE_REFUSED, verifyName(calls, result));
   const names = subjectNames(der);
-  return "fault" in names ? refusal(CODE_IDENTITY_MALFORMED, names.fault) : { identity: identityOf(names.words) };
+  return "fault" in names ? refusal(CODE_IDENTITY_MALFORMED, names.fault) : { identity: identityOf(names.words), certificate: certificateKey(der) };
 }
 
 function verifyName(calls: OpensslCalls, result: number): string {

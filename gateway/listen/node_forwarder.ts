@@ -4,6 +4,7 @@ import type { GatewayClock } from "../clock.ts";
 import { createConnections } from "../connection/connections.ts";
 import type { Decider } from "../connection/decider.ts";
 import type { Forwarder } from "../connection/forwarder.ts";
+import type { Places } from "../connection/places.ts";
 import type { Timers } from "../connection/stage.ts";
 import type { ConnectionTable } from "../connection/table.ts";
 import type { IsReset } from "../forward/reset.ts";
@@ -15,14 +16,16 @@ export interface ForwarderSetup {
   readonly clock: GatewayClock;
   /** Null where the kernel can't be queried. */
   readonly isReset: IsReset | null;
+  readonly places: Pick<Places, "connect">;
   readonly timers: Timers;
 }
 
-export function nodeForwarder({ table, decider, clock, isReset, timers }: ForwarderSetup): Forwarder {
+export function nodeForwarder({ table, decider, clock, isReset, places, timers }: ForwarderSetup): Forwarder {
   return createConnections({
     table,
     decider,
     clock,
+    places,
     timers,
     afterTurn: setImmediate,
     transport: (events) => new NodeTransport({ events, isReset, keepAliveMs: timers.keepalive_ms }),

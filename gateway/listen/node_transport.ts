@@ -152,7 +152,8 @@ export class NodeTransport implements Transport {
     this.#handshakes[row] = null;
     if ("secured" in outcome) {
       this.#inner[row] = outcome.secured;
-      this.events.handshaken(row, { identity: outcome.identity });
+      const { identity, certificate } = outcome;
+      this.events.handshaken(row, { identity, ...(certificate !== undefined && { certificate }) });
     } else this.events.handshaken(row, outcome);
   }
 
@@ -171,6 +172,14 @@ export class NodeTransport implements Transport {
     upstream.on("error", onDialError);
     upstream.on("close", onDialClose);
     upstream.on("connect", onDialed);
+  }
+
+  /** Bytes that had come are read in the next round of the event loop, and their end in the one after it. */
+  look(row: number, report: (hasClosed: boolean) => void): void {
+    const client = this.clients[row];
+    setImmediate(() =>
+      setImmediate(() => report(client === null || client === undefined || this.clients[row] !== client || client.readableEnded || client.destroyed)),
+    );
   }
 
   hangUp(row: number): void {

@@ -14,7 +14,7 @@ export interface OpenSetup {
   readonly ports: Ports;
   readonly forwarder: Forwarder;
   readonly recorder: Recorder;
-  readonly maxPorts: number;
+  readonly maxPorts: () => number;
   /** Sockets that the process was given. */
   readonly inherited: Inherited;
   readonly say: (sentence: string) => void;
@@ -47,9 +47,9 @@ export function createOpener({ ports, forwarder, recorder, maxPorts, inherited, 
   return {
     async open(wanted, engine, generation, paused, closing = 0) {
       const { address, zone, port, proto, local } = wanted;
-      const answer = ports.size - closing + opening >= maxPorts ? denial(CODE_CAP_PORTS) : bound(wanted, engine);
+      const answer = ports.size - closing + opening >= maxPorts() ? denial(CODE_CAP_PORTS) : bound(wanted, engine);
       const refused = recorded(wanted, engine, generation, answer);
-      if (refused !== null) return { absent: false, message: `port ${port} is not opened (${refused})${remedy(refused, maxPorts)}` };
+      if (refused !== null) return { absent: false, message: `port ${port} is not opened (${refused})${remedy(refused, maxPorts())}` };
       opening++;
       try {
         const own = { proto: proto, host: formatHost(address, zone), port };
@@ -69,7 +69,7 @@ export function createOpener({ ports, forwarder, recorder, maxPorts, inherited, 
     },
     join(open, added, engine, generation) {
       const refused = recorded(added, engine, generation, bound(added, engine));
-      if (refused !== null) return { absent: false, message: `port ${added.port} is not opened (${refused})${remedy(refused, maxPorts)}` };
+      if (refused !== null) return { absent: false, message: `port ${added.port} is not opened (${refused})${remedy(refused, maxPorts())}` };
       open.serves = { ...added, exposes: [...open.serves.exposes, ...added.exposes] };
       return open;
     },

@@ -27,6 +27,7 @@ import type { ServingThreads } from "../threads/choice.ts";
 import type { Keeper } from "../reload/keeper.ts";
 import type { ReloadHistory } from "../reload/history.ts";
 import type { Reloader } from "../reload/reload.ts";
+import type { LiveConfig } from "../config/live.ts";
 import type { CredentialEnd } from "../tls/credentials.ts";
 import type { Giving } from "../takeover/giving.ts";
 import type { Turns } from "../reload/turns.ts";
@@ -85,8 +86,8 @@ export interface Context {
   readonly hostAddresses: () => readonly HostAddress[];
   /** Which forwarder serves. */
   readonly chosen: Chosen;
-  /** To be called at a reload that somebody requested: says which keys of the configuration it does not take over. */
-  readonly configChanged: () => void;
+  /** The configuration, over reloads. */
+  readonly live: Pick<LiveConfig, "state">;
   /** The engine of TLS that ends here. */
   readonly engine: EngineChoice;
   readonly threads: ServingThreads;

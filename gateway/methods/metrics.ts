@@ -34,6 +34,7 @@ export function metricsText(context: Context): string {
   );
   out.one("ingressd_policy_generation", "gauge", "generation of the policy in force", generation);
   if (engine !== null) policyFamilies(out, context, engine);
+  configurationFamilies(out, context);
   decisionFamilies(out, context);
   connectionFamilies(out, context);
   trafficFamilies(out, context);
@@ -74,6 +75,14 @@ function policyFamilies(out: Families, context: Context, engine: PolicyEngine): 
     "decisions of a rule since it came into force",
     hits.map(({ listener, rule, at, hits: n }) => [{ listener, rule, at }, n]),
   );
+}
+
+function configurationFamilies(out: Families, { live }: Context): void {
+  const { generation, sha256, restart, refused } = live.state;
+  out.one("ingressd_config_generation", "gauge", "generation of the configuration: 1, and one more for each reload that changed a value", generation);
+  out.family("ingressd_config_info", "gauge", "hash of the configuration's values that were read last and not refused", [[{ sha256 }, 1]]);
+  out.one("ingressd_config_refused", "gauge", "1 where the configuration was refused when it was read last", refused === null ? 0 : 1);
+  out.one("ingressd_config_restart_keys", "gauge", "keys whose value differs from the one in force, because they are read at the start only", restart.length);
 }
 
 function decisionFamilies(out: Families, { counters }: Context): void {

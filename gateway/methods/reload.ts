@@ -5,9 +5,14 @@ import { rpcError, RPC_NOT_RELOADED, type RpcError } from "../control/rpc.ts";
 
 export const reload: Endpoint = async (context) => {
   const report = await context.reloader.reload();
-  context.configChanged();
-  return report.ok ? { result: report.value } : notReloaded(context, report.error);
+  return report.ok ? { result: { ...report.value, configuration: configurationOf(context) } } : notReloaded(context, report.error);
 };
+
+/** The configuration in force, and what a restart would change. */
+export function configurationOf({ live }: Pick<Context, "live">): object {
+  const { generation, sha256, changed, restart, refused } = live.state;
+  return { generation, sha256, changed, restart_needed: restart, refused };
+}
 
 /** The error of every method that changes the policy: `data.cause` for programs, and the generation that stays in force. */
 export function notReloaded({ inForce }: Pick<Context, "inForce">, { cause, message }: Refused): RpcError {

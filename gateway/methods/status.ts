@@ -8,6 +8,7 @@ import type { SignatureInfo } from "../../runtime/host/module.ts";
 import type { Keeper } from "../reload/keeper.ts";
 import { allBytes } from "./traffic_metrics.ts";
 import type { Context, Endpoint } from "./context.ts";
+import { configurationOf } from "./reload.ts";
 
 const TOP_SOURCES = 10;
 const TOP_RULES = 100;
@@ -46,6 +47,7 @@ export function statusOf(context: Context): object {
           limiter: engine.limiterFill(),
         }
       ),
+    configuration: configurationOf(context),
     state: stateOf(context.keeper),
     listeners: (engine?.info.listeners ?? []).map((info) => ({
       name: info.name,

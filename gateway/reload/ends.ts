@@ -18,7 +18,7 @@ export interface EndsSetup {
   readonly recorder: Recorder;
   readonly ports: Ports;
   readonly clock: GatewayClock;
-  readonly onReload: "recheck" | "keep";
+  readonly onReload: () => "recheck" | "keep";
 }
 
 /** To be called on a tick; returns how many streams were closed. */
@@ -40,7 +40,7 @@ export function createEnds({ inForce, forwarder, recorder, ports, clock, onReloa
     looked = now;
     if (engine === null || (ends[0] ?? Infinity) > now) return 0;
     ends = ends.filter((end) => end > now);
-    if (onReload === "keep") return 0;
+    if (onReload() === "keep") return 0;
     engine.setClock({ monoMs: clock.monoMs(), wallSeconds: now });
     const { table } = forwarder;
     const refused: { readonly row: number; readonly entry: Entry }[] = [];

@@ -7,7 +7,16 @@
 //     acknowledged when the last has been.
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Address } from "../../runtime/net/address.ts";
-import { CODE_BAD_PEER, CODE_BLOCKED, CODE_HELLO_MALFORMED, CODE_NOT_EXPOSED, CODE_NO_NAME, CODE_RECHECKED } from "../../runtime/abi/verdicts.ts";
+import {
+  CODE_BAD_PEER,
+  CODE_BLOCKED,
+  CODE_CERTIFICATE_REVOKED,
+  CODE_HELLO_MALFORMED,
+  CODE_NOT_EXPOSED,
+  CODE_NO_BACKEND,
+  CODE_NO_NAME,
+  CODE_RECHECKED,
+} from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import type { Answer, Decision, Denial } from "../../runtime/host/decision.ts";
 import type { ListenerInfo, PolicyEngine } from "../../runtime/host/module.ts";
@@ -16,14 +25,22 @@ import { CHARGED_LISTENER, CHARGED_NAME_WAIT } from "../connection/charges.ts";
 import { CONNECTING, FREE, HEADING, OPEN, READING, SECURING, PENDING } from "../connection/states.ts";
 import type { Known } from "../connection/table.ts";
 import type { Forwarder } from "../connection/forwarder.ts";
+import type { Places } from "../connection/places.ts";
 import { blockDetail, blockOf } from "../admit/blocked.ts";
+import { capKeyOf } from "../admit/cap_key.ts";
 import { connectionFacts } from "../admit/entries.ts";
 import { mayNameSource } from "../admit/balancers.ts";
 import type { NameWaits } from "../admit/name_waits.ts";
 import type { Blocks } from "../blocks/blocks.ts";
+import type { BackendAddress } from "../forward/backend.ts";
 import type { OpenPort } from "../listen/ports.ts";
+import { REVOKED } from "./cut_revoked.ts";
 import type { NameFault } from "../tls/server_name.ts";
 
+/** No policy answers so about a connection that it admitted: its backend is on another host that is not allowed any more. */
+const OUTSIDE = "no_backend";
+/** What the record says of it. */
+const NOT_ALLOWED = "backend_not_allowed";
 /** The most rows that are decided, and connections that are closed, in one turn. */
 const ROWS_PER_TURN = 256;
 const CLOSED_PER_TURN = 32;
@@ -35,9 +52,14 @@ export interface RecheckSetup {
   readonly generation: number;
   readonly onReload: "recheck" | "keep";
   readonly blocks: Pick<Blocks, "of" | "size">;
+  /** Whether a client's certificate is on a revocation list by now. */
+  readonly isRevoked: (known: Known) => boolean;
+  /** Whether a backend is on another host that the configuration does not allow. */
+  readonly isOutside: (address: BackendAddress) => boolean;
   /** The socket that a row came by. */
   readonly numbered: (number: number) => OpenPort | undefined;
   readonly nameWaits: Pick<NameWaits, "count" | "give">;
+  readonly places: Pick<Places, "take" | "clear">;
 }
 
 /** To be called after the swap; returns how many connections were closed. */
@@ -70,9 +92,11 @@ class Round {
 
   count(): void {
     const {
+      places,
       engine,
       forwarder: { table },
     } = this.#setup;
+    places.clear();
     for (let row = 0; row < this.#rows; row++) {
       const state = table.state[row] ?? FREE;
       if (state === FREE || state === PENDING) continue;
@@ -83,15 +107,25 @@ class Round {
       table.listener[row] = id;
       if (id < 0 || typeof source === "number") continue;
       if (state === READING) this.#countUnread(row, id, source);
-      else engine.recount(id, source, table.zone[row] ?? 0);
+      else this.#recount(row, id, source);
       const known = state === CONNECTING || state === OPEN ? table.identity[row] : undefined;
       if (known !== undefined) engine.recountIdentity(id, known.identity);
     }
   }
 
+  /** The connection has a place of its source in the new policy. */
+  #recount(row: number, id: number, source: Address): void {
+    const { engine, places, forwarder } = this.#setup;
+    const { table } = forwarder;
+    const zone = table.zone[row] ?? 0;
+    engine.recount(id, source, zone);
+    const info = engine.info.listeners[id];
+    if (info !== undefined && table.isFlow[row] !== 1) places.take(row, capKeyOf(info, source, zone));
+  }
+
   /** Whether it waits for its name depends on the new policy's exposes of its port. */
   #countUnread(row: number, id: number, source: Address): void {
-    const { engine, forwarder, nameWaits, numbered } = this.#setup;
+    const { forwarder, nameWaits, numbered } = this.#setup;
     const { table } = forwarder;
     const charged = table.charged[row] ?? 0;
     if (this.#groups.has(id)) {
@@ -100,7 +134,7 @@ class Round {
       table.expose[row] = undefined;
     } else {
       nameWaits.give(row);
-      engine.recount(id, source, table.zone[row] ?? 0);
+      this.#recount(row, id, source);
       table.charged[row] = (charged & ~CHARGED_NAME_WAIT) | CHARGED_LISTENER;
     }
   }
@@ -174,7 +208,7 @@ class Round {
       forwarder.refuse(row, { denial: answer, by: { info: engine.info, generation } });
       return "unread";
     }
-    const isDue = onReload === "recheck" || answer.code === "blocked";
+    const isDue = onReload === "recheck" || answer.code === "blocked" || answer.code === REVOKED || answer.code === OUTSIDE;
     return isDue && typeof table.sourceOf(row) !== "number" ? this.#entryOf(row, answer) : null;
   }
 
@@ -185,6 +219,8 @@ class Round {
       generation,
       onReload,
       blocks,
+      isRevoked,
+      isOutside,
       forwarder: { table },
     } = this.#setup;
     const state = table.state[row];
@@ -210,6 +246,10 @@ class Round {
         : denial(CODE_HELLO_MALFORMED)
       );
     if (state !== CONNECTING && state !== OPEN) return null;
+    const known = table.identity[row];
+    if (known !== undefined && isRevoked(known)) return denial(CODE_CERTIFICATE_REVOKED);
+    const backend = table.backend[row];
+    if (backend !== undefined && isOutside(backend.address)) return denial(CODE_NO_BACKEND);
     if (listener < 0) return onReload === "keep" ? null : gone;
     if (this.#isMisnamed(row, listener)) return denial(CODE_BAD_PEER);
     if (!nameMayCount(engine, listener, table.nameFault[row])) return denial(CODE_HELLO_MALFORMED);
@@ -244,7 +284,7 @@ class Round {
       op: "recheck",
       decision: decision.code === "blocked" ? decision : denial(CODE_RECHECKED, decision.rule),
       ...connectionFacts(table, row, this.#ports.get(table.socket[row] ?? 0), generation),
-      detail: blockDetail({ table, blocks }, row, decision) ?? decision.code,
+      detail: blockDetail({ table, blocks }, row, decision) ?? (decision.code === OUTSIDE ? NOT_ALLOWED : decision.code),
     };
   }
 }

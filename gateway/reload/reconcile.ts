@@ -48,7 +48,7 @@ export class Reconciler {
     const { opened, failures } = await openings.openNow(openings.missing(want.value), engine, generation);
     if (ending.aborted) return;
     openings.announce(opened, before);
-    if (failures.length === 0) openings.sayAbsent(engine);
+    if (failures.length === 0) openings.sayUnserved(engine);
     tidy(this.#setup);
     if (failures.length === 0) this.#settled = now;
   }

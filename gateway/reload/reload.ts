@@ -5,6 +5,7 @@ import type { PolicyEngine } from "../../runtime/host/module.ts";
 import type { Candidate, LoadWhen, PolicyInForce } from "../../runtime/shell/policy_in_force.ts";
 import type { GatewayClock } from "../clock.ts";
 import type { Counters } from "../audit/counters.ts";
+import { changesOf, type LiveConfig } from "../config/live.ts";
 import type { Reports } from "../reports_to_manager.ts";
 import type { ReloadHistory } from "./history.ts";
 import type { Turns } from "./turns.ts";
@@ -20,6 +21,7 @@ export interface ReloadSetup extends TransactionSetup {
   /** Called before the first policy is put in force, with its engine; the answer is why it must not be, or null. */
   readonly beforeFirst: ((engine: PolicyEngine) => Promise<string | null>) | null;
   readonly history: ReloadHistory;
+  readonly live: LiveConfig;
   readonly reports: Pick<Reports, "reloading" | "reloaded">;
 }
 
@@ -50,14 +52,33 @@ export class Reloader {
     });
   }
 
+  /** The configuration's file may have changed: as `reload`, but silent and without effect where its values are those that were read last. */
+  configChanged(): Promise<void> {
+    const { turns, live, say } = this.#setup;
+    return turns(async () => {
+      const staged = live.stage();
+      live.unstage();
+      if (staged.ok && !staged.value) return;
+      say(this.sentenceOf(await this.#load("always")));
+    });
+  }
+
   /** As `reload`, but silent and without effect when the file's bytes are those in force, or those that were refused last. */
   changed(): Promise<void> {
-    const { turns, say, inForce } = this.#setup;
+    const { turns, say } = this.#setup;
     return turns(async () => {
       const result = await this.#load("if_changed");
       if (!result.ok && result.error === UNCHANGED) return;
-      say(result.ok ? reportSentence(result.value) : `reload refused, generation ${inForce.generation} stays in force: ${result.error.message}`);
+      say(this.sentenceOf(result));
     });
+  }
+
+  /** Says what became of a reload, of the policy and of the configuration. */
+  sentenceOf(result: Result<Report, Refused>): string {
+    const { inForce, live } = this.#setup;
+    return result.ok ?
+        `${reportSentence(result.value)}${changesOf(live.state)}`
+      : `reload refused, generation ${inForce.generation} stays in force: ${result.error.message}`;
   }
 
   /** The file's policy, ready to be put in force by another party; see change.ts. */
@@ -82,17 +103,23 @@ export class Reloader {
   async #load(when: LoadWhen): Promise<Result<Report, Refused>> {
     const candidate = await this.#candidate(when);
     if (!candidate.ok) return candidate;
-    const report = await this.#putInForce(candidate.value);
+    const report = await this.#putInForce(candidate.value).finally(() => this.#setup.live.unstage());
     if (this.#setup.ending.aborted) return failed(STOPPING);
     if (!report.ok) return this.#refused(report.error);
     this.#inPlace();
     return report;
   }
 
+  /** The policy's file under the configuration's, which is staged then. */
   async #candidate(when: LoadWhen): Promise<Result<Candidate, Refused>> {
-    const loaded = await this.#setup.inForce.load(when);
-    if (!loaded.ok) return this.#refused(refusedBy(loaded.error));
-    return loaded.value === null ? failed(UNCHANGED) : ok(loaded.value);
+    const { inForce, live } = this.#setup;
+    // The start has read it just now.
+    const staged = inForce.generation === 0 ? ok(false) : live.stage();
+    if (!staged.ok) return this.#refused({ cause: "config", message: staged.error });
+    const loaded = await inForce.load(staged.value ? "always" : when);
+    if (loaded.ok && loaded.value !== null) return ok(loaded.value);
+    live.unstage();
+    return loaded.ok ? failed(UNCHANGED) : this.#refused(refusedBy(loaded.error));
   }
 
   async #putInForce(candidate: Candidate): Promise<Result<Report, Refused>> {
@@ -109,7 +136,10 @@ export class Reloader {
     const candidate = await this.#candidate("always");
     if (!candidate.ok) return candidate;
     const change = await Transaction.prepare(this.#setup, candidate.value, "undoable");
-    if (!change.ok) return this.#refused(change.error);
+    if (!change.ok) {
+      this.#setup.live.unstage();
+      return this.#refused(change.error);
+    }
     const insteadBefore = this.#instead;
     return ok({
       outlook: change.value.outlook,

@@ -17,12 +17,13 @@ export interface Refused {
   /**
    * `policy`: it can't be served; `keys`: it can't be verified; `port`: a port could not be opened;
    * `state`: it could not be written to the disk; `participant`: another party of the change refused or failed;
+   * `config`: the configuration can't be read, or can't be put in force;
    * `sockets`: this process was given sockets that the policy does not expose.
    * `takeover`: the gateway that runs could not be taken over.
    * Of a change that a coordinator prepares, commits or aborts also `busy`: another one is prepared; `aborted`: it is
    * over; `committed`: it is in force; `unknown`: no change has that id.
    */
-  readonly cause: "policy" | "keys" | "port" | "state" | "participant" | "sockets" | "takeover" | "busy" | "aborted" | "committed" | "unknown";
+  readonly cause: "policy" | "config" | "keys" | "port" | "state" | "participant" | "sockets" | "takeover" | "busy" | "aborted" | "committed" | "unknown";
   readonly message: string;
 }
 

@@ -12,6 +12,8 @@ import type { Blocks } from "../blocks/blocks.ts";
 import type { GatewayClock } from "../clock.ts";
 import { FREE } from "../connection/states.ts";
 import type { Forwarder } from "../connection/forwarder.ts";
+import type { Known } from "../connection/table.ts";
+import type { Places } from "../connection/places.ts";
 import type { Inherited } from "../listen/inherited.ts";
 import { byKey, exposureOf, overlaps, type Exposure, type OpenPort } from "../listen/ports.ts";
 import { grants, groupedByPort } from "./exposures.ts";
@@ -27,9 +29,12 @@ export interface SwapSetup extends OpeningsSetup {
   readonly clock: GatewayClock;
   /** Sixteen random bytes, the same for the whole run, so that limits outlive a reload. */
   readonly seed: Uint8Array;
-  readonly onReload: "recheck" | "keep";
+  /** Of the configuration that is in force after the swap. */
+  readonly onReload: () => "recheck" | "keep";
   readonly ruleHits: RuleCounts;
   readonly nameWaits: NameWaits;
+  readonly places: Places;
+  readonly isRevoked: (known: Known) => boolean;
   readonly blocks: Pick<Blocks, "of" | "size">;
   /** Sockets that the process was given; looked at before the first policy is in force. */
   readonly inherited: Inherited;
@@ -91,6 +96,10 @@ export class Swap {
     if (!opening.ok) return failed(refusedBy(opening.error));
     const engine = opening.value;
     this.#setClock(engine);
+    // A change of the configuration alone takes effect, whatever the policy says; and the previous policy comes back.
+    const isOther = busy === "refuse" && this.#current?.policy.info.sha256 !== policy.info.sha256;
+    const refusal = isOther ? openings.refusal(engine) : null;
+    if (refusal !== null) return failed({ cause: "policy", message: refusal });
     const want = openings.wanted(engine, hostAddresses());
     if (!want.ok) return failed({ cause: "policy", message: want.error });
     const foreign = inForce.generation > 0 ? null : inherited.check(engine, 1, (key) => want.value.has(key), recorder);
@@ -125,10 +134,11 @@ export class Swap {
     // From here on the new policy decides; what it refuses of the past is closed in turns.
     const [rechecked, finished] = await Promise.all([recheck(), others]);
     if (!finished.ok) return finished;
-    const late = await openings.openNow(openings.missing(want), engine, generation);
+    // Since the turn, or in it, a lease may have ended.
+    const late = await openings.openNow(openings.missing(this.#withLeases(want)), engine, generation);
     const opens = [...ready.opened, ...late.opened].filter((open) => !open.closing);
     openings.announce(opens, before);
-    openings.sayAbsent(inForce.engine);
+    openings.sayUnserved(inForce.engine);
     this.#tidy();
     return ok({
       generation,
@@ -158,9 +168,9 @@ export class Swap {
 
   /** Runs without a pause. */
   #turn({ policy, open, engine, opened, want: prepared }: Ready, commit: Commit, owed: PolicyEngine | null): Turned {
-    const { inForce, ports, leases, forwarder, recorder, onReload, ruleHits, nameWaits, blocks } = this.#setup;
+    const { inForce, ports, backends, forwarder, recorder, onReload, ruleHits, nameWaits, places, blocks, isRevoked } = this.#setup;
     // A lease may have ended since `ready`.
-    const want = byKey([...prepared.values()].flatMap((one) => exposureOf(one, ({ lease }) => lease === null || leases.get(lease) !== undefined) ?? []));
+    const want = this.#withLeases(prepared);
     const before = portsOf(ports.all().filter((p) => !opened.includes(p)));
     this.#moveLimits(engine, owed);
     const recheck = beginRecheck({
@@ -168,9 +178,12 @@ export class Swap {
       recorder,
       engine,
       generation: inForce.generation + 1,
-      onReload,
+      onReload: onReload(),
       nameWaits,
+      places,
       blocks,
+      isRevoked,
+      isOutside: backends.remote.isOutside,
       numbered: (n) => ports.numbered(n),
     });
     const closed = ports.all().filter(({ key }) => !want.has(key));
@@ -183,6 +196,12 @@ export class Swap {
     for (const port of opened) port.socket.release();
     this.#dropLeases(engine);
     return { generation, want, closed, before, recheck };
+  }
+
+  /** Without those of leases that have ended. */
+  #withLeases(want: Wanted): Wanted {
+    const { leases } = this.#setup;
+    return byKey([...want.values()].flatMap((one) => exposureOf(one, ({ lease }) => lease === null || leases.get(lease) !== undefined) ?? []));
   }
 
   #moveLimits(engine: PolicyEngine, owed: PolicyEngine | null): void {

@@ -93,7 +93,7 @@ export function writeState(table: ConnectionTable, ports: Ports, flows: readonly
       ...(name !== undefined && { name }),
       nameFault: table.nameFault[row] ?? null,
       ...writtenVia(table.via[row]),
-      ...(known !== undefined && { words: known.identity.words, ca: known.ca }),
+      ...(known !== undefined && { words: known.identity.words, ca: known.ca, certificate: known.certificate }),
     });
   }
   return Buffer.from(
@@ -180,14 +180,16 @@ function connectionOf(value: unknown, places: readonly (HandedPlace | null)[]): 
   const zone = textIn(fields, "zone");
   if (fields === null || row === null || place === null || sourcePort === null || source === null || zone === null) return null;
   if (places[place] === null) return null;
-  const { name, nameFault, words, ca } = fields;
+  const { name, nameFault, words, ca, certificate } = fields;
   if (name !== undefined && name !== null && typeof name !== "string") return null;
   const fault = nameFault === null ? null : NAME_FAULTS.find((one) => one === nameFault);
   if (fault === undefined) return null;
   const isKnown = words !== undefined;
   if (isKnown && (!Array.isArray(words) || !words.every((word) => typeof word === "string") || typeof ca !== "string")) return null;
   const identity =
-    isKnown && Array.isArray(words) && typeof ca === "string" ? { identity: identityOf(words.filter((word) => typeof word === "string")), ca } : undefined;
+    isKnown && Array.isArray(words) && typeof ca === "string" ?
+      { identity: identityOf(words.filter((word) => typeof word === "string")), ca, ...(typeof certificate === "string" && { certificate }) }
+    : undefined;
   const startedMs = numberIn(fields, "startedMs", Number.MAX_SAFE_INTEGER);
   const via = viaOf(fields);
   if (via === null) return null;

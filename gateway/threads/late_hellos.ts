@@ -5,7 +5,7 @@ import type { GatewayClock } from "../clock.ts";
 const LOOK_MS = 250;
 
 export interface LateHellosSetup {
-  readonly helloMs: number;
+  readonly helloMs: () => number;
   readonly clock: Pick<GatewayClock, "monoMs" | "every">;
   readonly late: (row: number) => void;
 }
@@ -33,7 +33,7 @@ export class LateHellos {
     const { helloMs, clock, late } = this.#setup;
     const now = clock.monoMs();
     for (const [row, sinceMs] of this.#sinceMs) {
-      if (now - sinceMs < helloMs) continue;
+      if (now - sinceMs < helloMs()) continue;
       this.#sinceMs.delete(row);
       late(row);
     }

@@ -39,6 +39,8 @@ export const TICKETS = 13;
 export const TICK = 14;
 /** The alert `a` of TLS ends the client, of which `b` bytes were read. */
 export const ALERT = 15;
+/** Answered by LOOKED, unless the row is over. */
+export const LOOK = 18;
 
 /** The PROXY header is to be read, and reported by HELLO. */
 export const READ_HEADER = 16;
@@ -49,7 +51,7 @@ export const TAKE = 17;
 
 /** The payload is all that was read of the client: a whole header, a whole hello, a fault, or with `a` = 1 its end, 2 a broken socket. */
 export const HELLO = 32;
-/** `a` is the code of a refusal, with its detail as payload where there is one; 0: done, and the payload has the words of an identity. */
+/** `a` is the code of a refusal, with its detail as payload where there is one; 0: done, and the payload has the certificate's key and the words of an identity. */
 export const HANDSHAKEN = 33;
 /**
  * The near end of the backend's side: descriptor `a`, which stays open until the main thread says RELAY, hangs up or gives the
@@ -70,6 +72,8 @@ export const FAULTED = 40;
 export const DROPPED = 41;
 /** There was no descriptor for a backend's side. */
 export const LACKED = 42;
+/** `a` is 1 where the client has closed its side. */
+export const LOOKED = 43;
 
 export const BY_CLIENT = 1;
 export const BY_BACKEND = 2;
@@ -107,11 +111,15 @@ export function handshakeRecord(outcome: Handshake): { readonly a: number; reado
     const { denial: refusal, detail } = outcome;
     return { a: codeNumbers.get(refusal.code) ?? CODE_TLS_FAILED, payload: detail === undefined ? null : Buffer.from(detail) };
   }
-  return { a: 0, payload: outcome.identity === null ? null : Buffer.from(outcome.identity.words.join("\0")) };
+  return { a: 0, payload: outcome.identity === null ? null : Buffer.from([outcome.certificate ?? "", ...outcome.identity.words].join("\0")) };
 }
 
 /** INVARIANT: an unknown code is a refusal. The identity is made anew of its words. */
 export function handshakeOf({ a, payload }: Message): Handshake {
-  if (a === 0) return { identity: payload === null ? null : identityOf(payload.toString().split("\0")) };
+  if (a === 0 && payload === null) return { identity: null };
+  if (a === 0 && payload !== null) {
+    const [certificate = "", ...words] = payload.toString().split("\0");
+    return { identity: identityOf(words), certificate };
+  }
   return { denial: denial(isCode(a) ? a : CODE_TLS_FAILED), ...(payload !== null && { detail: payload.toString() }) };
 }

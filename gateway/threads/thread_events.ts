@@ -16,6 +16,8 @@ export interface ThreadEventsSetup {
   readonly lateHellos: Pick<LateHellos, "due" | "over">;
   /** A worker lacked a descriptor. */
   readonly lacked: () => void;
+  /** Whether the client of a row has closed its side. */
+  readonly looked: (row: number, hasClosed: boolean) => void;
   /** Nothing of the row is open in this thread any more. */
   readonly gone: (thread: number) => void;
 }
@@ -51,7 +53,8 @@ export class ThreadEvents {
       return;
     }
     if (rows.waits(row, WAITS_DROPPED)) return;
-    if (kind === m.FAULTED) events.faulted(row, payload?.toString() ?? "");
+    if (kind === m.LOOKED) this.#setup.looked(row, a === 1);
+    else if (kind === m.FAULTED) events.faulted(row, payload?.toString() ?? "");
     else if (kind === m.HELLO && rows.waits(row, WAITS_HELLO)) this.#hello(row, a, payload ?? NOTHING);
     else if (kind === m.HANDSHAKEN && rows.took(row, WAITS_HANDSHAKE)) events.handshaken(row, m.handshakeOf(message));
     // INVARIANT: what is reported of a dial that was given up is not taken for the next one, whose backend is another.

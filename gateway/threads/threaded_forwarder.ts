@@ -13,16 +13,17 @@ export interface ThreadedForwarderSetup extends Omit<ForwarderSetup, "isReset"> 
   readonly lacked: () => void;
 }
 
-export function threadedForwarder({ table, decider, clock, timers, calls, threads, lacked }: ThreadedForwarderSetup): Forwarder {
+export function threadedForwarder({ table, decider, clock, places, timers, calls, threads, lacked }: ThreadedForwarderSetup): Forwarder {
   const made: ThreadedTransport[] = [];
   return createConnections({
     table,
     decider,
     clock,
+    places,
     timers,
     afterTurn: (flush) => made[0]?.after(flush),
     transport: (events) => {
-      const transport = new ThreadedTransport({ calls, threads, events, keepAliveMs: timers.keepalive_ms, helloMs: timers.hello_ms, clock, lacked });
+      const transport = new ThreadedTransport({ calls, threads, events, keepAliveMs: timers.keepalive_ms, helloMs: () => timers.hello_ms, clock, lacked });
       made.push(transport);
       return transport;
     },

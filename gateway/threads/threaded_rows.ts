@@ -78,6 +78,11 @@ export class ThreadedRows {
     return fd;
   }
 
+  /** The client's descriptor while no thread has it; else NONE. */
+  ownFd(row: number): number {
+    return this.#fds[row] ?? NONE;
+  }
+
   /** Between CONNECTED and RELAY a thread owns it, and does nothing with it. */
   client(row: number): number {
     return this.#clients[row] ?? NONE;

@@ -12,6 +12,7 @@ import type { BackendAddress } from "../forward/backend.ts";
 import type { AGAIN, Backend } from "../forward/backends.ts";
 import type { Endpoint } from "../forward/proxy_header.ts";
 import type { KernelCalls } from "../kernel/calls.ts";
+import { clientHasClosed } from "../kernel/client_end.ts";
 import { Listeners } from "../kernel/listeners.ts";
 import { nearEnd, sendPreface } from "../kernel/near_end.ts";
 import { EPOLLET, EPOLLIN, Poller } from "../kernel/poller.ts";
@@ -35,7 +36,7 @@ export interface ThreadedTransportSetup {
   readonly threads: Threads;
   readonly events: TransportEvents;
   readonly keepAliveMs: number;
-  readonly helloMs: number;
+  readonly helloMs: () => number;
   readonly clock: Pick<GatewayClock, "monoMs" | "every">;
   /** Peers wait, because there is no descriptor. */
   readonly lacked: () => void;
@@ -50,6 +51,8 @@ export class ThreadedTransport implements Transport {
   readonly #rows = new ThreadedRows();
   readonly #keys = new Map<string, Buffer>();
   readonly #lateHellos: LateHellos;
+  /** By row: looks at its client that its worker has not answered. */
+  readonly #looks = new Map<number, { readonly generation: number; readonly reports: ((hasClosed: boolean) => void)[] }>();
   readonly #reports: ThreadEvents;
   #isWakeDue = false;
   #isClosed = false;
@@ -85,6 +88,7 @@ export class ThreadedTransport implements Transport {
       events,
       lateHellos: this.#lateHellos,
       lacked: () => this.#listeners.lack(),
+      looked: (row, hasClosed) => this.#looked(row, hasClosed),
       gone: (thread) => this.#gone(thread),
     });
   }
@@ -165,6 +169,28 @@ export class ThreadedTransport implements Transport {
     }
     this.#rows.await(row, WAITS_CONNECTED | WAITS_FAILED);
     this.#send(row, m.DIAL, this.#rows.nextDial(row), 0, bytes);
+  }
+
+  /** A worker whose row is over has said ENDED before it could read LOOK. */
+  look(row: number, report: (hasClosed: boolean) => void): void {
+    const generation = this.#rows.generation(row);
+    if (this.#rows.thread(row) === NONE) {
+      // One that was admitted in this turn is no thread's yet.
+      report(clientHasClosed(this.#calls, this.#rows.ownFd(row)));
+      return;
+    }
+    const before = this.#looks.get(row);
+    if (before?.generation === generation) before.reports.push(report);
+    else {
+      this.#looks.set(row, { generation, reports: [report] });
+      this.#send(row, m.LOOK);
+    }
+  }
+
+  #looked(row: number, hasClosed: boolean): void {
+    const looks = this.#looks.get(row);
+    this.#looks.delete(row);
+    if (looks?.generation === this.#rows.generation(row)) for (const report of looks.reports) report(hasClosed);
   }
 
   hangUp(row: number): void {

@@ -175,6 +175,9 @@ class ThreadWorker {
       case m.HANG_UP:
         this.#transport.hangUp(row);
         return;
+      case m.LOOK:
+        this.#transport.look(row, (hasClosed) => this.#out.write(m.LOOKED, row, hasClosed ? 1 : 0));
+        return;
       case m.RELAY:
         this.#relay(row, a, b === 1);
         return;

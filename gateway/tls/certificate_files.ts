@@ -5,6 +5,7 @@ import { readTrustedFile } from "../../runtime/host/trusted_file.ts";
 import { certificateParts } from "./certificate_parts.ts";
 import { createContext, type Shown, type Trusted } from "./context.ts";
 import { pemText, readBlocks, type PemBlock } from "./pem.ts";
+import { readRevocations, type Revocations } from "./revocation.ts";
 import { weakness } from "./strength.ts";
 
 /** Of one file. */
@@ -51,6 +52,28 @@ export function readShown(certPath: string, keyPath: string, now: Date): Loaded<
   // OpenSSL reports its errors now, and not at a handshake.
   createContext([shown], null);
   return { value: shown, notAfter: firstEnd(chain), warnings };
+}
+
+export interface LoadedAuthority extends Loaded<Trusted> {
+  /** Null where the configuration names none. */
+  readonly revocations: Revocations | null;
+}
+
+/** Throws an Error with one sentence about what can't be used. `before`: what is in use of it. */
+export function readAuthority(
+  name: string,
+  { file, crl }: { readonly file: string; readonly crl?: readonly string[] | undefined },
+  now: Date,
+  before: LoadedAuthority | undefined,
+): LoadedAuthority {
+  const trusted = readTrusted(name, file, now);
+  if (crl === undefined) return { ...trusted, revocations: null };
+  const revocations = readRevocations(crl, now, before?.revocations ?? null);
+  const value: Trusted = { ...trusted.value, crls: revocations.pem() };
+  createContext([], value);
+  // The entries are read now, so that a list that is damaged inside is not used.
+  revocations.has("");
+  return { ...trusted, value, revocations };
 }
 
 /** Throws an Error with one sentence about what can't be used. */
@@ -103,7 +126,7 @@ function readCertificates(path: string, what: string): readonly X509Certificate[
           `\`${path}\` has a TRUSTED CERTIFICATE in line ${line}, whose own rules of trust would be lost: \`openssl x509 -in FILE -out NEW\` writes the certificate alone`,
         );
       case "X509 CRL":
-        throw new Error(`\`${path}\` has a revocation list in line ${line}, and this release supports none: remove it`);
+        throw new Error(`\`${path}\` has a revocation list in line ${line}: put it into a file of its own, and name that in \`crl\``);
       default:
         if (isKey(label) || label.endsWith(" PARAMETERS") || label === "PUBLIC KEY") break;
         throw new Error(`\`${path}\` has a ${label} in line ${line}, which is no certificate: remove it`);

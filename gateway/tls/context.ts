@@ -18,6 +18,8 @@ export interface Trusted {
   readonly roots: string;
   /** One of them leads to no root that is among them, and is trusted by itself. */
   readonly partial: boolean;
+  /** PEM, one text each; where there are any, every certificate of a client's chain must be on no list, and have one of its issuer. */
+  readonly crls?: readonly string[];
 }
 
 /**
@@ -43,6 +45,8 @@ export function createContext(shown: readonly Shown[], trusted: Trusted | null, 
     // A client that is not verified is refused where the reason is known (secure.ts).
     rejectUnauthorized: false,
     ...(requestsCertificate && { ca: trusted.roots }),
+    // With it Node sets X509_V_FLAG_CRL_CHECK and X509_V_FLAG_CRL_CHECK_ALL.
+    ...(trusted?.crls !== undefined && { crl: [...trusted.crls] }),
   });
   if (trusted?.partial === true && !trustPartialChains(server)) {
     throw new Error(
@@ -53,8 +57,10 @@ export function createContext(shown: readonly Shown[], trusted: Trusted | null, 
   return { server, ca: trusted?.name ?? null, trust: trusted === null ? "" : trustOf(trusted) };
 }
 
-function trustOf({ name, roots }: Trusted): string {
-  return createHash("sha256").update(`${name}\n${roots}`).digest("hex");
+function trustOf({ name, roots, crls = [] }: Trusted): string {
+  const hash = createHash("sha256").update(`${name}\n${roots}`);
+  for (const crl of crls) hash.update(crl);
+  return hash.digest("hex");
 }
 
 /**

@@ -5,7 +5,8 @@ import type { ListenerInfo } from "../../runtime/host/module.ts";
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { GatewayClock } from "../clock.ts";
 import type { Part, Participant } from "../participant.ts";
-import { readShown, readTrusted, type Loaded } from "./certificate_files.ts";
+import { readAuthority, readShown, type Loaded, type LoadedAuthority } from "./certificate_files.ts";
+import { filesAt } from "./revocation.ts";
 import { kindsProblem } from "./shown_kinds.ts";
 import { createContext, type Shown, type Trusted } from "./context.ts";
 import type { NativeContext, TlsContext } from "./secure.ts";
@@ -13,7 +14,7 @@ import type { NativeContext, TlsContext } from "./secure.ts";
 /** The part of the configuration that is about certificates; paths of PEM files. */
 export interface CredentialConfig {
   readonly certs: Readonly<Record<string, { readonly cert: string; readonly key: string }>>;
-  readonly cas: Readonly<Record<string, { readonly file: string }>>;
+  readonly cas: Readonly<Record<string, { readonly file: string; readonly crl?: readonly string[] | undefined }>>;
   readonly on_bad_certificate: "close" | "refuse";
 }
 
@@ -28,6 +29,10 @@ export interface Credentials {
   closedBecause(info: ListenerInfo): string | null;
   /** The same, under the policy in force alone. */
   closedNow(info: ListenerInfo): string | null;
+  /** Whether a certificate that an authority verified is on its revocation lists now. */
+  isRevoked(ca: string, certificate: string | undefined): boolean;
+  /** Whether a folder of revocation lists has other files than when it was read. */
+  hasNewFiles(): boolean;
   /** Every file that is read. */
   readonly paths: readonly string[];
   /** Of each certificate and authority in use: when the first of its certificates ends. */
@@ -41,7 +46,8 @@ export interface Credentials {
 }
 
 export interface CredentialEnd {
-  readonly kind: Kind;
+  /** `crl`: the revocation lists of an authority. */
+  readonly kind: Kind | "crl";
   /** As the configuration calls it. */
   readonly name: string;
   readonly notAfter: Date;
@@ -51,7 +57,7 @@ type Kind = "cert" | "ca";
 
 interface CredentialSet {
   readonly certs: ReadonlyMap<string, Loaded<Shown>>;
-  readonly cas: ReadonlyMap<string, Loaded<Trusted>>;
+  readonly cas: ReadonlyMap<string, LoadedAuthority>;
   /** Why the files that were read last can't be used, by kind and name. */
   readonly faults: ReadonlyMap<string, string>;
 }
@@ -67,7 +73,7 @@ interface Lack {
 /** Large lists of authorities take long to read: what is only missing is looked for without them. */
 export type Which = "all" | "missing";
 
-const WORDS = { cert: "certificate", ca: "authority" } as const;
+const WORDS = { cert: "certificate", ca: "authority", crl: "revocation list of the authority" } as const;
 
 /** The parts of a context. */
 export interface ContextWish {
@@ -117,6 +123,8 @@ class CredentialStore implements Credentials {
   #contexts = new Map<string, KeptContext>();
   /** Of the policy in force; null before the first. */
   #listeners: readonly ListenerInfo[] | null = null;
+  /** The files of revocation lists when they were read last. */
+  #listed = "";
   /** The last sentence about each thing, so that it is said once. */
   readonly #said = new Map<string, string>();
 
@@ -144,7 +152,26 @@ class CredentialStore implements Credentials {
 
   get paths(): readonly string[] {
     const { certs, cas } = this.#config;
-    return [...Object.values(certs).flatMap(({ cert, key }) => [cert, key]), ...Object.values(cas).map(({ file }) => file)];
+    return [...Object.values(certs).flatMap(({ cert, key }) => [cert, key]), ...Object.values(cas).flatMap(({ file, crl = [] }) => [file, ...crl])];
+  }
+
+  isRevoked(ca: string, certificate: string | undefined): boolean {
+    return this.#current.cas.get(ca)?.revocations?.has(certificate) ?? false;
+  }
+
+  hasNewFiles(): boolean {
+    return this.#listed !== this.#listing();
+  }
+
+  /** The names of all files of revocation lists. */
+  #listing(): string {
+    try {
+      return Object.values(this.#config.cas)
+        .flatMap(({ crl = [] }) => crl.flatMap(filesAt))
+        .join("\n");
+    } catch (error) {
+      return String(error);
+    }
   }
 
   async #prepare(next: readonly ListenerInfo[]): Promise<Result<Part, string>> {
@@ -244,6 +271,9 @@ class CredentialStore implements Credentials {
     return [
       ...[...this.#current.certs].map(([name, { notAfter }]) => ({ kind: "cert" as const, name, notAfter })),
       ...[...this.#current.cas].map(([name, { notAfter }]) => ({ kind: "ca" as const, name, notAfter })),
+      ...[...this.#current.cas].flatMap(([name, { revocations }]) =>
+        revocations === null ? [] : [{ kind: "crl" as const, name, notAfter: revocations.notAfter }],
+      ),
     ];
   }
 
@@ -258,7 +288,9 @@ class CredentialStore implements Credentials {
       const ended = notAfter.getTime() <= now;
       this.#sayOnce(
         `end ${kind} ${name}`,
-        ended ? `WARNING: the ${WORDS[kind]} \`${name}\` has expired (${notAfter.toISOString()}) and stays in use: put a new one in its place` : null,
+        ended ?
+          `WARNING: the ${WORDS[kind]} \`${name}\` has expired (${notAfter.toISOString()}) and ${kind === "crl" ? "refuses its clients" : "stays in use"}: put a new one in its place`
+        : null,
       );
     }
   }
@@ -269,6 +301,7 @@ class CredentialStore implements Credentials {
     const current = this.#current;
     const { certs, cas } = this.#config;
     const faults = new Map<string, string>();
+    this.#listed = this.#listing();
     function all<E, T>(kind: Kind, entries: Readonly<Record<string, E>>, previous: ReadonlyMap<string, T>, one: (name: string, entry: E) => T): Map<string, T> {
       const found = new Map<string, T>();
       for (const [name, entry] of Object.entries(entries)) {
@@ -291,7 +324,7 @@ class CredentialStore implements Credentials {
     }
     return {
       certs: all("cert", certs, current.certs, (_name, { cert, key }) => readShown(cert, key, now)),
-      cas: all("ca", cas, current.cas, (name, { file }) => readTrusted(name, file, now)),
+      cas: all("ca", cas, current.cas, (name, entry) => readAuthority(name, entry, now, current.cas.get(name))),
       faults,
     };
   }
@@ -299,7 +332,7 @@ class CredentialStore implements Credentials {
   #show(next: CredentialSet): readonly string[] {
     const changed = [
       ...[...next.certs].filter(([name, one]) => !sameShown(this.#current.certs.get(name)?.value, one.value)),
-      ...[...next.cas].filter(([name, one]) => this.#current.cas.get(name)?.value.roots !== one.value.roots),
+      ...[...next.cas].filter(([name, one]) => !sameTrusted(this.#current.cas.get(name)?.value, one.value)),
     ].map(([name]) => name);
     this.#current = next;
     // INVARIANT: a context is of the current set. Handshakes under way keep theirs until they are judged.
@@ -383,6 +416,10 @@ function lackText(missing: Lack): string {
 
 function lackRemedy({ kind, name, fault }: Lack): string {
   return fault === null ? `add \`[${kind}s.${name}]\` to the configuration` : `${fault}; repair that and reload`;
+}
+
+function sameTrusted(x: Trusted | undefined, y: Trusted): boolean {
+  return x !== undefined && x.roots === y.roots && x.crls?.length === y.crls?.length && (y.crls ?? []).every((crl, i) => crl === x.crls?.[i]);
 }
 
 function sameShown(x: Shown | undefined, y: Shown): boolean {

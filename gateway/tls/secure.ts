@@ -9,6 +9,7 @@ import { denial } from "../../runtime/host/ask.ts";
 import type { Denial } from "../../runtime/host/decision.ts";
 import { identityOf, type Identity } from "../../runtime/host/identity.ts";
 import { overlay } from "./tls_end.ts";
+import { certificateKey } from "./revocation.ts";
 import { subjectNames } from "./subject_names.ts";
 
 /** A context of another engine than Node's (gateway/kernel); freed when no handshake is to begin with it any more. */
@@ -35,8 +36,8 @@ export interface TlsRefusal {
   readonly detail?: string;
 }
 
-/** The outcome of a handshake; `identity` is null where no certificate is requested. */
-export type TlsOutcome = { readonly secured: TLSSocket; readonly identity: Identity | null } | TlsRefusal;
+/** The outcome of a handshake; `certificate` is of certificateKey, `identity` is null where no certificate is requested. */
+export type TlsOutcome = { readonly secured: TLSSocket; readonly identity: Identity | null; readonly certificate?: string } | TlsRefusal;
 
 export interface HandshakeEvents {
   /** The handshake of the connection `row` is over. At most once each. */
@@ -152,7 +153,7 @@ function judged(secured: TLSSocket, { context, said }: HandshakeSetup): TlsOutco
   if (!secured.authorized) return refusal(CODE_CERTIFICATE_REFUSED, wordOf(secured.authorizationError));
   const names = subjectNames(der);
   if ("fault" in names) return refusal(CODE_IDENTITY_MALFORMED, names.fault);
-  return { secured, identity: identityOf(names.words) };
+  return { secured, identity: identityOf(names.words), certificate: certificateKey(der) };
 }
 
 /**

@@ -73,7 +73,7 @@ async function demo() {
   const { listeners } = JSON.parse(inspected).data;
   const web = place(listeners, "web");
   const staff = place(listeners, "console");
-  const { backend } = web.listener;
+  const [backend] = web.listener.backends;
   for (const port of new Set([web.port, staff.port])) await mustBeFree(port, "the policy");
   await mustBeFree(backend.port, "the demo's backend");
 
@@ -146,7 +146,7 @@ function ruleText({ action, names, origins: [at] }) {
 
 function place(listeners, name) {
   const listener = listeners.find((l) => l.name === name);
-  if (listener?.backend?.kind !== "tcp") throw new Trouble(`the demo needs \`expose ${name}\` with a \`backend ADDR:PORT\` in ${POLICY}`);
+  if (listener?.backends?.[0]?.kind !== "tcp") throw new Trouble(`the demo needs \`expose ${name}\` with a \`backend ADDR:PORT\` in ${POLICY}`);
   return { listener, port: listener.ports[0].first };
 }
 

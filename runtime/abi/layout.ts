@@ -41,7 +41,7 @@ export const CAP_LOST = 148;
 /** Debts of the limits of the current request, one u64 per limit. */
 export const WORK_DEBTS = 256;
 /** Fingerprints for the same limits, one u64 per limit. */
-export const WORK_PRINTS = 320;
+export const WORK_PRINTS = 512;
 export const TABLES_BASE = 1024;
 
 // ---- header -------------------------------------------------------------------------------
@@ -197,21 +197,20 @@ export const R_LISTENER_IDENTITY = 0;
 /** 1 if the listener binds any address. */
 export const R_LISTENER_BIND_ANY = 8;
 export const R_LISTENER_CAP = 12;
-/** Connections per source; 0 if sources have no cap. */
-export const R_LISTENER_CAP_SOURCE = 16;
-/** Prefix lengths of the cap's source key: v4, v6. */
-export const R_LISTENER_CAP_V4 = 20;
-export const R_LISTENER_CAP_V6 = 24;
-export const R_LISTENER_LIMIT_FIRST = 28;
-export const R_LISTENER_LIMIT_COUNT = 32;
+/** The first of its records in the table of limits: its caps per key, then its limits. */
+export const R_LISTENER_LIMIT_FIRST = 16;
+export const R_LISTENER_LIMIT_COUNT = 20;
 /** The column that also counts dryrun rules, or 0 if no dryrun rule applies to the listener. */
-export const R_LISTENER_SHADOW = 36;
-/** Connections per identity; 0 if identities have no cap. */
-export const R_LISTENER_CAP_IDENTITY = 40;
+export const R_LISTENER_SHADOW = 24;
+/** The column whose residuals have, in R_RESIDUAL_ROW, a bit for each of these records that counts the source; 0 if all of them count every source. */
+export const R_LISTENER_COUNTED = 28;
+/** Bits of the records that count identities; no source counts in them. */
+export const R_LISTENER_IDENTITIES = 32;
 /** u64 FNV-1a-64 of the subject that may bind there: ingressd, or in mode `direct` the service, with a token. */
-export const R_LISTENER_BINDER = 48;
-export const LISTENER_BYTES = 56;
-export const MAX_LIMITS_PER_LISTENER = 8;
+export const R_LISTENER_BINDER = 40;
+export const LISTENER_BYTES = 48;
+/** 8 limits, 8 caps per source and one per identity. */
+export const MAX_LIMITS_PER_LISTENER = 17;
 
 // ---- residual set: what is still undecided after phase 1 ----------------------------------
 // Rules with an end make the outcome depend on the wall clock. The fields of a record apply when
@@ -222,7 +221,7 @@ export const R_RESIDUAL_VERDICT = 0;
 export const R_RESIDUAL_CODE = 4;
 /** Canonical rule number, or NO_RULE. */
 export const R_RESIDUAL_RULE = 8;
-/** Row of the name cells for VERDICT_OPEN, row of the identity cells for VERDICT_IDENTITY, else 0. */
+/** Row of the name cells for VERDICT_OPEN, row of the identity cells for VERDICT_IDENTITY, bits in a column of R_LISTENER_COUNTED, else 0. */
 export const R_RESIDUAL_ROW = 12;
 export const R_RESIDUAL_TIME_FIRST = 16;
 export const R_RESIDUAL_TIME_COUNT = 20;
@@ -305,9 +304,14 @@ export const DIALER_BYTES = 8;
 export const MAX_DIALERS = 4096;
 
 // ---- limit record -------------------------------------------------------------------------
-/** u64 that identifies the limit across reloads, from listener, kind, period and prefix lengths. */
+/**
+ * u64 from listener, kind, period and prefix lengths: what identifies a limit across reloads. Several limits may have the same one, and a debt
+ * under one of them is then taken over by all. That of a cap is its own.
+ */
 export const R_LIMIT_IDENTITY = 0;
+/** Of a cap: connections at a time. */
 export const R_LIMIT_COUNT = 8;
+/** Of a cap 1, and so is its burst. */
 export const R_LIMIT_PERIOD_MS = 12;
 export const R_LIMIT_BURST = 16;
 export const R_LIMIT_KIND = 20;
@@ -315,16 +319,19 @@ export const R_LIMIT_V4 = 24;
 export const R_LIMIT_V6 = 28;
 export const LIMIT_BYTES = 32;
 export const LIMIT_PER_LISTENER = 0;
-export const LIMIT_PER_SOURCE = 1;
-/** The key is 128 bits of a hash, stored like an address. */
-export const LIMIT_PER_IDENTITY = 2;
+/** The key is a source, or 128 bits of an identity's hash, which are stored like an address. */
+export const LIMIT_PER_KEY = 1;
+export const CAP_PER_KEY = 2;
 /** The first 10 bits of fe80::/10; prefix lengths do not apply to such a source. */
 export const LINK_LOCAL_BITS = 1018;
 export const IDENTITY_KEY_V4 = 32;
 export const IDENTITY_KEY_V6 = 128;
 export const MAX_LIMIT_COUNT = 1000000;
 export const MAX_LIMIT_BURST = 1000000;
-export const MAX_PERIOD_MS = 3600000;
+/** 7 days. */
+export const MAX_PERIOD_MS = 604800000;
+/** burst x period is below 2^43, so that a debt fits 64 bits in units of 2^-20 ms. */
+export const DEBT_BITS = 43;
 export const MAX_LIMITS = 65535;
 
 // ---- state --------------------------------------------------------------------------------

@@ -112,6 +112,11 @@ export const CODES = {
   [v.CODE_PROXY_MALFORMED]: { name: "proxy_malformed", reason: v.REASON_CIDR, says: "a peer in `via` sent something other than a PROXY header about a client" },
   [v.CODE_PROXY_LATE]: { name: "proxy_late", reason: v.REASON_CIDR, says: "the PROXY header of a peer in `via` did not come in time" },
   [v.CODE_PROXY_GONE]: { name: "proxy_gone", reason: v.REASON_CIDR, says: "a peer in `via` disconnected before its PROXY header was complete" },
+  [v.CODE_CERTIFICATE_REVOKED]: {
+    name: "certificate_revoked",
+    reason: v.REASON_MTLS,
+    says: "the client's certificate is on a revocation list of its authority",
+  },
   [v.CODE_BACKEND_NOT_OWNED]: {
     name: "backend_not_owned",
     reason: v.REASON_POLICY,

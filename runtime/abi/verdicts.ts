@@ -160,6 +160,9 @@ export const CODE_PROXY_LATE = 185;
 /** A peer in the `via` of an expose disconnected before its PROXY header was complete. */
 export const CODE_PROXY_GONE = 186;
 
+/** The client's certificate is on a revocation list of its authority. */
+export const CODE_CERTIFICATE_REVOKED = 187;
+
 /** The guard: the address is not of the socket's family, or is of a family that the guard does not support. */
 export const CODE_GUARD_FAMILY = 200;
 /** The guard: listen on an unbound socket, which would take a port that the kernel chooses. */

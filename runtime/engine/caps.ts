@@ -1,27 +1,7 @@
 // Counts of concurrent connections per source or identity, in an open-addressed table with four times as many
 // entries as there can be keys, so a source finds no free entry only when a bound is reached, not by chance.
 
-import {
-  CAP_LOST,
-  CAP_PROBE_SETS,
-  ENTRY_BYTES,
-  H_CAP_SETS,
-  H_CAP_TABLE,
-  IDENTITY_KEY_V4,
-  IDENTITY_KEY_V6,
-  R_LISTENER_CAP_V4,
-  R_LISTENER_CAP_V6,
-  SET_BYTES,
-  TABLES_BASE,
-  WAYS,
-} from "../abi/layout";
-import { sourcePrint } from "./limits";
-
-export function capPrint(record: usize, a: u32, b: u32, c: u32, d: u32, zone: u32, ofIdentity: bool): u64 {
-  const identity = load<u64>(record);
-  if (ofIdentity) return sourcePrint(identity, IDENTITY_KEY_V4, IDENTITY_KEY_V6, a, b, c, d, 0);
-  return sourcePrint(~identity, load<u32>(record, R_LISTENER_CAP_V4), load<u32>(record, R_LISTENER_CAP_V6), a, b, c, d, zone);
-}
+import { CAP_LOST, CAP_PROBE_SETS, ENTRY_BYTES, H_CAP_SETS, H_CAP_TABLE, SET_BYTES, TABLES_BASE, WAYS } from "../abi/layout";
 
 /** The entry of a source, else a free entry, else 0. The count of a free entry is 0. */
 export function capEntry(print: u64): usize {

@@ -1,20 +1,21 @@
 // Caps and limits of a connection that the rules admit. All caps and limits of a phase are checked first; then
 // either all are charged or none. Caps are checked before limits, so a cap is reported when both are full. Phase 1
-// charges the listener and the source, phase 4 the identity, whose key has the format of a source address.
+// charges the listener and the source, phase 4 the identity, whose key has the format of a source address. `countedBits` says
+// which records of the listener count a source.
 
 import {
   CAP_LOST,
+  CAP_PER_KEY,
   H_LISTENER_STATE,
-  LIMIT_PER_IDENTITY,
+  LIMIT_BYTES,
+  LIMIT_PER_KEY,
   LIMIT_PER_LISTENER,
-  LIMIT_PER_SOURCE,
   LISTENER_STATE_BYTES,
   NO_RULE,
+  R_LIMIT_COUNT,
   R_LIMIT_KIND,
   R_LIMIT_PERIOD_MS,
   R_LISTENER_CAP,
-  R_LISTENER_CAP_IDENTITY,
-  R_LISTENER_CAP_SOURCE,
   R_LISTENER_LIMIT_COUNT,
   R_LISTENER_LIMIT_FIRST,
   TABLES_BASE,
@@ -35,10 +36,10 @@ import {
   REASON_POLICY,
   REASON_RATE,
 } from "../abi/verdicts";
-import { addCap, capCount, capEntry, capPrint, dropCap, keepCap } from "./caps";
-import { listenerCount, listenerRecord, valid } from "./decide";
+import { capCount, capEntry, dropCap, keepCap } from "./caps";
+import { countedBits, listenerCount, listenerRecord, valid } from "./decide";
 import { allow, deny } from "./detail";
-import { conforms, limitPrint, limitRecord, listenerDebt, setListenerDebt, setSourceDebt, sourceDebt } from "./limits";
+import { conforms, keyPrint, limitRecord, listenerDebt, setListenerDebt, setSourceDebt, sourceDebt } from "./limits";
 
 function connectionsAt(listener: u32): usize {
   return load<usize>(TABLES_BASE + H_LISTENER_STATE) + <usize>listener * LISTENER_STATE_BYTES;
@@ -46,10 +47,6 @@ function connectionsAt(listener: u32): usize {
 
 export function connections(listener: u32): u32 {
   return valid() && listener < listenerCount() ? load<u32>(connectionsAt(listener)) : 0;
-}
-
-function capOf(record: usize, ofIdentity: bool): u32 {
-  return ofIdentity ? load<u32>(record, R_LISTENER_CAP_IDENTITY) : load<u32>(record, R_LISTENER_CAP_SOURCE);
 }
 
 /** Checks and charges a phase's caps and limits for one connection that the allow `rule` admitted. `zone` is the interface number of a link-local source, else 0. */
@@ -60,43 +57,42 @@ export function charge(listener: u32, a: u32, b: u32, c: u32, d: u32, zone: u32,
   const state = connectionsAt(listener);
   if (!ofIdentity && load<u32>(state) >= load<u32>(record, R_LISTENER_CAP)) return deny(REASON_RATE, CODE_CAP_LISTENER, rule);
 
-  const capKey = capOf(record, ofIdentity);
-  let print: u64 = 0;
-  let entry: usize = 0;
-  if (capKey != 0) {
-    print = capPrint(record, a, b, c, d, zone, ofIdentity);
-    entry = capEntry(print);
-    if (entry == 0 || load<u32>(CAP_LOST) != 0) return deny(REASON_RATE, CODE_CAP_TABLE, rule);
-    if (capCount(entry) >= capKey) return deny(REASON_RATE, ofIdentity ? CODE_CAP_IDENTITY : CODE_CAP_SOURCE, rule);
-  }
-
+  const counted = countedBits(record, a, b, c, d, ofIdentity);
   const first = load<u32>(record, R_LISTENER_LIMIT_FIRST);
   const count = load<u32>(record, R_LISTENER_LIMIT_COUNT);
   for (let i: u32 = 0; i < count; i++) {
+    if (((counted >>> i) & 1) == 0) continue;
     const limit = limitRecord(first + i);
     const kind = load<u32>(limit, R_LIMIT_KIND);
-    if ((kind == LIMIT_PER_IDENTITY) != ofIdentity) continue;
     let debt: u64 = 0;
     if (kind == LIMIT_PER_LISTENER) {
       debt = listenerDebt(first + i);
       if (!conforms(limit, debt)) return deny(REASON_RATE, CODE_LIMIT_LISTENER, rule);
     } else {
-      const key = limitPrint(limit, a, b, c, d, zone);
-      store<u64>(WORK_PRINTS + (i << 3), key);
-      debt = sourceDebt(first + i, key);
-      if (!conforms(limit, debt)) return deny(REASON_RATE, ofIdentity ? CODE_LIMIT_IDENTITY : CODE_LIMIT_SOURCE, rule);
+      const print = keyPrint(limit, a, b, c, d, zone);
+      store<u64>(WORK_PRINTS + (i << 3), print);
+      if (kind == CAP_PER_KEY) {
+        const entry = capEntry(print);
+        if (entry == 0 || load<u32>(CAP_LOST) != 0) return deny(REASON_RATE, CODE_CAP_TABLE, rule);
+        if (capCount(entry) >= load<u32>(limit, R_LIMIT_COUNT)) return deny(REASON_RATE, ofIdentity ? CODE_CAP_IDENTITY : CODE_CAP_SOURCE, rule);
+      } else {
+        debt = sourceDebt(first + i, print >>> 16);
+        if (!conforms(limit, debt)) return deny(REASON_RATE, ofIdentity ? CODE_LIMIT_IDENTITY : CODE_LIMIT_SOURCE, rule);
+      }
     }
     store<u64>(WORK_DEBTS + (i << 3), debt + load<u32>(limit, R_LIMIT_PERIOD_MS));
   }
 
   if (!ofIdentity) store<u32>(state, load<u32>(state) + 1);
-  if (capKey != 0) addCap(entry, print);
   for (let i: u32 = 0; i < count; i++) {
+    if (((counted >>> i) & 1) == 0) continue;
     const kind = load<u32>(limitRecord(first + i), R_LIMIT_KIND);
-    if ((kind == LIMIT_PER_IDENTITY) != ofIdentity) continue;
+    const print = load<u64>(WORK_PRINTS + (i << 3));
     const debt = load<u64>(WORK_DEBTS + (i << 3));
     if (kind == LIMIT_PER_LISTENER) setListenerDebt(first + i, debt);
-    else setSourceDebt(first + i, load<u64>(WORK_PRINTS + (i << 3)), debt);
+    // Two caps may have found the same free entry, so each is looked up again.
+    else if (kind == CAP_PER_KEY) keepCap(print);
+    else setSourceDebt(first + i, print >>> 16, debt);
   }
   return allow(CODE_ALLOWED, rule);
 }
@@ -105,30 +101,33 @@ export function charge(listener: u32, a: u32, b: u32, c: u32, d: u32, zone: u32,
 export function spend(listener: u32, a: u32, b: u32, c: u32, d: u32, zone: u32): void {
   if (!valid() || listener >= listenerCount()) return;
   const record = listenerRecord(listener);
+  let counted = countedBits(record, a, b, c, d, false);
   let limit = load<u32>(record, R_LISTENER_LIMIT_FIRST);
-  for (let left = load<u32>(record, R_LISTENER_LIMIT_COUNT); left > 0; left--, limit++) {
+  for (let left = load<u32>(record, R_LISTENER_LIMIT_COUNT); left > 0; left--, limit++, counted >>>= 1) {
     const at = limitRecord(limit);
-    if (load<u32>(at, R_LIMIT_KIND) != LIMIT_PER_SOURCE) continue;
-    const key = limitPrint(at, a, b, c, d, zone);
+    if ((counted & 1) == 0 || load<u32>(at, R_LIMIT_KIND) != LIMIT_PER_KEY) continue;
+    const key = keyPrint(at, a, b, c, d, zone) >>> 16;
     const debt = sourceDebt(limit, key);
     if (conforms(at, debt)) setSourceDebt(limit, key, debt + load<u32>(at, R_LIMIT_PERIOD_MS));
   }
 }
 
-/** Releases the caps of one connection; limits are never refunded. */
-export function release(listener: u32, a: u32, b: u32, c: u32, d: u32, zone: u32, ofIdentity: bool): void {
+/**
+ * Counts a connection that an earlier policy admitted, even if that exceeds its caps; or, with `back`, releases the caps of one connection. Limits
+ * are never refunded.
+ */
+export function recount(listener: u32, a: u32, b: u32, c: u32, d: u32, zone: u32, ofIdentity: bool, back: bool): void {
   if (!valid() || listener >= listenerCount()) return;
   const record = listenerRecord(listener);
   const state = connectionsAt(listener);
-  if (!ofIdentity && load<u32>(state) > 0) store<u32>(state, load<u32>(state) - 1);
-  if (capOf(record, ofIdentity) != 0) dropCap(capPrint(record, a, b, c, d, zone, ofIdentity));
-}
-
-/** Counts a connection that an earlier policy admitted, even if that exceeds its caps. */
-export function recount(listener: u32, a: u32, b: u32, c: u32, d: u32, zone: u32, ofIdentity: bool): void {
-  if (!valid() || listener >= listenerCount()) return;
-  const record = listenerRecord(listener);
-  const state = connectionsAt(listener);
-  if (!ofIdentity) store<u32>(state, load<u32>(state) + 1);
-  if (capOf(record, ofIdentity) != 0) keepCap(capPrint(record, a, b, c, d, zone, ofIdentity));
+  const open = load<u32>(state);
+  if (!ofIdentity && (!back || open > 0)) store<u32>(state, back ? open - 1 : open + 1);
+  let counted = countedBits(record, a, b, c, d, ofIdentity);
+  let at = limitRecord(load<u32>(record, R_LISTENER_LIMIT_FIRST));
+  for (let left = load<u32>(record, R_LISTENER_LIMIT_COUNT); left > 0; left--, at += LIMIT_BYTES, counted >>>= 1) {
+    if ((counted & 1) == 0 || load<u32>(at, R_LIMIT_KIND) != CAP_PER_KEY) continue;
+    const print = keyPrint(at, a, b, c, d, zone);
+    if (back) dropCap(print);
+    else keepCap(print);
+  }
 }

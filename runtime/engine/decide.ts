@@ -38,6 +38,8 @@ import {
   R_ENTRY_LISTENER,
   R_LISTENER_BINDER,
   R_LISTENER_BIND_ANY,
+  R_LISTENER_COUNTED,
+  R_LISTENER_IDENTITIES,
   R_LISTENER_SHADOW,
   R_RESIDUAL_CODE,
   R_RESIDUAL_ROW,
@@ -127,10 +129,23 @@ function current(record: usize): usize {
   return first == end ? record : residualAt(load<u32>(times + <usize>first * TIME_BYTES, R_TIME_RESIDUAL));
 }
 
-/** The residual of a source in a column of cells (a listener, or its shadow), now. */
-function residualOf(column: u32, a: u32, b: u32, c: u32, d: u32): usize {
+/** The residual of a source in a column of cells, whatever the time. */
+function cellOf(column: u32, a: u32, b: u32, c: u32, d: u32): usize {
   const class_ = isV4(a, b, c) ? classOf4(d) : classOf6(a, b, c, d);
-  return current(residualAt(cellAt(TABLES_BASE + H_CELL_TREE, class_, column)));
+  return residualAt(cellAt(TABLES_BASE + H_CELL_TREE, class_, column));
+}
+
+/** The same of a listener, or of its shadow, now. */
+function residualOf(column: u32, a: u32, b: u32, c: u32, d: u32): usize {
+  return current(cellOf(column, a, b, c, d));
+}
+
+/** A bit for each cap and limit of a listener's record that counts the source, or the identity. */
+export function countedBits(record: usize, a: u32, b: u32, c: u32, d: u32, ofIdentity: bool): u32 {
+  const identities = load<u32>(record, R_LISTENER_IDENTITIES);
+  if (ofIdentity) return identities;
+  const column = load<u32>(record, R_LISTENER_COUNTED);
+  return column == 0 ? ~identities : load<u32>(cellOf(column, a, b, c, d), R_RESIDUAL_ROW);
 }
 
 function reasonOf(code: i32): i32 {

@@ -21,7 +21,6 @@ import {
   LINK_LOCAL_BITS,
   R_LIMIT_BURST,
   R_LIMIT_COUNT,
-  R_LIMIT_IDENTITY,
   R_LIMIT_PERIOD_MS,
   R_LIMIT_V4,
   R_LIMIT_V6,
@@ -43,7 +42,7 @@ function scaledNow(record: usize): u64 {
 }
 
 /** Maximum debt of a limit, in 1/count ms. */
-function ceiling(record: usize): u64 {
+export function ceiling(record: usize): u64 {
   return <u64>load<u32>(record, R_LIMIT_BURST) * load<u32>(record, R_LIMIT_PERIOD_MS);
 }
 
@@ -68,25 +67,21 @@ export function maskWord(word: u64, length: i32): u64 {
 }
 
 /**
- * The fingerprint of a source for a limit or cap, by its prefix lengths. A link-local address (fe80::/10) is not
+ * The fingerprint of a key for a limit or cap, by its prefix lengths; limits use its first 48 bits. A link-local address (fe80::/10) is not
  * shortened, and its interface number `zone` is included, because all hosts of a link share the prefix and hosts on
  * two links may have the same address.
  */
-export function sourcePrint(identity: u64, v4: u32, v6: u32, a: u32, b: u32, c: u32, d: u32, zone: u32): u64 {
+export function keyPrint(record: usize, a: u32, b: u32, c: u32, d: u32, zone: u32): u64 {
   const hi = ((<u64>a) << 32) | b;
   const lo = ((<u64>c) << 32) | d;
-  let length: i32 = isV4(a, b, c) ? <i32>v4 + 96 : <i32>v6;
+  let identity = load<u64>(record);
+  let length = isV4(a, b, c) ? load<i32>(record, R_LIMIT_V4) + 96 : load<i32>(record, R_LIMIT_V6);
   if (a >>> 22 == <u32>LINK_LOCAL_BITS) {
     length = 128;
     identity ^= (<u64>zone) << 32;
   }
   // The length distinguishes ::/0 from a mapped prefix, and two keys of one address.
   return fingerprint(identity + <u64>length, maskWord(hi, length), maskWord(lo, length - 64));
-}
-
-export function limitPrint(record: usize, a: u32, b: u32, c: u32, d: u32, zone: u32): u64 {
-  const print = sourcePrint(load<u64>(record), load<u32>(record, R_LIMIT_V4), load<u32>(record, R_LIMIT_V6), a, b, c, d, zone);
-  return print >>> 16;
 }
 
 function setOf(print: u64): usize {

@@ -28,7 +28,7 @@ import {
   TABLES_BASE,
 } from "../abi/layout";
 import { CODE_OPEN, VERDICT_ALLOW, VERDICT_DENY, VERDICT_OPEN } from "../abi/verdicts";
-import { charge as chargeOne, connections as connectionsOf, recount as recountOne, release as releaseOne, spend as spendOne } from "./charge";
+import { charge as chargeOne, connections as connectionsOf, recount as recountOne, spend as spendOne } from "./charge";
 import { accept, acceptFacts, decideBind, isGroup, listenerAt as findListener, shadowOf, valid } from "./decide";
 import { open } from "./detail";
 import { exportNext as nextExport, exportRecords, importRecords, usedEntries } from "./state";
@@ -132,22 +132,22 @@ export function chargeIdentity(listener: u32, a: u32, b: u32, c: u32, d: u32, ru
 
 /** Releases the caps of one admitted connection; limits are never refunded. `zone` is the one that was charged. */
 export function release(listener: u32, a: u32, b: u32, c: u32, d: u32, zone: u32): void {
-  releaseOne(listener, a, b, c, d, zone, false);
+  recountOne(listener, a, b, c, d, zone, false, true);
 }
 
 /** Releases the cap of phase 4. */
 export function releaseIdentity(listener: u32, a: u32, b: u32, c: u32, d: u32): void {
-  releaseOne(listener, a, b, c, d, 0, true);
+  recountOne(listener, a, b, c, d, 0, true, true);
 }
 
 /** Counts a connection that an earlier policy admitted, regardless of caps. */
 export function recount(listener: u32, a: u32, b: u32, c: u32, d: u32, zone: u32): void {
-  recountOne(listener, a, b, c, d, zone, false);
+  recountOne(listener, a, b, c, d, zone, false, false);
 }
 
 /** The same for the cap of phase 4. */
 export function recountIdentity(listener: u32, a: u32, b: u32, c: u32, d: u32): void {
-  recountOne(listener, a, b, c, d, 0, true);
+  recountOne(listener, a, b, c, d, 0, true, false);
 }
 
 /** Decides and charges phase 1 for the first `count` records in scratch, in order. Returns the number of records decided. */

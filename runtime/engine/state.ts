@@ -99,14 +99,6 @@ export function exportNext(): u32 {
   return nextCursor;
 }
 
-function limitOf(identity: u64): i32 {
-  const limits = load<u32>(TABLES_BASE + H_LIMIT_COUNT);
-  for (let limit: u32 = 0; limit < limits; limit++) {
-    if (load<u64>(limitRecord(limit)) == identity) return limit;
-  }
-  return -1;
-}
-
 function importSketch(cell: u32, cells: u32, debt: u64): void {
   const own = load<u32>(TABLES_BASE + H_SKETCH_CELLS);
   if (own == 0 || cells == 0) return;
@@ -122,7 +114,20 @@ function importSketch(cell: u32, cells: u32, debt: u64): void {
   }
 }
 
-/** Imports `count` records from scratch; records of limits that no longer exist are dropped. */
+/** A debt of every limit that has the identity; those of limits that no longer exist are dropped. An import can only add debt, never reduce it. */
+function importDebt(identity: u64, kind: u32, print: u64, debt: u64): void {
+  const limits = load<u32>(TABLES_BASE + H_LIMIT_COUNT);
+  for (let limit: u32 = 0; limit < limits; limit++) {
+    const record = limitRecord(limit);
+    // A record of a listener's debt has the next number after the limit's kind, and so has that of a key's.
+    if (load<u64>(record) != identity || load<u32>(record, R_LIMIT_KIND) + 1 != kind) continue;
+    const owed = debtIn(record, debt);
+    if (kind == STATE_LISTENER) setListenerDebt(limit, max(owed, listenerDebt(limit)));
+    else if (kind == STATE_SOURCE) setSourceDebt(limit, print, max(owed, sourceDebt(limit, print)));
+  }
+}
+
+/** Imports `count` records from scratch. */
 export function importRecords(count: u32): void {
   let at = load<usize>(TABLES_BASE + H_SCRATCH);
   const room = load<u32>(TABLES_BASE + H_SCRATCH_BYTES) / STATE_BYTES;
@@ -130,18 +135,7 @@ export function importRecords(count: u32): void {
     const kind = load<u32>(at, R_STATE_KIND);
     const debt = load<u64>(at, R_STATE_DEBT) & (u64.MAX_VALUE >> 1);
     if (kind == STATE_SKETCH) importSketch(load<u32>(at, R_STATE_PRINT), load<u32>(at, R_STATE_CELLS), debt);
-    else {
-      const limit = limitOf(load<u64>(at, R_STATE_IDENTITY));
-      if (limit >= 0) {
-        const record = limitRecord(limit);
-        const listenerKey = load<u32>(record, R_LIMIT_KIND) == LIMIT_PER_LISTENER;
-        const print = load<u64>(at, R_STATE_PRINT);
-        const owed = debtIn(record, debt);
-        // An import can only add debt, never reduce it.
-        if (kind == STATE_LISTENER && listenerKey) setListenerDebt(limit, max(owed, listenerDebt(limit)));
-        if (kind == STATE_SOURCE && !listenerKey) setSourceDebt(limit, print, max(owed, sourceDebt(limit, print)));
-      }
-    }
+    else importDebt(load<u64>(at, R_STATE_IDENTITY), kind, load<u64>(at, R_STATE_PRINT), debt);
     at += STATE_BYTES;
   }
 }

@@ -4,8 +4,10 @@
 import {
   ABI_VERSION,
   BIND_BYTES,
+  CAP_PER_KEY,
   CELL_BITS,
   CELL_SLOTS,
+  DEBT_BITS,
   DIALER_BYTES,
   END_BYTES,
   HEADER_BYTES,
@@ -72,8 +74,7 @@ import {
   IDENTITY_BYTES,
   IDENTITY_END_BYTES,
   LIMIT_BYTES,
-  LIMIT_PER_IDENTITY,
-  LIMIT_PER_LISTENER,
+  LIMIT_PER_KEY,
   LIMIT_STATE_BYTES,
   LISTENER_BYTES,
   LISTENER_STATE_BYTES,
@@ -107,10 +108,7 @@ import {
   R_LIMIT_V6,
   R_LISTENER_BIND_ANY,
   R_LISTENER_CAP,
-  R_LISTENER_CAP_IDENTITY,
-  R_LISTENER_CAP_SOURCE,
-  R_LISTENER_CAP_V4,
-  R_LISTENER_CAP_V6,
+  R_LISTENER_COUNTED,
   R_LISTENER_LIMIT_COUNT,
   R_LISTENER_LIMIT_FIRST,
   R_LISTENER_SHADOW,
@@ -145,6 +143,7 @@ import {
   T_STRIDE,
 } from "../abi/layout";
 import { head, inTables, checkBelow, ascending, fits } from "./tables";
+import { ceiling } from "./limits";
 import { checkFamily } from "./validate_prefixes";
 import {
   CODE_ALLOWED,
@@ -203,6 +202,11 @@ function checkStatePlaces(): bool {
   return inState(capTable, caps, SET_BYTES);
 }
 
+/** Whether a column is none, or behind those of the listeners. */
+function isOwnColumn(column: u32): bool {
+  return column == 0 || (column >= head(H_LISTENER_COUNT) && column < head(H_COLUMN_COUNT));
+}
+
 function checkListeners(): bool {
   const count = head(H_LISTENER_COUNT);
   if (!inTables(head(H_LISTENERS), count, LISTENER_BYTES)) return false;
@@ -215,10 +219,7 @@ function checkListeners(): bool {
     // Nothing can be charged to a group, whose cap is 0, and its limits would be nobody's.
     if (i >= head(H_GROUP_FIRST) ? (load<u32>(at, R_LISTENER_CAP) | load<u32>(at, R_LISTENER_LIMIT_COUNT)) != 0 : load<u32>(at, R_LISTENER_CAP) == 0)
       return false;
-    if ((load<u32>(at, R_LISTENER_CAP_SOURCE) | load<u32>(at, R_LISTENER_CAP_IDENTITY)) != 0 && head(H_CAP_SETS) == 0) return false;
-    if (load<u32>(at, R_LISTENER_CAP_V4) > 32 || load<u32>(at, R_LISTENER_CAP_V6) > 128) return false;
-    const shadow = load<u32>(at, R_LISTENER_SHADOW);
-    if (shadow != 0 && (shadow < count || shadow >= head(H_COLUMN_COUNT))) return false;
+    if (!isOwnColumn(load<u32>(at, R_LISTENER_SHADOW)) || !isOwnColumn(load<u32>(at, R_LISTENER_COUNTED))) return false;
     const own = load<u32>(at, R_LISTENER_LIMIT_COUNT);
     // Each limit belongs to one listener, in order.
     if (load<u32>(at, R_LISTENER_LIMIT_FIRST) != owned || own > <u32>MAX_LIMITS_PER_LISTENER || own > limits - owned) return false;
@@ -235,9 +236,11 @@ function checkLimits(): bool {
   for (let i: u32 = 0; i < count; i++) {
     if (load<u32>(at, R_LIMIT_COUNT) - 1 >= <u32>MAX_LIMIT_COUNT || load<u32>(at, R_LIMIT_BURST) - 1 >= <u32>MAX_LIMIT_BURST) return false;
     if (load<u32>(at, R_LIMIT_PERIOD_MS) - 1 >= <u32>MAX_PERIOD_MS) return false;
+    if (ceiling(at) >>> DEBT_BITS != 0) return false;
     const kind = load<u32>(at, R_LIMIT_KIND);
-    if (kind > <u32>LIMIT_PER_IDENTITY) return false;
-    if (kind != LIMIT_PER_LISTENER && (head(H_LIMIT_SETS) == 0 || head(H_SKETCH_CELLS) == 0)) return false;
+    if (kind > <u32>CAP_PER_KEY) return false;
+    if (kind == CAP_PER_KEY && head(H_CAP_SETS) == 0) return false;
+    if (kind == LIMIT_PER_KEY && (head(H_LIMIT_SETS) == 0 || head(H_SKETCH_CELLS) == 0)) return false;
     if (load<u32>(at, R_LIMIT_V4) > 32 || load<u32>(at, R_LIMIT_V6) > 128) return false;
     at += LIMIT_BYTES;
   }
@@ -332,7 +335,8 @@ function checkResiduals(): bool {
     const row = load<u32>(at, R_RESIDUAL_ROW);
     const tree = verdict == VERDICT_OPEN ? H_NAME_TREE : H_IDENTITY_TREE;
     const waits = verdict == VERDICT_OPEN || verdict == VERDICT_IDENTITY;
-    if (waits ? row >= load<u32>(<usize>(TABLES_BASE + tree), T_ROW_COUNT) : row != 0) return false;
+    // Bits of what counts a source are in residuals without a rule.
+    if (waits ? row >= load<u32>(<usize>(TABLES_BASE + tree), T_ROW_COUNT) : row != 0 && code != CODE_NO_MATCH) return false;
     if (!checkOutcome(verdict, code, rule)) return false;
     const first = load<u32>(at, R_RESIDUAL_TIME_FIRST);
     if (!checkTimes(first, load<u32>(at, R_RESIDUAL_TIME_COUNT))) return false;

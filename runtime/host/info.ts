@@ -27,6 +27,7 @@ export const MOST_PORT_RANGES = 65_536;
 export const MOST_BIND_PREFIXES = 262_144;
 /** Of one listener. */
 const MOST_CERTS = 8;
+const MOST_SOURCE_CAPS = 8;
 const MOST_PROTOCOLS = 16;
 const MOST_BACKENDS = 32;
 
@@ -301,10 +302,15 @@ function readProxy(backend: unknown): ListenerInfo["proxy"] {
   return version ?? null;
 }
 
+/** Of several the smallest one that counts every source; where there is none, the smallest of those that count some. */
 function readCapSource(value: unknown): ListenerInfo["capSource"] {
   if (value === null || value === undefined) return null;
-  const f = fields(value);
-  return { v4: whole(f["v4"], 0, 32), v6: whole(f["v6"], 0, 128), connections: whole(f["connections"], 1, 0xffffffff) };
+  const caps = (Array.isArray(value) ? atMost(list(value), MOST_SOURCE_CAPS) : [value]).map((each) => {
+    const f = fields(each);
+    const connections = whole(f["connections"], 1, 0xffffffff);
+    return { v4: whole(f["v4"], 0, 32), v6: whole(f["v6"], 0, 128), connections, isOfAll: f["from"] === undefined };
+  });
+  return caps.sort((x, y) => Number(y.isOfAll) - Number(x.isOfAll) || x.connections - y.connections)[0] ?? null;
 }
 
 function readOrigin(value: unknown): Origin {

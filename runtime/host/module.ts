@@ -51,7 +51,7 @@ export interface ListenerInfo {
   readonly needsNames: boolean;
   readonly capConnections: number;
   /** The cap per source, and how much of a source is its key; null where there is no such cap. */
-  readonly capSource: { readonly v4: number; readonly v6: number; readonly connections: number } | null;
+  readonly capSource: { readonly v4: number; readonly v6: number; readonly connections: number; readonly isOfAll: boolean } | null;
   /** Of a udp listener whose datagrams are forwarded: how many bytes a client is sent at most for each that it sent. Absent for every other listener. */
   readonly amplify?: number | "any";
   readonly origin: Origin;

@@ -67,19 +67,28 @@ interface Matched {
   readonly changed: ReadonlySet<bigint>;
 }
 
+/** Limits may share an identity, and then each of them takes over the largest debt under any of the others, which only records can. */
 function matched(before: Limiter, after: Limiter): Matched {
   const moves = new Int32Array(before.limits).fill(GONE);
   const changed = new Set<bigint>();
-  const numbers = new Map<bigint, number>();
-  for (let limit = 0; limit < after.limits; limit++) numbers.set(after.identity(limit), limit);
-  for (let limit = 0; limit < before.limits; limit++) {
-    const identity = before.identity(limit);
-    const now = numbers.get(identity);
+  const [was, is] = [before, after].map(byIdentity);
+  for (const [identity, [limit = GONE, ...others]] of was ?? []) {
+    const [now, ...more] = is?.get(identity) ?? [];
     if (now === undefined) continue;
-    if (sameBytes(before.record(limit), after.record(now))) moves[limit] = now;
+    if (others.length === 0 && more.length === 0 && sameBytes(before.record(limit), after.record(now))) moves[limit] = now;
     else changed.add(identity);
   }
   return { moves, changed };
+}
+
+function byIdentity(limiter: Limiter): Map<bigint, number[]> {
+  const numbers = new Map<bigint, number[]>();
+  for (let limit = 0; limit < limiter.limits; limit++) {
+    const known = numbers.get(limiter.identity(limit));
+    if (known === undefined) numbers.set(limiter.identity(limit), [limit]);
+    else known.push(limit);
+  }
+  return numbers;
 }
 
 function copyListenerLimits(before: Limiter, after: Limiter, moves: Int32Array): void {
@@ -140,9 +149,10 @@ export function exhausted(exports: EngineExports): { readonly records: Uint8Arra
     const [count, period, burst] = [abi.R_LIMIT_COUNT, abi.R_LIMIT_PERIOD_MS, abi.R_LIMIT_BURST].map((at) => BigInt(view.getUint32(at, true)));
     if (count === undefined || period === undefined || burst === undefined || count === 0n) continue;
     const debt = (((burst * period) << BigInt(abi.DEBT_SHIFT)) + count - 1n) / count;
+    const kind = view.getUint32(abi.R_LIMIT_KIND, true);
+    if (kind === abi.CAP_PER_KEY) continue;
     longestMs = Math.max(longestMs, Number(debt >> BigInt(abi.DEBT_SHIFT)));
-    if (view.getUint32(abi.R_LIMIT_KIND, true) === abi.LIMIT_PER_LISTENER)
-      records.push(stateRecord(abi.STATE_LISTENER, limiter.identity(limit), 0n, MOST_DEBT));
+    if (kind === abi.LIMIT_PER_LISTENER) records.push(stateRecord(abi.STATE_LISTENER, limiter.identity(limit), 0n, MOST_DEBT));
     else if (debt > keyed) keyed = debt;
   }
   // With one cell a row, each stands for all cells of its row.

@@ -1,9 +1,15 @@
-// Addresses that no backend on another host has: those that lead to this host, to a link, or to many hosts at once. The
-// compiler and the gateway both refuse them, whatever the configuration allows.
+// Addresses that no backend on another host has: those that lead to this host, to a link, to many hosts at once, or to the
+// service that gives a machine of a cloud its credentials. The compiler and the gateway both refuse them, whatever the
+// configuration allows.
 import { isLoopback, isV4, type Address } from "./address.ts";
 
 /** `reserved`: for no host that could be reached. */
-export type NotRemote = "loopback" | "unspecified" | "link_local" | "multicast" | "reserved";
+export type NotRemote = "loopback" | "unspecified" | "link_local" | "multicast" | "reserved" | "metadata";
+
+/** Alibaba's, Oracle's and Azure's; that of the others is link-local. */
+const METADATA_V4: ReadonlySet<number> = new Set([0x646464c8, 0xc00000c0, 0xa83f8110]);
+/** The upper words of Amazon's (fd00:ec2::254) and Google's (fd20:ce::254). */
+const METADATA_V6: ReadonlySet<number> = new Set([0xfd000ec2, 0xfd2000ce]);
 
 /** Null where it may be the address of another host. */
 export function notRemote(a: Address): NotRemote | null {
@@ -12,12 +18,14 @@ export function notRemote(a: Address): NotRemote | null {
   const embedded = embeddedV4(a);
   if (embedded !== null) return notRemoteV4(embedded);
   if (a[0] === 0 && a[1] === 0 && a[2] === 0) return a[3] === 0 ? "unspecified" : "reserved";
+  if (METADATA_V6.has(a[0]) && a[1] === 0 && a[2] === 0 && a[3] === 0x254) return "metadata";
   if (a[0] >>> 22 === 0x3fa) return "link_local";
   return a[0] >>> 24 === 0xff ? "multicast" : null;
 }
 
 function notRemoteV4(bits: number): NotRemote | null {
   const first = bits >>> 24;
+  if (METADATA_V4.has(bits)) return "metadata";
   if (first === 0) return "unspecified";
   if (first === 127) return "loopback";
   if (bits >>> 16 === 0xa9fe) return "link_local";

@@ -158,6 +158,18 @@ test("identities: the witness of a pattern is a name that no narrower one has, u
   );
 });
 
+test("identities: names that two patterns have in common are an atom, also where neither policy wrote it", () => {
+  const sets = [["uri:spiffe://x/a/*"], ["uri:spiffe://x/*/b"], ["uri:spiffe://x/**"]];
+  const ids = new IdentityClasses(sets, nothing);
+  const setsOf = (word: string): readonly number[] =>
+    sets.flatMap((_, i) => ([...ids.atomsIn([word])].some((atom) => ids.atomsOf(i).includes(atom)) ? [i] : []));
+  assert.equal(
+    ["a/b", "a/c", "c/b", "c/d", "a", "a/b/c"].map((path) => setsOf(`uri:spiffe://x/${path}`)),
+    [[0, 1, 2], [0, 2], [1, 2], [2], [2], [2]],
+  );
+  assert.is(ids.atoms.length, 4);
+});
+
 test("identities: the work is counted", () => {
   const sets = [Array.from({ length: 40 }, (_, i) => `uri:spiffe://x/${"a".repeat(i)}*`)];
   let spent = 0;

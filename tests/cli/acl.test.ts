@@ -45,7 +45,8 @@ for (const name of readdirSync(cases)
       results.filter((r) => !r.passed).map((r) => `${r.question} => ${r.actual}`),
       [],
     );
-    assert.ok(results.length >= 12);
+    // Cases of limits and caps repeat connections, and the module alone decides them.
+    assert.ok(results.length >= (questions(tested(name)).length > 0 ? 12 : 3));
     assert.ok(policy.exposes.every((e) => results.some((r) => r.question.includes(` to ${e.name}`))));
   });
 }

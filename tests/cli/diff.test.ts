@@ -166,6 +166,14 @@ const CHANGES: readonly Change[] = [
     closings: 0,
     out: [/^\+ shell \(tcp 2222\): name is another one: ssh, now shell$/m],
   },
+  {
+    name: "load balancers",
+    edit: (t) => t.replace("on tcp 2222", "on tcp 2222 via office"),
+    exit: 1,
+    openings: 1,
+    closings: 0,
+    out: [/^\+ ssh \(tcp 2222\): via is another one: none, now office$/m],
+  },
   { name: "a looser cap", edit: (t) => t.replace("cap 100", "cap 101"), exit: 1, openings: 1, closings: 0, out: [/cap is looser/] },
   { name: "a tighter cap", edit: (t) => t.replace("10 per source", "9 per source"), exit: 0, openings: 0, closings: 1, out: [/cap is tighter/] },
   {
@@ -175,6 +183,38 @@ const CHANGES: readonly Change[] = [
     openings: 1,
     closings: 1,
     out: [/cap is looser/, /cap is tighter/],
+  },
+  {
+    name: "a cap that counts some sources alone",
+    edit: (t) => t.replace("10 per source", "10 per source from 10.0.0.0/8"),
+    exit: 1,
+    openings: 1,
+    closings: 0,
+    out: [/cap is looser/],
+  },
+  {
+    name: "a cap for some sources more",
+    edit: (t) => t.replace("  limit 60", "  cap 5 per source from 10.0.0.0/8\n  limit 60"),
+    exit: 0,
+    openings: 0,
+    closings: 1,
+    out: [/cap is tighter/],
+  },
+  {
+    name: "a limit that exempts some sources",
+    edit: (t) => t.replace("burst 20 per source", "burst 20 per source from any except 10.0.0.0/8"),
+    exit: 1,
+    openings: 1,
+    closings: 0,
+    out: [/limits (is|are) looser/],
+  },
+  {
+    name: "a limit over a longer window, at the same rate",
+    edit: (t) => t.replace("60/m", "120/2m"),
+    exit: 0,
+    openings: 0,
+    closings: 0,
+    out: [/are equivalent$/m],
   },
   { name: "a limit less", edit: (t) => t.replace(/ {2}limit .*\n/, ""), exit: 1, openings: 1, closings: 0, out: [/limits is looser|limits are looser/] },
   { name: "the same limit per second", edit: (t) => t.replace("60/m", "1/s"), exit: 0, openings: 0, closings: 0, out: [/are equivalent$/m] },
@@ -326,6 +366,17 @@ test("identities: a certificate that a deny no longer refuses, and one that two 
   assert.is(ended.code, 1);
   assert.match(ended.out, /may now be reached from the whole internet, with a certificate for dns "old\.example" and for uri "spiffe:\/\/corp\/ops\/\*"$/m);
   assert.match(ended.out, /client dns "old\.example", uri "spiffe:\/\/corp\/ops\/a"$/m);
+});
+
+test("identities: no certificate has two hashes, so a deny of another hash refuses nobody whom a hash admits", async ({ dir }) => {
+  const hash = (digit: string): string => `client sha256 "${digit.repeat(64)}"`;
+  const text = (rules: string): string => `edition 1\nexpose m on tcp 443 as mtls { backend 127.0.0.1:1 cert "m" ca "corp" ${rules} }\n`;
+  dir.write("a.ingress", text(`allow from any ${hash("a")} deny from any ${hash("b")}`));
+  dir.write("b.ingress", text(`allow from any ${hash("a")}`));
+  assert.is((await ingresscHere(["diff", "--equivalent", "a.ingress", "b.ingress"], dir.path)).code, 0);
+  // A name and a hash go together.
+  dir.write("a.ingress", text(`allow from any ${hash("a")} deny from any client dns "b.example"`));
+  assert.is((await ingresscHere(["diff", "--equivalent", "a.ingress", "b.ingress"], dir.path)).code, 1);
 });
 
 test("modules and policies in any mix", async ({ dir }) => {

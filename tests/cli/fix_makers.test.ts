@@ -82,6 +82,7 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     [`ids a = "${SHA}"`, `ids a = sha256 "${SHA}"`],
   ],
   "check/rules/backend.ts": [one("backend 127.0.0.1:80 proxy 2 allow from any", "backend 127.0.0.1:80 proxy v2 allow from any")],
+  "check/rules/caps_and_limits.ts": [one("limit 10/d burst 200000 per source", "limit 10/d burst 101806 per source")],
   "check/rules/exposes.ts": [one("amplify 30 allow from any", "allow from any")],
   "check/rules/invariants.ts": [['invariant "i" { never from any to any as tsl }', 'invariant "i" { never from any to any as tls }']],
   "check/names/literals.ts": [

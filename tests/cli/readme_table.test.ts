@@ -87,6 +87,13 @@ const ROWS: readonly Row[] = [
     lines: "from 192.0.2.66 to web => deny cidr from 192.0.2.67 to web => allow",
   },
   {
+    there: "geo $exempt { … }",
+    policy: (cap = "", limit = "") =>
+      `net trusted = 198.51.100.0/24\n${web(`${cap} allow from any`)}\n${web(`${limit} allow from any`, "expose rate on tcp 444")}`,
+    lines:
+      "repeat 25 in 1s from 192.0.2.1 to web => allow 20, deny rate 5 repeat 25 in 1s from 198.51.100.1 to web => allow repeat 15 in 0s from 192.0.2.1 to rate => allow 10, deny rate 5 repeat 15 in 0s from 198.51.100.1 to rate => allow",
+  },
+  {
     there: "limit_conn per_ip 20",
     policy: (cap = "") => web(`${cap} allow from any`),
     lines: "repeat 25 in 1s from 192.0.2.1 to web => allow 20, deny rate 5 repeat 25 in 1s closing from 192.0.2.1 to web => allow",
@@ -96,6 +103,12 @@ const ROWS: readonly Row[] = [
     there: "limit_req zone=z rate=10r/s burst=20",
     policy: (limit = "") => web(`${limit} allow from any`),
     lines: "repeat 25 in 0s from 192.0.2.1 to web => allow 20, deny rate 5 repeat 30 in 3s from 192.0.2.1 to web => allow",
+  },
+  {
+    there: "store conn_rate(30s)",
+    policy: (half = "", day = "") => `${web(`${half} allow from any`)}\n${web(`${day} allow from any`, "expose slow on tcp 444")}`,
+    lines:
+      "repeat 9 in 0s closing from 192.0.2.1 to web => allow 6, deny rate 3 repeat 7 in 30s closing from 192.0.2.1 to web => allow repeat 110 in 1s closing from 192.0.2.1 to slow => allow 100, deny rate 10",
   },
   {
     there: "listen 443 ssl",

@@ -24,6 +24,7 @@ expose staff on tcp 444 for "*.corp.example" as mtls {
 expose dns on tcp, udp 53 bind private { backend 127.0.0.1:5300 amplify 30 allow from private }
 expose shut on tcp 9 { backend 127.0.0.1:9009 deny from office }
 @why "x" expose own on tcp 7000 as direct {}
+expose behind on tcp 8443 via office { backend 127.0.0.1:9443 allow from private }
 `;
 
 interface Row {
@@ -54,6 +55,7 @@ const ROWS: readonly Row[] = [
   { to: "tcp 53 local 192.0.2.1", out: [/^nobody can reach `tcp 53 local 192\.0\.2\.1`\n$/] },
   { to: "shut", out: [/^shut \(tcp 9\): nobody can reach it\n$/] },
   { to: "own", out: [/^own \(tcp 7000\): can be reached\n {2}from the whole internet\n/] },
+  { to: "behind", out: [/^behind \(tcp 8443 via office\): can be reached\n {2}from private /] },
   { to: "tcp 22", out: [/^nobody can reach `tcp 22`\n$/] },
 ];
 

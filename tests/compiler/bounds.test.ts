@@ -9,6 +9,12 @@ const bounds = suite("bounds");
 const E = "edition 1\n";
 const times = (n: number, one: (i: number) => string): string => Array.from({ length: n }, (_, i) => one(i)).join("");
 const padded = (bytes: number): string => `${E}#${"x".repeat(bytes - E.length - 1)}`;
+/** All exposes but one with 16 caps and limits, and one with `last`. */
+const counting = (last: number): string => {
+  const clauses = (n: number): string => times(n, (i) => (i < 8 ? `limit ${i + 1}/s per source\n` : `cap 1 per source from 10.0.0.${i}\n`));
+  return E + times(4_095, (i) => `expose e${i} on tcp ${i + 1} { ${clauses(16)} }\n`) + `expose last on tcp 9999 { ${clauses(last)} }\n`;
+};
+
 const nested = (n: number): string => `${E}template t() ${"{".repeat(n)}${"}".repeat(n)}\n`;
 const web = (clauses: string, head = "expose web on tcp 443"): string => `${E}${head} {\n${clauses}\n}\n`;
 const TLS = "expose web on tcp 443 as tls";
@@ -73,6 +79,7 @@ const ROWS: readonly Row[] = [
     over: `${E + times(bound.MAX_EXPOSES / 2, (i) => `expose e${i} on tcp, udp ${i + 1} { amplify any }\n`)}expose one on tcp 9999 {}\n`,
     code: "ING605",
   },
+  { what: "caps per source and limits of all exposes", at: counting(15), over: counting(16), code: "ING614" },
   { what: "different sets of exposes that share ports", at: sharers(MAX_GROUPS), over: sharers(MAX_GROUPS + 1), code: "ING612" },
   { what: "members at all shared ports", at: places(MAX_GROUP_MEMBERS / 64), over: places(MAX_GROUP_MEMBERS / 64 + 1), code: "ING612" },
   { what: "certificates of an expose", at: web(`cert ${named(bound.MAX_CERTS)}`, TLS), over: web(`cert ${named(bound.MAX_CERTS + 1)}`, TLS), code: "ING414" },

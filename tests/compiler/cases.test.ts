@@ -107,6 +107,7 @@ const WITHOUT_CASE = [
   "ING609",
   "ING610",
   "ING612",
+  "ING614",
   "ING616",
   "ING806",
 ];

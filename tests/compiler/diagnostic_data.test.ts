@@ -41,10 +41,12 @@ const WITHOUT_DATA: ReadonlySet<DiagnosticCode> = new Set<DiagnosticCode>([
   "ING424",
   "ING425",
   "ING426",
+  "ING435",
   "ING442",
   "ING602",
   "ING603",
   "ING606",
+  "ING614",
 ]);
 
 data("the words of every case follow from its code and its data", () => {
@@ -80,6 +82,7 @@ const WITHOUT_CASE: readonly DiagnosticCode[] = [
   "ING609",
   "ING610",
   "ING612",
+  "ING614",
   "ING616",
   "ING806",
 ];

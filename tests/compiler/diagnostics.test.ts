@@ -38,6 +38,7 @@ const WITHOUT_EXAMPLE = new Set([
   "ING609",
   "ING610",
   "ING612",
+  "ING614",
   "ING616",
   "ING806",
 ]);

@@ -264,7 +264,7 @@ export class RandomPolicy {
   }
 
   private limit(): void {
-    this.put("limit", this.param() ?? "200/s");
+    this.put("limit", this.param() ?? this.c.pick(["200/s", "6/30s", "100/d"]));
     this.maybe(() => {
       this.put("burst", this.number());
     });

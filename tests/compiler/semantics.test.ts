@@ -63,7 +63,7 @@ semantics("an empty expose admits nobody and has the documented defaults", () =>
     certs: [],
     ca: null,
     alpn: [],
-    cap: { connections: 10_000, perSource: null, perIdentity: null, span: null },
+    cap: { connections: 10_000, perSource: [], perIdentity: null, span: null },
     limits: [],
     amplify: null,
     allows: [],
@@ -155,17 +155,17 @@ semantics("backends", () => {
 semantics("caps and limits with their defaults", () => {
   const e = exposeOf("cap 5 connections, 2 per source\nlimit 200/s per source /24 /48\nlimit 3/m burst 7 per listener\nlimit 1/h per source");
   const { span: at, ...cap } = e.cap;
-  assert.equal(cap, { connections: 5, perSource: { connections: 2, v4: 32, v6: 64 }, perIdentity: null });
+  assert.equal(cap, { connections: 5, perSource: [{ connections: 2, v4: 32, v6: 64, from: null }], perIdentity: null });
   assert.is(at?.file.text.slice(at.start, at.end), "cap 5 connections, 2 per source");
   assert.equal(
     e.limits.map(({ span, ...limit }) => ({ ...limit, at: span.file.text.slice(span.start, span.end) })),
     [
-      { count: 200, periodMs: 1_000, burst: 200, key: { kind: "source", v4: 24, v6: 48 }, at: "limit 200/s per source /24 /48" },
+      { count: 200, periodMs: 1_000, burst: 200, key: { kind: "source", v4: 24, v6: 48, from: null }, at: "limit 200/s per source /24 /48" },
       { count: 3, periodMs: 60_000, burst: 7, key: { kind: "listener" }, at: "limit 3/m burst 7 per listener" },
-      { count: 1, periodMs: 3_600_000, burst: 1, key: { kind: "source", v4: 32, v6: 64 }, at: "limit 1/h per source" },
+      { count: 1, periodMs: 3_600_000, burst: 1, key: { kind: "source", v4: 32, v6: 64, from: null }, at: "limit 1/h per source" },
     ],
   );
-  assert.equal(exposeOf("cap 1000000 connections, 1 per source /1 /128").cap.perSource, { connections: 1, v4: 1, v6: 128 });
+  assert.equal(exposeOf("cap 1000000 connections, 1 per source /1 /128").cap.perSource, [{ connections: 1, v4: 1, v6: 128, from: null }]);
 });
 
 semantics("top-level denies: ports, sources, both", () => {

@@ -73,6 +73,15 @@ const ACCEPTED: readonly (readonly [document: unknown, text: string])[] = [
     inExpose({ kind: "cap", connections: "5", perSource: { connections: "2", key: { v4: "/24", v6: "/48" } }, perIdentity: "1" }),
     "  cap 5 connections, 2 per source /24 /48, 1 per identity",
   ],
+  [
+    inExpose({ kind: "cap", perSources: [{ connections: "2", from: { members: ["any"], except: ["office"] } }, { connections: "9" }] }),
+    "  cap 2 per source from any except office, 9 per source",
+  ],
+  [inExpose({ kind: "limit", rate: "6/30s", per: { from: { members: ["office"] } } }), "  limit 6/30s per source from office"],
+  [
+    inExpose({ kind: "limit", rate: "5/m", per: { source: { v4: "/24", v6: "/48" }, from: { members: ["office"] } } }),
+    "  limit 5/m per source /24 /48 from office",
+  ],
   [inExpose({ kind: "limit", rate: "5/m", burst: "9", per: "identity" }), "  limit 5/m burst 9 per identity"],
   [inExpose({ kind: "limit", rate: "5/m", per: { source: { v4: "/24", v6: "/48" } } }), "  limit 5/m per source /24 /48"],
   [inExpose({ kind: "allow", from: any, sni: { members: ["site"] }, client: { members: [{ dns: "x" }] } }), '  allow from any sni site client dns "x"'],

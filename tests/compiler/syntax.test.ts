@@ -261,11 +261,34 @@ const CLAUSES: readonly (readonly [string, Shape])[] = [
     {
       kind: "cap",
       connections: "1",
-      perSource: { connections: "3", key: { v4: "/24", v6: "/56" } },
+      perSource: [{ connections: "3", key: { v4: "/24", v6: "/56" } }],
       perIdentity: { connections: "2" },
     },
   ],
   ["limit 5/s burst 6 per source /24 /56", { kind: "limit", rate: "5/s", burst: "6", per: { kind: "source", key: { v4: "/24", v6: "/56" } } }],
+  [
+    "cap 3 per source from office, 192.0.2.1, 4 per source, 2 per identity",
+    {
+      kind: "cap",
+      perSource: [
+        {
+          connections: "3",
+          from: {
+            members: [
+              { kind: "name", text: "office" },
+              { kind: "literal", text: "192.0.2.1" },
+            ],
+          },
+        },
+        { connections: "4" },
+      ],
+      perIdentity: { connections: "2" },
+    },
+  ],
+  [
+    "limit 6/30s per source from any except office",
+    { kind: "limit", rate: "6/30s", per: { kind: "source", from: { members: [{ kind: "name", text: "any" }], except: [{ kind: "name", text: "office" }] } } },
+  ],
   ["limit 5/m per listener", { kind: "limit", rate: "5/m", per: { kind: "listener" } }],
   ["limit 5/h per identity", { kind: "limit", rate: "5/h", per: { kind: "identity" } }],
   ["allow named n from any until 2027-03-01T00:00Z", { kind: "rule", action: "allow", name: "n", from: set(name("any")), until: "2027-03-01T00:00Z" }],

@@ -30,7 +30,7 @@ const CLIENTS: readonly (readonly string[])[] = [
 function policyOf(c: Chance): ModelPolicy {
   const limit = (key: ModelLimit["key"]): ModelLimit => ({
     count: 1 + c.below(4),
-    per: c.pick(["s", "m", "h"] as const),
+    per: c.pick(["s", "m", "h", "d", "1s", "30s", "90m", "7d"]),
     burst: c.oneIn(2) ? null : 1 + c.below(3),
     key,
   });

@@ -175,9 +175,11 @@ const at = (running: Running, monoMs: number): void => {
 };
 const HOST = v4(0xc0000201);
 
+const PERIODS_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, "30s": 30_000, h: 3_600_000, d: 86_400_000, "7d": 604_800_000 };
+
 // Both ends of every bound of a limit: the burst is admitted, one more connection is not, and one emission interval
 // later exactly one is.
-const ENDS: readonly { readonly count: number; readonly per: "s" | "m" | "h"; readonly burst: number }[] = [
+const ENDS: readonly { readonly count: number; readonly per: string; readonly burst: number }[] = [
   { count: 1, per: "s", burst: 1 },
   { count: 1, per: "h", burst: 1 },
   { count: 3, per: "s", burst: 2 },
@@ -186,15 +188,20 @@ const ENDS: readonly { readonly count: number; readonly per: "s" | "m" | "h"; re
   { count: 1_000_000, per: "h", burst: 3 },
   { count: 1, per: "h", burst: 1_000 },
   { count: 7, per: "m", burst: 7 },
+  { count: 6, per: "30s", burst: 6 },
+  { count: 100, per: "d", burst: 100 },
+  { count: 1, per: "7d", burst: 3 },
+  // The largest debt of the longest window.
+  { count: 1_000_000, per: "7d", burst: 14_543 },
 ];
 
 for (const key of [SOURCE, { kind: "listener" } as const]) {
   for (const { count, per, burst } of ENDS) {
     engine(`${count}/${per} burst ${burst} per ${key.kind} refills exactly`, () => {
-      const periodMs = { s: 1_000, m: 60_000, h: 3_600_000 }[per];
+      const periodMs = PERIODS_MS[per] ?? 0;
       const refused = key.kind === "listener" ? "limit_listener" : "limit_source";
       for (const start of [0, ...WRAPS, 2 ** 42]) {
-        const running = run(one([{ count, per, burst, key }]));
+        const running = run(one([{ count, per, burst, key }], { connections: 1_000_000, perSource: null }));
         at(running, start);
         for (let i = 0; i < burst; i++) assert.is(codeFrom(running, HOST), "allowed", `${i} of ${burst} at ${start}`);
         assert.is(codeFrom(running, HOST), refused, `burst + 1 at ${start}`);
@@ -205,7 +212,7 @@ for (const key of [SOURCE, { kind: "listener" } as const]) {
         }
         at(running, start + Math.ceil(interval));
         assert.is(codeFrom(running, HOST), "allowed", `one interval after ${start}`);
-        at(running, start + 2 ** 32 + 3_600_000 * burst);
+        at(running, start + 2 ** 32 + Math.ceil((periodMs * burst) / count));
         for (let i = 0; i < burst; i++) assert.is(codeFrom(running, HOST), "allowed", `full again, ${i} after ${start}`);
         assert.is(codeFrom(running, HOST), refused);
       }

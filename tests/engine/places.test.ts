@@ -2,6 +2,7 @@
 // refused. flood.test.ts has the floods themselves.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { EXACT_SHARE } from "../../compiler/emit/state.ts";
 import { fromV4 } from "../../runtime/net/address.ts";
 import { connect, engineOf, visit } from "../host/compiled.ts";
 
@@ -24,6 +25,15 @@ test("a source that was charged to the sketch keeps its debt when a place is fre
   assert.ok(engine.limiterFill().used < TABLE / 20);
   const after = [visit(engine, fresh), visit(engine, fresh)];
   assert.equal(after, ["allowed", "limit_source"]);
+});
+
+test("of as many sources as `build` says 99 in 100 have a place of their own, and of twice as many fewer", () => {
+  const sources = Math.floor(EXACT_SHARE * TABLE);
+  const engine = engineOf(policy("1/d"));
+  for (let i = 0; i < sources; i++) visit(engine, flood(i));
+  assert.ok(engine.limiterFill().used >= 0.99 * sources, `${engine.limiterFill().used} of ${sources}`);
+  for (let i = sources; i < 2 * sources; i++) visit(engine, flood(i));
+  assert.ok(engine.limiterFill().used < 0.99 * 2 * sources, `${engine.limiterFill().used} of ${2 * sources}`);
 });
 
 test("a table of caps that is full refuses and forgets nothing", () => {

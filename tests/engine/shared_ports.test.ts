@@ -15,7 +15,7 @@ import { addressText, edges, readPrefix, words } from "../oracle/space.ts";
 import { namesFor, sharedPolicy } from "../oracle/whole.ts";
 
 const test = suite("shared ports");
-const POLICIES = 60;
+const POLICIES = 110;
 const QUESTIONS = 120;
 
 const seen = new Map<string, number>();

@@ -63,6 +63,75 @@ test("debts continue to shrink across a reload", () => {
   assert.is(left(reloaded(old, policy(perSource), 12_000)), 2);
 });
 
+// The set is no part of a limit's identity, and neither is its place: a debt is found again under each limit of the same listener, key and window.
+const OFFICE = "203.0.113.0/24";
+const CHANGES: readonly (readonly [name: string, before: string, after: string, spent: number, due: number])[] = [
+  ["its set is gone", `limit 10/m per source from ${OFFICE}`, "limit 10/m per source", 7, 3],
+  ["it has a set now", "limit 10/m per source", `limit 10/m per source from ${OFFICE}`, 7, 3],
+  ["its set is another", `limit 10/m per source from ${OFFICE}`, "limit 10/m per source from 203.0.113.9", 7, 3],
+  ["its set no longer has the source", `limit 10/m per source from ${OFFICE}`, "limit 10/m per source from 203.0.113.8", 7, 1000],
+  ["a smaller limit comes before it", "limit 10/m per source", `limit 5/m per source from 192.0.2.1 limit 10/m per source from ${OFFICE}`, 7, 3],
+  ["it is divided into two", "limit 10/m per source", `limit 12/m per source from any except ${OFFICE} limit 10/m per source from ${OFFICE}`, 7, 3],
+  [
+    "two become one, which takes the larger debt",
+    `limit 10/m per source from ${OFFICE} limit 100/m per source from 0.0.0.0/1, 128.0.0.0/1`,
+    "limit 10/m per source",
+    7,
+    3,
+  ],
+  [
+    "two change places",
+    `limit 10/m per source from ${OFFICE} limit 20/m per source from 192.0.2.0/24`,
+    `limit 10/m per source from 192.0.2.0/24 limit 20/m per source from ${OFFICE}`,
+    7,
+    6,
+  ],
+  ["another window is another limit", `limit 10/m per source from ${OFFICE}`, `limit 10/2m per source from ${OFFICE}`, 7, 10],
+];
+
+for (const [name, before, after, spent, due] of CHANGES) {
+  for (const way of ["records", "copied"] as const) {
+    test(`a limit keeps its debts where ${name} (${way})`, () => {
+      const [old, text] = [engineOf(policy(`cap 1000000 connections ${before}`)), policy(`cap 1000000 connections ${after}`)];
+      spend(old, spent);
+      const next = openEngine(loaded(moduleOf(text)), new Uint8Array(16));
+      next.setClock({ monoMs: 0, wallSeconds: null });
+      if (way === "records") next.importState(old.exportState());
+      else next.takeState(old);
+      let n = 0;
+      while (n < 1000 && visit(next, A) === "allowed") n++;
+      assert.is(n, due);
+    });
+  }
+}
+
+// The largest debt that a window may have, to the millisecond; one reload adds less than a thousandth of that.
+for (const [limit, burst, fullMs] of [
+  ["1/7d burst 14543", 14_543, 14_543 * 604_800_000],
+  ["100/d", 100, 86_400_000],
+  ["999/d burst 101806", 101_806, (101_806 * 86_400_000) / 999],
+  ["6/30s", 6, 30_000],
+  ["1000000/7d burst 14543", 14_543, 14_543 * 604.8],
+] as const) {
+  for (const key of ["source", "listener"]) {
+    test(`a full debt of ${limit} per ${key} outlives a reload to the millisecond`, () => {
+      const text = policy(`cap 1000000 connections limit ${limit} per ${key}`);
+      const old = engineOf(text);
+      spend(old, burst);
+      assert.is(visit(old, A), key === "source" ? "limit_source" : "limit_listener");
+      // Where one connection is worth less than a millisecond, several come back in one.
+      const interval = fullMs / burst;
+      const due = (ms: number): number => Math.floor(ms / interval + 1e-9);
+      for (const ms of [Math.ceil(interval) - 1, Math.ceil(interval), Math.ceil(fullMs) - 1, Math.ceil(fullMs)]) {
+        const next = reloaded(reloaded(old, text), text, ms);
+        let n = 0;
+        while (n <= burst && visit(next, A) === "allowed") n++;
+        assert.is(n, Math.min(due(ms), burst), `${ms} ms after it was full`);
+      }
+    });
+  }
+}
+
 test("a reload every second never refills a budget", () => {
   let engine = engineOf(policy(perSource));
   let served = 0;

@@ -22,6 +22,9 @@ expose api on tcp 8080 bind 10.0.0.0/8, 192.168.0.0/16 { cap 10 connections, 3 p
 expose web on tcp 443, 8443 { cap 100 connections limit 20/s burst 40 per source limit 100/m per listener allow from any except 10.0.0.0/8 }
 `);
 
+/** The longest window, with the largest burst that is computed exactly. */
+const deep = compileText("edition 1\nexpose web on tcp 443 { limit 1/7d burst 14543 per source allow from any }\n");
+
 /** Large enough for tries of both families. */
 const large = ((): Uint8Array => {
   const c = chance(3);
@@ -84,9 +87,14 @@ interface Row {
 }
 
 const at = (module: Uint8Array, field: number, offset: number): number => head(module, field) + offset;
-const limit = (offset: number): number => at(small, abi.H_LIMITS, offset);
+// The first record is the cap of `api`.
+const limit = (offset: number): number => at(small, abi.H_LIMITS, abi.LIMIT_BYTES + offset);
 const listener = (offset: number): number => at(small, abi.H_LISTENERS, offset);
 const residual = (offset: number): number => at(small, abi.H_RESIDUALS, offset);
+/** The first residual that a rule decides; those without one may have bits in the place of the row. */
+const DECIDED = Array.from({ length: head(small, abi.H_RESIDUAL_COUNT) }, (_, i) => i).findIndex(
+  (i) => word(small, residual(i * abi.RESIDUAL_BYTES + abi.R_RESIDUAL_RULE)) !== 0xffffffff,
+);
 const entry = (offset: number): number => at(small, abi.H_PORT_ENTRIES, offset);
 const family = (module: Uint8Array, base: number, field: number): number => head(module, base + field);
 const keys4 = family(small, abi.H_FAMILY4, abi.F_KEYS);
@@ -196,22 +204,24 @@ const rows: readonly Row[] = [
   { name: "a limit's count", module: small, address: limit(abi.R_LIMIT_COUNT), sound: abi.MAX_LIMIT_COUNT, broken: abi.MAX_LIMIT_COUNT + 1 },
   { name: "a limit's count of none", module: small, address: limit(abi.R_LIMIT_COUNT), sound: 1, broken: 0 },
   { name: "a limit's burst", module: small, address: limit(abi.R_LIMIT_BURST), sound: abi.MAX_LIMIT_BURST, broken: abi.MAX_LIMIT_BURST + 1 },
+  { name: "a debt too large to be exact", module: deep, address: at(deep, abi.H_LIMITS, abi.R_LIMIT_BURST), sound: 14_543, broken: 14_544 },
   { name: "a limit's burst of none", module: small, address: limit(abi.R_LIMIT_BURST), sound: 1, broken: 0 },
   { name: "a limit's period", module: small, address: limit(abi.R_LIMIT_PERIOD_MS), sound: abi.MAX_PERIOD_MS, broken: abi.MAX_PERIOD_MS + 1 },
   { name: "a limit's period of none", module: small, address: limit(abi.R_LIMIT_PERIOD_MS), sound: 1, broken: 0 },
-  { name: "a limit's kind", module: small, address: limit(abi.R_LIMIT_KIND), sound: abi.LIMIT_PER_SOURCE, broken: abi.LIMIT_PER_IDENTITY + 1 },
+  { name: "a limit's kind", module: small, address: limit(abi.R_LIMIT_KIND), sound: abi.LIMIT_PER_KEY, broken: abi.CAP_PER_KEY + 1 },
   { name: "a limit's IPv4 length", module: small, address: limit(abi.R_LIMIT_V4), sound: 32, broken: 33 },
   { name: "a limit's IPv6 length", module: small, address: limit(abi.R_LIMIT_V6), sound: 128, broken: 129 },
   { name: "a listener's cap", module: small, address: listener(abi.R_LISTENER_CAP), sound: 1, broken: 0 },
+  { name: "a column of bits that is a listener's", module: small, address: listener(abi.R_LISTENER_COUNTED), sound: 0, broken: 1 },
   { name: "a listener's bind", module: small, address: listener(abi.R_LISTENER_BIND_ANY), sound: 1, broken: 2 },
-  { name: "a cap's IPv4 length", module: small, address: listener(abi.R_LISTENER_CAP_V4), sound: 32, broken: 33 },
-  { name: "a cap's IPv6 length", module: small, address: listener(abi.R_LISTENER_CAP_V6), sound: 128, broken: 129 },
+  { name: "a cap's IPv4 length", module: small, address: at(small, abi.H_LIMITS, abi.R_LIMIT_V4), sound: 32, broken: 33 },
+  { name: "a cap's IPv6 length", module: small, address: at(small, abi.H_LIMITS, abi.R_LIMIT_V6), sound: 128, broken: 129 },
   { name: "another's limits", module: small, address: listener(abi.R_LISTENER_LIMIT_FIRST), sound: 0, broken: 1 },
   { name: "a limit less than there are", module: small, address: listener(abi.LISTENER_BYTES + abi.R_LISTENER_LIMIT_COUNT), sound: 2, broken: 1 },
   { name: "a limit more than there are", module: small, address: listener(abi.LISTENER_BYTES + abi.R_LISTENER_LIMIT_COUNT), sound: 2, broken: 3 },
   { name: "a verdict", module: small, address: residual(abi.R_RESIDUAL_VERDICT), sound: null, broken: 2 },
   { name: "a code", module: small, address: residual(abi.R_RESIDUAL_CODE), sound: null, broken: 99 },
-  { name: "a row of names where no name decides", module: small, address: residual(abi.R_RESIDUAL_ROW), sound: 0, broken: 1 },
+  { name: "a row of names where no name decides", module: small, address: residual(DECIDED * abi.RESIDUAL_BYTES + abi.R_RESIDUAL_ROW), sound: 0, broken: 1 },
   { name: "a residual's first time entry", module: small, address: residual(abi.R_RESIDUAL_TIME_FIRST), sound: 0, broken: 1 },
   { name: "a residual's time entries", module: small, address: residual(abi.R_RESIDUAL_TIME_COUNT), sound: 0, broken: 1 },
   {

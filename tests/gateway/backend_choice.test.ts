@@ -32,7 +32,7 @@ function world(count = 3): World {
     own: new Set(),
     full: [],
     backends,
-    choice: new BackendChoice({ monoMs: () => w.nowMs, mostUnderWay: MOST, isOwn: ({ address }) => w.own.has(address.key) }),
+    choice: new BackendChoice({ monoMs: () => w.nowMs, mostUnderWay: () => MOST, isOwn: ({ address }) => w.own.has(address.key) }),
     choose(tried = "") {
       const chosen = w.choice.choose(backends, tried === "" ? null : new Set([...tried].map(keyOf)), ({ address }) => w.full.push(address.key));
       return chosen === null ? "" : `${String.fromCharCode(96 + (chosen.backend.address.kind === "tcp" ? chosen.backend.address.port : 0))}${chosen.choices}`;

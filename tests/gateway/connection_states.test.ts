@@ -250,6 +250,9 @@ function reload(w: World): void {
     blocks: w.blocks,
     numbered: (n) => w.ports.numbered(n),
     nameWaits: { count: () => undefined, give: () => undefined },
+    places: w.places,
+    isRevoked: () => false,
+    isOutside: () => false,
   });
   w.inForce.engine = engine;
   w.inForce.generation = generation;
@@ -316,7 +319,14 @@ test("a header's bytes alone are taken, what came behind them is left, and its d
 
 test("a charge is given back once, and only that which was made", () => {
   const table = new ConnectionTable();
-  const account: Account = { table, inForce: { engine: null }, overall: 0, nameWaits: { give: () => undefined } };
+  const account: Account = {
+    table,
+    inForce: { engine: null },
+    overall: 0,
+    nameWaits: { give: () => undefined },
+    places: { take: () => undefined, give: () => undefined },
+    placeKey: () => "",
+  };
   const row = table.take();
   charge(account, row, CHARGED_OVERALL | CHARGED_LISTENER);
   charge(account, row, CHARGED_OVERALL);
@@ -332,7 +342,14 @@ test("a charge is given back once, and only that which was made", () => {
 
 test("a connection that moves to another backend is counted there, and no more where it was", () => {
   const table = new ConnectionTable();
-  const account: Account = { table, inForce: { engine: null }, overall: 0, nameWaits: { give: () => undefined } };
+  const account: Account = {
+    table,
+    inForce: { engine: null },
+    overall: 0,
+    nameWaits: { give: () => undefined },
+    places: { take: () => undefined, give: () => undefined },
+    placeKey: () => "",
+  };
   const pool = new Backends(() => null);
   const [a, b] = [1, 2].map((port) => {
     const address = tcpBackend("127.0.0.1", port);

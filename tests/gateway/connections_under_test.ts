@@ -7,6 +7,7 @@ import type { LoadedPolicy, PolicyEngine } from "../../runtime/host/module.ts";
 import { CODE_TLS_FAILED } from "../../runtime/abi/verdicts.ts";
 import { identityOf } from "../../runtime/host/identity.ts";
 import { fromV4 } from "../../runtime/net/address.ts";
+import { Places } from "../../gateway/connection/places.ts";
 import { NameWaits } from "../../gateway/admit/name_waits.ts";
 import { Blocks } from "../../gateway/blocks/blocks.ts";
 import { createAdmitter, type InForce } from "../../gateway/admit/admit.ts";
@@ -93,6 +94,12 @@ class SilentTransport implements Transport {
   secure = this.#noting("secure");
   dial = this.#noting("dial");
   hangUp = this.#noting("hang up");
+  /** Rows whose clients have closed; looks at others are answered, too. */
+  readonly closed = new Set<number>();
+  look(row: number, report: (hasClosed: boolean) => void): void {
+    this.calls.push(`look ${row}`);
+    report(this.closed.has(row));
+  }
   relay = this.#noting("relay");
   breakOff = this.#noting("break off");
   drop = this.#noting("drop");
@@ -129,6 +136,7 @@ export interface World {
   readonly table: ConnectionTable;
   readonly clock: ManualClock;
   readonly blocks: Blocks;
+  readonly places: Places;
   readonly inForce: { -readonly [key in keyof InForce]: InForce[key] };
   readonly counters: Counters;
   /** Of all listeners, in their order. */
@@ -189,6 +197,7 @@ export async function world(): Promise<World> {
       close: () => undefined,
     },
   });
+  const places = new Places(clock);
   const admitter = createAdmitter({
     table,
     inForce,
@@ -199,9 +208,10 @@ export async function world(): Promise<World> {
     clock,
     caps: CAPS,
     nameWaits: new NameWaits({ waiting: 1024, waiting_per_source: 32 }),
+    places,
     lackedDescriptor: () => undefined,
-    suppression: createSuppression(10, counters),
-    headerSuppression: createSuppression(10, counters),
+    suppression: createSuppression(() => 10, counters),
+    headerSuppression: createSuppression(() => 10, counters),
     blocks,
     makeRoom: () => false,
     contextOf: ({ ca }) => ({ ...context, ca, trust: ca ?? "" }),
@@ -214,6 +224,7 @@ export async function world(): Promise<World> {
     decider: admitter.decider,
     clock,
     timers: TIMERS,
+    places,
     afterTurn: (flush) => void flushes.push(flush),
     transport: (given) => {
       found.push(given);
@@ -246,6 +257,7 @@ export async function world(): Promise<World> {
     table,
     clock,
     blocks,
+    places,
     inForce,
     counters,
     backends,

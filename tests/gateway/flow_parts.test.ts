@@ -114,7 +114,7 @@ for (const lengths of ["/24 /48", "/32 /128", "/8 /16", "/25 /33"]) {
 
 test("refusals are recorded N times a second for each listener and reason", () => {
   const counters = newCounters();
-  const due = createSuppression(2, counters);
+  const due = createSuppression(() => 2, counters);
   assert.equal(
     [0, 0, 0].map(() => due.recordDue("a", "cidr", 5)),
     [0, 0, null],
@@ -122,7 +122,7 @@ test("refusals are recorded N times a second for each listener and reason", () =
   assert.equal([due.recordDue("b", "cidr", 5), due.recordDue("a", "rate", 5)], [0, 0]);
   assert.equal([due.recordDue("a", "cidr", 1_004), due.recordDue("a", "cidr", 1_005), due.recordDue("a", "cidr", 1_006)], [null, 2, 0]);
   assert.is(counters.auditSuppressed, 2);
-  const none = createSuppression(0, counters);
+  const none = createSuppression(() => 0, counters);
   assert.is(none.recordDue("a", "cidr", 5), null);
 });
 

@@ -101,6 +101,8 @@ export interface Under {
   records(): Record[];
   /** Puts a module at the policy's path by rename. */
   place(module: Uint8Array): void;
+  /** Puts a configuration at its path by rename; a reload reads it. */
+  configure(toml: string): void;
   control(path?: string, notified?: (method: string, params: unknown) => void): Promise<Connection>;
   stop(): Promise<void>;
 }
@@ -111,6 +113,8 @@ export interface UnderSetup {
   /** TOML; the audit file and the control socket are added. */
   readonly config?: string;
   readonly folder?: string;
+  /** Whether a change of the configuration's file reloads. */
+  readonly watchesConfig?: boolean;
   readonly hostAddresses?: () => readonly Address[];
   readonly disk?: Disk;
   readonly participants?: readonly Participant[];
@@ -167,13 +171,21 @@ export async function start(setup: UnderSetup): Promise<Under | { failure: Failu
   const auditPath = join(folder, "audit.jsonl");
   const controlPath = join(folder, "run", "control.sock");
   const clock = manualClock(setup.wall ?? null);
-  const text = withThreads(
-    withEngine(withForwarder(setup.config ?? "", setup.forwarder ?? GIVEN_FORWARDER), setup.engine ?? (setup.forwarder === "node" ? undefined : GIVEN_ENGINE)),
-    setup.threads?.toString() ?? (setup.calls === undefined && setup.openssl === undefined ? GIVEN_THREADS : undefined),
-  );
-  const parsed = parseConfig(text.includes("[audit]") ? text.replace("AUDIT", auditPath) : `${text}\n[audit]\nfile = "${auditPath}"\n`, "test.toml");
+  const engine = setup.engine ?? (setup.forwarder === "node" ? undefined : GIVEN_ENGINE);
+  const threads = setup.threads?.toString() ?? (setup.calls === undefined && setup.openssl === undefined ? GIVEN_THREADS : undefined);
+  const whole = (toml: string): string => {
+    const text = withThreads(withEngine(withForwarder(toml, setup.forwarder ?? GIVEN_FORWARDER), engine), threads);
+    return text.includes("[audit]") ? text.replace("AUDIT", auditPath) : `${text}\n[audit]\nfile = "${auditPath}"\n`;
+  };
+  const parsed = parseConfig(whole(setup.config ?? ""), "test.toml");
   if (!parsed.ok) throw new Error(parsed.error.message);
   const config = parsed.value;
+  const configPath = join(folder, "test.toml");
+  const configure = (toml: string): void => {
+    writeFileSync(`${configPath}.new`, whole(toml));
+    renameSync(`${configPath}.new`, configPath);
+  };
+  configure(setup.config ?? "");
   const place = (module: Uint8Array): void => {
     writeFileSync(`${policyPath}.new`, module);
     renameSync(`${policyPath}.new`, policyPath);
@@ -186,6 +198,8 @@ export async function start(setup: UnderSetup): Promise<Under | { failure: Failu
     policyPath,
     controlPath,
     config,
+    configNow: () => parseConfig(readFileSync(configPath, "utf8"), "test.toml"),
+    configPath: setup.watchesConfig === true ? configPath : null,
     clock,
     stateDirectory: config.state_dir ?? null,
     ...(setup.disk !== undefined && { disk: setup.disk }),
@@ -217,6 +231,7 @@ export async function start(setup: UnderSetup): Promise<Under | { failure: Failu
     markers,
     said,
     place,
+    configure,
     records: () => recordsIn(auditPath),
     control: (path, notified = () => undefined) => openConnection(path ?? controlPath, { notified }),
     stop: () => (stopping ??= stop()),

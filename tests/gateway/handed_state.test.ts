@@ -1,6 +1,7 @@
 // The state that one gateway hands to the next one is read with every field checked: what is not whole is no state.
 import * as assert from "uvu/assert";
 import { LIMITS_FORM, readState, STATE_FORMAT } from "../../gateway/takeover/handed_state.ts";
+import { parseAddress } from "../../runtime/net/address.ts";
 import { suite } from "../suite.ts";
 
 const test = suite("handed state");
@@ -27,6 +28,16 @@ test("an identity goes over with all its names and its authority", () => {
   const identity = readState(stateOf(PLACE, KNOWN))?.connections[0]?.facts.identity;
   assert.equal(identity?.identity.words, KNOWN.words);
   assert.is(identity?.ca, "inside");
+});
+
+test("the peer that named the source goes over, with or without a destination", () => {
+  const peer = { address: "10.0.0.5", port: 50_000 };
+  const destination = { address: "2001:db8::1", port: 443 };
+  const via = (more: object) => readState(stateOf(PLACE, { ...CONNECTION, ...more }))?.connections[0]?.facts.via;
+  const from = { address: parseAddress(peer.address), port: 50_000 };
+  assert.equal(via({}), undefined);
+  assert.equal(via({ peer }), { peer: from, destination: null });
+  assert.equal(via({ peer, destination }), { peer: from, destination: { address: parseAddress(destination.address), port: 443 } });
 });
 
 test("a flow is read", () => {
@@ -79,6 +90,10 @@ const bad: readonly (readonly [what: string, text: string])[] = [
   ["of another release: connections that are no list", JSON.stringify({ format: 9, places: [], connections: {} })],
   ["of another release: a connection that can't be named", stateOf(PLACE, { ...CONNECTION, row: "r", source: "odd" }, { format: 9 })],
   ["a name that is a number", stateOf(PLACE, { ...CONNECTION, name: 1 })],
+  ["a peer without its port", stateOf(PLACE, { ...CONNECTION, peer: { address: "10.0.0.5" } })],
+  ["a peer that is no address", stateOf(PLACE, { ...CONNECTION, peer: { address: "lb", port: 1 } })],
+  ["a peer that is null", stateOf(PLACE, { ...CONNECTION, peer: null })],
+  ["a destination that is no address", stateOf(PLACE, { ...CONNECTION, peer: { address: "10.0.0.5", port: 1 }, destination: { address: "", port: 1 } })],
   ["an unknown fault of the name", stateOf(PLACE, { ...CONNECTION, nameFault: "odd" })],
   ["an identity without its authority", stateOf(PLACE, { ...KNOWN, ca: undefined })],
   ["an identity with a name that is no text", stateOf(PLACE, { ...KNOWN, words: ["a", 1] })],

@@ -5,6 +5,7 @@ import { createServer } from "node:net";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { EXIT_DELEGATE, EXIT_REJECTED, EXIT_UNSUPPORTED, isFailure } from "../../gateway/exit.ts";
+import { Places } from "../../gateway/connection/places.ts";
 import { connectionCap, pipesWithin } from "../../gateway/descriptors.ts";
 import { defaultConfig } from "../../gateway/config/read.ts";
 import { CONNECTING, OPEN } from "../../gateway/connection/states.ts";
@@ -67,6 +68,7 @@ async function noUpstreamOf(name: ForwarderName): Promise<void> {
     table: new ConnectionTable(),
     clock: manualClock(),
     isReset: null,
+    places: new Places(manualClock()),
     timers: { keepalive_ms: 0, hello_ms: 10_000, backend_connect_ms: 1000, idle_ms: 0, lifetime_ms: 0 },
     decider: {
       accept: (_socket, rows) => rows.map(() => denial(CODE_NO_MATCH)),

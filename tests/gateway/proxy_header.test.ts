@@ -6,8 +6,8 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
-import { dns, uri } from "../tls/certificates.ts";
-import { call, within } from "../tls/tls_under_test.ts";
+import { authority, dns, leaf, uri } from "../tls/certificates.ts";
+import { call, put, within } from "../tls/tls_under_test.ts";
 import { proxyHeader, FIELDS_MOST_BYTES } from "../../gateway/forward/proxy_header.ts";
 import { parseAddress, type Address } from "../../runtime/net/address.ts";
 import { peerCredentials } from "../../gateway/intents/peer_credentials.ts";
@@ -294,6 +294,38 @@ test("mtls: version 2 has the name, the identity by which the rule admits, and t
     }),
   );
 });
+
+for (const engine of ["openssl", "node"] as const)
+  test(`TLS by ${engine}: version 2 has the protocol that was negotiated, and none where none was`, async () => {
+    if (engine === "openssl" && !FORWARDERS.includes("kernel")) return;
+    const there = behind();
+    const backend = await at(there.server, { host: "127.0.0.1" });
+    const folder = temporaryFolder();
+    const site = authority("site root");
+    put(folder, "web", leaf(site, { names: [dns("www.example.com")] }));
+    const [port, plain] = [await freePort(), await freePort()];
+    const gateway = await running({
+      folder,
+      engine: FORWARDERS.includes("kernel") ? engine : undefined,
+      policy: `edition 1
+expose web on tcp ${port} as tls { backend 127.0.0.1:${backend} proxy v2 cert "web" alpn "h2", "http/1.1" allow from any }
+expose bare on tcp ${plain} as tls { backend 127.0.0.1:${backend} proxy v2 cert "web" allow from any }`,
+      config: `[certs.web]\ncert = "${folder}/web.pem"\nkey = "${folder}/web.key"`,
+    });
+    for (const [to, offers, due] of [
+      [port, ["http/1.1", "h2"], "h2"],
+      [port, ["x", "http/1.1"], "http/1.1"],
+      [port, [], undefined],
+      [plain, ["h2"], undefined],
+    ] as const) {
+      const before = there.headers.length;
+      await call({ port: to, site }, { options: { ALPNProtocols: [...offers] } });
+      await eventually(() => there.headers.length > before, "the header");
+      assert.is(there.headers[before]?.fields.get(0x01)?.toString(), due, offers.join());
+      assert.is(there.headers[before]?.fields.get(0x02)?.toString(), "www.example.com");
+    }
+    await gateway.stop();
+  });
 
 const V4 = parseAddress("192.0.2.1") ?? ([0, 0, 0, 0] satisfies Address);
 const V6 = parseAddress("2001:db8::1") ?? ([0, 0, 0, 0] satisfies Address);

@@ -46,6 +46,7 @@ function world(thrown: string | null = null) {
     events,
     lateHellos: { due: (row) => note(`due ${row}`), over: () => undefined },
     lacked: () => note("lacked"),
+    looked: (row, hasClosed) => note(`looked ${row} ${hasClosed}`),
     gone: (thread) => note(`gone ${thread}`),
   });
   const take = (kind: number, more: Partial<Message> = {}, thread = THREAD): void =>

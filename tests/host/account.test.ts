@@ -72,6 +72,38 @@ for (const [name, from, to, due] of rows)
     assert.match(answer(withPorts(from, to)), due);
   });
 
+const balanced = moduleOf(`edition 1
+expose a on tcp 100 via 10.0.0.0/8 for "a.test" as passthrough { backend 127.0.0.1:9 allow from any }
+expose b on tcp 100 via 10.0.0.0/8 as passthrough { backend 127.0.0.1:9 allow from any }`);
+const viaRows: readonly (readonly [name: string, from: string | RegExp, to: string, due: RegExp])[] = [
+  ["a via as it was", "10.0.0.0/8", "10.0.0.0/8", /^loaded$/],
+  ["a via of exposes that share a port in one of them alone", /"via":"[^"]+"/, '"vai":""', MALFORMED],
+  ["a via that is no prefix", "10.0.0.0/8", "10.0.0.0/33", MALFORMED],
+  ["a via with bits below its length", "10.0.0.0/8", "10.0.0.1/8", MALFORMED],
+  ["a via of a net that is not there", /"via":"[^"]+"/, '"via":"none"', MALFORMED],
+  ["a via that is null", /"via":"[^"]+"/, '"via":null', MALFORMED],
+];
+for (const [name, from, to, due] of viaRows)
+  test(name, () => {
+    const account = section(balanced, SECTION_POLICY);
+    assert.is.not(account.search(from instanceof RegExp ? from : from.replaceAll(".", "\\.")), -1);
+    assert.match(answer(rewritten(balanced, new Map([[SECTION_POLICY, encode(account.replace(from, to))]]))), due);
+  });
+
+test("a via of udp, or of a service that binds by itself, is refused", () => {
+  for (const [text, mode] of [
+    ["expose a on udp 100 { backend 127.0.0.1:9 amplify 1 allow from any }", "udp"],
+    ['@why "x" expose a on tcp 100 as direct { }', "direct"],
+  ] as const) {
+    const module = moduleOf(`edition 1\n${text}`);
+    const account = section(module, SECTION_POLICY);
+    const net = /"nets":\{"([^"]+)"/.exec(account)?.[1] ?? "";
+    const changed = account.replace('"service":"a"', `"service":"a","via":"${net}"`);
+    assert.is.not(changed, account);
+    assert.match(answer(rewritten(module, new Map([[SECTION_POLICY, encode(changed)]]))), MALFORMED, mode);
+  }
+});
+
 /** A module whose account has the given listeners; its tables have one. */
 function accountOf(exposes: readonly unknown[], nets: Readonly<Record<string, readonly string[]>> = {}): Uint8Array {
   const place = { file: "p", line: 1, column: 1 };

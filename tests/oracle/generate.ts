@@ -88,21 +88,28 @@ function limit(c: Chance): ModelLimit {
   return {
     count,
     burst,
-    per: c.pick(["s", "m", "h"] as const),
+    per: c.pick(["s", "m", "h", "d", "1s", "30s", "90m", "7d"]),
     key: c.oneIn(3) ? { kind: "listener" } : { kind: "source", ...sourceKey(c) },
   };
 }
 
-/** At most one limit a kind, so that no two of a listener are the same. */
-function limits(c: Chance): ModelLimit[] {
+/** At most one limit of a kind that counts all sources, so that no two of a listener are the same; and some that count only a few. */
+function limits(c: Chance, nets: readonly ModelNet[]): ModelLimit[] {
   const made = Array.from({ length: c.below(3) }, () => limit(c));
-  return made.filter((l, i) => made.findIndex((m) => m.key.kind === l.key.kind) === i);
+  const some = Array.from({ length: c.oneIn(2) ? 0 : c.below(4) }, (): ModelLimit => ({
+    ...limit(c),
+    key: { kind: "source", ...sourceKey(c) },
+    from: set(c, nets),
+  }));
+  return [...made.filter((l, i) => made.findIndex((m) => m.key.kind === l.key.kind) === i), ...some];
 }
 
-function cap(c: Chance): ModelCap | null {
+function cap(c: Chance, nets: readonly ModelNet[]): ModelCap | null {
   if (c.oneIn(3)) return null;
   const connections = c.pick([1, 2, 5, 40]);
-  return { connections, perSource: c.oneIn(2) ? null : { connections: Math.min(connections, 1 + c.below(3)), ...sourceKey(c) } };
+  const perSource = c.oneIn(2) ? null : { connections: Math.min(connections, 1 + c.below(3)), ...sourceKey(c) };
+  const more = Array.from({ length: c.oneIn(2) ? 0 : c.below(4) }, () => ({ connections: 1 + c.below(3), ...sourceKey(c), from: set(c, nets) }));
+  return { connections, perSource, ...(more.length > 0 && { more }) };
 }
 
 /** Ports of expose `i`, apart from every other's. */
@@ -128,8 +135,8 @@ export function randomPolicy(c: Chance, size: Size): ModelPolicy {
     name: `svc${i}`,
     ports: ports(c, i),
     bind: c.oneIn(4) ? { members: [{ kind: "prefix", prefix: c.pick(BINDS) }], except: [] } : null,
-    cap: cap(c),
-    limits: limits(c),
+    cap: cap(c, nets),
+    limits: limits(c, nets),
     rules: rules(c, nets, c.below(size.rules + 1)),
   }));
   const denies: ModelDeny[] = Array.from({ length: c.below(size.denies + 1) }, () => {

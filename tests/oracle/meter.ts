@@ -1,9 +1,14 @@
 // Caps and limits for the oracle, phase 1's and phase 4's: buckets of exact fractions of a token, and plain lists of
 // the connections that are open. All are checked, then all are charged or none.
-import type { ModelExpose, ModelLimit } from "./model.ts";
+import { setHas, type ModelExpose, type ModelLimit, type ModelSet } from "./model.ts";
 import { isV4, prefixOf } from "./space.ts";
 
-const PERIOD_MS = { s: 1_000n, m: 60_000n, h: 3_600_000n } as const;
+/** Milliseconds of a window. */
+function periodOf({ per }: ModelLimit): bigint {
+  const unit = { s: 1_000n, m: 60_000n, h: 3_600_000n, d: 86_400_000n }[per.slice(-1)];
+  if (unit === undefined) throw new Error(`not a window: ${per}`);
+  return unit * BigInt(per.length === 1 ? 1 : per.slice(0, -1));
+}
 
 /** One token is `period` parts; a millisecond brings `count` parts. */
 interface Bucket {
@@ -20,6 +25,9 @@ const keyOf = ({ source, zone }: Peer, v4: number, v6: number): string => {
   const prefix = prefixOf(source, isV4(source) ? v4 : v6);
   return `${prefix.family} ${prefix.base}`;
 };
+
+/** Whether a cap or limit `from` a set counts a source; one without counts all. */
+const counts = (from: ModelSet | undefined, source: bigint): boolean => from === undefined || setHas(from, source);
 
 const identityKey = (names: readonly string[]): string => JSON.stringify([...new Set(names)].sort());
 
@@ -52,7 +60,7 @@ export class Meter {
   private bucket(limit: ModelLimit, key: string): Bucket {
     const of = this.buckets.get(limit) ?? new Map<string, Bucket>();
     this.buckets.set(limit, of);
-    const full = BigInt(limit.burst ?? limit.count) * PERIOD_MS[limit.per];
+    const full = BigInt(limit.burst ?? limit.count) * periodOf(limit);
     const bucket = of.get(key) ?? { parts: full, atMs: this.now };
     of.set(key, bucket);
     const grown = bucket.parts + (this.now - bucket.atMs) * BigInt(limit.count);
@@ -66,18 +74,19 @@ export class Meter {
     const peer: Peer = { source, zone };
     const cap = this.expose.cap;
     if (this.open.length >= (cap?.connections ?? this.defaultCap)) return "cap_listener";
-    const per = cap?.perSource ?? null;
-    if (per !== null) {
-      const key = keyOf(peer, per.v4, per.v6);
-      if (this.open.filter((s) => keyOf(s, per.v4, per.v6) === key).length >= per.connections) return "cap_source";
+    const per = [...(cap === null || cap.perSource === null ? [] : [cap.perSource]), ...(cap?.more ?? [])];
+    for (const { v4, v6, connections, from } of per) {
+      if (!counts(from, source)) continue;
+      const key = keyOf(peer, v4, v6);
+      if (this.open.filter((s) => counts(from, s.source) && keyOf(s, v4, v6) === key).length >= connections) return "cap_source";
     }
     const key = ({ key: of }: ModelLimit): string => (of.kind === "source" ? keyOf(peer, of.v4, of.v6) : "");
-    const limits = this.expose.limits.filter((l) => l.key.kind !== "identity");
-    const short = limits.filter((l) => this.bucket(l, key(l)).parts < PERIOD_MS[l.per]);
+    const limits = this.expose.limits.filter((l) => l.key.kind !== "identity" && counts(l.from, source));
+    const short = limits.filter((l) => this.bucket(l, key(l)).parts < periodOf(l));
     // The shortest period is named, and of one period the listener's.
-    const [first] = [...short].sort((a, b) => Number(PERIOD_MS[a.per] - PERIOD_MS[b.per]) || Number(a.key.kind === "source") - Number(b.key.kind === "source"));
+    const [first] = [...short].sort((a, b) => Number(periodOf(a) - periodOf(b)) || Number(a.key.kind === "source") - Number(b.key.kind === "source"));
     if (first !== undefined) return first.key.kind === "listener" ? "limit_listener" : "limit_source";
-    for (const l of limits) this.bucket(l, key(l)).parts -= PERIOD_MS[l.per];
+    for (const l of limits) this.bucket(l, key(l)).parts -= periodOf(l);
     this.open.push(peer);
     return null;
   }
@@ -88,8 +97,8 @@ export class Meter {
     const most = this.expose.cap?.perIdentity ?? null;
     if (most !== null && this.known.filter((k) => k === key).length >= most) return "cap_identity";
     const limits = this.expose.limits.filter((l) => l.key.kind === "identity");
-    if (limits.some((l) => this.bucket(l, key).parts < PERIOD_MS[l.per])) return "limit_identity";
-    for (const l of limits) this.bucket(l, key).parts -= PERIOD_MS[l.per];
+    if (limits.some((l) => this.bucket(l, key).parts < periodOf(l))) return "limit_identity";
+    for (const l of limits) this.bucket(l, key).parts -= periodOf(l);
     this.known.push(key);
     return null;
   }
@@ -102,9 +111,9 @@ export class Meter {
   /** A source whose name led to no expose of the port loses a token of each limit per source that has one. */
   spend(source: bigint, zone = 0): void {
     for (const limit of this.expose.limits) {
-      if (limit.key.kind !== "source") continue;
+      if (limit.key.kind !== "source" || !counts(limit.from, source)) continue;
       const bucket = this.bucket(limit, keyOf({ source, zone }, limit.key.v4, limit.key.v6));
-      if (bucket.parts >= PERIOD_MS[limit.per]) bucket.parts -= PERIOD_MS[limit.per];
+      if (bucket.parts >= periodOf(limit)) bucket.parts -= periodOf(limit);
     }
   }
 

@@ -51,20 +51,34 @@ export interface ModelDeny extends ModelRule {
 
 export interface ModelLimit {
   readonly count: number;
-  readonly per: "s" | "m" | "h";
+  /** The window as it is written: `s`, `30s`, `7d`. */
+  readonly per: string;
   /** Null: not written, so the count. */
   readonly burst: number | null;
   readonly key:
     | { readonly kind: "listener" }
     | { readonly kind: "identity" }
     | { readonly kind: "source"; readonly v4: number; readonly v6: number; readonly written: boolean };
+  /** Of a key of sources, those that it counts. Not written: all. */
+  readonly from?: ModelSet;
+}
+
+/** `N per source [/V4 /V6] [from NET]` */
+export interface ModelSourceCap {
+  readonly connections: number;
+  readonly v4: number;
+  readonly v6: number;
+  readonly written: boolean;
+  readonly from?: ModelSet;
 }
 
 export interface ModelCap {
   readonly connections: number;
   /** Not written or null: none. */
   readonly perIdentity?: number | null;
-  readonly perSource: { readonly connections: number; readonly v4: number; readonly v6: number; readonly written: boolean } | null;
+  readonly perSource: ModelSourceCap | null;
+  /** Further ones, each a clause of its own. */
+  readonly more?: readonly ModelSourceCap[];
 }
 
 export interface ModelExpose {

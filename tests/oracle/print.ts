@@ -2,7 +2,7 @@
 // order must not matter can be shuffled.
 import type { IdTerm, ModelIds } from "./identities.ts";
 import type { HostTerm, ModelHosts } from "./names.ts";
-import type { ModelDeny, ModelExpose, ModelLimit, ModelPolicy, ModelRule, ModelSet, Ports, Term } from "./model.ts";
+import type { ModelDeny, ModelExpose, ModelLimit, ModelPolicy, ModelRule, ModelSet, ModelSourceCap, Ports, Term } from "./model.ts";
 import { prefixText, rangeOf } from "./space.ts";
 
 export interface Printed {
@@ -78,8 +78,9 @@ export function printPolicy(policy: ModelPolicy, shuffle: Shuffle = asWritten): 
       (r.after ?? null) === null ? "" : ` after ${time(r.after ?? 0)}`,
       (r.until ?? null) === null ? "" : ` until ${time(r.until ?? 0)}`,
     ].join("");
+  const counted = (from: ModelSet | undefined): string => (from === undefined ? "" : ` from ${set(from)}`);
   const limit = (l: ModelLimit): string => {
-    const key = l.key.kind !== "source" ? l.key.kind : `source${l.key.written ? ` /${l.key.v4} /${l.key.v6}` : ""}`;
+    const key = l.key.kind !== "source" ? l.key.kind : `source${l.key.written ? ` /${l.key.v4} /${l.key.v6}` : ""}${counted(l.from)}`;
     return `  limit ${l.count}/${l.per}${l.burst === null ? "" : ` burst ${l.burst}`} per ${key}`;
   };
   const writeRule = (r: ModelRule, indent: string): void => {
@@ -101,9 +102,11 @@ export function printPolicy(policy: ModelPolicy, shuffle: Shuffle = asWritten): 
     if (e.amplify !== undefined) out.push(`  amplify ${e.amplify}`);
     if (e.cap !== null) {
       const s = e.cap.perSource;
-      const perSource = s === null ? "" : `, ${s.connections} per source${s.written ? ` /${s.v4} /${s.v6}` : ""}`;
+      const each = (one: ModelSourceCap): string => `${one.connections} per source${one.written ? ` /${one.v4} /${one.v6}` : ""}${counted(one.from)}`;
+      const perSource = s === null ? "" : `, ${each(s)}`;
       const perIdentity = (e.cap.perIdentity ?? null) === null ? "" : `, ${e.cap.perIdentity} per identity`;
-      out.push(`  cap ${e.cap.connections} connections${perSource}${perIdentity}`);
+      const caps = [`  cap ${e.cap.connections} connections${perSource}${perIdentity}`, ...(e.cap.more ?? []).map((one) => `  cap ${each(one)}`)];
+      out.push(...shuffle(caps));
     }
     for (const l of shuffle(e.limits)) out.push(limit(l));
     for (const r of shuffle(e.rules)) writeRule(r, "  ");

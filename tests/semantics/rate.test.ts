@@ -76,6 +76,100 @@ expose net on tcp 444 { cap 100 connections, 1 per source /24 /48 allow named al
     ],
   },
   {
+    title: "a limit `from NET` counts those sources alone, and all that count a source apply",
+    policy: `net office = 198.51.100.0/24, 2001:db8:7::/48
+expose web on tcp 443 {
+  limit 1/h per source from any except office
+  limit 3/h per source from office
+  limit 2/h per source from 198.51.100.1
+  allow named all from any
+}`,
+    rows: [
+      [`admit from ${A} to web`, "allow allowed all"],
+      [`admit from ${A} to web`, "deny rate limit_source all"],
+      ["admit from 198.51.100.9 to web", "allow allowed all"],
+      ["admit from 198.51.100.9 to web", "allow allowed all"],
+      ["admit from 198.51.100.9 to web", "allow allowed all"],
+      ["admit from 198.51.100.9 to web", "deny rate limit_source all"],
+      ["admit from 198.51.100.1 to web", "allow allowed all"],
+      ["admit from 198.51.100.1 to web", "allow allowed all"],
+      ["admit from 198.51.100.1 to web", "deny rate limit_source all"],
+      ["admit from 2001:db8:7::1 to web", "allow allowed all"],
+      ["admit from 2001:db8:7:0:1::1 to web", "allow allowed all"],
+      ["admit from ::ffff:203.0.113.9 to web", "deny rate limit_source all"],
+    ],
+  },
+  {
+    title: "a cap `from NET` counts those sources alone, and a close gives back what was counted",
+    policy: `net office = 198.51.100.0/24
+expose web on tcp 443 {
+  cap 100 connections, 1 per source from any except office, 203.0.113.10
+  cap 3 per source /24 /64 from office
+  cap 2 per source from 198.51.100.0/25
+  allow named all from any
+}`,
+    rows: [
+      [`admit from ${A} to web`, "allow allowed all"],
+      [`admit from ${A} to web`, "deny rate cap_source all"],
+      [`admit from ${B} to web`, "allow allowed all"],
+      [`admit from ${B} to web`, "allow allowed all"],
+      ["admit from 198.51.100.1 to web", "allow allowed all"],
+      ["admit from 198.51.100.1 to web", "allow allowed all"],
+      ["admit from 198.51.100.1 to web", "deny rate cap_source all"],
+      ["admit from 198.51.100.200 to web", "allow allowed all"],
+      ["admit from 198.51.100.200 to web", "deny rate cap_source all"],
+      ["close from 198.51.100.1 to web", ""],
+      ["admit from 198.51.100.200 to web", "allow allowed all"],
+      ["admit from 198.51.100.1 to web", "deny rate cap_source all"],
+      ["close from 198.51.100.200 to web", ""],
+      ["admit from 198.51.100.1 to web", "allow allowed all"],
+      [`close from ${A} to web`, ""],
+      [`admit from ${A} to web`, "allow allowed all"],
+    ],
+  },
+  {
+    title: "who is refused everywhere by a deny is counted nowhere, and a name that leads nowhere costs those limits alone that count its source",
+    policy: `expose www on tcp 443 for "www.example.com" as passthrough { backend 127.0.0.1:1 limit 1/h per source from 203.0.113.0/24 allow named all from any }
+expose shop on tcp 443 for "shop.example.com" as passthrough { backend 127.0.0.1:2 limit 1/h per source from 198.51.100.0/24 allow named all from any }
+deny named bad from 203.0.113.10`,
+    rows: [
+      [`admit from ${A} to :443 sni other.example.com`, "deny sni no_expose -"],
+      [`admit from ${A} to :443 sni www.example.com`, "www: deny rate limit_source all"],
+      [`admit from ${A} to :443 sni shop.example.com`, "shop: allow allowed all"],
+      [`admit from ${C} to :443 sni other.example.com`, "deny sni no_expose -"],
+      [`admit from ${C} to :443 sni shop.example.com`, "shop: deny rate limit_source all"],
+      [`admit from ${C} to :443 sni www.example.com`, "www: allow allowed all"],
+    ],
+  },
+  {
+    title: "a window is several of its unit, up to seven days",
+    policy: `expose web on tcp 443 { limit 2/30s per source allow named all from any }
+expose day on tcp 444 { limit 4/d burst 1 per source allow named all from any }
+expose week on tcp 445 { limit 1/7d per source allow named all from any }`,
+    rows: [
+      ["clock 1000 none", ""],
+      [`admit from ${A} to web`, "allow allowed all"],
+      [`admit from ${A} to web`, "allow allowed all"],
+      [`admit from ${A} to web`, "deny rate limit_source all"],
+      [`admit from ${A} to day`, "allow allowed all"],
+      [`admit from ${A} to week`, "allow allowed all"],
+      ["clock 15999 none", ""],
+      [`admit from ${A} to web`, "deny rate limit_source all"],
+      ["clock 16000 none", ""],
+      [`admit from ${A} to web`, "allow allowed all"],
+      ["clock 21600999 none", ""],
+      [`admit from ${A} to day`, "deny rate limit_source all"],
+      ["clock 21601000 none", ""],
+      [`admit from ${A} to day`, "allow allowed all"],
+      [`admit from ${A} to week`, "deny rate limit_source all"],
+      ["clock 604800999 none", ""],
+      [`admit from ${A} to week`, "deny rate limit_source all"],
+      ["clock 604801000 none", ""],
+      [`admit from ${A} to week`, "allow allowed all"],
+      [`admit from ${A} to week`, "deny rate limit_source all"],
+    ],
+  },
+  {
     title: "without a burst a limit's burst is its count",
     policy: "expose web on tcp 443 { limit 2/h per listener allow named all from any }",
     rows: [

@@ -1,9 +1,9 @@
 // Counts, rates and source keys.
-import { DEFAULT_KEY_V4, DEFAULT_KEY_V6, MAX_LIMIT_COUNT } from "../../source/bounds.ts";
+import { DEFAULT_KEY_V4, DEFAULT_KEY_V6, MAX_LIMIT_COUNT, MAX_WINDOW_MS } from "../../source/bounds.ts";
 import type { KeyNode, Piece } from "../../ast/nodes.ts";
 import type { CountName } from "../../diagnostics/literal_words.ts";
 import { isOctalToo } from "./octal.ts";
-import type { CheckedLimit, SourceKey } from "../../policy/policy.ts";
+import type { SourceKey } from "../../policy/policy.ts";
 import type { Report } from "../../diagnostics/report.ts";
 
 /** A whole number from 1 (or `min`) to `max`, or null (then the reason was reported). */
@@ -18,20 +18,27 @@ export function readCount(report: Report, text: string, at: Piece, max: number, 
   return null;
 }
 
-const PERIODS = new Map<string, CheckedLimit["periodMs"]>([
+const UNITS = new Map([
   ["s", 1_000],
   ["m", 60_000],
   ["h", 3_600_000],
+  ["d", 86_400_000],
 ]);
 
-export function readRate(report: Report, rate: Piece): { readonly count: number; readonly periodMs: CheckedLimit["periodMs"] } | null {
-  const [digits = "", unit = ""] = rate.text.split("/");
-  const periodMs = PERIODS.get(unit);
-  if (periodMs === undefined) {
+/** `200/s`, `6/30s`: how many in a window, which is one of its unit where no number is written. */
+export function readRate(report: Report, rate: Piece): { readonly count: number; readonly periodMs: number } | null {
+  const [, digits = "", several = "", unit = ""] = /^([0-9]*)\/([0-9]*)(.*)$/.exec(rate.text) ?? [];
+  const unitMs = UNITS.get(unit);
+  if (unitMs === undefined) {
     const guess = unit.slice(0, 1).toLowerCase();
-    report.say("ING407", { rate: rate.text, unit }, rate.span, {
-      ...(/^(s|sec|seconds?|m|min|minutes?|h|hours?)$/i.test(unit) ? { replace: `${digits}/${guess}` } : {}),
+    report.say("ING407", { rate: rate.text, fault: "unit", unit }, rate.span, {
+      ...(/^(s|sec|seconds?|m|min|minutes?|h|hours?|d|days?)$/i.test(unit) ? { replace: `${digits}/${several}${guess}` } : {}),
     });
+    return null;
+  }
+  const periodMs = several === "" ? unitMs : Number(several) * unitMs;
+  if (several.startsWith("0") || periodMs > MAX_WINDOW_MS) {
+    report.say("ING407", { rate: rate.text, fault: "window", window: `${several}${unit}` }, rate.span);
     return null;
   }
   const count = readCount(report, digits, rate, MAX_LIMIT_COUNT, "limit");

@@ -119,8 +119,13 @@ function cap(c: Substitution, node: CapNode): CapNode {
   const { perSource, perIdentity } = node;
   return {
     ...node,
-    connections: c.piece(node.connections, "number"),
-    perSource: perSource === null ? null : { connections: c.piece(perSource.connections, "number"), key: key(c, perSource.key), span: c.span(perSource.span) },
+    connections: maybe(c, node.connections, "number"),
+    perSource: perSource.map((each) => ({
+      connections: c.piece(each.connections, "number"),
+      key: key(c, each.key),
+      from: maybeSet(c, each.from),
+      span: c.span(each.span),
+    })),
     perIdentity: perIdentity === null ? null : { connections: c.piece(perIdentity.connections, "number"), span: c.span(perIdentity.span) },
     span: c.span(node.span),
   };
@@ -132,7 +137,7 @@ function limit(c: Substitution, node: LimitNode): LimitNode {
     ...node,
     rate: c.piece(node.rate, "literal"),
     burst: maybe(c, node.burst, "number"),
-    per: per.kind === "source" ? { ...per, key: key(c, per.key), span: c.span(per.span) } : { ...per, span: c.span(per.span) },
+    per: per.kind === "source" ? { ...per, key: key(c, per.key), from: maybeSet(c, per.from), span: c.span(per.span) } : { ...per, span: c.span(per.span) },
     span: c.span(node.span),
   };
 }

@@ -54,6 +54,7 @@ const UNITS = new Map([
   ["s", 1_000],
   ["m", 60_000],
   ["h", 3_600_000],
+  ["d", 86_400_000],
 ]);
 
 /** Milliseconds, 0 to `maxMs`. */
@@ -63,6 +64,6 @@ export function readDuration(text: string, maxMs: number): Result<number, Proble
   if (parts === null || unit === undefined)
     return refused("ING314", { literal: text, fault: "form" }, /^[0-9]{1,9}sec(?:onds?)?$/.test(text) ? text.replace(/[a-z]+$/, "s") : null);
   const ms = Number(parts[1]) * unit;
-  if (ms > maxMs) return refused("ING314", { literal: text, fault: "too_long", hours: maxMs / 3_600_000 });
+  if (ms > maxMs) return refused("ING314", { literal: text, fault: "too_long", days: maxMs / 86_400_000 });
   return ok(ms);
 }

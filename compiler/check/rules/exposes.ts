@@ -4,7 +4,7 @@ import { DEFAULT_CAP_CONNECTIONS, MAX_BIND_INTERVALS, MAX_LIMITS, MAX_SERVICE_BY
 import { checkAnnotations } from "./annotations.ts";
 import { checkBackends, checkProxy } from "./backend.ts";
 import { ANY, UNBINDABLE } from "../sets/builtin_nets.ts";
-import { checkAmplify, checkCap, checkLimit } from "./caps_and_limits.ts";
+import { checkAmplify, checkCaps, checkLimit } from "./caps_and_limits.ts";
 import type { FlatExpose } from "../names/expand.ts";
 import { noteHostOnly } from "./host_only.ts";
 import { equal, isEmpty, size, subtract } from "../sets/intervals.ts";
@@ -77,7 +77,7 @@ export function checkExpose(context: CheckContext, { node, clauses }: FlatExpose
     ...credentials,
     backends,
     proxy,
-    cap: cap ?? { connections: mode === "direct" ? UNCOUNTED : DEFAULT_CAP_CONNECTIONS, perSource: null, perIdentity: null, span: null },
+    cap: cap ?? { connections: mode === "direct" ? UNCOUNTED : DEFAULT_CAP_CONNECTIONS, perSource: [], perIdentity: null, span: null },
     limits,
     allows,
     denies,
@@ -147,6 +147,8 @@ function checkClauses(context: CheckContext, clauses: readonly Clause[], facts: 
     whole: true,
   };
   const once = new Map<string, Clause>();
+  const caps = clauses.filter((clause) => clause.kind === "cap");
+  inside.cap = checkCaps(context, caps, facts);
   let limitCount = 0;
   for (const clause of clauses) {
     switch (clause.kind) {
@@ -164,8 +166,9 @@ function checkClauses(context: CheckContext, clauses: readonly Clause[], facts: 
         if (limit !== null) inside.limits.push(limit);
         break;
       }
-      case "backend":
       case "cap":
+        break;
+      case "backend":
       case "amplify":
       case "cert":
       case "ca":
@@ -175,7 +178,6 @@ function checkClauses(context: CheckContext, clauses: readonly Clause[], facts: 
         if (first !== undefined) {
           report.say("ING405", { clause: clause.kind, in: "expose" }, clause.span, { related: [first.span] });
         } else if (clause.kind === "amplify") inside.amplify = checkAmplify(context, clause);
-        else if (clause.kind === "cap") inside.cap = checkCap(context, clause, facts);
         else if (clause.kind === "backend") {
           noteBackends(context, clause);
           inside.backends = checkBackends(report, clause);

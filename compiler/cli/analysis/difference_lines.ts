@@ -9,6 +9,7 @@ import type { AddressSet } from "../../policy/policy.ts";
 import { countAddresses } from "../../lower/order.ts";
 import { rowSentence, rowsText, witnessText, type RowsText } from "./row_text.ts";
 import type { Side } from "./side.ts";
+import { listText, sourcesText } from "./sources_text.ts";
 import { placesText, targetText } from "./place_text.ts";
 
 export type LineKind = "listener_opened" | "listener_closed" | "opened" | "closed" | "changed" | "dryrun_opened" | "dryrun_closed" | "dial";
@@ -131,7 +132,13 @@ class LineWriter {
       !bounds ? "is another one"
       : effect === "opens" ? `${be} looser`
       : `${be} tighter`;
-    const text = `\`${what}\` ${verb}: ${valueText(before)}, now ${valueText(after)}`;
+    // Load balancers are a net, which the policy's JSON names by a key.
+    const textOf = (value: unknown, { model, nets }: Side): string => {
+      if (what !== "via" || typeof value !== "string") return valueText(value);
+      const { parts, more } = sourcesText(model.net(value), nets, MOST_RANGES);
+      return listText(parts, more);
+    };
+    const text = `\`${what}\` ${verb}: ${textOf(before, this.#before)}, now ${textOf(after, this.#after)}`;
     return { ...this.#line("changed", effect, listener, change, text, null, NEVER), fact };
   }
 

@@ -5,6 +5,7 @@ import { nearest } from "../../../runtime/text/nearest.ts";
 import { parseAddress, type Address } from "../../../runtime/net/address.ts";
 import { cellsOf, type Cell } from "../../analysis/cells.ts";
 import { NEVER, type Diagram } from "../../analysis/diagrams.ts";
+import type { ListenerModel, PolicyModel } from "../../analysis/model.ts";
 import { Permitted, withinBudget } from "../../analysis/permitted.ts";
 import { witnessOf } from "../../analysis/rows.ts";
 import { Space } from "../../analysis/space.ts";
@@ -13,6 +14,7 @@ import { readNodes } from "../analysis/nodes.ts";
 import { placesText, targetText } from "../analysis/place_text.ts";
 import { rowSentence, rowsText, witnessText, type RowsText } from "../analysis/row_text.ts";
 import { readSide, type Side } from "../analysis/side.ts";
+import { listText, sourcesText } from "../analysis/sources_text.ts";
 import type { Surroundings } from "../command.ts";
 import { count, usage, type Outcome } from "../outcome.ts";
 
@@ -22,6 +24,7 @@ type Target =
 
 /** Ranges of each listener that are shown. */
 const MOST_RANGES = 256;
+const MOST_BALANCERS = 4;
 const SHAPE = "write `ingressc who FILE to web` or `ingressc who FILE to tcp 443`";
 
 export async function run(args: Arguments, { progress }: Surroundings): Promise<Outcome> {
@@ -104,12 +107,20 @@ function answers({ model, nets }: Side, target: Target, nodes: number): readonly
     return [
       {
         listener: listener.name,
-        place: placesText(places),
+        place: `${placesText(places)}${viaText(listener, model, nets)}`,
         reach: d === NEVER ? null : rowsText(space, d, nets, MOST_RANGES),
         witness: facts === null ? null : witnessText(facts, targetText(listener, places, true), d, space),
       },
     ];
   });
+}
+
+/** The load balancers whose headers name the source. */
+function viaText({ rest }: ListenerModel, model: PolicyModel, nets: Side["nets"]): string {
+  const via = rest.get("via");
+  if (typeof via !== "string") return "";
+  const { parts, more } = sourcesText(model.net(via), nets, MOST_BALANCERS);
+  return ` via ${listText(parts, more).replaceAll("`", "")}`;
 }
 
 function isMeant({ proto, ports, local }: Cell, target: Target): boolean {

@@ -6,9 +6,10 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { buildEngine, engineTests, root, type EngineTests } from "../other_engine.ts";
 import { MUTANTS as OF_TABLES, type Mutant } from "./list.ts";
+import { GROUPS } from "./groups.ts";
 import { PHASES } from "./phases.ts";
 
-const MUTANTS: readonly Mutant[] = [...OF_TABLES, ...PHASES];
+const MUTANTS: readonly Mutant[] = [...OF_TABLES, ...PHASES, ...GROUPS];
 
 const TESTS = [
   "engine/exports",
@@ -21,6 +22,7 @@ const TESTS = [
   "engine/tables",
   "engine/state",
   "engine/places",
+  "engine/shared_ports",
 ];
 /** The test that is nearest to a file goes first; the first that fails ends the row. */
 const NEAREST: Readonly<Record<Mutant["file"], string>> = {

@@ -59,6 +59,19 @@ function worst({ module, sources, names = [], identities = [] }: Row): { readonl
       }
     }
   }
+  // At a group the name first chooses the listener, which is then charged.
+  for (const { id } of info.groups) {
+    for (const source of sources) {
+      for (const name of names) {
+        new Uint8Array(engine.memory.buffer).set(new TextEncoder().encode(name), at);
+        const [a, b, c, d] = words(source);
+        steps();
+        engine.hello?.(id, a, b, c, d, name.length);
+        engine.charge(view.getUint32(abi.DETAIL_BASE + abi.DETAIL_LISTENER, true), a, b, c, d);
+        most = Math.max(most, steps());
+      }
+    }
+  }
   return { most, promised: info.maxSteps };
 }
 
@@ -119,7 +132,7 @@ expose web on tcp 443 { cap 100000 connections, 2 per source /24 /48
   limit 1/h per source limit 5/h per source /24 /48 limit 1000/s per listener limit 100000/m per listener allow from any }
 `),
   };
-  return [...small, ...large, columns, flood, ...named(c), ...identified()];
+  return [...small, ...large, columns, flood, ...named(c), shared(c), ...identified()];
 }
 
 /** Names that match to the last label or nearly; long labels, many labels, many names. */
@@ -141,6 +154,22 @@ function named(c: Chance): Row[] {
     { name: "many labels", module: policy(deep), names: requested(deep), sources: [1n] },
     { name: "many names", module: policy(many), names: requested(many), sources: [1n] },
   ];
+}
+
+/** Many names on one port, each of an expose of its own with rules by name, caps and limits. */
+function shared(c: Chance): Row {
+  const name = (i: number): string => `${"n".repeat(50)}${i}.${"m".repeat(60)}.example`;
+  const exposes = Array.from(
+    { length: 60 },
+    (
+      _,
+      i,
+    ) => `expose e${i} on tcp 443 for "${name(i)}", "*.${name(i)}" as passthrough { backend 127.0.0.1:8443 cap 100000 connections, 2 per source limit 1/h per source
+  allow from 10.${i >> 8}.${i & 255}.0/24, 2001:db8:${i}::/48 sni "${name(i)}" allow from 10.0.0.0/9 }\n`,
+  );
+  const names = Array.from({ length: 6 }, (_, i) => [name(i * 10), `x.${name(i * 10)}`, `x.x.${name(i * 10)}`, `y${name(i).slice(1)}`]).flat();
+  const sources = [...someSources(c, 20), ...Array.from({ length: 60 }, (_, i) => v4(0x0a000000 + (i << 8)))];
+  return { name: "60 names on one port", sources, names, module: compileText(`edition 1\n${exposes.join("")}`) };
 }
 
 /** The longest certificates, which match to the last part; ten thousand identities; parts with a common prefix. */
