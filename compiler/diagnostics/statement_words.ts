@@ -93,7 +93,7 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
   ING402: () => ({ message: "a `deny` says whom it refuses", help: "add `from NET`, or `from any` to refuse everyone" }),
   ING403: ({ backend }) => ({
     message: `the backend ${quote(backend)} is not a loopback address`,
-    help: "a backend is reached on 127.0.0.0/8 or ::1, or through a unix socket, so that nothing reaches it but the gateway; one on another host is written with `remote`, and its network in the gateway's configuration",
+    help: `a backend is reached on 127.0.0.0/8 or ::1, or through a unix socket, so that nothing reaches it but the gateway; one on another host is ${quote(`remote ${backend}`)}`,
   }),
   ING404: ({ path, fault }) => ({
     message: `the path ${quote(path)} of a unix socket ${PATH_FAULTS[fault]}`,

@@ -29,12 +29,17 @@ export class ClauseGrammar extends TestGrammar {
       {
         ALT: () => {
           this.CONSUME(KW.remote);
-          this.CONSUME2(Word);
+          this.OR2([{ GATE: () => this.isEndpoint(), ALT: () => this.CONSUME2(Word) }]);
         },
       },
-      { GATE: () => [Literal, Integer, Param].includes(this.LA(1).tokenType), ALT: () => this.CONSUME(Word) },
+      { GATE: () => this.isEndpoint(), ALT: () => this.CONSUME(Word) },
     ]);
   });
+
+  /** An address with a port, or a word that is taken for one. */
+  private isEndpoint(): boolean {
+    return [Literal, Integer, Param].includes(this.LA(1).tokenType);
+  }
 
   proxy = this.RULE("proxy", () => {
     this.CONSUME(KW.proxy);

@@ -78,14 +78,14 @@ export const TOP = {
 } satisfies Keys;
 
 export const TABLES = {
-  backends: table("Backends on other hosts", {
+  backends: table("backends on other hosts", {
     networks: orElse(
       [],
       list(
         text(1, 64, "a network"),
         0,
         256,
-        "networks of the hosts to which a `backend remote` of a policy may lead: `10.0.3.0/24`, `2001:db8:3::/64`. Bytes cross them as the client or the gateway sends them, and the owner of such a backend can't be checked. Without them no backend is on another host",
+        "networks that have the hosts of a policy's `backend remote`, each an address and a length: `10.0.3.0/24`, `2001:db8:3::/64`; without one no backend is on another host. The bytes cross them in plain, and nobody checks who owns such a backend",
       ),
     ),
   }),

@@ -66,7 +66,13 @@ export function statusOf(context: Context): object {
         .map(({ local, backends, lease }) => ({ local, backend: backendsText(backends), lease: lease !== null })),
       backends: counts
         .filter(({ listener, proto }) => listener === info.name && proto === info.proto)
-        .map(({ backend, connections, skippedMs, failures }) => ({ backend, connections, skipped_ms: skippedMs, failures: Object.fromEntries(failures) })),
+        .map(({ backend, connections, skippedMs, unusedBecause, failures }) => ({
+          backend,
+          connections,
+          skipped_ms: skippedMs,
+          unused_because: unusedBecause,
+          failures: Object.fromEntries(failures),
+        })),
     })),
     waiting: Object.fromEntries(context.nameWaits.byPort()),
     connections: { live: forwarder.live, cap: context.connectionCap, buffered_bytes: buffered },
