@@ -46,6 +46,8 @@ export interface RemoteChecks {
   readonly fault: (address: BackendAddress) => string | null;
   /** Why a policy that names it can't be put in force, under the configuration that would be in force with it; null where it can. */
   readonly refusal: (address: BackendAddress) => string | null;
+  /** The addresses of this host may be others now. */
+  readonly hostChanged: () => void;
   /** Whether the configuration in force does not allow it, so that connections to it end. */
   readonly isOutside: (address: BackendAddress) => boolean;
 }
@@ -53,7 +55,14 @@ export interface RemoteChecks {
 const noOther = (address: BackendAddress): string | null => (isRemote(address) ? "no other host is allowed" : null);
 
 /** INVARIANT: without networks there is no way to another host. */
-const NOWHERE: RemoteChecks = { verify: (_socket, address) => noOther(address), owner: noOther, fault: noOther, refusal: noOther, isOutside: isRemote };
+const NOWHERE: RemoteChecks = {
+  verify: (_socket, address) => noOther(address),
+  owner: noOther,
+  fault: noOther,
+  refusal: noOther,
+  isOutside: isRemote,
+  hostChanged: () => undefined,
+};
 
 function isRemote(address: BackendAddress): boolean {
   return address.kind === "tcp" && address.remote;

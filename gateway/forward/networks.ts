@@ -36,6 +36,10 @@ export class Networks implements RemoteChecks {
     return `its backend ${backend.key} is on another host, and in none of backends.networks: add its network to the configuration`;
   };
 
+  readonly hostChanged = (): void => {
+    this.#seenMs = -Infinity;
+  };
+
   readonly isOutside = (backend: BackendAddress): boolean => {
     return backend.kind === "tcp" && backend.remote && !holds(this.#setup.networks(), backend.address);
   };

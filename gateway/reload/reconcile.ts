@@ -25,6 +25,7 @@ export class Reconciler {
       inForce: { engine, generation },
       openings,
       ports,
+      backends,
       hostAddresses,
       ending,
     } = this.#setup;
@@ -33,6 +34,7 @@ export class Reconciler {
     const now = this.#situation(engine, host);
     if (now === this.#settled) return;
     this.#settled = "";
+    backends.remote.hostChanged();
     const want = openings.wanted(engine, host);
     if (!want.ok) {
       openings.sayOnce("", want.error);

@@ -171,6 +171,10 @@ test("an address of this host is none of another, at any port, also one that com
   w.nowMs = 1_000;
   assert.match(checks.fault(remote("10.0.3.7")) ?? "", /is an address of this host$/);
   assert.is(checks.isOutside(remote("10.0.3.7")), false, "its streams led to another host, and stay");
+  w.host = [...w.host, addressOf("10.0.3.8")];
+  assert.is(checks.fault(remote("10.0.3.8")), null);
+  checks.hostChanged();
+  assert.match(checks.fault(remote("10.0.3.8")) ?? "", /is an address of this host$/, "at once, where it is known that they changed");
   w.host = [];
   w.nowMs = 2_000;
   assert.is(checks.fault(remote("10.0.3.7")), null);
