@@ -97,7 +97,8 @@ test("a remote backend is a literal address with a port, and its key leads to it
     const backend = keyedBackend(key);
     assert.is(typeof backend === "string" ? backend : backend.key, key);
   }
-  for (const key of ["169.254.169.254:80", "10.0.3.7", "10.0.3.7:0", "10.0.3.7:99999", "db.internal:80", "unix:x", ""]) assert.type(keyedBackend(key), "string", key);
+  for (const key of ["169.254.169.254:80", "10.0.3.7", "10.0.3.7:0", "10.0.3.7:99999", "db.internal:80", "unix:x", ""])
+    assert.type(keyedBackend(key), "string", key);
 });
 
 test("nothing else takes one: not a registration, not allowed_backends, not the place of the HTTP port", () => {

@@ -163,7 +163,8 @@ else {
       const udp = (host: string, port: number, says: string): BackendAt => ({ host, port, says, proto: "udp" });
       const reached = await backendsAt(both.far, [udp(FAR, 5300, "far")]);
       const own = await backendsAt(both.near, [udp(NEAR_ALONE, 5300, "own")]);
-      const dns = (port: number, host: string): string => `expose dns${port} on udp ${port} bind 127.0.0.1 { backend remote ${host}:5300 amplify any allow from any }\n`;
+      const dns = (port: number, host: string): string =>
+        `expose dns${port} on udp ${port} bind 127.0.0.1 { backend remote ${host}:5300 amplify any allow from any }\n`;
       const it = gatewayIn(both, { policy: policy(dns(5301, FAR), dns(5302, NEAR_ALONE)), ways, config: 'backends.networks = ["10.0.0.0/8"]' });
       await it.line("ingressd: ready");
       const client = clientOf(both.near, 5301, "udp");

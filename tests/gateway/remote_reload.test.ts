@@ -48,7 +48,8 @@ test("a start where the network holds it serves, and a reload to another one is 
   const [port, more] = [await freePort(), await freePort()];
   const gateway = await running({ policy: policy(port, `127.0.0.1:${local.port}`), config: NO_WATCH + NETWORKS });
   gateway.place(moduleOf(policy(port, `remote 198.51.100.7:80`, `\nexpose also on tcp ${more} { backend remote 198.51.100.8:80 allow from any }`)));
-  const refused = /^policy: expose `also`: its backend 198\.51\.100\.8:80 is on another host, .*: add its network to the configuration \(and the networks of 1 more\)$/;
+  const refused =
+    /^policy: expose `also`: its backend 198\.51\.100\.8:80 is on another host, .*: add its network to the configuration \(and the networks of 1 more\)$/;
   assert.match(await reloaded(gateway), refused);
   assert.is(await probe(port), "allow", "the policy before");
   assert.match(JSON.stringify(await gateway.daemon.status()), /"refused":1,"last":\[\{[^}]*"because":"expose `also`: its backend/);

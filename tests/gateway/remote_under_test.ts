@@ -66,7 +66,7 @@ export async function hosts(): Promise<Hosts> {
   return { near, far, ip: (...words) => run(near, `ip ${words.join(" ")}`) };
 }
 
-/** Says its name to each connection and answers what it gets; over udp it answers with its name. Tells of each connection, and of each flow's first datagram. */
+/** Says its name to each connection and answers what it gets; over udp it answers with its name. Prints the name at each connection and datagram. */
 const BACKENDS = `
   const { createServer } = require("node:net");
   const { createSocket } = require("node:dgram");
