@@ -6,8 +6,11 @@ import { parseConfig } from "../../gateway/config/read.ts";
 import { canonicalBackend, keyedBackend, remoteBackend, tcpBackend, unixBackend, type BackendAddress } from "../../gateway/forward/backend.ts";
 import { Backends, type NearEnd } from "../../gateway/forward/backends.ts";
 import { Networks } from "../../gateway/forward/networks.ts";
+import { staticExposures } from "../../gateway/reload/exposures.ts";
+import type { BackendInfo } from "../../runtime/host/module.ts";
 import { parseAddress, type Address } from "../../runtime/net/address.ts";
 import { notRemote, type NotRemote } from "../../runtime/net/remote.ts";
+import { engineOf } from "../host/compiled.ts";
 import { suite } from "../suite.ts";
 
 const test = suite("networks");
@@ -229,6 +232,23 @@ test("of a service with a uid, a backend on another host has this check and not 
   assert.is(backends.namedUdp("web", remote("10.0.3.7")).owner?.(remote("10.0.3.7")), null);
   assert.is(backends.namedUdp("web", remote("10.0.4.7")).owner?.(remote("10.0.4.7")), "10.0.4.7:80 is in none of backends.networks");
   assert.equal(asked, []);
+});
+
+test("a module that was made by hand is refused where its backend is none that the policy could have", () => {
+  const engine = engineOf("edition 1\nexpose e on tcp 1 bind 127.0.0.1 { backend 127.0.0.1:9 allow from any }");
+  const rows: readonly (readonly [backend: BackendInfo, because: RegExp])[] = [
+    [{ kind: "remote", host: "127.0.0.1", port: 9 }, /^expose `e`: it is no address that another host can have$/],
+    [{ kind: "remote", host: "169.254.169.254", port: 80 }, /^expose `e`: it is no address that another host can have$/],
+    [{ kind: "remote", host: "db.internal", port: 80 }, /^expose `e`: the host must be a literal address: names are never looked up$/],
+    [{ kind: "tcp", host: "10.0.3.7", port: 80 }, /^expose `e`: a backend must be a loopback address/],
+  ];
+  const { checks } = world(["0.0.0.0/0"]);
+  for (const [backend, because] of rows) {
+    const info = { ...engine.info, listeners: engine.info.listeners.map((l) => ({ ...l, backends: [backend] })) };
+    const made = new Proxy(engine, { get: (target, key): unknown => (key === "info" ? info : Reflect.get(target, key, target)) });
+    const answer = staticExposures(made, new Backends(() => null, undefined, undefined, undefined, checks), [], 10);
+    assert.match(answer.ok ? "served" : answer.error, because, backend.kind);
+  }
 });
 
 test("256 networks, and not one more", () => {
