@@ -9,13 +9,15 @@ import {
   MAX_SOURCE_CAPS,
   MAX_UNIX_PATH_BYTES,
 } from "../source/bounds.ts";
-import type { NotRemote } from "../../runtime/net/remote.ts";
 import { quote } from "./quote.ts";
 import { didYouMean, type WordsOf } from "./sentence.ts";
 
 type Mode = "tcp" | "passthrough" | "tls" | "mtls" | "direct";
 /** Null: plain tcp, or udp. */
 type Listener = { readonly on: "expose"; readonly mode: Mode | "udp" } | { readonly on: "ports"; readonly expose: string } | { readonly on: "udp ports" };
+
+/** Why an address is not that of another host. */
+type OtherHostFault = "loopback" | "unspecified" | "link_local" | "multicast" | "reserved" | "metadata";
 
 export interface StatementData {
   ING401: null;
@@ -69,7 +71,7 @@ export interface StatementData {
   };
   ING432: { readonly after: string; readonly until: string };
   ING445: { readonly backend: string };
-  ING447: { readonly backend: string; readonly fault: NotRemote };
+  ING447: { readonly backend: string; readonly fault: OtherHostFault };
 }
 
 const MODES: Readonly<Record<Mode, string>> = {
@@ -400,7 +402,7 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
 };
 
 const LITERAL_HOST = "write the literal address that the other host has in its network";
-const NOT_REMOTE: Readonly<Record<NotRemote, readonly [why: string, help: string]>> = {
+const NOT_REMOTE: Readonly<Record<OtherHostFault, readonly [why: string, help: string]>> = {
   loopback: ["it is this one", "remove `remote`"],
   unspecified: ["it is none", LITERAL_HOST],
   link_local: ["it is valid on one link alone, where services of the link itself answer", LITERAL_HOST],

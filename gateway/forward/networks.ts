@@ -1,5 +1,5 @@
 // Which backends on other hosts the operator allows (`backends.networks` of the configuration), and whether an address is
-// this host's. Both are asked before each connect and again when the connection is there.
+// this host's. Both are checked before each connect and again when the connection is there.
 //
 // INVARIANT: a backend on another host has no check of its owner: who listens there only that host knows. An address of this
 // host is therefore never one, or the check would be evaded, and no connection leads back to a port of the gateway.
@@ -32,7 +32,7 @@ export class Networks implements RemoteChecks {
   }
 
   readonly refusal = (backend: BackendAddress): string | null => {
-    if (backend.kind !== "tcp" || !backend.remote || holds(this.#setup.upcoming(), backend.address)) return null;
+    if (backend.kind !== "tcp" || !backend.remote || contains(this.#setup.upcoming(), backend.address)) return null;
     return `its backend ${backend.key} is on another host, and in none of backends.networks: add its network to the configuration`;
   };
 
@@ -41,16 +41,16 @@ export class Networks implements RemoteChecks {
   };
 
   readonly isOutside = (backend: BackendAddress): boolean => {
-    return backend.kind === "tcp" && backend.remote && !holds(this.#setup.networks(), backend.address);
+    return backend.kind === "tcp" && backend.remote && !contains(this.#setup.networks(), backend.address);
   };
 
   readonly fault = (backend: BackendAddress): string | null => {
     if (backend.kind !== "tcp" || !backend.remote) return null;
-    if (!holds(this.#setup.networks(), backend.address)) return `${backend.key} is in none of backends.networks`;
+    if (!contains(this.#setup.networks(), backend.address)) return `${backend.key} is in none of backends.networks`;
     return this.#isOwn(backend.address) ? ownAddress(backend) : null;
   };
 
-  /** A flow is asked about when it begins, and while it lasts. */
+  /** A flow is checked when it begins, and while it lasts. */
   readonly owner = (backend: BackendAddress): string | null => this.fault(backend);
 
   /** Whatever route leads there, a connection from this host to itself has the same address at both ends, or one of an interface's. */
@@ -77,9 +77,9 @@ function ownAddress({ key }: BackendAddress): string {
 }
 
 /** INVARIANT: what no other host can have is in no network, whatever the configuration says. */
-function holds(networks: readonly string[], address: Address): boolean {
+function contains(networks: readonly string[], address: Address): boolean {
   if (notRemote(address) !== null) return false;
-  // `::/0` holds no IPv4 address, though those are in it in the one form of all addresses.
+  // `::/0` has no IPv4 address, though those are in it in the one form of all addresses.
   return prefixesOf(networks).some((prefix) => isV4(prefix.first) === isV4(address) && isWithin(prefix, address));
 }
 

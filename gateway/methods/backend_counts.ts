@@ -70,7 +70,7 @@ export function backendFamilies(out: Families, context: Sources): void {
   out.family(
     "ingressd_backend_unused",
     "gauge",
-    "1 while no connection goes to a backend on another host, because backends.networks does not hold it or it is an address of this host",
+    "1 while no connection goes to a backend on another host, because it is in none of backends.networks or is an address of this host",
     all.map(([labels, { unusedBecause }]) => [labels, unusedBecause === null ? 0 : 1]),
   );
 }

@@ -114,7 +114,7 @@ export function groupedByPort<E extends { readonly port: number }>(endpoints: It
 }
 
 /**
- * What `say` says of the backends of a policy that are on other hosts, each with the name of its expose; null where it says
+ * The answers of `say` about the backends of a policy that are on other hosts, each with the name of its expose; null where it says
  * nothing.
  */
 export function ofRemotes({ info: { listeners } }: Pick<PolicyEngine, "info">, say: (address: BackendAddress) => string | null): readonly string[] {

@@ -39,7 +39,7 @@ import type { NameFault } from "../tls/server_name.ts";
 
 /** No policy answers so about a connection that it admitted: its backend is on another host that is not allowed any more. */
 const OUTSIDE = "no_backend";
-/** What the record says of it. */
+/** The record has it as its `detail`. */
 const NOT_ALLOWED = "backend_not_allowed";
 /** The most rows that are decided, and connections that are closed, in one turn. */
 const ROWS_PER_TURN = 256;

@@ -33,7 +33,7 @@ function notRemoteV4(bits: number): NotRemote | null {
   return null;
 }
 
-/** What a translator on the way makes of 64:ff9b::/96 (NAT64), and a relay of 2002::/16 (6to4). */
+/** The IPv4 address to which a translator sends 64:ff9b::/96 (NAT64), and a relay 2002::/16 (6to4). */
 function embeddedV4(a: Address): number | null {
   if (a[0] === 0x64ff9b && a[1] === 0 && a[2] === 0) return a[3];
   return a[0] >>> 16 === 0x2002 ? ((a[0] << 16) | (a[1] >>> 16)) >>> 0 : null;

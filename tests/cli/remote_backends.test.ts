@@ -1,4 +1,4 @@
-// What the compiler's commands say of a backend on another host.
+// The commands of ingressc with a backend on another host.
 import * as assert from "uvu/assert";
 import { suite } from "../suite.ts";
 import { folder, ingresscHere } from "./programs.ts";
@@ -23,7 +23,7 @@ async function ran(...words: readonly string[]): Promise<string> {
 }
 
 test("explain names the address, and says what else has to allow it", async () => {
-  const there = /on another host, in plain, and only where `backends\.networks` of the configuration holds its address/;
+  const there = /on another host, in plain, and only where `backends\.networks` of the configuration has its address/;
   for (const [request, backend] of [
     ["from 192.0.2.1 to web", /backend +remote 10\.0\.3\.7:8080 proxy v2\n/],
     ["from 192.0.2.1 to api", /backend +remote 10\.0\.3\.8:80\n/],
@@ -53,7 +53,7 @@ test("fmt and export keep it", async () => {
   assert.is((await ingresscHere(["check", "f.ingress"], dir.path)).code, 0);
 });
 
-test("what is written after the word is no clause, and a word that stands alone is an error with the form", async () => {
+test("the next clause is not taken for the address, and the word alone is an error with the form", async () => {
   const dir = folder();
   for (const clause of [
     "backend remote",

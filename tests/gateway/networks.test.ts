@@ -1,4 +1,4 @@
-// Which addresses a backend on another host may have: none that leads elsewhere than to one other host, none outside of the
+// Which addresses a backend on another host may have: none that leads to anything but one other host, none outside of the
 // operator's networks, and none of this host's, whatever the host's addresses become.
 import { Socket } from "node:net";
 import * as assert from "uvu/assert";
@@ -80,7 +80,7 @@ const KINDS: readonly (readonly [text: string, kind: NotRemote | null])[] = [
   ["2002:a9fe:a9fe::1", "link_local"],
 ];
 
-test("what another host can't have", () => {
+test("addresses that another host can't have", () => {
   for (const [text, kind] of KINDS) assert.is(notRemote(addressOf(text)), kind, text);
 });
 
@@ -139,7 +139,7 @@ test("only what is in a network, and the ends of each are in it", () => {
     [["::/0"], "2001:db8::7", true],
     [["2001:db8:3::/64"], "2001:db8:3::ffff", true],
     [["2001:db8:3::/64"], "2001:db8:3:1::", false],
-    // What can't be read allows nothing.
+    // A text that can't be read allows nothing.
     [["10.0.3.7", "10.0.3.7/8", "x"], "10.0.3.7", false],
   ];
   for (const [networks, host, isIn] of rows) {
@@ -221,9 +221,9 @@ test("they say nothing of a backend on this host, and without them no other host
 
 test("of a service with a uid, a backend on another host has this check and not that of its owner", () => {
   const { checks } = world(["10.0.3.0/24"]);
-  const asked: string[] = [];
+  const checked: string[] = [];
   const note = (_service: string, { key }: BackendAddress) => {
-    asked.push(key);
+    checked.push(key);
     return () => "not its own";
   };
   const backends = new Backends(() => null, note, note, () => "46001", checks);
@@ -231,7 +231,7 @@ test("of a service with a uid, a backend on another host has this check and not 
   assert.is(there.verify?.({ fd: 3, localAddress: "10.0.3.1", localPort: 1 }, there.address), null);
   assert.is(backends.namedUdp("web", remote("10.0.3.7")).owner?.(remote("10.0.3.7")), null);
   assert.is(backends.namedUdp("web", remote("10.0.4.7")).owner?.(remote("10.0.4.7")), "10.0.4.7:80 is in none of backends.networks");
-  assert.equal(asked, []);
+  assert.equal(checked, []);
 });
 
 test("a module that was made by hand is refused where its backend is none that the policy could have", () => {

@@ -42,7 +42,7 @@ else {
         assert.is(await client.next(), says);
         client.say("ping");
         assert.is(await client.next(), "ping");
-        client.leave();
+        client.quit();
       }
       assert.equal([...reached()], ["far", "far6"]);
       await eventually(() => it.records("close").length === 2, "the records of the ends");
@@ -63,7 +63,7 @@ else {
       assert.match(await client.next(), /^PROXY TCP4 127\.0\.0\.1 127\.0\.0\.1 \d+ 8443/);
     });
 
-    test(`${name}: narrower networks end the streams to what they no longer hold, in either way of a reload, and no other stream`, async () => {
+    test(`${name}: narrower networks end the streams to what they no longer contain, in either way of a reload, and no other stream`, async () => {
       for (const mode of ["recheck", "keep"]) {
         const both = await hosts();
         await backendsAt(both.far, [at(FAR, 9000, "far"), at(OTHER, 9000, "other")]);
@@ -91,7 +91,7 @@ else {
       }
     });
 
-    test(`${name}: a policy that names what no network holds is refused, and the one before serves`, async () => {
+    test(`${name}: a policy that names an address outside of the networks is refused, and the one before serves`, async () => {
       const both = await hosts();
       const reached = await backendsAt(both.far, [at(FAR, 9000, "far"), at(OTHER, 9000, "other")]);
       const it = gatewayIn(both, { policy: policy(expose("web", 8443, `remote ${FAR}:9000`)), ways, config: `backends.networks = ["${FAR}/32"]` });
@@ -187,7 +187,7 @@ else {
 
   if (openLibc() === null || !FORWARDERS.includes("kernel")) skip("a takeover with narrower networks", "the kernel's forwarder can't be used here");
   else
-    test("a takeover ends what the next gateway's networks do not hold, and does not begin where its policy names it", async () => {
+    test("a takeover ends what the next gateway's networks do not contain, and does not begin where its policy names it", async () => {
       const both = await hosts();
       await backendsAt(both.far, [at(FAR, 9000, "far"), at(OTHER, 9000, "other")]);
       const text = policy(expose("web", 8443, `remote ${FAR}:9000, remote ${OTHER}:9000`));

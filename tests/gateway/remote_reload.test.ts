@@ -1,5 +1,5 @@
-// `backends.networks` at the start and at reloads, in one process: what a policy may name, what a narrower configuration does, and
-// what is said of it. No byte leaves the process, because no address of another host is connected to.
+// `backends.networks` at the start and at reloads, in one process: which backends a policy may name, the effect of a narrower
+// configuration, and the log and status of both. Nothing is sent to another host, because no address of one is connected to.
 import * as assert from "uvu/assert";
 import { statusText } from "../../gateway/cli/status_text.ts";
 import { parseAddress, type Address } from "../../runtime/net/address.ts";
@@ -43,7 +43,7 @@ test("a start with a policy that names another host is refused, and says which k
   }
 });
 
-test("a start where the network holds it serves, and a reload to another one is refused as a whole", async () => {
+test("a start where a network contains it serves, and a reload to another one is refused as a whole", async () => {
   const local = await backend("local");
   const [port, more] = [await freePort(), await freePort()];
   const gateway = await running({ policy: policy(port, `127.0.0.1:${local.port}`), config: NO_WATCH + NETWORKS });
@@ -104,7 +104,7 @@ test("a prepared change looks at the networks to come, and its abort brings back
   assert.not.match(statusText(await gateway.daemon.status()), /not used/, "under the configuration before");
 });
 
-test("an address of this host is never one of another: nobody is connected to it, and it is said", async () => {
+test("an address of this host is never one of another: no connection is made to it, and it is said", async () => {
   const port = await freePort();
   const own: Address[] = [];
   const gateway = await running({ policy: policy(port, `remote 192.0.2.7:${port}`), config: NO_WATCH + NETWORKS, hostAddresses: () => own });

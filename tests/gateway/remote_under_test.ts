@@ -126,12 +126,12 @@ const CLIENT = `
   }`;
 
 export interface Client {
-  /** What came so far, by lines; the last one is `over` where the connection has ended. */
+  /** All that came so far, by lines; the last one is `over` where the connection has ended. */
   readonly lines: () => readonly string[];
   /** Waits for the next line. */
   readonly next: () => Promise<string>;
   say(line: string): void;
-  leave(): void;
+  quit(): void;
 }
 
 /** A client of the gateway in the near host. */
@@ -152,7 +152,7 @@ export function clientOf(host: Piped, port: number, proto: "tcp" | "udp" = "tcp"
       return lines()[read++] ?? "";
     },
     say: (line) => void child.stdin.write(`${line}\n`),
-    leave: () => void child.stdin.end(),
+    quit: () => void child.stdin.end(),
   };
 }
 

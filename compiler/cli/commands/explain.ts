@@ -156,7 +156,7 @@ function byRows(rule: RuleInfo, root: string | null): readonly Row[] {
   return [["", `by ${ruleText(rule, root)}`], ...(about === "" ? [] : [["", `   ${about}`] as const])];
 }
 
-/** Where there is a choice, or the connection leaves this host. */
+/** Where there is a choice, or the connection goes to another host. */
 function backendRows({ decision, listener }: Explanation, request: Request): readonly Row[] {
   if (request.kind === "bind" || !decision.allowed || listener === null) return [];
   const { backends, proto } = listener;
@@ -164,7 +164,7 @@ function backendRows({ decision, listener }: Explanation, request: Request): rea
   if (backends.length > 1)
     found.push(["", `the one with the fewest open ${proto === "udp" ? "flows" : "connections"}; what fails is left out for a while`]);
   if (backends.some(({ kind }) => kind === "remote"))
-    found.push(["", "on another host, in plain, and only where `backends.networks` of the configuration holds its address"]);
+    found.push(["", "on another host, in plain, and only where `backends.networks` of the configuration has its address"]);
   return found.length === 0 ? [] : [["backend", backendsText(listener)], ...found];
 }
 
