@@ -12,7 +12,7 @@ import { configure, launch, place, type LaunchOptions, type Running } from "./in
 /** The near host: on the link, and on the dummy interface. */
 export const NEAR = "10.0.3.1";
 export const NEAR_ALONE = "10.9.9.9";
-export const NEAR6 = "2001:db8:3::1";
+const NEAR6 = "2001:db8:3::1";
 /** The far host: three addresses of the link, and one to which no link leads. */
 export const FAR = "10.0.3.7";
 export const OTHER = "10.0.3.8";
@@ -31,7 +31,7 @@ async function apart(): Promise<Piped> {
   return shell;
 }
 
-export const within = (host: { readonly pid?: number | undefined }): readonly string[] => ["nsenter", "-t", String(host.pid), "-n"];
+const within = (host: { readonly pid?: number | undefined }): readonly string[] => ["nsenter", "-t", String(host.pid), "-n"];
 
 /** Why there can be no such hosts; null where there can. */
 export function lacking(): string | null {
