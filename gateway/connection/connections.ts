@@ -92,9 +92,12 @@ export function createConnections(setup: ConnectionsSetup): Forwarder {
   };
 }
 
+const OF_HEADER = { clientBytes: heading.clientBytes, clientEnded: heading.clientEnded, clientGone: heading.clientGone, again: heading.again } as const;
+const OF_HELLO = { clientBytes: reading.clientBytes, clientEnded: reading.clientEnded, clientGone: reading.clientGone, again: reading.again } as const;
+
 /** The stage that reads the client. */
-function readerOf({ table }: Stage, row: number): typeof heading | typeof reading {
-  return table.state[row] === HEADING ? heading : reading;
+function readerOf({ table }: Stage, row: number): typeof OF_HEADER | typeof OF_HELLO {
+  return table.state[row] === HEADING ? OF_HEADER : OF_HELLO;
 }
 
 async function listen(s: Stage, listening: Listening, local: Local): Promise<ListeningSocket | ListenFailure> {

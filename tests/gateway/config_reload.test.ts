@@ -182,7 +182,10 @@ test("certificates and the expose that needs them come in one reload, and go in 
   put(folder, "www", leaf(site, { names: [dns("www.example.com")] }));
   const tls = `\nexpose www on tcp ${port} as tls { backend 127.0.0.1:${behind.port} cert "www" allow from any }`;
   gateway.place(moduleOf(policy() + tls));
-  assert.match(await reloaded(gateway), /^participant: the store of certificates lacks the cert `www` of expose `www`: add `\[certs\.www\]` to the configuration$/);
+  assert.match(
+    await reloaded(gateway),
+    /^participant: the store of certificates lacks the cert `www` of expose `www`: add `\[certs\.www\]` to the configuration$/,
+  );
   configure(`[certs.www]\ncert = "${folder}/www.pem"\nkey = "${folder}/www.key"`);
   assert.is(await reloaded(gateway), "done");
   assert.match((await call({ port, site }, { name: "www.example.com" })).got, /^hello/);
