@@ -205,7 +205,8 @@ function valueText(value: unknown): string {
 /** Null for anything but the address and the port of one backend; `remote` is on another host. */
 function endpointText(value: unknown, key: "host" | "remote"): string | null {
   if (typeof value !== "object" || value === null || Object.keys(value).length !== 2) return null;
-  const [host, port]: readonly unknown[] = [Reflect.get(value, key), Reflect.get(value, "port")];
+  const host: unknown = Reflect.get(value, key);
+  const port: unknown = Reflect.get(value, "port");
   if (typeof host !== "string" || typeof port !== "number") return null;
   return `${key === "remote" ? "remote " : ""}${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
