@@ -134,7 +134,7 @@ function listeners(status: unknown): string[][] {
     ];
     if (open.length === 0) return [facts("(not open)", "-")];
     const all = rows(at(listener, "backends"));
-    const isNamed = all.length > 1 || all.some((backend) => at(backend, "unused_because") !== null);
+    const isNamed = all.length > 1 || all.some((backend) => typeof at(backend, "unused_because") === "string");
     const sockets = open.map((socket, i) => {
       const named = all.length > 1 ? `${all.length} backends` : text(at(socket, "backend"));
       const [local, backend] = [text(at(socket, "local")), `${named}${at(socket, "lease") === true ? " (lease)" : ""}`];

@@ -98,6 +98,7 @@ class NodeDatagrams implements DatagramTransport<RemoteInfo> {
     try {
       const isV6 = backend.host.includes(":");
       const loopback = isV6 ? "::1" : "127.0.0.1";
+      // To another host the kernel chooses the address.
       socket.bind({ ...(!backend.remote && { address: loopback }), port: 0, exclusive: true }, () => {
         if (isCurrent()) socket.connect(backend.port, backend.host);
       });

@@ -131,7 +131,7 @@ function show(now) {
     open.map((one) => {
       const connects = (all) => all.find((pair) => pair.listener === one.listener && pair.backend === one.backend)?.connects ?? 0;
       const failures = Object.values(one.failures).reduce((sum, count) => sum + count, 0);
-      const unused = one.unused_because !== null;
+      const unused = typeof one.unused_because === "string";
       const skipped = one.skipped_ms > 0;
       return [
         cell(one.backend),
