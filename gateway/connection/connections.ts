@@ -171,7 +171,13 @@ function decideNamed(s: Stage): void {
   s.renamed.clear();
   for (const row of rows) {
     const state = s.table.state[row];
-    if (state === HEADING || state === READING) readerOf(s, row).again(s, row);
+    if (state !== HEADING && state !== READING) continue;
+    // INVARIANT: what is thrown at one row ends that row, and the others are decided.
+    try {
+      readerOf(s, row).again(s, row);
+    } catch (error) {
+      endFaulty(s, row, error instanceof Error ? error.message : String(error));
+    }
   }
 }
 
