@@ -96,7 +96,7 @@ export class Swap {
     if (!opening.ok) return failed(refusedBy(opening.error));
     const engine = opening.value;
     this.#setClock(engine);
-    // A change of the configuration alone takes effect, whatever the policy says; and the previous policy comes back.
+    // A change of the configuration alone takes effect, whatever the policy says; and the previous policy is not refused.
     const isOther = busy === "refuse" && this.#current?.policy.info.sha256 !== policy.info.sha256;
     const refusal = isOther ? openings.refusal(engine) : null;
     if (refusal !== null) return failed({ cause: "policy", message: refusal });
