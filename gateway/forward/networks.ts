@@ -57,9 +57,10 @@ export class Networks implements RemoteChecks {
   readonly verify = (socket: NearEnd, backend: BackendAddress): string | null => {
     const fault = this.fault(backend);
     if (fault !== null || backend.kind !== "tcp" || !backend.remote) return fault;
+    const { address } = backend;
     const near = parseAddress(socket.localAddress ?? "");
     if (near === null) return "its near end is not known";
-    return near.every((word, i) => word === backend.address[i]) ? ownAddress(backend) : null;
+    return near.every((word, i) => word === address[i]) ? ownAddress(backend) : null;
   };
 
   #isOwn(address: Address): boolean {
