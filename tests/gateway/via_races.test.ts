@@ -14,7 +14,7 @@ const HEADER = Buffer.from("PROXY TCP4 10.0.0.1 10.0.0.9 40000 1005\r\n");
 const PEER = { address: fromV4((10 << 24) | BALANCER), port: 40_000 };
 const DESTINATION = { address: fromV4((10 << 24) | 9), port: 1005 };
 
-/** What a reload does to a port. */
+/** Changes the `via` of a port, as a reload does. */
 function setVia(w: World, listener: number, via: readonly string[] | null): void {
   const open = w.ports.numbered(w.sockets[listener] ?? -1);
   if (open === undefined) throw new Error("the port is not open");
