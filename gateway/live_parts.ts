@@ -3,6 +3,7 @@
 import { policyInForce, type PolicyInForce } from "../runtime/shell/policy_in_force.ts";
 import { notOwnSocket } from "./admit/own_socket.ts";
 import { createRecorder, type Recorder, type RecorderSetup } from "./audit/recorder.ts";
+import type { GatewayClock } from "./clock.ts";
 import type { LiveConfig } from "./config/live.ts";
 import { allowedBackends, type Config } from "./config/read.ts";
 import { connectionCap, openFileLimit } from "./descriptors.ts";

@@ -21,8 +21,7 @@ export interface PortRange {
 }
 
 /** `tcp` is on this host, `remote` on another one. */
-export type Backend =
-  { readonly kind: "tcp" | "remote"; readonly host: string; readonly port: number } | { readonly kind: "unix"; readonly path: string };
+export type Backend = { readonly kind: "tcp" | "remote"; readonly host: string; readonly port: number } | { readonly kind: "unix"; readonly path: string };
 
 /** Versions of the PROXY protocol. */
 export type ProxyVersion = "v1" | "v2";

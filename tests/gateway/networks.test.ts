@@ -226,7 +226,13 @@ test("of a service with a uid, a backend on another host has this check and not 
     checked.push(key);
     return () => "not its own";
   };
-  const backends = new Backends(() => null, note, note, () => "46001", checks);
+  const backends = new Backends(
+    () => null,
+    note,
+    note,
+    () => "46001",
+    checks,
+  );
   const there = backends.named("web", remote("10.0.3.7"));
   assert.is(there.verify?.({ fd: 3, localAddress: "10.0.3.1", localPort: 1 }, there.address), null);
   assert.is(backends.namedUdp("web", remote("10.0.3.7")).owner?.(remote("10.0.3.7")), null);

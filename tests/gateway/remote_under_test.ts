@@ -104,10 +104,7 @@ export async function backendsAt(host: Piped, all: readonly BackendAt[]): Promis
   let out = "";
   child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
   while (!out.includes("up\n")) await once(child.stdout, "data");
-  return () =>
-    out
-      .split("\n")
-      .filter((line) => line !== "" && line !== "up");
+  return () => out.split("\n").filter((line) => line !== "" && line !== "up");
 }
 
 /** Prints what comes, and sends the lines that it gets; says `over` at the end. */

@@ -164,8 +164,7 @@ function backendRows({ decision, listener }: Explanation, request: Request): rea
   if (request.kind === "bind" || !decision.allowed || listener === null) return [];
   const { backends, proto } = listener;
   const found: Row[] = [];
-  if (backends.length > 1)
-    found.push(["", `the one with the fewest open ${proto === "udp" ? "flows" : "connections"}; what fails is left out for a while`]);
+  if (backends.length > 1) found.push(["", `the one with the fewest open ${proto === "udp" ? "flows" : "connections"}; what fails is left out for a while`]);
   if (backends.some(({ kind }) => kind === "remote"))
     found.push(["", "on another host, in plain, and only where `backends.networks` of the configuration has its address"]);
   return found.length === 0 ? [] : [["backend", backendsText(listener)], ...found];
