@@ -8,7 +8,7 @@ const test = suite("remote backends in ingressc");
 const POLICY = `edition 1
 template on_host($at) { backend remote $at }
 expose web on tcp 443 { backend remote 10.0.3.7:8080 proxy v2 allow from 192.0.2.0/24 }
-expose dns on udp 53 { backend 127.0.0.1:53, remote [2001:db8::7]:53 amplify 1 allow from any }
+expose dns on udp 53 { backend 127.0.0.1:5353, remote [2001:db8::7]:53 amplify 1 allow from any }
 expose api on tcp 444 { use on_host(10.0.3.8:80) allow from any }
 expose own on tcp 445 { backend 127.0.0.1:80 allow from any }
 `;
@@ -27,7 +27,7 @@ test("explain names the address, and says what else has to allow it", async () =
   for (const [request, backend] of [
     ["from 192.0.2.1 to web", /backend +remote 10\.0\.3\.7:8080 proxy v2\n/],
     ["from 192.0.2.1 to api", /backend +remote 10\.0\.3\.8:80\n/],
-    ["from 192.0.2.1 to dns", /backend +127\.0\.0\.1:53, remote \[2001:db8::7\]:53\n +the one with the fewest open flows/],
+    ["from 192.0.2.1 to dns", /backend +127\.0\.0\.1:5353, remote \[2001:db8::7\]:53\n +the one with the fewest open flows/],
   ] as const) {
     for (const file of ["p.ingress", "p.wasm"]) {
       const said = await ran("explain", file, request);

@@ -1,5 +1,5 @@
 // Hosts of their own for tests of backends on other hosts: two network namespaces with a link between them. ingressd and its
-// clients run in the near one, which also has an address on a dummy interface; backends run in the far one.
+// clients run in the near one, which also has an address on a link of its own; backends run in the far one.
 import { spawn, spawnSync, type ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
@@ -9,9 +9,10 @@ import { atEnd } from "../suite.ts";
 import { moduleOf, temporaryFolder } from "./gateway_under_test.ts";
 import { configure, launch, place, type LaunchOptions, type Running } from "./ingressd_process.ts";
 
-/** The near host: on the link, and on the dummy interface. */
+/** The near host: on the link, on one that leads to itself, and on one without a carrier, whose address Node does not list. */
 export const NEAR = "10.0.3.1";
 export const NEAR_ALONE = "10.9.9.9";
+export const NEAR_UNSEEN = "10.9.8.8";
 const NEAR6 = "2001:db8:3::1";
 /** The far host: three addresses of the link, and one to which no link leads. */
 export const FAR = "10.0.3.7";
@@ -36,7 +37,7 @@ const within = (host: { readonly pid?: number | undefined }): readonly string[] 
 /** Why there can be no such hosts; null where there can. */
 export function lacking(): string | null {
   if (process.getuid?.() !== 0) return "not root";
-  const tried = spawnSync("unshare", ["-n", "sh", "-ec", "nsenter --version; ip link add va type veth peer name vb; ip link add one type dummy"], {
+  const tried = spawnSync("unshare", ["-n", "sh", "-ec", "nsenter --version; ip link add va type veth peer name vb"], {
     encoding: "utf8",
   });
   return tried.status === 0 ? null : "no namespaces with links can be made";
@@ -60,7 +61,8 @@ export async function hosts(): Promise<Hosts> {
     near,
     `ip link add va type veth peer name vb netns ${far.pid}
      ip addr add ${NEAR}/24 dev va; ip -6 addr add ${NEAR6}/64 dev va nodad; ip link set va up
-     ip link add one type dummy; ip addr add ${NEAR_ALONE}/32 dev one; ip link set one up`,
+     ip link add one type veth peer name two; ip addr add ${NEAR_ALONE}/32 dev one; ip link set two up; ip link set one up
+     ip link add mute type veth peer name down; ip addr add ${NEAR_UNSEEN}/32 dev mute; ip link set mute up`,
   );
   run(far, `for a in ${FAR} ${OTHER}; do ip addr add $a/24 dev vb; done; ip -6 addr add ${FAR6}/64 dev vb nodad; ip link set vb up`);
   return { near, far, ip: (...words) => run(near, `ip ${words.join(" ")}`) };
