@@ -14,8 +14,11 @@ export type NearEnd = Socket | (OwnSocket & Pick<Socket, "localAddress" | "local
 /** Says at a connect whether the far side is (still) who it must be; a string is why not. */
 export type Verify = (socket: NearEnd, address: BackendAddress) => string | typeof AGAIN | null;
 
-/** Says who has bound a udp backend, where it is not (any more) who it must be. Such a socket has no connection that could be looked at. */
-export type OwnerCheck = (address: BackendAddress) => string | null;
+/**
+ * Says who has bound a udp backend, where it is not (any more) who it must be. Such a socket has no connection that could be looked at.
+ * `near` is the local address of a flow's socket, and null before the flow has one.
+ */
+export type OwnerCheck = (address: BackendAddress, near: string | null) => string | null;
 
 /** The checks of a backend that the policy names for a service over udp. */
 export type StaticOwnerCheck = (service: string, address: BackendAddress) => OwnerCheck | null;
@@ -64,7 +67,7 @@ const NOWHERE: RemoteChecks = {
   hostChanged: () => undefined,
 };
 
-function isRemote(address: BackendAddress): boolean {
+export function isRemote(address: BackendAddress): boolean {
   return address.kind === "tcp" && address.remote;
 }
 

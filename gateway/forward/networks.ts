@@ -50,17 +50,18 @@ export class Networks implements RemoteChecks {
     return this.#isOwn(backend.address) ? ownAddress(backend) : null;
   };
 
-  /** A flow is checked when it begins, and while it lasts. */
-  readonly owner = (backend: BackendAddress): string | null => this.fault(backend);
+  /** A flow is checked when it begins, when it has its socket, and while it lasts; narrower networks end it by the recheck of their reload. */
+  readonly owner = (backend: BackendAddress, near: string | null): string | null => {
+    if (backend.kind !== "tcp" || !backend.remote) return null;
+    if (near === null) return this.fault(backend);
+    return this.#isOwn(backend.address) ? ownAddress(backend) : nearFault(near, backend);
+  };
 
   /** Whatever route leads there, a connection from this host to itself has the same address at both ends, or one of an interface's. */
   readonly verify = (socket: NearEnd, backend: BackendAddress): string | null => {
     const fault = this.fault(backend);
     if (fault !== null || backend.kind !== "tcp" || !backend.remote) return fault;
-    const { address } = backend;
-    const near = parseAddress(socket.localAddress ?? "");
-    if (near === null) return "its near end is not known";
-    return near.every((word, i) => word === address[i]) ? ownAddress(backend) : null;
+    return nearFault(socket.localAddress ?? "", backend);
   };
 
   #isOwn(address: Address): boolean {
@@ -71,6 +72,13 @@ export class Networks implements RemoteChecks {
     }
     return this.#host.has(address.join(" "));
   }
+}
+
+function nearFault(near: string, backend: BackendAddress & { readonly kind: "tcp" }): string | null {
+  const { address } = backend;
+  const end = parseAddress(near);
+  if (end === null) return "its near end is not known";
+  return end.every((word, i) => word === address[i]) ? ownAddress(backend) : null;
 }
 
 function ownAddress({ key }: BackendAddress): string {

@@ -68,13 +68,28 @@ const KINDS: readonly (readonly [text: string, kind: NotRemote | null])[] = [
   ["ff02::1", "multicast"],
   ["2001:db8::7", null],
   ["fd00:ec2::254", "metadata"],
-  ["fd00:ec2::253", null],
+  ["fd00:ec2::23", "metadata"],
+  ["fd00:ec2:ffff:ffff:ffff:ffff:ffff:ffff", "metadata"],
+  ["fd00:ec1::254", null],
+  ["fd00:ec3::254", null],
   ["fd20:ce::254", "metadata"],
+  ["fd20:ce::253", null],
+  ["fd20:ce::1:0:254", null],
+  ["fd20:ce:0:1::254", null],
+  ["fd00:42::42", "metadata"],
+  ["fd00:42::41", null],
+  ["fd00:42::254", null],
   // Those that a translator or a relay on the way makes an IPv4 address of.
   ["64:ff9b::a00:307", null],
   ["64:ff9b::7f00:1", "loopback"],
   ["64:ff9b::a9fe:a9fe", "link_local"],
   ["64:ff9b::6464:64c8", "metadata"],
+  ["64:ff9b:1::a00:307", null],
+  ["64:ff9b:1:fffe::a9fe:a9fe", "link_local"],
+  ["64:ff9b:2::a9fe:a9fe", null],
+  ["::ffff:0:a00:307", null],
+  ["::ffff:0:7f00:1", "loopback"],
+  ["::ffff:0:a9fe:a9fe", "link_local"],
   ["2002:a00:307::1", null],
   ["2002:7f00:1::1", "loopback"],
   ["2002:a9fe:a9fe::1", "link_local"],
@@ -205,12 +220,36 @@ test("when it is connected, its near end is looked at: a connection of this host
   assert.match(checks.verify(near("10.0.3.1"), remote("10.0.3.7")) ?? "", /in none of backends\.networks/, "narrowed while it connected");
 });
 
+test("a flow is checked before it has a socket, and then by the near end of that, which no reload ends a second time", () => {
+  const { w, checks } = world(["10.0.0.0/8"]);
+  const there = remote("10.0.3.7");
+  for (const [near, due] of [
+    [null, null],
+    ["10.0.3.1", null],
+    ["10.0.3.7", /^10\.0\.3\.7:80 is an address of this host$/],
+    ["::ffff:10.0.3.7", /is an address of this host$/],
+    ["", /^its near end is not known$/],
+    ["0.0.0.0.0", /^its near end is not known$/],
+  ] as const) {
+    const said = checks.owner(there, near);
+    if (due === null) assert.is(said, null, String(near));
+    else assert.match(said ?? "", due);
+  }
+  w.networks = [];
+  assert.match(checks.owner(there, null) ?? "", /in none of backends\.networks/, "no flow begins");
+  assert.is(checks.owner(there, "10.0.3.1"), null, "one that lasts is ended by the recheck, which records why");
+  w.host = [addressOf("10.0.3.7")];
+  checks.hostChanged();
+  assert.match(checks.owner(there, "10.0.3.1") ?? "", /is an address of this host$/);
+});
+
 test("they say nothing of a backend on this host, and without them no other host is reached", () => {
   const { checks } = world([]);
   const local = [tcpBackend("127.0.0.1", 80), unixBackend("/run/app.sock")];
   for (const one of local) {
     if (typeof one === "string") throw new Error(one);
-    for (const said of [checks.fault(one), checks.refusal(one), checks.owner(one), checks.verify({ fd: 3 }, one)]) assert.is(said, null);
+    for (const said of [checks.fault(one), checks.refusal(one), checks.owner(one, null), checks.owner(one, ""), checks.verify({ fd: 3 }, one)])
+      assert.is(said, null);
     assert.is(checks.isOutside(one), false);
   }
   const { remote: nowhere } = new Backends(() => null);
@@ -235,8 +274,8 @@ test("of a service with a uid, a backend on another host has this check and not 
   );
   const there = backends.named("web", remote("10.0.3.7"));
   assert.is(there.verify?.({ fd: 3, localAddress: "10.0.3.1", localPort: 1 }, there.address), null);
-  assert.is(backends.namedUdp("web", remote("10.0.3.7")).owner?.(remote("10.0.3.7")), null);
-  assert.is(backends.namedUdp("web", remote("10.0.4.7")).owner?.(remote("10.0.4.7")), "10.0.4.7:80 is in none of backends.networks");
+  assert.is(backends.namedUdp("web", remote("10.0.3.7")).owner?.(remote("10.0.3.7"), null), null);
+  assert.is(backends.namedUdp("web", remote("10.0.4.7")).owner?.(remote("10.0.4.7"), null), "10.0.4.7:80 is in none of backends.networks");
   assert.equal(checked, []);
 });
 
