@@ -283,7 +283,7 @@ test("a unix backend whose queue is full is tried again until the connect timeou
   assert.is(gateway.daemon.counters.ends.get("backend_refused"), undefined);
   late.socket.destroy();
   child.kill("SIGCONT");
-  // Who waited first is answered last: the queue has room then, and the next try needs no time of the clock but its own.
+  // The queue has room when its clients are answered.
   await Promise.all(full.slice(0, -1).map((socket) => new Promise<void>((resolve) => socket.on("data", () => resolve()))));
   let answered = false;
   void served.first.then((text) => (answered = text === "hello"));
