@@ -1,4 +1,4 @@
-// What each format's parts mean: small sources with requests that the policy admits and refuses, and what is left out. Most rows are about
+// The meaning of each format's parts: small sources with requests that the policy admits and refuses, and what is left out. Most rows are about
 // something that must not be admitted.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -231,7 +231,7 @@ const ROWS: readonly Row[] = [
     left: [/no pattern/],
   },
   {
-    title: "nginx: a name that leads elsewhere does not lead to the default",
+    title: "nginx: a name of another host does not lead to the default",
     format: "nginx",
     text: stream("map $ssl_preread_server_name $to { a.example 192.0.2.9:443; default 127.0.0.1:82; } server { listen 80; ssl_preread on; proxy_pass $to; }"),
     admits: ["from 192.0.2.1 to tcp 80 sni b.example", "from 192.0.2.1 to tcp 80"],
@@ -307,7 +307,7 @@ const ROWS: readonly Row[] = [
     left: [/`gone` is not there/],
   },
   {
-    title: "haproxy: a backend elsewhere",
+    title: "haproxy: a backend on another host",
     format: "haproxy",
     text: "listen f\n bind :80\n server s 192.0.2.9:81\n",
     refuses: ["from 10.0.0.4 to tcp 80"],

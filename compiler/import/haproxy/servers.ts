@@ -103,7 +103,11 @@ export function serversOf({ head, lines, kind }: Section): Servers | Obstacle {
       : null,
     );
     const backend = backendText(address.startsWith("/") ? `unix:${address}` : address.replace(/^ipv[46]@/, ""));
-    if (backend === null) return { line, why: `\`${address}\` is no backend on this host: a loopback address with a port, or a unix socket` };
+    if (backend === null)
+      return {
+        line,
+        why: `\`${address}\` is no backend on this host: a loopback address with a port, or a unix socket; for another host there is \`backend remote\``,
+      };
     backends.add(backend);
   }
   if (backends.size === 0) return { line: head, why: "it has no server" };

@@ -1,6 +1,6 @@
 // The conditions of a rule: `{ "match": { "op": "==", "left": …, "right": … } }`, as questions about a cell. A field that a policy does not
 // know, or a value of no known form, is a condition that is not known.
-import { intersects } from "../../check/sets/intervals.ts";
+import { intersects, union } from "../../check/sets/intervals.ts";
 import type { AddressSet } from "../../policy/policy.ts";
 import { entry, itemsOf, numberOf, single, textOf, type Doc } from "../draft/document.ts";
 import { ALL, NONE, UNKNOWN, anyOf, both, exactly, not, whether, type Bounds, type Cell, type Condition } from "../draft/bounds.ts";
@@ -26,6 +26,7 @@ export interface Edges {
 export interface Reading {
   readonly scope: Scope;
   readonly edges: Edges;
+  readonly joined: Map<readonly Doc[], AddressSet | null>;
   /** Some rule lets packets pass without a state, so `ct state` says nothing. */
   readonly isUntracked: boolean;
 }
@@ -112,11 +113,21 @@ function fieldCondition(field: Field, right: Doc, op: string, reading: Reading, 
   }
 }
 
+/** The union of values; a named set is read once, however many rules use it. Null where one of them is no address. */
+function joined(items: readonly Doc[], family: 4 | 6, known: Map<readonly Doc[], AddressSet | null>): AddressSet | null {
+  const before = known.get(items);
+  if (before !== undefined) return before;
+  const sets = items.map((value) => addressesOf(value, family));
+  const set = sets.every((one) => one !== null) ? union(sets) : null;
+  known.set(items, set);
+  return set;
+}
+
 function addressCondition(field: Extract<Field, { readonly kind: "source" | "local" }>, right: Doc, reading: Reading, name: string): Condition {
   const values = valuesOf(right, reading.scope);
-  const sets = values?.items.map((value) => addressesOf(value, field.family)) ?? [null];
-  if (values === null || !sets.every((set) => set !== null)) return unknown(name);
-  const bounds = anyOf(sets.map(exactly));
+  const set = values === null ? null : joined(values.items, field.family, reading.joined);
+  if (values === null || set === null) return unknown(name);
+  const bounds = exactly(set);
   const certain: Bounds = values.changes ? { lower: NONE.lower, upper: bounds.upper } : bounds;
   const why = values.changes ? `the members of ${textOf(right) ?? "a set"} at that time` : null;
   if (field.kind === "local") reading.edges.locals.push(bounds.upper);

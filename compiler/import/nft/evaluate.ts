@@ -1,6 +1,6 @@
 // Which sources the chains accept, for one cell. Chains are followed rule by rule with the sources that certainly come so far; a source
 // that may be dropped on the way is lost, and one that may be accepted on the way continues, so that the answer is never too large.
-import { EMPTY, isEmpty, subtract, union } from "../../check/sets/intervals.ts";
+import { EMPTY, isEmpty, size, subtract, union } from "../../check/sets/intervals.ts";
 import type { AddressSet } from "../../policy/policy.ts";
 import { intersect } from "../draft/addresses.ts";
 import { ALL, both, type Bounds, type Cell } from "../draft/bounds.ts";
@@ -23,11 +23,12 @@ interface Walk {
 
 /** Chains that call each other; the kernel has the same bound. */
 const MAX_CALLS = 16;
-const MAX_CONDITIONS = 20_000_000;
+/** Conditions that are evaluated, and ranges of addresses that are compared: some seconds of work. */
+const MAX_WORK = 100_000_000;
 
 export class Evaluation {
   readonly #chains: ReadonlyMap<string, Chain>;
-  #left = MAX_CONDITIONS;
+  #left = MAX_WORK;
 
   constructor(chains: ReadonlyMap<string, Chain>) {
     this.#chains = chains;
@@ -46,6 +47,7 @@ export class Evaluation {
         if (isEmpty(current) || this.isExhausted) return { accepted, returned };
         const bounds = this.#bounds(step, cell);
         if (isEmpty(bounds.upper)) continue;
+        this.#left -= size(current) + size(bounds.upper);
         const [certain, possible] = [intersect(current, bounds.lower), intersect(current, bounds.upper)];
         if (isEmpty(possible)) continue;
         const { verdict } = step;
@@ -82,9 +84,9 @@ export class Evaluation {
   }
 
   #bounds({ conditions }: Step, cell: Cell): Bounds {
-    this.#left -= conditions.length + 1;
     let all = ALL;
     for (const condition of conditions) {
+      this.#left--;
       all = both(all, condition.of(cell));
       if (isEmpty(all.upper)) break;
     }

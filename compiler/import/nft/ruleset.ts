@@ -4,7 +4,7 @@ import { entry, itemsOf, needList, needText, numberOf, readDocument, single, tex
 import type { Edges, Reading } from "./conditions.ts";
 import type { Chain } from "./evaluate.ts";
 import { stepsOf, type Rule } from "./rules.ts";
-import type { NamedSet } from "./values.ts";
+import { namedSetOf, type NamedSet } from "./values.ts";
 
 export interface Base {
   readonly chain: Chain;
@@ -47,13 +47,14 @@ export function readRuleset(context: Context): Ruleset | null {
     else sets.set(`${table} ${name}`, namedSet(value));
   }
   const edges: Edges = { ports: new Set<number>(), locals: [] };
+  const joined: Reading["joined"] = new Map();
   const isUntracked = rules.some((rule) => itemsOf(entry(rule, "expr")).some((statement) => single(statement)?.key === "notrack"));
   for (const rule of rules) {
     const table = tableOf(context, rule, "rule");
     const name = needText(context, rule, "chain", "a rule");
     const expr = needList(context, rule, "expr", "a rule");
     if (table === null || name === null || expr === null) continue;
-    const reading: Reading = { scope: { sets, table }, edges, isUntracked };
+    const reading: Reading = { scope: { sets, table }, edges, joined, isUntracked };
     const chain = chains.get(`${table} ${name}`);
     if (chain === undefined) context.fault("ING874", { at: rule.at, end: rule.at + 1 }, "this rule is in a chain that is not there", HELP);
     else chain.rules.push({ doc: rule, name: ruleName(rule, name, table), steps: stepsOf(expr, reading) });
@@ -77,7 +78,7 @@ function ruleName(rule: Doc, chain: string, table: string): string {
 function namedSet(doc: Doc): NamedSet {
   const flags = entry(doc, "flags");
   const words = flags?.kind === "list" ? flags.items.map(textOf) : [textOf(flags)];
-  return { members: itemsOf(entry(doc, "elem")), changes: words.includes("dynamic") || words.includes("timeout") };
+  return namedSetOf(itemsOf(entry(doc, "elem")), words.includes("dynamic") || words.includes("timeout"));
 }
 
 function baseOf(chain: Chain, doc: Doc): readonly Base[] {

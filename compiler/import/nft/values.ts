@@ -6,10 +6,15 @@ import { parseAddress } from "../../../runtime/net/address.ts";
 import { blockSet, intersect, prefixSet, rangeSet } from "../draft/addresses.ts";
 import { entry, itemsOf, numberOf, single, textOf, type Doc } from "../draft/document.ts";
 
-/** The members of a named set or map, and whether they change while the kernel runs. */
+/** The values of a named set or map, without their state, and whether they change while the kernel runs. */
 export interface NamedSet {
-  readonly members: readonly Doc[];
+  readonly values: readonly Doc[];
   readonly changes: boolean;
+}
+
+/** `isDynamic`: rules add members. */
+export function namedSetOf(members: readonly Doc[], isDynamic: boolean): NamedSet {
+  return { values: members.map(withoutState), changes: isDynamic || members.some(expires) };
 }
 
 export type Sets = ReadonlyMap<string, NamedSet>;
@@ -31,7 +36,7 @@ export function valuesOf(right: Doc, scope: Scope): Values | null {
   const text = textOf(right);
   if (text?.startsWith("@") === true) {
     const named = scope.sets.get(`${scope.table} ${text.slice(1)}`);
-    return named === undefined ? null : { items: named.members.map(withoutState), changes: named.changes || named.members.some(expires) };
+    return named === undefined ? null : { items: named.values, changes: named.changes };
   }
   const inPlace = entry(right, "set");
   if (inPlace?.kind === "list") return { items: inPlace.items.map(withoutState), changes: false };

@@ -19,7 +19,7 @@ export function targetOf(address: string, upstreams: readonly Directive[]): Targ
   if (upstream === undefined) {
     const backend = backendText(address);
     return backend === null ?
-        refused(`\`${address}\` is no backend on this host: a loopback address with a port, or a unix socket`)
+        refused(`\`${address}\` is no backend on this host: a loopback address with a port, or a unix socket; for another host there is \`backend remote\``)
       : { backends: [backend], why: null, differs: null };
   }
   const servers = named(upstream.block, "server").filter(({ args }) => !args.includes("down"));
