@@ -28,13 +28,14 @@ export function exposesOfCells(
   prefix = "",
 ): readonly DraftExpose[] {
   const locals = families.map((family) => ({ family, cells: localCells(edges.locals, family) }));
+  const ids = new SetIds();
   const groups = new Map<string, { readonly admitted: readonly Admitted[]; readonly ports: PortRange[] }>();
   for (const range of portCells(edges.ports)) {
     const admitted = byLocal(
       locals.flatMap(({ family, cells }) => cells.map((local) => ({ local, from: sourcesOf({ protocol, port: range.first, family, local }) }))),
     );
     if (admitted.length === 0) continue;
-    const key = admitted.map(({ local, from }) => `${local === null ? "" : local.bounds.join()} ${from.bounds.join()}`).join(";");
+    const key = admitted.map(({ local, from }) => `${local === null ? "" : ids.of(local)} ${ids.of(from)}`).join();
     const group = groups.get(key) ?? { admitted, ports: [] };
     groups.set(key, group);
     const before = group.ports.at(-1);
@@ -105,13 +106,30 @@ function byLocal(cells: readonly { readonly local: AddressSet; readonly from: Ad
     const from = union(families.flatMap((all) => all.slice(0, 1).map((cell) => cell.from)));
     return isEmpty(from) ? [] : [{ local: null, from }];
   }
-  const groups = new Map<string, { local: AddressSet; readonly from: AddressSet }>();
+  const ids = new SetIds();
+  const groups = new Map<number, { local: AddressSet; readonly from: AddressSet }>();
   for (const { local, from } of cells) {
     if (isEmpty(from)) continue;
-    const key = from.bounds.join();
+    const key = ids.of(from);
     const group = groups.get(key) ?? { local: { bounds: new Uint32Array(0) }, from };
     group.local = union([group.local, local]);
     groups.set(key, group);
   }
   return [...groups.values()].filter(({ local }) => local.bounds.length >= STRIDE);
+}
+
+/** Numbers of sets, equal ones alike: the text of a large set would be larger than the set. */
+class SetIds {
+  readonly #known = new Map<number, { readonly set: AddressSet; readonly id: number }[]>();
+  #next = 0;
+
+  of(set: AddressSet): number {
+    let hash = set.bounds.length;
+    for (const word of set.bounds) hash = (Math.imul(hash, 31) + word) | 0;
+    const alike = this.#known.get(hash) ?? [];
+    const found = alike.find((one) => equal(one.set, set));
+    if (found !== undefined) return found.id;
+    this.#known.set(hash, [...alike, { set, id: this.#next }]);
+    return this.#next++;
+  }
 }

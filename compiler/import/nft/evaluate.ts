@@ -39,6 +39,11 @@ export class Evaluation {
     return this.#left <= 0;
   }
 
+  /** Counts work beside the walk itself. */
+  spend(work: number): void {
+    this.#left -= work;
+  }
+
   walk(chain: Chain, cell: Cell, sources: AddressSet, calls = 0): Walk {
     let [current, accepted, returned] = [sources, EMPTY, EMPTY];
     if (calls > MAX_CALLS) return { accepted: EMPTY, returned: EMPTY };

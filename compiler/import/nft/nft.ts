@@ -1,7 +1,7 @@
 // nftables: what its chains for incoming packets accept, as exposes without backends. Requests are divided where any rule does, by protocol,
 // port and local address; for each of these cells the sources are computed, and equal cells become one expose.
 import { ANY4, ANY6 } from "../../check/sets/builtin_nets.ts";
-import { union } from "../../check/sets/intervals.ts";
+import { EMPTY, size, union } from "../../check/sets/intervals.ts";
 import type { AddressSet } from "../../policy/policy.ts";
 import type { Cell } from "../draft/bounds.ts";
 import { exposesOfCells } from "../draft/cells.ts";
@@ -54,5 +54,6 @@ function sourcesOf(cell: Cell, incoming: readonly Base[], evaluation: Evaluation
     const { accepted, returned } = evaluation.walk(chain, cell, sources);
     sources = accepts ? union([accepted, returned]) : accepted;
   }
-  return sources;
+  evaluation.spend(10 * size(sources));
+  return evaluation.isExhausted ? EMPTY : sources;
 }
