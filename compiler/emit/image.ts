@@ -4,7 +4,7 @@ import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import { fnv1a64 } from "../../runtime/abi/fnv.ts";
 import * as abi from "../../runtime/abi/layout.ts";
 import { OS_PAGES, type Profile } from "../../runtime/abi/profiles.ts";
-import type { CellTree, ClassTable, PolicyTables } from "../lower/tables.ts";
+import type { CellTree, ClassTable, LimitRow, PolicyTables } from "../lower/tables.ts";
 import { writeIdentities } from "./identities.ts";
 import { writeNames } from "./names.ts";
 import { sealOf } from "./seal.ts";
@@ -123,7 +123,12 @@ function writeListeners(out: ImageWriter, { listeners, groups, limits, shadows, 
   });
 }
 
-const LIMIT_KINDS = { listener: abi.LIMIT_PER_LISTENER, key: abi.LIMIT_PER_KEY, cap: abi.CAP_PER_KEY } as const;
+const LIMIT_KINDS = {
+  listener: abi.LIMIT_PER_LISTENER,
+  key: abi.LIMIT_PER_KEY,
+  cap: abi.CAP_PER_KEY,
+  connections: abi.CAP_PER_LISTENER,
+} as const satisfies Record<LimitRow["kind"], number>;
 
 function writeLimits(out: ImageWriter, { limits }: PolicyTables): void {
   out.header(abi.H_LIMITS, out.end());
@@ -134,7 +139,7 @@ function writeLimits(out: ImageWriter, { limits }: PolicyTables): void {
     out.u32(at + abi.R_LIMIT_COUNT, limit.count, abi.MAX_LIMIT_COUNT);
     out.u32(at + abi.R_LIMIT_PERIOD_MS, limit.periodMs, abi.MAX_PERIOD_MS);
     out.u32(at + abi.R_LIMIT_BURST, limit.burst, abi.MAX_LIMIT_BURST);
-    out.u32(at + abi.R_LIMIT_KIND, LIMIT_KINDS[limit.kind]);
+    out.u32(at + abi.R_LIMIT_KIND, LIMIT_KINDS[limit.kind] + (limit.dryrun ? abi.LIMIT_DRYRUN : 0));
     out.u32(at + abi.R_LIMIT_V4, limit.v4, 32);
     out.u32(at + abi.R_LIMIT_V6, limit.v6, 128);
   }

@@ -62,6 +62,7 @@ export class ClauseGrammar extends TestGrammar {
   };
 
   cap = this.RULE("cap", () => {
+    this.OPTION(() => this.CONSUME(KW.dryrun));
     this.CONSUME(KW.cap);
     this.CONSUME(Integer);
     // Mostly the word for connections is missing; the error says so, and recovery can insert it.
@@ -112,9 +113,10 @@ export class ClauseGrammar extends TestGrammar {
   }
 
   limit = this.RULE("limit", () => {
+    this.OPTION(() => this.CONSUME(KW.dryrun));
     this.CONSUME(KW.limit);
     this.CONSUME(Rate);
-    this.OPTION(() => {
+    this.OPTION2(() => {
       this.CONSUME(KW.burst);
       this.CONSUME(Integer);
     });

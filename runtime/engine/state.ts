@@ -13,7 +13,6 @@ import {
   H_SKETCH,
   H_SKETCH_CELLS,
   LIMIT_PER_LISTENER,
-  R_LIMIT_KIND,
   R_STATE_CELLS,
   R_STATE_DEBT,
   R_STATE_IDENTITY,
@@ -27,7 +26,7 @@ import {
   TABLES_BASE,
   WAYS,
 } from "../abi/layout";
-import { debtIn, debtOut, entryDebt, limitRecord, listenerDebt, setListenerDebt, setSourceDebt, sourceDebt } from "./limits";
+import { debtIn, debtOut, entryDebt, kindOf, limitRecord, listenerDebt, setListenerDebt, setSourceDebt, sourceDebt } from "./limits";
 
 function entryCount(): u32 {
   return load<u32>(TABLES_BASE + H_LIMIT_SETS) * WAYS;
@@ -46,7 +45,7 @@ function exportPlace(cursor: u32, at: usize): bool {
   const limits = load<u32>(TABLES_BASE + H_LIMIT_COUNT);
   if (cursor < limits) {
     const record = limitRecord(cursor);
-    if (load<u32>(record, R_LIMIT_KIND) != LIMIT_PER_LISTENER) return false;
+    if (kindOf(record) != LIMIT_PER_LISTENER) return false;
     const debt = listenerDebt(cursor);
     if (debt == 0) return false;
     put(at, STATE_LISTENER, load<u64>(record), 0, debtOut(record, debt));
@@ -120,7 +119,7 @@ function importDebt(identity: u64, kind: u32, print: u64, debt: u64): void {
   for (let limit: u32 = 0; limit < limits; limit++) {
     const record = limitRecord(limit);
     // A record of a listener's debt has the next number after the limit's kind, and so has that of a key's.
-    if (load<u64>(record) != identity || load<u32>(record, R_LIMIT_KIND) + 1 != kind) continue;
+    if (load<u64>(record) != identity || kindOf(record) + 1 != kind) continue;
     const owed = debtIn(record, debt);
     if (kind == STATE_LISTENER) setListenerDebt(limit, max(owed, listenerDebt(limit)));
     else if (kind == STATE_SOURCE) setSourceDebt(limit, print, max(owed, sourceDebt(limit, print)));
