@@ -13,7 +13,8 @@ export function lowerListeners(exposes: readonly CheckedExpose[]): { readonly li
     // Two listeners of one name have limits of their own; a name has no space in it.
     const name = expose.proto === "udp" ? `${expose.name} udp` : expose.name;
     const limitFirst = limits.length;
-    const caps = capsOf(expose).sort((x, y) => x.count - y.count || inKey(x, y));
+    // As an enforced one is, a dryrun cap of all connections is named before the others.
+    const caps = capsOf(expose).sort((x, y) => Number(x.kind !== "connections") - Number(y.kind !== "connections") || x.count - y.count || inKey(x, y));
     const rates = limitsOf(expose).sort(
       (x, y) => x.periodMs - y.periodMs || order(x.of, y.of) || x.v4 - y.v4 || x.v6 - y.v6 || x.count - y.count || x.burst - y.burst || inKey(x, y),
     );

@@ -83,6 +83,7 @@ export function statusOf(context: Context): object {
     },
     rules: engine === null ? [] : counters.ruleHits.ofPolicy(engine.info, TOP_RULES),
     shadow: { ...counters.shadow },
+    dryrun_rate: Object.fromEntries([...counters.dryrunRate].map(([listener, codes]) => [listener, Object.fromEntries(codes)])),
     audit: auditOf(counters),
     clients_turned_away: counters.clientsTurnedAway,
     ends: Object.fromEntries(counters.ends),
