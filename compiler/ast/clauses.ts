@@ -42,7 +42,7 @@ export function buildCap(r: Reader, cst: Cst): CapNode | null {
       else say(r, "ING405", { clause: "per identity", in: "cap" }, span, { related: [perIdentity.span] });
     }
   }
-  return { kind: "cap", dryrun: isDryrun(cst), connections: isOfListener ? first : null, perSource, perIdentity, span: spanOf(r, cst) };
+  return { kind: "cap", dryrun: false, connections: isOfListener ? first : null, perSource, perIdentity, span: spanOf(r, cst) };
 }
 
 export function buildLimit(r: Reader, cst: Cst): LimitNode | null {
@@ -51,14 +51,11 @@ export function buildLimit(r: Reader, cst: Cst): LimitNode | null {
   const key = node(by, "sourceKey");
   const whole = keyword(r, by, ["listener", "identity"]);
   if (rate === null || by === null) return null;
-  const base = { kind: "limit", dryrun: isDryrun(cst), rate, burst: piece(r, cst, "Integer"), span: spanOf(r, cst) } as const;
+  const base = { kind: "limit", dryrun: false, rate, burst: piece(r, cst, "Integer"), span: spanOf(r, cst) } as const;
   if (key !== null) return { ...base, per: { kind: "source", key: buildKey(r, key), from: buildSetOf(r, key), span: spanOf(r, key) } };
   return whole === null ? null : { ...base, per: { kind: whole.word, span: whole.piece.span } };
 }
 
-function isDryrun(cst: Cst): boolean {
-  return tokens(cst, "kw_dryrun").length > 0;
-}
 
 /** It is there also where its number is missing, so that the expose does not seem to lack it. */
 export function buildAmplify(r: Reader, cst: Cst): AmplifyNode {

@@ -24,7 +24,7 @@ export type Part =
   | "reason"
   | "outcome"
   | "rule"
-  /** What `dryrun` comes before, in an expose. */
+  /** What `dryrun` comes before. */
   | "dryrun"
   | "subject"
   | "use"
@@ -97,8 +97,8 @@ const PARTS: Readonly<Record<Part, readonly [wanted: string, help: string | null
   fact: ["`sni` or `client`", null],
   reason: ["a reason", "the reasons are policy, cidr, sni, rate and mtls"],
   outcome: ["`allow` or `deny REASON`", "the reasons are policy, cidr, sni, rate and mtls"],
-  rule: ["`allow` or `deny`", "write `dryrun` before `allow` or `deny`; `dryrun cap` and `dryrun limit` are clauses of an expose"],
-  dryrun: ["`allow`, `deny`, `cap` or `limit` after `dryrun`", "`dryrun limit 10/s per source` counts and is reported, and refuses nothing"],
+  rule: ["`allow` or `deny`", null],
+  dryrun: ["`allow`, `deny`, `cap` or `limit`", "write `dryrun` before a rule, a cap or a limit that is evaluated and not enforced"],
   subject: ["`any`, the name of an expose, or `tcp` and ports", "`never from internet to any as tcp`, `only from office to console`"],
   use: ["the name of a template", "a template is used as `use NAME(ARGUMENT, …)`"],
   statement: ["a statement", null],

@@ -62,7 +62,6 @@ export class ClauseGrammar extends TestGrammar {
   };
 
   cap = this.RULE("cap", () => {
-    this.OPTION(() => this.CONSUME(KW.dryrun));
     this.CONSUME(KW.cap);
     this.CONSUME(Integer);
     // Mostly the word for connections is missing; the error says so, and recovery can insert it.
@@ -113,10 +112,9 @@ export class ClauseGrammar extends TestGrammar {
   }
 
   limit = this.RULE("limit", () => {
-    this.OPTION(() => this.CONSUME(KW.dryrun));
     this.CONSUME(KW.limit);
     this.CONSUME(Rate);
-    this.OPTION2(() => {
+    this.OPTION(() => {
       this.CONSUME(KW.burst);
       this.CONSUME(Integer);
     });
@@ -140,8 +138,19 @@ export class ClauseGrammar extends TestGrammar {
     });
   });
 
+  /** Read before what it is about is known, so that an error is behind the word. */
+  dryrun = this.RULE("dryrun", () => {
+    this.CONSUME(KW.dryrun);
+    this.OR(this.triedKinds);
+  });
+
+  private readonly triedKinds: IOrAlt<CstNode>[] = [
+    { ALT: () => this.SUBRULE(this.rule) },
+    { ALT: () => this.SUBRULE(this.cap) },
+    { ALT: () => this.SUBRULE(this.limit) },
+  ];
+
   rule = this.RULE("rule", () => {
-    this.OPTION(() => this.CONSUME(KW.dryrun));
     this.OR(this.actions);
     this.MANY(this.matchers);
   });

@@ -98,8 +98,6 @@ export const messages: IParserErrorMessageProvider = {
     return pack({ code: "ING106", data: { of: "word", word: spelling(expected), near: guess?.near ?? null, ...place }, instead: guess?.instead ?? null });
   },
   buildNoViableAltMessage({ expectedPathsPerAlt, actual, ruleName }) {
-    // In an expose four words may follow it, each in a grammar rule of its own. The place of the error is that of `dryrun`, so that nothing replaces it.
-    if (actual[0]?.tokenType === KW.dryrun) return pack(partIn("dryrun", actual[1], null));
     const guess = nearWord(
       actual[0],
       expectedPathsPerAlt.flat().flatMap((path) => path.slice(0, 1)),

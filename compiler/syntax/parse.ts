@@ -9,7 +9,7 @@ import type { Expected } from "../diagnostics/expected_words.ts";
 import type { DataOf } from "../diagnostics/words.ts";
 import type { SourceFile, Span } from "../source/source.ts";
 import { endOf, type Parsed } from "./cst.ts";
-import { spelling, unpack, type Complaint } from "./errors.ts";
+import { spelling, unpack } from "./errors.ts";
 import { parseTokens } from "./grammar.ts";
 import { rewriteForeignForms } from "./foreign_forms.ts";
 import { misplacedParams } from "./params.ts";
@@ -171,7 +171,9 @@ function fromParser(file: SourceFile, tokens: readonly IToken[], error: IRecogni
 /** Where a word is missing at the end of a line, the error is shown there and not where the next line begins. */
 function shownWhere(file: SourceFile, tokens: readonly IToken[], diagnostics: readonly Diagnostic[], errors: readonly IRecognitionException[]): Diagnostic[] {
   const starts = new Map(
-    errors.flatMap(({ token, message }) => (token.tokenType !== EOF && startsLine(token) && lacksAWord(unpack(message)) ? [[token.startOffset, token]] : [])),
+    errors.flatMap(({ token, message }) =>
+      token.tokenType !== EOF && startsLine(token) && unpack(message).code === "ING106" ? [[token.startOffset, token]] : [],
+    ),
   );
   if (starts.size === 0) return [...diagnostics];
   return diagnostics.map((d) => {
@@ -184,11 +186,6 @@ function shownWhere(file: SourceFile, tokens: readonly IToken[], diagnostics: re
     const fix = d.fix !== null && d.fix.span.start === d.fix.span.end ? { span, text: ` ${d.fix.text.trim()}` } : d.fix;
     return diagnostic("ING106", { ...d.data, at: "line_end" }, span, { fix });
   });
-}
-
-/** Before the token; what is wrong with `dryrun` is behind it. */
-function lacksAWord({ code, data }: Complaint): boolean {
-  return code === "ING106" && !(data.of === "part" && data.part === "dryrun");
 }
 
 function isExpected(data: DataOf<"ING106">): data is Expected {

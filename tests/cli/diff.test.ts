@@ -216,6 +216,22 @@ const CHANGES: readonly Change[] = [
     closings: 0,
     out: [/are equivalent$/m],
   },
+  {
+    name: "a limit that refuses nothing any more",
+    edit: (t) => t.replace("  limit 60", "  dryrun limit 60"),
+    exit: 1,
+    openings: 1,
+    closings: 0,
+    out: [/^\+ ssh \(tcp 2222\): limits are looser: /m, /^ {2}ssh \(tcp 2222\): its dryrun caps and limits are other ones: none, now /m],
+  },
+  {
+    name: "a dryrun limit and a dryrun cap more, which bound nothing",
+    edit: (t) => t.replace("  limit 60", "  dryrun cap 5 per source\n  dryrun limit 1/h per source\n  limit 60"),
+    exit: 0,
+    openings: 0,
+    closings: 0,
+    out: [/^ {2}ssh \(tcp 2222\): its dryrun caps and limits are other ones: none, now \{"cap":.*"limits":\[/m],
+  },
   { name: "a limit less", edit: (t) => t.replace(/ {2}limit .*\n/, ""), exit: 1, openings: 1, closings: 0, out: [/limits is looser|limits are looser/] },
   { name: "the same limit per second", edit: (t) => t.replace("60/m", "1/s"), exit: 0, openings: 0, closings: 0, out: [/are equivalent$/m] },
   {
