@@ -308,15 +308,15 @@ export const MAX_DIALERS = 4096;
 // ---- limit record -------------------------------------------------------------------------
 /**
  * u64 from listener, kind, period and prefix lengths: what identifies a limit across reloads. Several limits may have the same one, and a debt
- * under one of them is then taken over by all. That of a cap is its own.
+ * under one of them is then taken over by all. That of a cap is its own. `dryrun` has no part in it.
  */
 export const R_LIMIT_IDENTITY = 0;
-/** Of a cap: connections at a time. A dryrun cap or limit has the identity that an enforced one would have. */
+/** Of a cap: connections at a time. */
 export const R_LIMIT_COUNT = 8;
 /** Of a cap 1, and so is its burst. */
 export const R_LIMIT_PERIOD_MS = 12;
 export const R_LIMIT_BURST = 16;
-/** One of the next four; LIMIT_DRYRUN is added where the limit or cap refuses nothing. */
+/** LIMIT_PER_LISTENER, LIMIT_PER_KEY, CAP_PER_KEY or CAP_PER_LISTENER; LIMIT_DRYRUN is added where the limit or cap refuses nothing. */
 export const R_LIMIT_KIND = 20;
 export const R_LIMIT_V4 = 24;
 export const R_LIMIT_V6 = 28;
