@@ -150,7 +150,8 @@ export function exhausted(exports: EngineExports): { readonly records: Uint8Arra
     if (count === undefined || period === undefined || burst === undefined || count === 0n) continue;
     const debt = (((burst * period) << BigInt(abi.DEBT_SHIFT)) + count - 1n) / count;
     const kind = view.getUint32(abi.R_LIMIT_KIND, true);
-    if (kind === abi.CAP_PER_KEY) continue;
+    // A dryrun limit bounds nothing, and the sketch is shared with those that do. Caps have no debts.
+    if (kind !== abi.LIMIT_PER_LISTENER && kind !== abi.LIMIT_PER_KEY) continue;
     longestMs = Math.max(longestMs, Number(debt >> BigInt(abi.DEBT_SHIFT)));
     if (kind === abi.LIMIT_PER_LISTENER) records.push(stateRecord(abi.STATE_LISTENER, limiter.identity(limit), 0n, MOST_DEBT));
     else if (debt > keyed) keyed = debt;
