@@ -373,6 +373,7 @@ export const BATCH_BYTES = 32;
 export const R_STATE_IDENTITY = 0;
 export const R_STATE_PRINT = 8;
 export const R_STATE_DEBT = 16;
+/** STATE_*; of a dryrun limit with a mark of its count and burst above the low byte, so that only a limit of that rate takes its debt over. */
 export const R_STATE_KIND = 24;
 export const R_STATE_CELLS = 28;
 export const STATE_BYTES = 32;

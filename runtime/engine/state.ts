@@ -13,6 +13,8 @@ import {
   H_SKETCH,
   H_SKETCH_CELLS,
   LIMIT_PER_LISTENER,
+  R_LIMIT_BURST,
+  R_LIMIT_COUNT,
   R_STATE_CELLS,
   R_STATE_DEBT,
   R_STATE_IDENTITY,
@@ -26,7 +28,7 @@ import {
   TABLES_BASE,
   WAYS,
 } from "../abi/layout";
-import { debtIn, debtOut, entryDebt, kindOf, limitRecord, listenerDebt, setListenerDebt, setSourceDebt, sourceDebt } from "./limits";
+import { debtIn, debtOut, entryDebt, isDryrun, kindOf, limitRecord, listenerDebt, setListenerDebt, setSourceDebt, sourceDebt } from "./limits";
 
 function entryCount(): u32 {
   return load<u32>(TABLES_BASE + H_LIMIT_SETS) * WAYS;
@@ -40,6 +42,17 @@ function put(at: usize, kind: u32, identity: u64, print: u64, debt: u64): void {
   store<u32>(at, load<u32>(TABLES_BASE + H_SKETCH_CELLS), R_STATE_CELLS);
 }
 
+/** Of the rate of a limit; above the low byte, and never 0. */
+function markOf(record: usize): u32 {
+  const mark = (load<u32>(record, R_LIMIT_COUNT) * 0x9e3779b1) ^ (load<u32>(record, R_LIMIT_BURST) * 0x85ebca6b);
+  return (mark | 0x100) & 0xffffff00;
+}
+
+/** The kind of a record of state, with the mark of a dryrun limit. INVARIANT: an enforced limit never takes over what one of another rate was tried with. */
+function marked(kind: u32, record: usize): u32 {
+  return isDryrun(record) ? kind | markOf(record) : kind;
+}
+
 /** Writes the record at `cursor` if it has a debt. */
 function exportPlace(cursor: u32, at: usize): bool {
   const limits = load<u32>(TABLES_BASE + H_LIMIT_COUNT);
@@ -48,7 +61,7 @@ function exportPlace(cursor: u32, at: usize): bool {
     if (kindOf(record) != LIMIT_PER_LISTENER) return false;
     const debt = listenerDebt(cursor);
     if (debt == 0) return false;
-    put(at, STATE_LISTENER, load<u64>(record), 0, debtOut(record, debt));
+    put(at, marked(STATE_LISTENER, record), load<u64>(record), 0, debtOut(record, debt));
     return true;
   }
   const entries = entryCount();
@@ -59,7 +72,7 @@ function exportPlace(cursor: u32, at: usize): bool {
     if (debt == 0) return false;
     const tag = load<u64>(entry);
     const record = limitRecord(<u32>(tag & 0xffff) - 1);
-    put(at, STATE_SOURCE, load<u64>(record), tag >> 16, debtOut(record, debt));
+    put(at, marked(STATE_SOURCE, record), load<u64>(record), tag >> 16, debtOut(record, debt));
     return true;
   }
   const cell = cursor - entries;
@@ -113,13 +126,14 @@ function importSketch(cell: u32, cells: u32, debt: u64): void {
   }
 }
 
-/** A debt of every limit that has the identity; those of limits that no longer exist are dropped. An import can only add debt, never reduce it. */
-function importDebt(identity: u64, kind: u32, print: u64, debt: u64): void {
+/** A debt of every limit that has the identity, and the rate if `mark` is not 0; those of limits that no longer exist are dropped. An import can only add debt, never reduce it. */
+function importDebt(identity: u64, kind: u32, mark: u32, print: u64, debt: u64): void {
   const limits = load<u32>(TABLES_BASE + H_LIMIT_COUNT);
   for (let limit: u32 = 0; limit < limits; limit++) {
     const record = limitRecord(limit);
     // A record of a listener's debt has the next number after the limit's kind, and so has that of a key's.
     if (load<u64>(record) != identity || kindOf(record) + 1 != kind) continue;
+    if (mark != 0 && markOf(record) != mark) continue;
     const owed = debtIn(record, debt);
     if (kind == STATE_LISTENER) setListenerDebt(limit, max(owed, listenerDebt(limit)));
     else if (kind == STATE_SOURCE) setSourceDebt(limit, print, max(owed, sourceDebt(limit, print)));
@@ -134,7 +148,7 @@ export function importRecords(count: u32): void {
     const kind = load<u32>(at, R_STATE_KIND);
     const debt = load<u64>(at, R_STATE_DEBT) & (u64.MAX_VALUE >> 1);
     if (kind == STATE_SKETCH) importSketch(load<u32>(at, R_STATE_PRINT), load<u32>(at, R_STATE_CELLS), debt);
-    else importDebt(load<u64>(at, R_STATE_IDENTITY), kind, load<u64>(at, R_STATE_PRINT), debt);
+    else importDebt(load<u64>(at, R_STATE_IDENTITY), kind & 0xff, kind & 0xffffff00, load<u64>(at, R_STATE_PRINT), debt);
     at += STATE_BYTES;
   }
 }

@@ -214,6 +214,35 @@ for (const way of ["records", "memory"] as const) {
   }
 }
 
+/** Codes of `times` connections after `spent` ones and a reload to another policy. */
+function reloaded(before: string, after: string, spent: number, times: number, way: "records" | "memory"): readonly string[] {
+  const old = engineOf(policy(before));
+  for (let i = 0; i < spent; i++) visit(old, A);
+  const next = openEngine(loaded(moduleOf(policy(after))), new Uint8Array(16));
+  next.setClock({ monoMs: 0, wallSeconds: null });
+  if (way === "records") next.importState(old.exportState());
+  else next.takeState(old);
+  return Array.from({ length: times }, () => visit(next, A));
+}
+
+const RATE = "limit 100/h burst 40 per source";
+const TRIED = "dryrun limit 10/h per source";
+
+for (const way of ["records", "memory"] as const) {
+  test(`an enforced limit never takes over the debt of a dryrun one of another rate, whether that stays, goes or is enforced, by ${way}`, () => {
+    const left = [...Array.from({ length: 10 }, () => "allowed"), "limit_source"];
+    for (const after of [RATE, `${RATE} ${TRIED}`, `${RATE} dryrun limit 20/h per source`]) {
+      assert.equal(reloaded(`${RATE} ${TRIED}`, after, 30, 11, way), left, after);
+    }
+    // Without the word it has what it was tried with; the other one has its own.
+    assert.equal(reloaded(`${RATE} ${TRIED}`, `${RATE} limit 10/h per source`, 9, 2, way), ["allowed", "limit_source"]);
+  });
+
+  test(`a dryrun limit of another rate begins anew, by ${way}`, () => {
+    assert.equal(reloaded(TRIED, "limit 20/h per source", 10, 21, way), [...Array.from({ length: 20 }, () => "allowed"), "limit_source"]);
+  });
+}
+
 test("a full table of limits: answers are those of the policy without its dryrun limit", () => {
   const TABLE = 65_536;
   const [without, beside] = ["", "dryrun limit 1/d per source"].map((more) => engineOf(policy(`limit 2/h burst 2 per source ${more}`)));

@@ -119,6 +119,8 @@ export const PHASES: readonly Mutant[] = [
   { file: "charge", text: "dryrun && (would != 0 ||", instead: "dryrun && (would == 0 ||", nearest: DRYRUN },
   { file: "charge", text: "if (load<u32>(state) >= load<u32>(limit, R_LIMIT_COUNT))", instead: "if (load<u32>(state) > load<u32>(limit, R_LIMIT_COUNT))", nearest: DRYRUN },
   { file: "charge", text: "store<u32>(DETAIL_BASE, 0, DETAIL_WOULD);", instead: "store<u32>(DETAIL_BASE, 1, DETAIL_WOULD);", nearest: DRYRUN },
+  { file: "state", text: "if (mark != 0 && markOf(record) != mark) continue;", instead: "if (mark != 0 || markOf(record) != mark) continue;", nearest: DRYRUN },
+  { file: "state", text: "return isDryrun(record) ? kind | markOf(record) : kind;", instead: "return isDryrun(record) ? kind : kind | markOf(record);", nearest: DRYRUN },
   { file: "main", text: "(would << 24) |", instead: "(would << 23) |", nearest: DRYRUN },
   { file: "limits", text: "if (!dryrun && isDryrun(", instead: "if (dryrun && isDryrun(", nearest: DRYRUN },
   { file: "limits", text: "if (!dryrun) raiseSketch", instead: "if (dryrun) raiseSketch", nearest: DRYRUN },
