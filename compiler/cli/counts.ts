@@ -55,6 +55,6 @@ const WINDOWS = [
 
 /** `s`, `30s`, `7d`. */
 function windowText(ms: number): string {
-  const [size, unit] = WINDOWS.find(([each]) => ms % each === 0) ?? [1, "ms"];
+  const [size, unit] = WINDOWS.find(([each]) => ms % each === 0) ?? ([1, "ms"] as const);
   return ms === size ? unit : `${ms / size}${unit}`;
 }
