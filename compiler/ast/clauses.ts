@@ -56,7 +56,6 @@ export function buildLimit(r: Reader, cst: Cst): LimitNode | null {
   return whole === null ? null : { ...base, per: { kind: whole.word, span: whole.piece.span } };
 }
 
-
 /** It is there also where its number is missing, so that the expose does not seem to lack it. */
 export function buildAmplify(r: Reader, cst: Cst): AmplifyNode {
   const span = spanOf(r, cst);

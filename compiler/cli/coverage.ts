@@ -80,7 +80,8 @@ function countsOf({ exposes }: CheckedPolicy, results: readonly LineResult[]): r
       const { perSource, span } = dryrun ? expose.dryrun : expose.cap;
       const { limits } = dryrun ? expose.dryrun : expose;
       const of = { dryrun, expose: expose.name };
-      const metBy = (from: AddressSet): number => results.filter(({ probes }) => probes.some((p) => p.listener.id === id && contains(from, p.facts.source))).length;
+      const metBy = (from: AddressSet): number =>
+        results.filter(({ probes }) => probes.some((p) => p.listener.id === id && contains(from, p.facts.source))).length;
       return [
         ...perSource.flatMap(({ connections, from }) =>
           from === null ? [] : [{ ...of, kind: "cap" as const, most: connections, span: span ?? expose.span, met: metBy(from) }],

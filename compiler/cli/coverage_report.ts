@@ -43,7 +43,9 @@ export function coverageText(coverage: Coverage, root: string, p: Paint): string
       ["rules", share(decisive, rules.length, "decide a line")],
       ["members of sets", share(met, members.length, "are met by a line")],
       // Any other cap or limit counts every source.
-      ...(counts.length === 0 ? [] : [["caps and limits from nets", share(counts.filter((c) => c.met > 0).length, counts.length, "count the source of a line")] as const]),
+      ...(counts.length === 0 ?
+        []
+      : [["caps and limits from nets", share(counts.filter((c) => c.met > 0).length, counts.length, "count the source of a line")] as const]),
     ]),
     ...gaps.slice(0, MOST_GAPS).map((gap) => `  ${gap}`),
     ...(more > 0 ? [`  … and ${grouped(more)} more; \`--json\` has all`] : []),

@@ -100,9 +100,11 @@ function readCaps(value: unknown, dryrun: boolean): readonly SemanticCount[] {
   const sources = Array.isArray(perSource) ? list(perSource) : [perSource];
   return [
     ...whole(connections, "listener"),
-    ...sources.map(fields).flatMap(({ connections: most, ...key }): readonly SemanticCount[] =>
-      typeof most === "number" ? [{ dryrun, most, rate: null, ...readSource(key) }] : [],
-    ),
+    ...sources
+      .map(fields)
+      .flatMap(({ connections: most, ...key }): readonly SemanticCount[] =>
+        typeof most === "number" ? [{ dryrun, most, rate: null, ...readSource(key) }] : [],
+      ),
     ...whole(perIdentity, "identity"),
   ];
 }

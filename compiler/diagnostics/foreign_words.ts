@@ -5,7 +5,22 @@ import type { Words } from "./sentence.ts";
 
 /** The subject of another language's keyword. */
 export type ForeignTopic =
-  "default" | "import" | "set" | "ports" | "expose" | "backend" | "names" | "http" | "certificate" | "rate" | "cap" | "dryrun" | "plain_rule" | "mode" | "allow" | "deny";
+  | "default"
+  | "import"
+  | "set"
+  | "ports"
+  | "expose"
+  | "backend"
+  | "names"
+  | "http"
+  | "certificate"
+  | "rate"
+  | "cap"
+  | "dryrun"
+  | "plain_rule"
+  | "mode"
+  | "allow"
+  | "deny";
 
 export const FOREIGN_TOPICS: Readonly<Record<ForeignTopic, string>> = {
   default: "nothing is needed: what no `allow` admits is denied",

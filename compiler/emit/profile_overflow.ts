@@ -22,7 +22,9 @@ export function profileOverflow(misfit: Misfit, parts: Overflow["parts"], policy
 
 function tooManyCounted(most: number, { exposes }: CheckedPolicy, entry: Span): Diagnostic {
   const counted = exposes
-    .flatMap(({ cap, dryrun }) => [cap, dryrun].flatMap(({ perSource, span }) => (span === null ? [] : perSource.map(() => ({ connections: cap.connections, span })))))
+    .flatMap(({ cap, dryrun }) =>
+      [cap, dryrun].flatMap(({ perSource, span }) => (span === null ? [] : perSource.map(() => ({ connections: cap.connections, span })))),
+    )
     .sort((x, y) => y.connections - x.connections);
   const sum = counted.reduce((n, { connections }) => n + connections, 0);
   const [first, ...others] = counted;

@@ -76,7 +76,10 @@ function clauseParts(part: Name, { name, word, set, literal, annotations, slash,
   const ca = part("ca", object({ kind: constant("ca"), name: quoted }, {}));
   const alpn = part("alpn", object({ kind: constant("alpn"), protocols: list(quoted, 1) }, {}));
   const perSource = object({ connections: number }, { key, from: set });
-  const cap = part("cap", object({ kind: constant("cap") }, { dryrun: yes, connections: number, perSource, perSources: list(perSource, 1), perIdentity: number }));
+  const cap = part(
+    "cap",
+    object({ kind: constant("cap") }, { dryrun: yes, connections: number, perSource, perSources: list(perSource, 1), perIdentity: number }),
+  );
   const per = wordOr(
     constant("source", "listener", "identity"),
     oneOf("what a limit counts", [

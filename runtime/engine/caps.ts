@@ -47,7 +47,8 @@ export function keepCap(print: u64, dryrun: bool): void {
  * without an entry was counted in CAP_LOST, and all counts are exact again when CAP_LOST is 0.
  */
 export function dropCap(print: u64, dryrun: bool): void {
-  const entry = capEntry(print, dryrun);
+  // It takes no entry from another, whatever it is.
+  const entry = capEntry(print, true);
   if (entry != 0 && load<u32>(entry, 8) > 0) store<u32>(entry, load<u32>(entry, 8) - 1, 8);
   else if (!dryrun && load<u32>(CAP_LOST) > 0) store<u32>(CAP_LOST, load<u32>(CAP_LOST) - 1);
 }

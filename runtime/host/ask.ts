@@ -397,7 +397,8 @@ class RunningPolicy implements PolicyEngine {
     const { name, reason: due } = CODES[code];
     if (reason !== due) return this.#poison(v.CODE_MODULE_RESULT);
     // What is refused anyway was charged to nothing.
-    if (wouldCode !== v.CODE_NONE && (verdict === v.VERDICT_DENY || !isCode(wouldCode) || !RATE_CODES.has(wouldCode))) return this.#poison(v.CODE_MODULE_RESULT);
+    if (wouldCode !== v.CODE_NONE && (verdict === v.VERDICT_DENY || !isCode(wouldCode) || !RATE_CODES.has(wouldCode)))
+      return this.#poison(v.CODE_MODULE_RESULT);
     const would = wouldCode !== v.CODE_NONE && isCode(wouldCode) ? CODES[wouldCode].name : undefined;
     if (verdict === v.VERDICT_ALLOW && ADMITTING.has(code)) return mintPermit(name, rule, would);
     const pending = would === undefined ? PENDING : { ...PENDING, would };

@@ -66,7 +66,12 @@ for (const [source, counting] of SOURCES) {
     assert.is(all.length, 6);
     const has = all.filter(([, is]) => is).map(([text]) => text);
     assert.is(has.length, counting.length, has.join("; "));
-    counting.forEach((text) => assert.ok(has.some((one) => one.startsWith(text)), `${text}: ${has.join("; ")}`));
+    counting.forEach((text) =>
+      assert.ok(
+        has.some((one) => one.startsWith(text)),
+        `${text}: ${has.join("; ")}`,
+      ),
+    );
   });
 }
 
@@ -84,7 +89,10 @@ test("explain: in the text those from NET and the dryrun ones, in --json all", a
   dir.write("web.ingress", POLICY);
   const { out } = await ingresscHere(["explain", "web.ingress", "from 198.51.100.33 to web"], dir.path);
   assert.match(out, /\n {2}counts {2}the source does not count in `cap 20 per source from [^`]+`\n/);
-  assert.match(out, /\n +the source does not count in `limit 500\/30s per source from [^`]+`\n +the source counts in `dryrun cap 5 connections`, which refuses nothing\n/);
+  assert.match(
+    out,
+    /\n +the source does not count in `limit 500\/30s per source from [^`]+`\n +the source counts in `dryrun cap 5 connections`, which refuses nothing\n/,
+  );
   assert.not.match(out, /limit 10\/s/);
   const json = JSON.stringify(envelope(await ingresscHere(["explain", "web.ingress", "from 198.51.100.33 to web", "--json"], dir.path)));
   assert.match(json, /"capsAndLimits":\[\{"text":"cap 100 connections","dryrun":false,"per":"listener","counts":true\}/);
@@ -105,10 +113,13 @@ test("coverage: caps and limits from NET that count the source of no line, with 
 test("`dryrun` is a part of what a policy means; what it counts is no bound of a budget", async ({ dir }) => {
   const hash = async (text: string): Promise<unknown> => {
     dir.write("one.ingress", text);
-    const { data } = envelope(await ingresscHere(["build", "one.ingress", "--json"], dir.path)) as { readonly data: { readonly treeSha256?: string; readonly tree?: string } };
+    const { data } = envelope(await ingresscHere(["build", "one.ingress", "--json"], dir.path)) as {
+      readonly data: { readonly treeSha256?: string; readonly tree?: string };
+    };
     return data.treeSha256 ?? data.tree ?? JSON.stringify(data);
   };
-  const web = (clauses: string): string => `edition 1\nbudget { connections 10 }\nexpose web on tcp 443 { backend 127.0.0.1:80 cap 10 connections ${clauses} allow from any }\n`;
+  const web = (clauses: string): string =>
+    `edition 1\nbudget { connections 10 }\nexpose web on tcp 443 { backend 127.0.0.1:80 cap 10 connections ${clauses} allow from any }\n`;
   const all = [web(""), web("limit 1/s per source"), web("dryrun limit 1/s per source"), web("dryrun cap 1000 connections")];
   const hashes: unknown[] = [];
   for (const text of all) hashes.push(await hash(text));

@@ -112,7 +112,11 @@ const REPORTED: readonly (readonly [what: string, text: string, reported: readon
   ["an `allow` at top level", "allow from any", ["ING104 allow"]],
   ["a `dryrun allow` at top level", "dryrun allow from any", ["ING104 allow"]],
   ["`dryrun` alone", "dryrun from any", ["ING106 from"]],
-  ["`dryrun` alone in an expose", "expose a on tcp 1 {\n  dryrun from any\n  dryrun backend 127.0.0.1:80\n  allow from any\n}", ["ING106 from", "ING106 backend"]],
+  [
+    "`dryrun` alone in an expose",
+    "expose a on tcp 1 {\n  dryrun from any\n  dryrun backend 127.0.0.1:80\n  allow from any\n}",
+    ["ING106 from", "ING106 backend"],
+  ],
   ["`dryrun` twice", "expose a on tcp 1 { backend 127.0.0.1:80 dryrun dryrun limit 5/s per source allow from any }", ["ING106 dryrun"]],
   ["a misspelt word behind `dryrun`", "expose a on tcp 1 {\n  dryrun lmit 5/s per source\n  dryrun cap 5\n}", ["ING106 lmit", "ING106 "]],
   ["`dryrun` at the end of a block", "expose a on tcp 1 { allow from any dryrun }", ["ING106 }"]],

@@ -112,12 +112,7 @@ const cases: readonly Case[] = [
   {
     title: "a cap is said before a limit, and the cap of all before that of a source",
     body: "dryrun limit 1/h per source dryrun cap 9 connections dryrun cap 1 per source",
-    rows: [
-      [A, "-"],
-      [A, "cap_source"],
-      ...Array.from({ length: 7 }, (_, i) => [flood(i), "-"] as const),
-      [A, "cap_listener"],
-    ],
+    rows: [[A, "-"], [A, "cap_source"], ...Array.from({ length: 7 }, (_, i) => [flood(i), "-"] as const), [A, "cap_listener"]],
   },
   {
     title: "`from NET`: only those sources",

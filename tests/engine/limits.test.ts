@@ -77,7 +77,13 @@ interface Connection {
 }
 
 /** One random run; returns how many connections caps and limits admitted and refused, how many the name refused, and of how many dryrun ones would have refused. */
-function play(policy: ModelPolicy, running: Running, c: Chance, steps: number, where: string): { admitted: number; refused: number; named: number; tried: number } {
+function play(
+  policy: ModelPolicy,
+  running: Running,
+  c: Chance,
+  steps: number,
+  where: string,
+): { admitted: number; refused: number; named: number; tried: number } {
   const meters = new Map(policy.exposes.map((e) => [e, new Meter(e, DEFAULT_CAP_CONNECTIONS)]));
   const open: Connection[] = [];
   let now = 0;
@@ -142,7 +148,13 @@ const DRYRUN_LIMITS: readonly ModelLimit[] = [
   { count: 2, per: "s", burst: 3, key: { kind: "source", v4: 24, v6: 48, written: true } },
   { count: 1, per: "m", burst: 4, key: { kind: "listener" } },
   { count: 3, per: "30s", burst: null, key: { kind: "source", v4: 32, v6: 64, written: false } },
-  { count: 100, per: "d", burst: 2, key: { kind: "source", v4: 32, v6: 64, written: false }, from: { members: [{ kind: "prefix", prefix: readPrefix("192.0.2.0/24") }], except: [] } },
+  {
+    count: 100,
+    per: "d",
+    burst: 2,
+    key: { kind: "source", v4: 32, v6: 64, written: false },
+    from: { members: [{ kind: "prefix", prefix: readPrefix("192.0.2.0/24") }], except: [] },
+  },
 ];
 
 engine("random runs with dryrun caps and limits agree with the oracle: who is admitted, and what they would have refused", () => {

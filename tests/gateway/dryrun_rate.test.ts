@@ -116,7 +116,10 @@ expose www on tcp ${port} as tls { backend 127.0.0.1:${www} cert "www" dryrun li
 
 test("status for people has a line only where there is something to say", () => {
   assert.not.match(statusText({ policy: null, dryrun_rate: {} }), /dryrun/);
-  assert.match(statusText({ policy: null, dryrun_rate: { web: { cap_source: 2, limit_source: 1 }, "a\u001bb": { limit_listener: 7 } } }), /^dryrun +web cap_source 2, web limit_source 1, a\\u\{1b\}b limit_listener 7$/m);
+  assert.match(
+    statusText({ policy: null, dryrun_rate: { web: { cap_source: 2, limit_source: 1 }, "a\u001bb": { limit_listener: 7 } } }),
+    /^dryrun +web cap_source 2, web limit_source 1, a\\u\{1b\}b limit_listener 7$/m,
+  );
 });
 
 test.run();

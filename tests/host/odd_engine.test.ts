@@ -55,12 +55,7 @@ const rows: readonly (readonly [name: string, odd: Odd, call: Call, due: string]
   ["a batch that says what a dryrun cap would have refused", { batch: [1, (v.CODE_CAP_SOURCE << 24) | v.CODE_ALLOWED, 0] }, admit, "allow allowed"],
   ["the same with a code of no cap or limit", { batch: [1, (v.CODE_NO_MATCH << 24) | v.CODE_ALLOWED, 0] }, admit, "policy module_result"],
   ["the same with a code that nobody has", { batch: [1, (77 << 24) | v.CODE_ALLOWED, 0] }, admit, "policy module_result"],
-  [
-    "a refusal that says it",
-    { batch: [0, (v.CODE_CAP_SOURCE << 24) | (v.REASON_RATE << 16) | v.CODE_LIMIT_SOURCE, 0] },
-    admit,
-    "policy module_result",
-  ],
+  ["a refusal that says it", { batch: [0, (v.CODE_CAP_SOURCE << 24) | (v.REASON_RATE << 16) | v.CODE_LIMIT_SOURCE, 0] }, admit, "policy module_result"],
   ["a scratch behind the memory", { results: { scratch: 0x7fffffff }, batch: batchAllowed }, admit, "policy module_trap"],
   ["no scratch at all", { results: { scratchBytes: 0 }, batch: batchAllowed }, admit, "policy module_result"],
   ["tables that do not validate", { results: { validate: 3, accept4: 1 }, detail: allowed }, accept, "policy bad_tables"],
