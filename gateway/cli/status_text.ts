@@ -72,7 +72,7 @@ function head(status: unknown): string[] {
   return lines.map(([name, words]) => `${name.padEnd(width)}${COLUMN_GAP}${words}`);
 }
 
-/** What dryrun caps and limits would have refused, by expose and code. */
+/** The connections that dryrun caps and limits would have refused, by expose and code. */
 function dryrunLines(rates: unknown): (readonly [string, string])[] {
   const all = typeof rates === "object" && rates !== null ? Object.entries(rates) : [];
   const words = all.flatMap(([listener, codes]) => counted(codes).map(([code, count]) => `${text(listener)} ${code} ${count}`));

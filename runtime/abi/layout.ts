@@ -316,8 +316,10 @@ export const R_LIMIT_COUNT = 8;
 /** Of a cap 1, and so is its burst. */
 export const R_LIMIT_PERIOD_MS = 12;
 export const R_LIMIT_BURST = 16;
-/** LIMIT_PER_LISTENER, LIMIT_PER_KEY, CAP_PER_KEY or CAP_PER_LISTENER; LIMIT_DRYRUN is added where the limit or cap refuses nothing. */
+/** u16 LIMIT_PER_LISTENER, LIMIT_PER_KEY, CAP_PER_KEY or CAP_PER_LISTENER; LIMIT_DRYRUN is added where the limit or cap refuses nothing. */
 export const R_LIMIT_KIND = 20;
+/** u16 12 bits of a hash of the sources that it counts, 0 where it counts all; it decides only which enforced limits take over the debts of a dryrun one. */
+export const R_LIMIT_FROM = 22;
 export const R_LIMIT_V4 = 24;
 export const R_LIMIT_V6 = 28;
 export const LIMIT_BYTES = 32;
@@ -373,8 +375,9 @@ export const BATCH_BYTES = 32;
 export const R_STATE_IDENTITY = 0;
 export const R_STATE_PRINT = 8;
 export const R_STATE_DEBT = 16;
-/** STATE_*; of a dryrun limit with a mark of its count and burst above the low byte, so that only a limit of that rate takes its debt over. */
+/** STATE_*; of a dryrun limit with its count above the low byte, so that only a limit of that rate takes its debt over. */
 export const R_STATE_KIND = 24;
+/** Cells in a row of the sketch; of a dryrun limit R_LIMIT_FROM << 20 and its burst. */
 export const R_STATE_CELLS = 28;
 export const STATE_BYTES = 32;
 export const STATE_LISTENER = 1;

@@ -239,7 +239,7 @@ function checkLimits(): bool {
     if (load<u32>(at, R_LIMIT_COUNT) - 1 >= <u32>MAX_LIMIT_COUNT || load<u32>(at, R_LIMIT_BURST) - 1 >= <u32>MAX_LIMIT_BURST) return false;
     if (load<u32>(at, R_LIMIT_PERIOD_MS) - 1 >= <u32>MAX_PERIOD_MS) return false;
     if (ceiling(at) >>> DEBT_BITS != 0) return false;
-    const kind = load<u32>(at, R_LIMIT_KIND) & ~LIMIT_DRYRUN;
+    const kind = (<u32>load<u16>(at, R_LIMIT_KIND)) & ~LIMIT_DRYRUN;
     if (kind > <u32>CAP_PER_LISTENER) return false;
     if (kind == CAP_PER_KEY && head(H_CAP_SETS) == 0) return false;
     if (kind == LIMIT_PER_KEY && (head(H_LIMIT_SETS) == 0 || head(H_SKETCH_CELLS) == 0)) return false;

@@ -396,7 +396,7 @@ class RunningPolicy implements PolicyEngine {
     if (!isCode(code) || rule < abi.NO_RULE || rule >= this.info.rules.length) return this.#poison(v.CODE_MODULE_RESULT);
     const { name, reason: due } = CODES[code];
     if (reason !== due) return this.#poison(v.CODE_MODULE_RESULT);
-    // What is refused anyway was charged to nothing.
+    // A connection that is refused was charged to nothing.
     if (wouldCode !== v.CODE_NONE && (verdict === v.VERDICT_DENY || !isCode(wouldCode) || !RATE_CODES.has(wouldCode)))
       return this.#poison(v.CODE_MODULE_RESULT);
     const would = wouldCode !== v.CODE_NONE && isCode(wouldCode) ? CODES[wouldCode].name : undefined;

@@ -1,3 +1,3 @@
 // Made by `npm run engine`: the engine code of this release.
-export const ENGINE_CODE_SHA256 = "275529c45880b208608294b5d5670742121f6d1e4c06e6721dcfcdde15906684";
+export const ENGINE_CODE_SHA256 = "2e9155a82b0a627dfef99c826ed1848f3f637067d718c544873b05c98e89eb5e";
 export const ENGINE_ABI_VERSION = 3;

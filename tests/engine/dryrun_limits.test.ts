@@ -18,7 +18,7 @@ const flood = (i: number): Address => fromV4(0x40000000 + i * 13);
 const policy = (body: string): string => `edition 1
 expose web on tcp 8443 { backend 127.0.0.1:80 ${body} allow from any }`;
 
-/** What dryrun caps and limits would have said of an admitted connection, `-` for nothing, or the code of a refusal. */
+/** The code with which dryrun caps and limits would have refused an admitted connection, `-` for none, or the code of a refusal. */
 function saidOf(answer: Answer | undefined): string {
   if (answer === undefined) return "no answer";
   return answer.allowed || answer.later ? (answer.would ?? "-") : answer.code;
@@ -209,14 +209,20 @@ for (const way of ["records", "memory"] as const) {
   }
 }
 
-/** Codes of `times` connections after `spent` ones and a reload to another policy. */
-function reloaded(before: string, after: string, spent: number, times: number, way: "records" | "memory"): readonly string[] {
+/** The engine of `after`, when A has visited that of `before` so many times. */
+function afterReload(before: string, after: string, spent: number, way: "records" | "memory"): PolicyEngine {
   const old = engineOf(policy(before));
   for (let i = 0; i < spent; i++) visit(old, A);
   const next = openEngine(loaded(moduleOf(policy(after))), new Uint8Array(16));
   next.setClock({ monoMs: 0, wallSeconds: null });
   if (way === "records") next.importState(old.exportState());
   else next.takeState(old);
+  return next;
+}
+
+/** Codes of `times` visits after `spent` ones and a reload to another policy. */
+function reloaded(before: string, after: string, spent: number, times: number, way: "records" | "memory"): readonly string[] {
+  const next = afterReload(before, after, spent, way);
   return Array.from({ length: times }, () => visit(next, A));
 }
 
@@ -231,6 +237,32 @@ for (const way of ["records", "memory"] as const) {
     }
     // Without the word it has what it was tried with; the other one has its own.
     assert.equal(reloaded(`${RATE} ${TRIED}`, `${RATE} limit 10/h per source`, 9, 2, way), ["allowed", "limit_source"]);
+  });
+
+  test(`an enforced limit never takes over the debt of a dryrun one of other sources that share a key, by ${way}`, () => {
+    const limitOf = (net: string): string => `limit 10/h per source /24 /64 from ${net}`;
+    const [low, high] = [limitOf("203.0.113.0/25"), limitOf("203.0.113.128/25")];
+    const other = address("203.0.113.200");
+    const left = (before: string, after: string, source: Address): number => {
+      const next = afterReload(before, after, 10, way);
+      return Array.from({ length: 11 }, () => visit(next, source)).filter((code) => code === "allowed").length;
+    };
+    assert.is(left(`${high} dryrun ${low}`, `${high} dryrun ${low}`, other), 10, "both stay");
+    assert.is(left(`${high} dryrun ${low}`, high, other), 10, "the dryrun one goes");
+    assert.is(left(`${high} dryrun ${low}`, `${high} ${low}`, other), 10, "the other one is enforced");
+    assert.is(left(`${high} dryrun ${low}`, `${high} ${low}`, A), 0, "with its own debt");
+  });
+
+  test(`other sources refill no dryrun limit, by ${way}`, () => {
+    for (const beside of ["", "limit 50/h per source"]) {
+      const next = afterReload(
+        `${beside} dryrun limit 10/h per source from 203.0.113.0/24`,
+        `${beside} dryrun limit 10/h per source from 203.0.0.0/16`,
+        10,
+        way,
+      );
+      assert.is(said(next, A), "limit_source", beside);
+    }
   });
 
   test(`a dryrun limit of another rate begins anew, by ${way}`, () => {

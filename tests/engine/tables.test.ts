@@ -216,7 +216,7 @@ const rows: readonly Row[] = [
     sound: abi.LIMIT_DRYRUN + abi.LIMIT_PER_KEY,
     broken: 2 * abi.LIMIT_DRYRUN,
   },
-  { name: "a limit's mark of dryrun with another bit", module: small, address: limit(abi.R_LIMIT_KIND), sound: null, broken: 2 ** 31 + abi.LIMIT_DRYRUN },
+  { name: "a limit's mark of dryrun with another bit", module: small, address: limit(abi.R_LIMIT_KIND), sound: null, broken: 2 ** 15 + abi.LIMIT_DRYRUN },
   { name: "a limit's IPv4 length", module: small, address: limit(abi.R_LIMIT_V4), sound: 32, broken: 33 },
   { name: "a limit's IPv6 length", module: small, address: limit(abi.R_LIMIT_V6), sound: 128, broken: 129 },
   { name: "a listener's cap", module: small, address: listener(abi.R_LISTENER_CAP), sound: 1, broken: 0 },
