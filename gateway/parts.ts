@@ -226,7 +226,7 @@ function makeServing(setup: DaemonSetup, live: LiveConfig, given: Given, chosen:
   });
 }
 
-/** Null where the main thread does all. */
+/** Null where the main thread does everything. */
 function openThreads({ timers }: Config, { count }: ChosenThreads, { calls }: Chosen): Threads | null {
   if (count === 1 || calls === null) return null;
   const { keepalive_ms: keepAliveMs, hello_ms: helloMs } = timers;
@@ -431,7 +431,7 @@ function readGiven({ stateDirectory, config, disk = systemDisk, clock, say }: Da
   return ok({ keeper: keeper.value, cap: { now: cap }, guardKey: guardKey.value, blocks, keptBlocks });
 }
 
-/** INVARIANT: where keys are trusted there is a mark, else an older policy could come back by itself. */
+/** INVARIANT: where keys are trusted there is a mark, because otherwise an older policy could be loaded again. */
 function openKeeper({
   stateDirectory,
   config,

@@ -45,7 +45,7 @@ export function staticExposures(
     if (addresses.length === 0) continue;
     sockets += addresses.length * ports.reduce((sum, range) => sum + range.last - range.first + 1, 0);
     if (sockets > maxPorts) {
-      return failed(`the policy exposes more than ${maxPorts} sockets (one an address and port): raise caps.ports or expose fewer`);
+      return failed(`the policy exposes more than ${maxPorts} sockets (one per address and port): raise caps.ports or expose fewer`);
     }
     for (const range of ports) {
       for (let port = range.first; port <= range.last; port++) {
