@@ -78,6 +78,17 @@ export const TOP = {
 } satisfies Keys;
 
 export const TABLES = {
+  backends: table("backends on other hosts", {
+    networks: orElse(
+      [],
+      list(
+        text(1, 64, "a network"),
+        0,
+        256,
+        "networks that have the hosts of a policy's `backend remote`, each an address and a length: `10.0.3.0/24`, `2001:db8:3::/64`; without one no backend is on another host. The bytes cross them in plain, and nobody checks who owns such a backend",
+      ),
+    ),
+  }),
   control: table("the control socket", {
     socket: socketPath("absolute path of the control socket; its directory is made with mode 0700"),
   }),

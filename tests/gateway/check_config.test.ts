@@ -125,7 +125,7 @@ test("the configuration to begin with is sound, and so is all that is commented 
   const whole = text.replace(/^# (?=\[|\w+ = )/gm, "");
   for (const [shown, keys] of [
     [text, 3],
-    [whole, 9],
+    [whole, 10],
   ] as const) {
     const decoded = readConfig({ file: { name: "ingressd.toml", text: shown }, env: {}, sets: [], flags: [] });
     assert.ok(decoded.ok, JSON.stringify(decoded));
