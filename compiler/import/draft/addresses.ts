@@ -1,6 +1,6 @@
 // Addresses of other programs' configurations as sets: with or without bits behind the prefix length, ranges, and what is in two sets.
 import { parseAddress, isV4, type Address } from "../../../runtime/net/address.ts";
-import { ANY, ANY4, ANY6 } from "../../check/sets/builtin_nets.ts";
+import { ANY } from "../../check/sets/builtin_nets.ts";
 import { EMPTY, isEmpty, STRIDE, subtract } from "../../check/sets/intervals.ts";
 import { SetBuilder } from "../../check/sets/set_builder.ts";
 import { prefixText } from "../../emit/prefixes.ts";
@@ -11,11 +11,6 @@ export function intersect(a: AddressSet, b: AddressSet): AddressSet {
   if (b === ANY) return a;
   if (isEmpty(a) || isEmpty(b)) return EMPTY;
   return subtract(a, subtract(a, b));
-}
-
-/** All addresses of the family of `address`. */
-export function familyOf(address: Address): AddressSet {
-  return isV4(address) ? ANY4 : ANY6;
 }
 
 /** From `first` to `last`, of one family; null where the end is before the start. */
