@@ -7,6 +7,7 @@ import { explain } from "./specs/explain.ts";
 import { exportSource } from "./specs/export.ts";
 import { fmt } from "./specs/fmt.ts";
 import { importSource } from "./specs/import.ts";
+import { init } from "./specs/init.ts";
 import { inspect } from "./specs/inspect.ts";
 import { keygen } from "./specs/keygen.ts";
 import { sign } from "./specs/sign.ts";
@@ -29,6 +30,7 @@ const COMMANDS = {
   fmt,
   export: exportSource,
   import: importSource,
+  init,
   keygen,
   sign,
   verify,

@@ -17,6 +17,7 @@ export const RUNS: Readonly<Record<CommandName, () => Promise<{ readonly run: Ru
   fmt: () => import("./commands/fmt.ts"),
   export: () => import("./commands/export.ts"),
   import: () => import("./commands/import.ts"),
+  init: () => import("./commands/init.ts"),
   keygen: () => import("./commands/keygen.ts"),
   sign: () => import("./commands/sign.ts"),
   verify: () => import("./commands/verify.ts"),

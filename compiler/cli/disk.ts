@@ -118,6 +118,10 @@ export function readRegular(path: string, maxBytes: number): Result<Uint8Array, 
   }
 }
 
+export function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
 /** Reads to the end, also of a file that grows meanwhile or that states no size (as in /proc). */
 function readAll(fd: number, size: number, maxBytes: number): Result<Uint8Array, "too_large"> {
   if (size > maxBytes) return failed("too_large");

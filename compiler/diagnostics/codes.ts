@@ -1,7 +1,7 @@
 // The stable codes of diagnostics. A code is never renumbered or reused; docs/diagnostics.md
 // has a heading for each, with a before and an after, and a test compares the two.
 // ING1xx the text, 2xx names and sets, 3xx literals, 4xx statements, 5xx other files, 6xx bounds,
-// 7xx what waits for a later release, 8xx what the profile `os` does not have.
+// 7xx what waits for a later release, 8xx what the profile `os` does not have, 873 to 879 files of other programs.
 
 /** How much of the source a rendering may show: list files give no more than the token. */
 type Excerpt = "line" | "token";
@@ -151,6 +151,11 @@ export const CODES = {
   ING812: line("no PROXY header is read in the profile `os`"),
   ING813: line("an expose has one backend in the profile `os`"),
   ING814: line("a backend is not on another host in the profile `os`"),
+
+  ING873: line("a file that is not of the format that `--from` names"),
+  ING874: line("a part that an imported file lacks, or that is of another kind"),
+  ING875: line("an imported file that admits nobody"),
+  ING877: line("an imported file that is too large"),
 } as const satisfies Record<`ING${number}`, CodeRow>;
 
 export type DiagnosticCode = keyof typeof CODES;

@@ -85,6 +85,10 @@ const WITHOUT_CASE: readonly DiagnosticCode[] = [
   "ING614",
   "ING616",
   "ING806",
+  "ING873",
+  "ING874",
+  "ING875",
+  "ING877",
 ];
 
 data("what the parser expected says so in fields", () => {

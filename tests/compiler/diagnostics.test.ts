@@ -41,6 +41,10 @@ const WITHOUT_EXAMPLE = new Set([
   "ING614",
   "ING616",
   "ING806",
+  "ING873",
+  "ING874",
+  "ING875",
+  "ING877",
 ]);
 
 const FILES = {

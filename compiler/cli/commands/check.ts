@@ -3,7 +3,7 @@ import type { Arguments } from "../../../runtime/shell/command_line.ts";
 import type { Profile } from "../../../runtime/abi/profiles.ts";
 import type { Surroundings } from "../command.ts";
 import { compileFile } from "../compiled.ts";
-import { openPolicy } from "../disk.ts";
+import { isFolder, openPolicy } from "../disk.ts";
 import { count, type Outcome } from "../outcome.ts";
 import { readProfile } from "../profile.ts";
 import type { Progress } from "../progress.ts";
@@ -13,7 +13,10 @@ export async function run(args: Arguments, { progress }: Surroundings): Promise<
   const named = readProfile(args);
   if (!named.ok) return named.error;
   const profile = named.value;
-  return args.flags.has("fix") ? fixed(file, profile, progress) : checked(file, profile, progress);
+  const one = async (path: string): Promise<Outcome> => (args.flags.has("fix") ? fixed(path, profile, progress) : checked(path, profile, progress));
+  if (!isFolder(file)) return one(file);
+  const { checkFolder } = await import("../check_folder.ts");
+  return checkFolder(file, one);
 }
 
 function checked(file: string, profile: Profile, progress: Progress): Outcome {

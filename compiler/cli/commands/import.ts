@@ -1,11 +1,11 @@
-// ingressc import: source JSON -> a policy's text.
-import { importPolicy } from "../../convert.ts";
+// ingressc import: source JSON, or another program's configuration -> a policy's text.
+import { failed, ok, type Result } from "../../../runtime/result/result.ts";
 import type { Arguments } from "../../../runtime/shell/command_line.ts";
+import { printable } from "../../../runtime/shell/printable.ts";
+import type { Imported } from "../../import/import.ts";
 import { cannotOpen, notText } from "../compiled.ts";
 import { openText } from "../disk.ts";
 import { usage, type Outcome } from "../outcome.ts";
-import { printable } from "../../../runtime/shell/printable.ts";
-import { refusedDocument } from "../troubles.ts";
 import { writeModule } from "../write.ts";
 
 /** Bytes of a document; a policy of 4 MiB is shorter than this in JSON. */
@@ -13,23 +13,37 @@ const MAX_DOCUMENT_BYTES = 64 * 1024 * 1024;
 
 export async function run(args: Arguments): Promise<Outcome> {
   const path = args.operands[0] ?? "";
+  const from = args.flags.get("from") ?? null;
   const read = openText(path, MAX_DOCUMENT_BYTES);
   if (!read.ok) {
     const { failure } = read.error;
-    if (typeof failure === "object") return notText(path, failure, "a document of `ingressc export` is UTF-8 text");
+    const kind = from === null ? "a document of `ingressc export`" : "a file to import";
+    if (typeof failure === "object") return notText(path, failure, `${kind} is UTF-8 text`);
     if (failure !== "too_large") return cannotOpen(path, failure);
-    return { class: "reject", code: "policy.too_large", message: `\`${path}\` is larger than 64 MiB`, help: "name a document that `ingressc export` wrote" };
+    const help = from === null ? "name a document that `ingressc export` wrote" : "import a part of it";
+    return { class: "reject", code: "policy.too_large", message: `\`${path}\` is larger than 64 MiB`, help };
   }
-  const imported = importPolicy(read.value.text);
-  if (!imported.ok) return refusedDocument(path, imported.error);
-  const text = imported.value;
+  const imported = from === null ? await importJson(path, read.value.text) : await (await import("../import_file.ts")).importAs(from, path, read.value.text);
+  if (!imported.ok) return imported.error;
+  const { text, left } = imported.value;
+  const { importedWords, leftOutLine } = await import("../import_file.ts");
+  const words = importedWords(path, left);
   const out = args.flags.get("out");
   if (out === undefined) {
     // A terminal gets no characters that steer it, and the policy would be another without them.
     if (printable(text) !== text)
       return usage("needs_out", "the policy contains control characters that a terminal would act on", "write it into a file with `-o`");
-    return { class: "ok", code: "policy.imported", message: `imported \`${path}\``, data: { policy: text }, report: () => text.trimEnd() };
+    // Its comments say what was left out, and nothing else may be in a file that standard output goes to.
+    return { ...words, data: { policy: text, left }, report: () => text.trimEnd(), ...(left.length > 0 ? { document: true } : {}) };
   }
   const trouble = await writeModule(out, Buffer.from(text), new Set([read.value.real]));
-  return trouble ?? { class: "ok", code: "policy.imported", message: `imported \`${path}\` to \`${out}\``, data: { out } };
+  if (trouble !== null) return trouble;
+  const message = left.length === 0 ? `imported \`${path}\` to \`${out}\`` : `${words.message}; \`${out}\` has the rest, and a comment for each`;
+  return { ...words, message, data: { out, left }, ...(left.length === 0 ? {} : { report: () => left.map((part) => leftOutLine(path, part)).join("\n") }) };
+}
+
+async function importJson(path: string, source: string): Promise<Result<Imported, Outcome>> {
+  const [{ importPolicy }, { refusedDocument }] = await Promise.all([import("../../convert.ts"), import("../troubles.ts")]);
+  const imported = importPolicy(source);
+  return imported.ok ? ok({ text: imported.value, left: [] }) : failed(refusedDocument(path, imported.error));
 }

@@ -22,7 +22,7 @@ _ingressc() {
   if [ "$before" = = ]; then before=${COMP_WORDS[COMP_CWORD-2]}; fi
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      --profile|-o|--out|--target|--subject|--filter|--tap|--junit|--lcov|--format|--nodes|-k|--key|-r|--revision) ((i++)); if [ "${COMP_WORDS[i]}" = = ]; then ((i++)); fi ;;
+      --profile|-o|--out|--target|--subject|--filter|--tap|--junit|--lcov|--format|--nodes|--from|-k|--key|-r|--revision) ((i++)); if [ "${COMP_WORDS[i]}" = = ]; then ((i++)); fi ;;
       -*) ;;
       *) if [ -z "$command" ]; then command=${COMP_WORDS[i]}; else ((operand++)); fi ;;
     esac
@@ -30,7 +30,7 @@ _ingressc() {
   case $command in
     '')
       case $word in -*) _ingressc_words -h --help -V --version; return ;; esac
-      _ingressc_words check build test explain diff who inspect fmt export import keygen sign verify ;;
+      _ingressc_words check build test explain diff who inspect fmt export import init keygen sign verify ;;
     check)
       case $before in
         --profile) _ingressc_words host os; return ;;
@@ -112,11 +112,18 @@ _ingressc() {
     import)
       case $before in
         -o|--out) _ingressc_files; return ;;
+        --from) _ingressc_words nft nginx haproxy aws terraform kubernetes tailscale; return ;;
       esac
-      case $word in -*) _ingressc_words -o --out --json -h --help -V --version; return ;; esac
+      case $word in -*) _ingressc_words -o --out --from --json -h --help -V --version; return ;; esac
       case $operand in
         0) _ingressc_files json ;;
       esac ;;
+    init)
+      case $before in
+        -o|--out) _ingressc_files; return ;;
+      esac
+      case $word in -*) _ingressc_words -o --out --json -h --help -V --version; return ;; esac
+      ;;
     keygen)
       case $word in -*) _ingressc_words --json -h --help -V --version; return ;; esac
       case $operand in

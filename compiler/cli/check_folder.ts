@@ -1,0 +1,132 @@
+// `ingressc check FOLDER`: every policy below a folder, each with its own outcome. A file that another one imports is checked with it, and
+// not by itself, because its paths are relative to the folder of the policy.
+import { readdirSync, realpathSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { readTree } from "../format/format.ts";
+import { openText } from "./disk.ts";
+import { count, usage, type Outcome } from "./outcome.ts";
+import { MAX_SOURCE_BYTES } from "../source/bounds.ts";
+
+/** Files below a folder that are looked at; a tree with more is no folder of policies. */
+const MAX_FILES = 10_000;
+
+interface Tree {
+  /** As they are named from the folder that was given. */
+  readonly files: string[];
+  readonly unreadable: string[];
+}
+
+/** `check` is what the command does with one file. */
+export async function checkFolder(folder: string, check: (file: string) => Promise<Outcome>): Promise<Outcome> {
+  const tree: Tree = { files: [], unreadable: [] };
+  walk(folder, tree);
+  if (tree.files.length > MAX_FILES)
+    return usage("too_many_policies", `\`${folder}\` has more than ${MAX_FILES} policies below it`, "name a folder that has fewer");
+  if (tree.files.length === 0 && tree.unreadable.length === 0)
+    return usage(
+      "no_policies",
+      `\`${folder}\` has no policy below it, no file whose name ends in \`.ingress\``,
+      "name the folder of your policies, or a policy",
+    );
+  const results: { readonly file: string; readonly outcome: Outcome }[] = tree.unreadable.map((path) => ({
+    file: path,
+    outcome: { class: "usage", code: "usage.unreadable_file", message: `the folder \`${path}\` can't be read`, help: "check its permissions" },
+  }));
+  for (const file of entriesOf(tree.files)) results.push({ file, outcome: await check(file) });
+  return together(folder, results);
+}
+
+function walk(folder: string, tree: Tree): void {
+  let entries;
+  try {
+    entries = readdirSync(folder, { withFileTypes: true });
+  } catch {
+    tree.unreadable.push(folder);
+    return;
+  }
+  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    if (tree.files.length > MAX_FILES) return;
+    const path = join(folder, entry.name);
+    // Links to folders are not followed, because they may lead round in a circle.
+    if (entry.isDirectory() && !entry.name.startsWith(".") && entry.name !== "node_modules") walk(path, tree);
+    else if (!entry.isDirectory() && entry.name.endsWith(".ingress")) tree.files.push(path);
+  }
+}
+
+/** The files that no other one imports; of files that import each other in a circle, the first. */
+function entriesOf(files: readonly string[]): readonly string[] {
+  const imports = new Map(files.map((file) => [file, importsOf(file)]));
+  const real = new Map(files.map((file) => [realOf(file), file]));
+  const imported = new Set([...imports.values()].flat());
+  const covered = new Set<string>();
+  const cover = (file: string): void => {
+    const open = [file];
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      if (covered.has(next)) continue;
+      covered.add(next);
+      open.push(...(imports.get(next) ?? []).flatMap((path) => real.get(path) ?? []));
+    }
+  };
+  const entries = files.filter((file) => !imported.has(realOf(file)));
+  entries.forEach(cover);
+  for (const file of files) {
+    if (covered.has(file)) continue;
+    entries.push(file);
+    cover(file);
+  }
+  return entries;
+}
+
+/** Real paths; none of a file that can't be read whole, which is then checked by itself. */
+function importsOf(file: string): readonly string[] {
+  const text = openText(file, MAX_SOURCE_BYTES);
+  if (!text.ok || !/\bimport\b/.test(text.value.text)) return [];
+  const tree = readTree({ path: file, text: text.value.text });
+  if (!tree.ok) return [];
+  return tree.value.statements.flatMap((node) => (node.kind === "import" ? [realOf(join(dirname(text.value.real), node.path.text))] : []));
+}
+
+function realOf(path: string): string {
+  try {
+    return realpathSync.native(path);
+  } catch {
+    return path;
+  }
+}
+
+/** With the class of the first that is not as it should be. */
+function together(folder: string, results: readonly { readonly file: string; readonly outcome: Outcome }[]): Outcome {
+  const bad = results.filter(({ outcome }) => outcome.class !== "ok");
+  const [first] = bad;
+  const good = `${count(results.length - bad.length, "policy").replace(/policys$/, "policies")} below \`${folder}\` ${results.length - bad.length === 1 ? "is" : "are"} valid`;
+  return {
+    class: first?.outcome.class ?? "ok",
+    code: first === undefined ? "policy.all_valid" : "policy.some_rejected",
+    message:
+      first === undefined ? good : (
+        `${good}, and ${bad.length} ${bad.length === 1 ? "is" : "are"} not: ${bad
+          .slice(0, 5)
+          .map(({ file }) => `\`${file}\``)
+          .join(", ")}${bad.length > 5 ? " and more" : ""}`
+      ),
+    report: (paint) =>
+      results
+        .map(({ outcome }) =>
+          [
+            ...(outcome.report === undefined ? [] : [outcome.report(paint)]),
+            outcome.message,
+            ...(outcome.help === undefined ? [] : [`help: ${outcome.help}`]),
+          ].join("\n"),
+        )
+        .join("\n"),
+    data: {
+      policies: results.map(({ file, outcome: { class: kind, code, message, data } }) => ({
+        file,
+        class: kind,
+        code,
+        message,
+        ...(data === undefined ? {} : { data }),
+      })),
+    },
+  };
+}

@@ -1,0 +1,147 @@
+// Conditions of HAProxy: `if office shop or !{ src 10.0.0.0/8 }`, by source and by server name, for one class of names.
+import { ANY } from "../../check/sets/builtin_nets.ts";
+import { union } from "../../check/sets/intervals.ts";
+import { readHostPattern } from "../../check/names/host_names.ts";
+import { prefixSet } from "../draft/addresses.ts";
+import { ALL, UNKNOWN, anyOf, both, exactly, not, whether, type Bounds } from "../draft/bounds.ts";
+import type { Line } from "./sections.ts";
+
+/** Names that no condition distinguishes: one name, all names below one, or every other name and none. */
+export type NameClass = { readonly kind: "name" | "below"; readonly text: string } | { readonly kind: "other" };
+
+interface Acl {
+  readonly of: (name: NameClass) => Bounds;
+  readonly names: readonly NameClass[];
+  readonly why: string | null;
+}
+
+export interface Acls {
+  /** The meaning of a condition, and why it is not known where it is not. */
+  read(words: readonly string[]): { readonly of: (name: NameClass) => Bounds; readonly why: string | null };
+  /** The names of all conditions that were read. */
+  readonly names: NameClass[];
+}
+
+/** `readsNames`: HAProxy waits for the hello before it evaluates. */
+export function aclsOf(lines: readonly Line[], readsNames: boolean): Acls {
+  const named = new Map<string, Acl[]>();
+  const names: NameClass[] = [];
+  for (const { words } of lines) {
+    const [, name = "", ...rest] = words;
+    named.set(name, [...(named.get(name) ?? []), aclOf(rest, readsNames)]);
+  }
+  const term = (text: string): Acl => {
+    const found = named.get(text) ?? (text === "TRUE" ? [{ of: () => ALL, names: [], why: null }] : []);
+    if (found.length === 0) return { of: () => UNKNOWN, names: [], why: `the acl \`${text}\` is not there` };
+    return {
+      of: (name) => anyOf(found.map((acl) => acl.of(name))),
+      names: found.flatMap((acl) => acl.names),
+      why: found.find((acl) => acl.why !== null)?.why ?? null,
+    };
+  };
+  return {
+    names,
+    read(words) {
+      if (words.length === 0) return { of: () => ALL, why: null };
+      const [keyword, ...rest] = words;
+      const groups = groupsOf(rest, term, readsNames);
+      if (groups === null || (keyword !== "if" && keyword !== "unless")) return { of: () => UNKNOWN, why: "the condition can't be read" };
+      for (const { acl } of groups.flat()) names.push(...acl.names);
+      const why = groups.flat().find(({ acl }) => acl.why !== null)?.acl.why ?? null;
+      const value = (name: NameClass): Bounds =>
+        anyOf(groups.map((group) => group.reduce((all, { acl, isNot }) => both(all, isNot ? not(acl.of(name)) : acl.of(name)), ALL)));
+      return { of: (name) => (keyword === "unless" ? not(value(name)) : value(name)), why };
+    },
+  };
+}
+
+interface Term {
+  readonly acl: Acl;
+  readonly isNot: boolean;
+}
+
+/** Terms that must all be true, in groups of which one must be. */
+function groupsOf(words: readonly string[], term: (text: string) => Acl, readsNames: boolean): readonly (readonly Term[])[] | null {
+  const groups: Term[][] = [[]];
+  let isNot = false;
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] ?? "";
+    if (word === "or" || word === "||") {
+      groups.push([]);
+      continue;
+    }
+    if (word === "!") {
+      isNot = !isNot;
+      continue;
+    }
+    const bare = word.replace(/^!/, "");
+    if (bare !== word) isNot = !isNot;
+    if (bare === "{") {
+      const end = words.indexOf("}", i);
+      if (end < 0) return null;
+      groups.at(-1)?.push({ acl: aclOf(words.slice(i + 1, end), readsNames), isNot });
+      i = end;
+    } else groups.at(-1)?.push({ acl: term(bare), isNot });
+    isNot = false;
+  }
+  return groups.every((group) => group.length > 0) ? groups : null;
+}
+
+function aclOf(words: readonly string[], readsNames: boolean): Acl {
+  const [criterion = "", ...rest] = words;
+  const unknown: Acl = { of: () => UNKNOWN, names: [], why: `it depends on \`${criterion}\`` };
+  switch (criterion) {
+    case "src":
+      return sourceAcl(rest);
+    case "always_true":
+      return { of: () => ALL, names: [], why: null };
+    case "always_false":
+      return { of: () => whether(false), names: [], why: null };
+    case "req_ssl_hello_type":
+    case "req.ssl_hello_type":
+    case "req_ssl_ver":
+    case "req.ssl_ver":
+      // Where names are read, ingressd refuses what does not begin with a hello.
+      return readsNames && criterion.endsWith("type") && rest.join() === "1" ? { of: () => ALL, names: [], why: null } : unknown;
+    case "req_ssl_sni":
+    case "req.ssl_sni":
+      return readsNames ?
+          nameAcl(rest, unknown)
+        : { ...unknown, why: "HAProxy reads a server name only with `tcp-request inspect-delay` and a `tcp-request content` that waits for the hello" };
+    default:
+      return unknown;
+  }
+}
+
+function sourceAcl(words: readonly string[]): Acl {
+  const texts = words.filter((word) => word !== "--");
+  const sets = texts.map(prefixSet);
+  if (texts.length > 0 && sets.every((set) => set !== null)) {
+    const bounds = exactly(union(sets));
+    return { of: () => bounds, names: [], why: null };
+  }
+  const why = texts.includes("-f") ? "its addresses are in a file that is not here" : "its addresses can't be read";
+  return { of: () => ({ lower: { bounds: new Uint32Array(0) }, upper: ANY }), names: [], why };
+}
+
+/** `-i www.example.com`, `-i -m end .example.com` */
+function nameAcl(words: readonly string[], unknown: Acl): Acl {
+  const method = words.indexOf("-m");
+  const kind = method < 0 ? "str" : (words[method + 1] ?? "");
+  const values = words.filter((word, i) => word !== "-i" && word !== "--" && (method < 0 || (i !== method && i !== method + 1)));
+  if (!words.includes("-i")) return { ...unknown, why: "it compares names by case; write `-i`" };
+  const names = values.map((value): NameClass | null => {
+    const text = value.toLowerCase();
+    if (kind === "str" && readHostPattern(text).ok && !text.includes("*") && !text.endsWith(".")) return { kind: "name", text };
+    return kind === "end" && text.startsWith(".") && readHostPattern(text.slice(1)).ok && !text.endsWith(".") ? { kind: "below", text: text.slice(1) } : null;
+  });
+  if (names.length === 0 || !names.every((name) => name !== null)) return { ...unknown, why: "its names have no pattern in a policy" };
+  return { of: (name) => whether(names.some((own) => hasName(own, name))), names, why: null };
+}
+
+/** Whether a pattern has all names of a class. */
+function hasName(pattern: NameClass, name: NameClass): boolean {
+  if (pattern.kind === "other" || name.kind === "other") return false;
+  if (pattern.kind === "name") return name.kind === "name" && name.text === pattern.text;
+  return name.text.endsWith(`.${pattern.text}`) || (name.kind === "below" && name.text === pattern.text);
+}

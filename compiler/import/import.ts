@@ -1,0 +1,71 @@
+// Another program's configuration -> the text of a policy that admits no connection that the source refuses. Each format has a file or a
+// folder of its own, loaded when it is needed.
+import { checkSource } from "../compile.ts";
+import { diagnostic, type Diagnostic } from "../diagnostics/diagnostic.ts";
+import { format } from "../format/format.ts";
+import { MAX_SOURCE_BYTES } from "../source/bounds.ts";
+import type { SourceFile } from "../source/source.ts";
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
+import { Context, type LeftOut } from "./draft/context.ts";
+import type { Draft } from "./draft/draft.ts";
+import { policyText } from "./draft/policy_text.ts";
+
+type Importer = (context: Context) => Draft | null;
+
+const FORMATS = {
+  nft: { program: "nftables", load: async (): Promise<Importer> => (await import("./nft/nft.ts")).importNft },
+  nginx: { program: "nginx", load: async (): Promise<Importer> => (await import("./nginx/nginx.ts")).importNginx },
+  haproxy: { program: "HAProxy", load: async (): Promise<Importer> => (await import("./haproxy/haproxy.ts")).importHaproxy },
+  aws: { program: "AWS", load: async (): Promise<Importer> => (await import("./aws.ts")).importAws },
+  terraform: { program: "Terraform", load: async (): Promise<Importer> => (await import("./terraform.ts")).importTerraform },
+  kubernetes: { program: "Kubernetes", load: async (): Promise<Importer> => (await import("./kubernetes.ts")).importKubernetes },
+  tailscale: { program: "Tailscale", load: async (): Promise<Importer> => (await import("./tailscale.ts")).importTailscale },
+} as const satisfies Readonly<Record<string, { readonly program: string; readonly load: () => Promise<Importer> }>>;
+
+export type Format = keyof typeof FORMATS;
+
+export const FORMAT_NAMES: readonly string[] = Object.keys(FORMATS);
+
+export function isFormat(name: string): name is Format {
+  return Object.hasOwn(FORMATS, name);
+}
+
+export interface Imported {
+  readonly text: string;
+  readonly left: readonly LeftOut[];
+}
+
+/** Formatted, and without errors: whatever the source contains, the policy passes `check`. */
+export async function importFrom(name: Format, file: SourceFile): Promise<Result<Imported, readonly Diagnostic[]>> {
+  const { program, load } = FORMATS[name];
+  const importer = await load();
+  const context = new Context(file);
+  const draft = importer(context);
+  const top = { at: 0, end: 0 };
+  const left = context.left();
+  if (draft === null && context.faults.length === 0)
+    context.fault("ING875", top, `there is nothing in it that ${program} admits`, "check that it is the right file");
+  if (draft === null || context.faults.length > 0) return failed(inOrder(context.faults));
+  const text = policyText(draft, left, program, file.path);
+  if (new TextEncoder().encode(text).length > MAX_SOURCE_BYTES) {
+    context.fault("ING877", top, "its policy would be larger than 4 MiB", "import a part of it, and put long lists of addresses into list files");
+    return failed(context.faults);
+  }
+  return finished(text);
+
+  function finished(written: string): Result<Imported, readonly Diagnostic[]> {
+    const entry: SourceFile = { path: file.path, text: written };
+    const formatted = format(entry);
+    const found = formatted.ok ? checkSource({ path: file.path, text: formatted.value }, NO_FILES).diagnostics : null;
+    if (formatted.ok && found?.length === 0) return ok({ text: formatted.value, left });
+    const says = found?.[0]?.message ?? "it could not be formatted";
+    return failed([diagnostic("ING877", { says: `its policy would not be valid: ${says}`, help: "import a part of it" }, { file, start: 0, end: 0 })]);
+  }
+}
+
+/** The policy names no other file. */
+const NO_FILES = { read: () => failed("missing" as const) };
+
+function inOrder(faults: readonly Diagnostic[]): readonly Diagnostic[] {
+  return [...faults].sort((a, b) => a.span.start - b.span.start);
+}

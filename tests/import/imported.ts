@@ -1,0 +1,46 @@
+// Imports a text as `ingressc import --from` does, and decides requests by the policy that came of it.
+import * as assert from "uvu/assert";
+import { connect } from "../../compiler/cli/evaluate.ts";
+import { importFrom, type Format, type Imported } from "../../compiler/import/import.ts";
+import { openEngine } from "../../runtime/host/ask.ts";
+import { parseAddress } from "../../runtime/net/address.ts";
+import { compileText, load, SEED } from "../oracle/ask.ts";
+
+export interface Request {
+  readonly protocol: "tcp" | "udp";
+  readonly source: string;
+  readonly local: string;
+  readonly port: number;
+  readonly name?: string | null;
+}
+
+export async function imported(format: Format, text: string, path = "source"): Promise<Imported> {
+  const result = await importFrom(format, { path, text });
+  if (!result.ok) throw new Error(result.error.map((d) => `${d.code} ${d.message}`).join("\n"));
+  return result.value;
+}
+
+/** The codes of the faults of a text that can't be imported, with line and column. */
+export async function refusals(format: Format, text: string): Promise<readonly string[]> {
+  const result = await importFrom(format, { path: "source", text });
+  return result.ok ? [] : result.error.map((d) => `${d.code} ${d.message}`);
+}
+
+/** Whether the compiled policy admits a request. */
+export function decider(policy: string): (request: Request) => boolean {
+  const engine = openEngine(load(compileText(policy)), SEED);
+  engine.setClock({ monoMs: 0, wallSeconds: null });
+  const address = (text: string): NonNullable<ReturnType<typeof parseAddress>> => {
+    const parsed = parseAddress(text);
+    assert.ok(parsed !== null, text);
+    return parsed ?? [0, 0, 0, 0];
+  };
+  return ({ protocol, source, local, port, name = null }) => {
+    const place = engine.listenerAt(protocol, port, address(local));
+    if (place < 0) return false;
+    const from = address(source);
+    const { decision, listener } = connect(engine, place, { source: from, sni: name, client: null });
+    if (decision.allowed && listener !== null) engine.release(listener, from);
+    return decision.allowed;
+  };
+}

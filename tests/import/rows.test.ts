@@ -1,0 +1,476 @@
+// The meaning of each format's parts: small sources with requests that the policy admits and refuses, and what is left out. Most rows are about
+// something that must not be admitted.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { Format } from "../../compiler/import/import.ts";
+import { decider, imported, refusals, type Request } from "./imported.ts";
+
+const test = suite("import_rows");
+
+interface Row {
+  readonly title: string;
+  readonly format: Format;
+  readonly text: string;
+  /** `from 198.51.100.7 to tcp 80 local 10.0.0.1 sni a.example` */
+  readonly admits?: readonly string[];
+  readonly refuses?: readonly string[];
+  /** Each matches a part that is left out; as many as there are. */
+  readonly left?: readonly RegExp[];
+}
+
+const request = (text: string): Request => {
+  const [, source = "", protocol = "", port = "", local = source.includes(":") ? "2001:db8::1" : "10.0.0.1", name = null] =
+    /^from (\S+) to (tcp|udp) (\d+)(?: local (\S+))?(?: sni (\S+))?$/.exec(text) ?? [];
+  return { source, protocol: protocol === "udp" ? "udp" : "tcp", port: Number(port), local, name };
+};
+
+const stream = (text: string): string => `events {}\nstream {\n${text}\n}\n`;
+const http = (text: string): string => `events {}\nhttp {\n${text}\n}\n`;
+const nft = (rules: string, policy = "drop", more = ""): string => {
+  const objects = [`{"chain":{"family":"inet","table":"t","name":"input","type":"filter","hook":"input","prio":0,"policy":"${policy}"}}`, more, rules].filter(
+    (part) => part !== "",
+  );
+  return `{"nftables":[${objects.join(",")}]}`;
+};
+const rule = (expr: string, chain = "input"): string => `{"rule":{"family":"inet","table":"t","chain":"${chain}","handle":7,"expr":[${expr}]}}`;
+const chain = (name: string): string => `{"chain":{"family":"inet","table":"t","name":"${name}"}}`;
+const match = (left: string, right: string, op = "=="): string => `{"match":{"op":"${op}","left":${left},"right":${right}}}`;
+const PORT = match('{"payload":{"protocol":"tcp","field":"dport"}}', "22");
+const SOURCE = match('{"payload":{"protocol":"ip","field":"saddr"}}', '{"prefix":{"addr":"10.0.0.0","len":8}}');
+const ODD = match('{"meta":{"key":"mark"}}', "7");
+const permission = (text: string): string => `{"SecurityGroups":[{"GroupName":"g","IpPermissions":[${text}]}]}`;
+
+const ROWS: readonly Row[] = [
+  {
+    title: "nft: nothing is admitted where no rule accepts",
+    format: "nft",
+    text: nft(rule(`${PORT},{"drop":null}`)),
+    refuses: ["from 10.1.1.1 to tcp 22", "from 10.1.1.1 to tcp 80"],
+  },
+  {
+    title: "nft: a chain that accepts what no rule refuses",
+    format: "nft",
+    text: nft(rule(`${PORT},{"drop":null}`), "accept"),
+    admits: ["from 10.1.1.1 to tcp 80", "from 2001:db8::9 to udp 53"],
+    refuses: ["from 10.1.1.1 to tcp 22"],
+  },
+  {
+    title: "nft: an accept by a mark admits nobody",
+    format: "nft",
+    text: nft(rule(`${PORT},${ODD},{"accept":null}`)),
+    refuses: ["from 10.1.1.1 to tcp 22"],
+    left: [/`meta mark`.* it admits nobody/],
+  },
+  {
+    title: "nft: a drop by a mark refuses all that it may",
+    format: "nft",
+    text: nft(`${rule(`${PORT},${ODD},{"drop":null}`)},${rule(`${PORT},{"accept":null}`)}`),
+    refuses: ["from 10.1.1.1 to tcp 22"],
+    left: [/whatever it may drop is refused/],
+  },
+  {
+    title: "nft: a jump that may not be taken admits what both ways do",
+    format: "nft",
+    text: nft(
+      `${rule(`${SOURCE},{"accept":null}`, "side")},${rule(`${ODD},{"jump":{"target":"side"}}`)},${rule(`${PORT},{"accept":null}`)}`,
+      "drop",
+      chain("side"),
+    ),
+    admits: ["from 10.1.1.1 to tcp 22", "from 192.0.2.1 to tcp 22"],
+    refuses: ["from 10.1.1.1 to tcp 80"],
+    left: [/`meta mark`/],
+  },
+  {
+    title: "nft: a goto does not come back",
+    format: "nft",
+    text: nft(
+      `${rule(`${SOURCE},{"return":null}`, "side")},${rule(`${PORT},{"goto":{"target":"side"}}`)},${rule(`${PORT},{"accept":null}`)}`,
+      "drop",
+      chain("side"),
+    ),
+    refuses: ["from 10.1.1.1 to tcp 22", "from 192.0.2.1 to tcp 22"],
+  },
+  {
+    title: "nft: chains that jump in a circle end",
+    format: "nft",
+    text: nft(`${rule(`{"jump":{"target":"side"}}`, "side")},${rule(`{"jump":{"target":"side"}}`)},${rule(`${PORT},{"accept":null}`)}`, "drop", chain("side")),
+    refuses: ["from 10.1.1.1 to tcp 22"],
+  },
+  {
+    title: "nft: a jump to a chain that is not there",
+    format: "nft",
+    text: nft(`${rule(`{"jump":{"target":"none"}}`)},${rule(`${PORT},{"accept":null}`)}`),
+    refuses: ["from 10.1.1.1 to tcp 22"],
+  },
+  {
+    title: "nft: a statement that nobody knows refuses",
+    format: "nft",
+    text: nft(`${rule(`${PORT},{"frobnicate":null}`)},${rule(`${PORT},{"accept":null}`)}`),
+    refuses: ["from 10.1.1.1 to tcp 22"],
+    left: [/a policy has no `frobnicate`/],
+  },
+  {
+    title: "nft: an accept after a limit",
+    format: "nft",
+    text: nft(rule(`${PORT},{"limit":{"rate":5}},{"accept":null}`)),
+    refuses: ["from 10.1.1.1 to tcp 22"],
+    left: [/`limit`/],
+  },
+  {
+    title: "nft: a set that is not there",
+    format: "nft",
+    text: nft(rule(`${match('{"payload":{"protocol":"ip","field":"saddr"}}', '"@gone"')},{"accept":null}`)),
+    refuses: ["from 10.1.1.1 to tcp 22"],
+    left: [/`ip saddr`/],
+  },
+  {
+    title: "nft: not a port, for both families",
+    format: "nft",
+    text: nft(rule(`${match('{"payload":{"protocol":"tcp","field":"dport"}}', "22", "!=")},{"accept":null}`)),
+    admits: ["from 10.1.1.1 to tcp 23", "from 2001:db8::9 to tcp 65535"],
+    refuses: ["from 10.1.1.1 to tcp 22", "from 10.1.1.1 to udp 23"],
+  },
+  {
+    title: "nft: not a source, only of its family",
+    format: "nft",
+    text: nft(rule(`${PORT},${SOURCE.replace("==", "!=")},{"accept":null}`)),
+    admits: ["from 11.0.0.1 to tcp 22"],
+    refuses: ["from 10.0.0.1 to tcp 22", "from 2001:db8::9 to tcp 22"],
+  },
+  {
+    title: "nft: every hook must accept",
+    format: "nft",
+    text: nft(
+      `${rule(`${PORT},{"accept":null}`)},${rule(`${SOURCE},{"drop":null}`, "early")}`,
+      "drop",
+      '{"chain":{"family":"inet","table":"t","name":"early","type":"filter","hook":"prerouting","prio":-300,"policy":"accept"}}',
+    ),
+    admits: ["from 11.0.0.1 to tcp 22"],
+    refuses: ["from 10.0.0.1 to tcp 22"],
+  },
+
+  {
+    title: "nginx: the first match decides, and nothing else is admitted",
+    format: "nginx",
+    text: stream("server { listen 80; deny 10.0.0.5; allow 10.0.0.0/24; deny 10.0.0.0/8; deny all; proxy_pass 127.0.0.1:81; }"),
+    admits: ["from 10.0.0.4 to tcp 80"],
+    refuses: ["from 10.0.0.5 to tcp 80", "from 10.0.1.1 to tcp 80", "from 192.0.2.1 to tcp 80", "from 10.0.0.4 to tcp 81"],
+  },
+  {
+    title: "nginx: bits behind the length are ignored, as there",
+    format: "nginx",
+    text: stream("server { listen 80; allow 10.0.0.77/24; deny all; proxy_pass 127.0.0.1:81; }"),
+    admits: ["from 10.0.0.1 to tcp 80"],
+    refuses: ["from 10.0.1.1 to tcp 80"],
+  },
+  {
+    title: "nginx: rules around a server count only where it has none",
+    format: "nginx",
+    text: stream("deny all; server { listen 80; proxy_pass 127.0.0.1:81; } server { listen 82; allow all; proxy_pass 127.0.0.1:83; }"),
+    admits: ["from 10.0.0.1 to tcp 82"],
+    refuses: ["from 10.0.0.1 to tcp 80"],
+  },
+  {
+    title: "nginx: a socket of IPv4 has no client over IPv6",
+    format: "nginx",
+    text: stream("server { listen 80; proxy_pass 127.0.0.1:81; }"),
+    admits: ["from 10.0.0.1 to tcp 80"],
+    refuses: ["from 2001:db8::9 to tcp 80"],
+  },
+  {
+    title: "nginx: an address of its own, also of a server that is left out",
+    format: "nginx",
+    text: stream("server { listen 80; proxy_pass 127.0.0.1:81; } server { listen 10.0.0.2:80 ssl; proxy_pass 127.0.0.1:82; }"),
+    admits: ["from 192.0.2.1 to tcp 80 local 10.0.0.1"],
+    refuses: ["from 192.0.2.1 to tcp 80 local 10.0.0.2"],
+    left: [/`listen 10\.0\.0\.2:80 ssl`.*terminates TLS/],
+  },
+  {
+    title: "nginx: a place that can't be read may be any",
+    format: "nginx",
+    text: stream("server { listen 80; proxy_pass 127.0.0.1:81; } server { listen host.example:80; deny all; proxy_pass 127.0.0.1:82; }"),
+    refuses: ["from 192.0.2.1 to tcp 80"],
+    left: [/could not be read/, /no address/],
+  },
+  {
+    title: "nginx: a file that is not here",
+    format: "nginx",
+    text: stream("include rules.conf; server { listen 80; proxy_pass 127.0.0.1:81; }"),
+    refuses: ["from 192.0.2.1 to tcp 80"],
+    left: [/nginx -T/],
+  },
+  {
+    title: "nginx: a directive that nobody knows",
+    format: "nginx",
+    text: stream("server { listen 80; js_access f; proxy_pass 127.0.0.1:81; }"),
+    refuses: ["from 192.0.2.1 to tcp 80"],
+    left: [/`js_access f`/],
+  },
+  {
+    title: "nginx: an address that can't be read",
+    format: "nginx",
+    text: stream("server { listen 80; deny office.example; proxy_pass 127.0.0.1:81; }"),
+    refuses: ["from 192.0.2.1 to tcp 80"],
+    left: [/neither an address nor a prefix/],
+  },
+  {
+    title: "nginx: two servers of one place",
+    format: "nginx",
+    text: stream("server { listen 80; deny all; proxy_pass 127.0.0.1:81; } server { listen 80; proxy_pass 127.0.0.1:82; }"),
+    refuses: ["from 192.0.2.1 to tcp 80"],
+    left: [/same port/, /same port/],
+  },
+  {
+    title: "nginx: a map without hostnames has no patterns",
+    format: "nginx",
+    text: stream(
+      "map $ssl_preread_server_name $to { *.a.example 127.0.0.1:81; b.example 127.0.0.1:82; } server { listen 80; ssl_preread on; proxy_pass $to; }",
+    ),
+    admits: ["from 192.0.2.1 to tcp 80 sni b.example"],
+    refuses: ["from 192.0.2.1 to tcp 80 sni x.a.example", "from 192.0.2.1 to tcp 80"],
+    left: [/no pattern/],
+  },
+  {
+    title: "nginx: a name of another host does not lead to the default",
+    format: "nginx",
+    text: stream("map $ssl_preread_server_name $to { a.example 192.0.2.9:443; default 127.0.0.1:82; } server { listen 80; ssl_preread on; proxy_pass $to; }"),
+    admits: ["from 192.0.2.1 to tcp 80 sni b.example", "from 192.0.2.1 to tcp 80"],
+    refuses: ["from 192.0.2.1 to tcp 80 sni a.example"],
+    left: [/no backend on this host/],
+  },
+  {
+    title: "nginx: rates of requests have no counterpart",
+    format: "nginx",
+    text: http(
+      "limit_req_zone $binary_remote_addr zone=a:1m rate=1r/s; server { listen 80; location / { limit_req zone=a; proxy_pass http://127.0.0.1:81; } }",
+    ),
+    refuses: ["from 192.0.2.1 to tcp 80"],
+    left: [/limit_req/],
+  },
+  {
+    title: "nginx: several names of one port",
+    format: "nginx",
+    text: http(
+      "server { listen 80; server_name a; location / { proxy_pass http://127.0.0.1:81; } } server { listen 80; server_name b; location / { deny all; proxy_pass http://127.0.0.1:82; } }",
+    ),
+    refuses: ["from 192.0.2.1 to tcp 80"],
+    left: [/same port/, /same port/],
+  },
+  {
+    title: "nginx: a quoted brace is a word",
+    format: "nginx",
+    text: stream("server { listen 80; access_log '}' ; deny \"10.0.0.0/8\"; proxy_pass 127.0.0.1:81; }"),
+    admits: ["from 192.0.2.1 to tcp 80"],
+    refuses: ["from 10.0.0.1 to tcp 80"],
+  },
+
+  {
+    title: "haproxy: accept ends the layer, and the next one begins",
+    format: "haproxy",
+    text: "frontend f\n bind :80\n tcp-request connection accept if { src 10.0.0.0/8 }\n tcp-request connection reject\n tcp-request content reject if { src 10.0.0.5 }\n default_backend b\nbackend b\n server s 127.0.0.1:81\n",
+    admits: ["from 10.0.0.4 to tcp 80"],
+    refuses: ["from 10.0.0.5 to tcp 80", "from 192.0.2.1 to tcp 80"],
+  },
+  {
+    title: "haproxy: acls of one name are alternatives",
+    format: "haproxy",
+    text: "frontend f\n bind :80\n acl a src 10.0.0.0/8\n acl a src 192.0.2.0/24\n tcp-request connection reject unless a\n default_backend b\nbackend b\n server s 127.0.0.1:81\n",
+    admits: ["from 10.0.0.4 to tcp 80", "from 192.0.2.4 to tcp 80"],
+    refuses: ["from 203.0.113.1 to tcp 80"],
+  },
+  {
+    title: "haproxy: a name without -i is left out",
+    format: "haproxy",
+    text: "frontend f\n bind :80\n tcp-request inspect-delay 5s\n tcp-request content accept if { req_ssl_hello_type 1 }\n use_backend b if { req_ssl_sni a.example }\nbackend b\n server s 127.0.0.1:81\n",
+    refuses: ["from 10.0.0.4 to tcp 80 sni a.example"],
+    left: [/write `-i`/],
+  },
+  {
+    title: "haproxy: a name that HAProxy does not wait for",
+    format: "haproxy",
+    text: "frontend f\n bind :80\n use_backend b if { req_ssl_sni -i a.example }\nbackend b\n server s 127.0.0.1:81\n",
+    refuses: ["from 10.0.0.4 to tcp 80 sni a.example"],
+    left: [/inspect-delay/],
+  },
+  {
+    title: "haproxy: a file of addresses that is refused",
+    format: "haproxy",
+    text: "frontend f\n bind :80\n tcp-request connection reject if { src -f bad.txt }\n default_backend b\nbackend b\n server s 127.0.0.1:81\n",
+    refuses: ["from 10.0.0.4 to tcp 80"],
+    left: [/a file that is not here/],
+  },
+  {
+    title: "haproxy: an acl that is not there",
+    format: "haproxy",
+    text: "frontend f\n bind :80\n tcp-request connection accept if gone\n tcp-request connection reject\n default_backend b\nbackend b\n server s 127.0.0.1:81\n",
+    refuses: ["from 10.0.0.4 to tcp 80"],
+    left: [/`gone` is not there/],
+  },
+  {
+    title: "haproxy: a backend on another host",
+    format: "haproxy",
+    text: "listen f\n bind :80\n server s 192.0.2.9:81\n",
+    refuses: ["from 10.0.0.4 to tcp 80"],
+    left: [/no backend on this host/],
+  },
+  {
+    title: "haproxy: a backend with rules of its own",
+    format: "haproxy",
+    text: "frontend f\n bind :80\n default_backend b\nbackend b\n tcp-request content reject if { src 10.0.0.0/8 }\n server s 127.0.0.1:81\n",
+    refuses: ["from 10.0.0.4 to tcp 80"],
+    left: [/no counterpart/],
+  },
+  {
+    title: "haproxy: mode http of the defaults",
+    format: "haproxy",
+    text: "defaults\n mode http\nfrontend f\n bind :80\n default_backend b\nbackend b\n server s 127.0.0.1:81\n",
+    refuses: ["from 10.0.0.4 to tcp 80"],
+    left: [/mode is http/],
+  },
+  {
+    title: "haproxy: a wildcard of IPv6 is IPv6",
+    format: "haproxy",
+    text: "listen f\n bind [::]:80\n server s 127.0.0.1:81\n",
+    admits: ["from 2001:db8::9 to tcp 80"],
+    refuses: ["from 10.0.0.4 to tcp 80"],
+    left: [/`v4v6` or `v6only`/],
+  },
+
+  {
+    title: "aws: from one end of a range to the other",
+    format: "aws",
+    text: permission('{"IpProtocol":"tcp","FromPort":0,"ToPort":65535,"IpRanges":[{"CidrIp":"10.0.0.0/8"}]}'),
+    admits: ["from 10.0.0.1 to tcp 1", "from 10.0.0.1 to tcp 65535"],
+    refuses: ["from 10.0.0.1 to udp 1", "from 192.0.2.1 to tcp 1"],
+  },
+  {
+    title: "aws: a group as a source",
+    format: "aws",
+    text: permission('{"IpProtocol":"tcp","FromPort":22,"ToPort":22,"UserIdGroupPairs":[{"GroupId":"sg-1"}]}'),
+    refuses: ["from 10.0.0.1 to tcp 22"],
+    left: [/the security group sg-1/],
+  },
+  { title: "aws: no rule", format: "aws", text: permission(""), refuses: ["from 10.0.0.1 to tcp 22"] },
+  {
+    title: "aws: rules for outgoing connections admit nobody",
+    format: "aws",
+    text: '{"SecurityGroups":[{"GroupName":"g","IpPermissions":[],"IpPermissionsEgress":[{"IpProtocol":"-1","IpRanges":[{"CidrIp":"0.0.0.0/0"}]}]}]}',
+    refuses: ["from 10.0.0.1 to tcp 22"],
+  },
+  {
+    title: "terraform: rules of a group that is not known",
+    format: "terraform",
+    text: '{"planned_values":{"root_module":{"resources":[{"type":"aws_security_group","address":"a","values":{"id":"sg-1","ingress":[]}},{"type":"aws_security_group_rule","address":"r","values":{"type":"ingress","security_group_id":"sg-2","protocol":"tcp","from_port":22,"to_port":22,"cidr_blocks":["0.0.0.0/0"]}}]}}}',
+    refuses: ["from 10.0.0.1 to tcp 22"],
+    left: [/another security group/],
+  },
+  {
+    title: "kubernetes: a policy of no rules admits nobody",
+    format: "kubernetes",
+    text: '{"items":[{"kind":"Service","metadata":{"name":"a"},"spec":{"type":"NodePort","selector":{"app":"a"},"ports":[{"port":80,"nodePort":30080}]}},{"kind":"NetworkPolicy","metadata":{"name":"p"},"spec":{"podSelector":{},"policyTypes":["Ingress"]}}]}',
+    refuses: ["from 10.0.0.1 to tcp 30080", "from 10.0.0.1 to tcp 80"],
+  },
+  {
+    title: "kubernetes: a policy of another namespace is not about the pods",
+    format: "kubernetes",
+    text: '{"items":[{"kind":"Service","metadata":{"name":"a"},"spec":{"type":"NodePort","ports":[{"port":80,"nodePort":30080}]}},{"kind":"NetworkPolicy","metadata":{"name":"p","namespace":"x"},"spec":{"podSelector":{}}}]}',
+    admits: ["from 10.0.0.1 to tcp 30080"],
+  },
+  {
+    title: "kubernetes: pods as a source",
+    format: "kubernetes",
+    text: '{"kind":"NetworkPolicy","metadata":{"name":"p"},"spec":{"podSelector":{},"ingress":[{"from":[{"podSelector":{}}],"ports":[{"port":80}]}]}}',
+    refuses: ["from 10.0.0.1 to tcp 80"],
+    left: [/pods or namespaces/],
+  },
+  {
+    title: "tailscale: from any device is from its addresses",
+    format: "tailscale",
+    text: '{"acls":[{"action":"accept","src":["*"],"dst":["*:22",]}]} // all',
+    admits: ["from 100.64.0.1 to tcp 22"],
+    refuses: ["from 192.0.2.1 to tcp 22", "from 100.64.0.1 to tcp 23"],
+  },
+  {
+    title: "tailscale: a group is nobody",
+    format: "tailscale",
+    text: '{"acls":[{"action":"accept","src":["group:a"],"dst":["*:22"]}]}',
+    refuses: ["from 100.64.0.1 to tcp 22"],
+    left: [/group:a/],
+  },
+  {
+    title: "tailscale: a tag may be any host",
+    format: "tailscale",
+    text: '{"acls":[{"action":"accept","src":["*"],"dst":["tag:a:22"]}]}',
+    refuses: ["from 100.64.0.1 to tcp 22"],
+    left: [/tag:a/],
+  },
+];
+
+for (const { title, format, text, admits = [], refuses = [], left = [] } of ROWS)
+  test(title, async () => {
+    const result = await imported(format, text);
+    const decide = decider(result.text);
+    for (const one of admits) assert.ok(decide(request(one)), `admits ${one}\n${result.text}`);
+    for (const one of refuses) assert.not.ok(decide(request(one)), `refuses ${one}\n${result.text}`);
+    const found = result.left.map(({ what, why }) => `${what}: ${why}`);
+    assert.is(found.length, left.length, found.join("\n"));
+    left.forEach((pattern, i) => assert.match(found[i] ?? "", pattern));
+  });
+
+const FAULTS: readonly (readonly [format: Format, text: string, expected: RegExp])[] = [
+  ["nft", "", /^ING873 this is not JSON/],
+  ["nft", '{"nftables": [', /^ING873 this is not JSON/],
+  ["nft", "{}", /^ING873 .*no list `nftables`/],
+  ["nft", '{"nftables":[{}]}', /^ING874 this is no object of one key/],
+  ["nft", '{"nftables":[{"table":{"family":"inet","name":"t"}}]}', /^ING875 no chain with the hook `input`/],
+  ["nft", '{"nftables":[{"rule":{"family":"inet","table":"t","chain":"c"}}]}', /^ING874 a rule has no `expr`/],
+  ["nft", '{"nftables":[{"rule":{"family":"inet","table":"t","chain":"c","expr":7}}]}', /^ING874 `expr` of a rule is not a list/],
+  ["nft", nft(rule(`${PORT},{"accept":null}`, "gone")), /^ING874 this rule is in a chain that is not there/],
+  ["nft", '{"nftables":[{"chain":{}, "chain":{}}]}', /^ING873 this key appears twice/],
+  ["nft", `${"[".repeat(201)}${"]".repeat(201)}`, /^ING873 .*no list/],
+  ["nft", `${"[".repeat(202)}${"]".repeat(202)}`, /^ING877 more than 200 brackets/],
+  ["nginx", "", /^ING875 it has no `stream`/],
+  ["nginx", "stream { server { listen 80; }", /^ING873 this block has no end/],
+  ["nginx", "stream { server { listen 80 } }", /^ING873 this directive has no `;`/],
+  ["nginx", "stream { } }", /^ING873 a directive was expected, and `}` is here/],
+  ["nginx", "stream { server_name 'a; }", /^ING873 this text has no closing quote/],
+  ["nginx", "a { ".repeat(40), /^ING877 more than 32 blocks/],
+  ["haproxy", "", /^ING875 it has no `frontend`/],
+  ["haproxy", "bind :80\n", /^ING873 `bind` is in no section/],
+  ["haproxy", "frontend\n", /^ING874 this frontend has no name/],
+  ["haproxy", 'frontend f\n bind ":80\n', /^ING873 this text has no closing quote/],
+  ["haproxy", "frontend f\n.if defined(A)\n", /^ING874 `\.if` depends on the machine/],
+  ["aws", "{}", /^ING874 the document has no `SecurityGroups`/],
+  ["aws", '{"SecurityGroups":[]}', /^ING875 it has no security group/],
+  ["aws", permission('{"FromPort":1}'), /^ING874 a rule has no `IpProtocol`/],
+  ["aws", permission('{"IpProtocol":"tcp","FromPort":80}'), /^ING874 .*has no range of ports/],
+  ["aws", permission('{"IpProtocol":"tcp","FromPort":81,"ToPort":80}'), /^ING874 .*has no range of ports/],
+  ["aws", permission('{"IpProtocol":"tcp","FromPort":80,"ToPort":65536}'), /^ING874 .*has no range of ports/],
+  ["aws", permission('{"IpProtocol":"tcp","FromPort":80,"ToPort":80,"IpRanges":[{"CidrIp":"2001:db8::/32"}]}'), /^ING874 this is no prefix of IPv4/],
+  ["aws", permission('{"IpProtocol":"tcp","FromPort":80,"ToPort":80,"IpRanges":[{"CidrIp":"10.0.0.0/33"}]}'), /^ING874 this is no prefix of IPv4/],
+  ["terraform", "{}", /^ING873 it has neither `values` nor `planned_values`/],
+  ["terraform", '{"values":{"root_module":{"resources":[{}]}}}', /^ING874 this resource has no `type`/],
+  ["terraform", '{"values":{"root_module":{}}}', /^ING875 it has no security group/],
+  ["kubernetes", "apiVersion: v1\nkind: Service\n", /^ING873 this is not JSON/],
+  ["kubernetes", '{"kind":"Service"}', /^ING874 this object has no `kind` or no name/],
+  ["kubernetes", '{"kind":"List","items":[]}', /^ING875 it has no Service/],
+  [
+    "kubernetes",
+    '{"kind":"Service","metadata":{"name":"a"},"spec":{"type":"NodePort","ports":[{"port":80}]}}',
+    /^ING874 this port of the Service a has no number/,
+  ],
+  ["tailscale", '{"groups":{}}', /^ING875 it has neither `acls` nor `grants`/],
+  ["tailscale", '{"acls":{}}', /^ING874 `acls` is not a list/],
+  ["tailscale", '{"acls":[{"action":"drop","src":["*"],"dst":["*:1"]}]}', /^ING874 this acl has no `action`/],
+  ["tailscale", '{"acls":[{"action":"accept","src":["*"],"dst":["*"]}]}', /^ING874 this is no host with its ports/],
+  ["tailscale", '{"acls":[{"action":"accept","src":["*"],"dst":["*:0"]}]}', /^ING874 this is no host with its ports/],
+  ["tailscale", '{"acls":[], /* no end', /^ING873 this is not JSON/],
+];
+
+for (const [format, text, expected] of FAULTS)
+  test(`${format}: ${text.slice(0, 60).replaceAll("\n", " ")} is refused`, async () => {
+    const [first = "nothing was refused"] = await refusals(format, text);
+    assert.match(first, expected);
+  });
+
+test.run();
