@@ -9,6 +9,7 @@ import { fmt } from "./specs/fmt.ts";
 import { importSource } from "./specs/import.ts";
 import { inspect } from "./specs/inspect.ts";
 import { keygen } from "./specs/keygen.ts";
+import { replay } from "./specs/replay.ts";
 import { sign } from "./specs/sign.ts";
 import { test } from "./specs/test.ts";
 import { verify } from "./specs/verify.ts";
@@ -25,6 +26,7 @@ const COMMANDS = {
   explain,
   diff,
   who,
+  replay,
   inspect,
   fmt,
   export: exportSource,

@@ -13,6 +13,7 @@ export const RUNS: Readonly<Record<CommandName, () => Promise<{ readonly run: Ru
   explain: () => import("./commands/explain.ts"),
   diff: () => import("./commands/diff.ts"),
   who: () => import("./commands/who.ts"),
+  replay: () => import("./commands/replay.ts"),
   inspect: () => import("./commands/inspect.ts"),
   fmt: () => import("./commands/fmt.ts"),
   export: () => import("./commands/export.ts"),

@@ -4,15 +4,18 @@ import type { Profile } from "../../../runtime/abi/profiles.ts";
 import type { Surroundings } from "../command.ts";
 import { compileFile } from "../compiled.ts";
 import { openPolicy } from "../disk.ts";
-import { count, type Outcome } from "../outcome.ts";
+import { count, usage, type Outcome } from "../outcome.ts";
 import { readProfile } from "../profile.ts";
 import type { Progress } from "../progress.ts";
+import { isStandardInput, shownName } from "../standard_input.ts";
 
 export async function run(args: Arguments, { progress }: Surroundings): Promise<Outcome> {
   const file = args.operands[0] ?? "";
   const named = readProfile(args);
   if (!named.ok) return named.error;
   const profile = named.value;
+  if (args.flags.has("fix") && isStandardInput(file))
+    return usage("fix_input", "`--fix` changes a file, and standard input is none", "omit `--fix`, or write the policy into a file first");
   return args.flags.has("fix") ? fixed(file, profile, progress) : checked(file, profile, progress);
 }
 
@@ -23,7 +26,7 @@ function checked(file: string, profile: Profile, progress: Progress): Outcome {
   // An expose on tcp and udp is one of the author's.
   const exposes = [...new Set(compiled.value.policy.exposes.map(({ name }) => name))];
   const lines = tests.reduce((n, t) => n + t.lines.length, 0);
-  const message = `\`${file}\` is valid: ${count(exposes.length, "expose")}, ${count(lines, "test line")}`;
+  const message = `\`${shownName(file)}\` is valid: ${count(exposes.length, "expose")}, ${count(lines, "test line")}`;
   return { class: "ok", code: "policy.valid", message, data: { profile, exposes, testLines: lines } };
 }
 

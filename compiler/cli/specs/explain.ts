@@ -1,11 +1,11 @@
 // The row of `ingressc explain` in the command table. commands/explain.ts runs it.
 import type { CommandSpec } from "../../../runtime/shell/command_table.ts";
-import { PROFILE_FLAG } from "../flags.ts";
+import { PROFILE_FLAG, STDIN_NAME_FLAG } from "../flags.ts";
 
 export const explain = {
   summary: "say why a request is allowed or denied",
   operands: ["FILE", "REQUEST"],
-  flags: { profile: PROFILE_FLAG },
+  flags: { profile: PROFILE_FLAG, "stdin-name": STDIN_NAME_FLAG },
   manual: [
     "FILE is a policy or a compiled module. REQUEST is written as in a test line. Without `sni` the client",
     "sends no name. Without `at` the answer is for the current time, which is printed; `at TIME` names",
