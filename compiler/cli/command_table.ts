@@ -9,6 +9,7 @@ import { fmt } from "./specs/fmt.ts";
 import { importSource } from "./specs/import.ts";
 import { inspect } from "./specs/inspect.ts";
 import { keygen } from "./specs/keygen.ts";
+import { learn } from "./specs/learn.ts";
 import { replay } from "./specs/replay.ts";
 import { sign } from "./specs/sign.ts";
 import { test } from "./specs/test.ts";
@@ -27,6 +28,7 @@ const COMMANDS = {
   diff,
   who,
   replay,
+  learn,
   inspect,
   fmt,
   export: exportSource,

@@ -14,6 +14,7 @@ export const RUNS: Readonly<Record<CommandName, () => Promise<{ readonly run: Ru
   diff: () => import("./commands/diff.ts"),
   who: () => import("./commands/who.ts"),
   replay: () => import("./commands/replay.ts"),
+  learn: () => import("./commands/learn.ts"),
   inspect: () => import("./commands/inspect.ts"),
   fmt: () => import("./commands/fmt.ts"),
   export: () => import("./commands/export.ts"),

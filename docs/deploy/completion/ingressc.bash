@@ -22,7 +22,7 @@ _ingressc() {
   if [ "$before" = = ]; then before=${COMP_WORDS[COMP_CWORD-2]}; fi
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      --profile|--stdin-name|-o|--out|--target|--subject|--filter|--tap|--junit|--lcov|--format|--nodes|-k|--key|-r|--revision) ((i++)); if [ "${COMP_WORDS[i]}" = = ]; then ((i++)); fi ;;
+      --profile|--stdin-name|-o|--out|--target|--subject|--filter|--tap|--junit|--lcov|--format|--nodes|--output|--round|--min|-k|--key|-r|--revision) ((i++)); if [ "${COMP_WORDS[i]}" = = ]; then ((i++)); fi ;;
       -*) ;;
       *) if [ -z "$command" ]; then command=${COMP_WORDS[i]}; else ((operand++)); fi ;;
     esac
@@ -30,7 +30,7 @@ _ingressc() {
   case $command in
     '')
       case $word in -*) _ingressc_words -h --help -V --version; return ;; esac
-      _ingressc_words check build test explain diff who replay inspect fmt export import keygen sign verify ;;
+      _ingressc_words check build test explain diff who replay learn inspect fmt export import keygen sign verify ;;
     check)
       case $before in
         --profile) _ingressc_words host os; return ;;
@@ -103,6 +103,16 @@ _ingressc() {
       case $word in -*) _ingressc_words --strict --stdin-name --json -h --help -V --version; return ;; esac
       case $operand in
         0) : ;;
+        *) : ;;
+      esac ;;
+    learn)
+      case $before in
+        -o|--output) _ingressc_files ingress; return ;;
+        --round) :; return ;;
+        --min) :; return ;;
+      esac
+      case $word in -*) _ingressc_words -o --output --round --min --json -h --help -V --version; return ;; esac
+      case $operand in
         *) : ;;
       esac ;;
     inspect)
