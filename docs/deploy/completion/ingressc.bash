@@ -22,7 +22,7 @@ _ingressc() {
   if [ "$before" = = ]; then before=${COMP_WORDS[COMP_CWORD-2]}; fi
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      --profile|--stdin-name|-o|--out|--target|--subject|--filter|--tap|--junit|--lcov|--format|--nodes|--output|--round|--min|-k|--key|-r|--revision) ((i++)); if [ "${COMP_WORDS[i]}" = = ]; then ((i++)); fi ;;
+      --profile|--stdin-name|-o|--out|--target|--subject|--filter|--tap|--junit|--lcov|--audit|--format|--nodes|--output|--round|--min|-k|--key|-r|--revision) ((i++)); if [ "${COMP_WORDS[i]}" = = ]; then ((i++)); fi ;;
       -*) ;;
       *) if [ -z "$command" ]; then command=${COMP_WORDS[i]}; else ((operand++)); fi ;;
     esac
@@ -66,10 +66,11 @@ _ingressc() {
       esac ;;
     explain)
       case $before in
+        --audit) :; return ;;
         --profile) _ingressc_words host os; return ;;
         --stdin-name) :; return ;;
       esac
-      case $word in -*) _ingressc_words --profile --stdin-name --json -h --help -V --version; return ;; esac
+      case $word in -*) _ingressc_words --audit --profile --stdin-name --json -h --help -V --version; return ;; esac
       case $operand in
         0) _ingressc_files ingress wasm ;;
         1) : ;;
