@@ -10,6 +10,7 @@ import { importSource } from "./specs/import.ts";
 import { inspect } from "./specs/inspect.ts";
 import { keygen } from "./specs/keygen.ts";
 import { learn } from "./specs/learn.ts";
+import { list } from "./specs/list.ts";
 import { replay } from "./specs/replay.ts";
 import { sign } from "./specs/sign.ts";
 import { test } from "./specs/test.ts";
@@ -29,6 +30,7 @@ const COMMANDS = {
   who,
   replay,
   learn,
+  list,
   inspect,
   fmt,
   export: exportSource,

@@ -15,6 +15,7 @@ export const RUNS: Readonly<Record<CommandName, () => Promise<{ readonly run: Ru
   who: () => import("./commands/who.ts"),
   replay: () => import("./commands/replay.ts"),
   learn: () => import("./commands/learn.ts"),
+  list: () => import("./commands/list.ts"),
   inspect: () => import("./commands/inspect.ts"),
   fmt: () => import("./commands/fmt.ts"),
   export: () => import("./commands/export.ts"),

@@ -29,3 +29,6 @@ export const STDIN_NAME_FLAG: FlagSpec = {
   value: "NAME",
   says: "what the policy of `-` is called in messages, and where its imports are relative to (default: `stdin.ingress` here)",
 };
+
+/** Of published lists. `text` is one prefix a line, as in netsets. */
+export const LIST_FORMATS = ["aws", "gcp", "azure", "github", "fastly", "spamhaus", "geofeed", "text"] as const;

@@ -22,7 +22,7 @@ _ingressc() {
   if [ "$before" = = ]; then before=${COMP_WORDS[COMP_CWORD-2]}; fi
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      --profile|--stdin-name|-o|--out|--target|--subject|--filter|--tap|--junit|--lcov|--audit|--format|--nodes|--output|--round|--min|-k|--key|-r|--revision) ((i++)); if [ "${COMP_WORDS[i]}" = = ]; then ((i++)); fi ;;
+      --profile|--stdin-name|-o|--out|--target|--subject|--filter|--tap|--junit|--lcov|--audit|--format|--nodes|--output|--round|--min|--only|--source|-k|--key|-r|--revision) ((i++)); if [ "${COMP_WORDS[i]}" = = ]; then ((i++)); fi ;;
       -*) ;;
       *) if [ -z "$command" ]; then command=${COMP_WORDS[i]}; else ((operand++)); fi ;;
     esac
@@ -30,7 +30,7 @@ _ingressc() {
   case $command in
     '')
       case $word in -*) _ingressc_words -h --help -V --version; return ;; esac
-      _ingressc_words check build test explain diff who replay learn inspect fmt export import keygen sign verify ;;
+      _ingressc_words check build test explain diff who replay learn list inspect fmt export import keygen sign verify ;;
     check)
       case $before in
         --profile) _ingressc_words host os; return ;;
@@ -115,6 +115,18 @@ _ingressc() {
       case $word in -*) _ingressc_words -o --output --round --min --json -h --help -V --version; return ;; esac
       case $operand in
         *) : ;;
+      esac ;;
+    list)
+      case $before in
+        -o|--output) _ingressc_files ingress; return ;;
+        --only) :; return ;;
+        --format) _ingressc_words aws gcp azure github fastly spamhaus geofeed text; return ;;
+        --source) :; return ;;
+        --stdin-name) :; return ;;
+      esac
+      case $word in -*) _ingressc_words -o --output --only --format --source --stdin-name --json -h --help -V --version; return ;; esac
+      case $operand in
+        0) _ingressc_files ingress ;;
       esac ;;
     inspect)
       case $word in -*) _ingressc_words --json -h --help -V --version; return ;; esac
