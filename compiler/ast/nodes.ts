@@ -75,8 +75,8 @@ export interface RuleNode {
   readonly span: Span;
 }
 
-/** `127.0.0.1:8080`, or `unix "PATH"` without the word and the quotes. */
-export type BackendTarget = { readonly kind: "tcp" | "unix" } & Piece;
+/** `127.0.0.1:8080`, `remote 10.0.3.7:8080` without the word, or `unix "PATH"` without the word and the quotes. */
+export type BackendTarget = { readonly kind: "tcp" | "unix" | "remote" } & Piece;
 
 export interface BackendNode {
   readonly kind: "backend";
@@ -99,6 +99,7 @@ export type KeyNode = { readonly v4: Piece; readonly v6: Piece } | null;
 
 export interface CapNode {
   readonly kind: "cap";
+  readonly dryrun: boolean;
   /** Of the listener; null where the clause has no such number. */
   readonly connections: Piece | null;
   readonly perSource: readonly SourceCapNode[];
@@ -117,6 +118,7 @@ export interface SourceCapNode {
 
 export interface LimitNode {
   readonly kind: "limit";
+  readonly dryrun: boolean;
   readonly rate: Piece;
   readonly burst: Piece | null;
   readonly per:

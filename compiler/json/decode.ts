@@ -177,6 +177,7 @@ function clause(json: ClauseJson): ClauseNode {
       const { connections, perSource, perSources = [], perIdentity } = json;
       return {
         kind: "cap",
+        dryrun: json.dryrun === true,
         connections: maybe(connections),
         perSource: [...(perSource === undefined ? [] : [perSource]), ...perSources].map((each) => ({
           connections: piece(each.connections),
@@ -194,7 +195,7 @@ function clause(json: ClauseJson): ClauseNode {
         typeof per !== "string" ? ({ kind: "source", key: key(per.source), from: "from" in per ? set(per.from) : null, span: NOWHERE } as const)
         : per === "source" ? ({ kind: "source", key: null, from: null, span: NOWHERE } as const)
         : { kind: per, span: NOWHERE };
-      return { kind: "limit", rate: piece(json.rate), burst: maybe(json.burst), per: counted, span: NOWHERE };
+      return { kind: "limit", dryrun: json.dryrun === true, rate: piece(json.rate), burst: maybe(json.burst), per: counted, span: NOWHERE };
     }
     case "amplify":
       return { kind: "amplify", factor: piece(json.factor), broken: false, span: NOWHERE };
@@ -203,8 +204,9 @@ function clause(json: ClauseJson): ClauseNode {
   }
 }
 
-function target(json: { readonly tcp: string } | { readonly unix: TextJson }): BackendTarget {
-  return "tcp" in json ? { kind: "tcp", ...piece(json.tcp) } : { kind: "unix", ...quoted(json.unix) };
+function target(json: { readonly tcp: string } | { readonly remote: string } | { readonly unix: TextJson }): BackendTarget {
+  if ("unix" in json) return { kind: "unix", ...quoted(json.unix) };
+  return "tcp" in json ? { kind: "tcp", ...piece(json.tcp) } : { kind: "remote", ...piece(json.remote) };
 }
 
 function key(json: KeyJson | undefined): KeyNode {

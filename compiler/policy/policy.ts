@@ -20,7 +20,8 @@ export interface PortRange {
   readonly last: number;
 }
 
-export type Backend = { readonly kind: "tcp"; readonly host: string; readonly port: number } | { readonly kind: "unix"; readonly path: string };
+/** `tcp` is on this host, `remote` on another one. */
+export type Backend = { readonly kind: "tcp" | "remote"; readonly host: string; readonly port: number } | { readonly kind: "unix"; readonly path: string };
 
 /** Versions of the PROXY protocol. */
 export type ProxyVersion = "v1" | "v2";
@@ -38,6 +39,17 @@ export interface CheckedCap {
   /** Connections of one identity. */
   readonly perIdentity: number | null;
   /** Null where none is written. */
+  readonly span: Span | null;
+}
+
+/** `dryrun cap` and `dryrun limit`: they count, and refuse nothing. */
+export interface DryrunCounts {
+  /** Concurrent connections of the listener; null where none is written. */
+  readonly connections: number | null;
+  readonly perSource: readonly SourceCap[];
+  readonly perIdentity: number | null;
+  readonly limits: readonly CheckedLimit[];
+  /** Of the caps; null where none is written. */
   readonly span: Span | null;
 }
 
@@ -184,6 +196,7 @@ export interface CheckedExpose {
   readonly proxy: ProxyVersion | null;
   readonly cap: CheckedCap;
   readonly limits: readonly CheckedLimit[];
+  readonly dryrun: DryrunCounts;
   /** Bytes that a client is sent at most for each that it sent; null where the gateway forwards no datagrams. */
   readonly amplify: number | "any" | null;
   readonly allows: readonly CheckedRule[];
@@ -318,7 +331,7 @@ export interface Unenforced {
 
 /** Clauses that only the profile `host` has: the profile `os` refuses each. */
 export interface HostOnly {
-  readonly code: "ING801" | "ING802" | "ING803" | "ING804" | "ING805" | "ING808" | "ING809" | "ING810" | "ING811" | "ING812" | "ING813";
+  readonly code: "ING801" | "ING802" | "ING803" | "ING804" | "ING805" | "ING808" | "ING809" | "ING810" | "ING811" | "ING812" | "ING813" | "ING814";
   /** The words, such as `as mtls` or `backend unix`. */
   readonly what: string;
   readonly span: Span;

@@ -26,9 +26,20 @@ export class ClauseGrammar extends TestGrammar {
           this.CONSUME(Text);
         },
       },
-      { GATE: () => [Literal, Integer, Param].includes(this.LA(1).tokenType), ALT: () => this.CONSUME(Word) },
+      {
+        ALT: () => {
+          this.CONSUME(KW.remote);
+          this.OR2([{ GATE: () => this.isEndpoint(), ALT: () => this.CONSUME2(Word) }]);
+        },
+      },
+      { GATE: () => this.isEndpoint(), ALT: () => this.CONSUME(Word) },
     ]);
   });
+
+  /** An address with a port, or a word that is taken for one. */
+  private isEndpoint(): boolean {
+    return [Literal, Integer, Param].includes(this.LA(1).tokenType);
+  }
 
   proxy = this.RULE("proxy", () => {
     this.CONSUME(KW.proxy);
@@ -138,8 +149,19 @@ export class ClauseGrammar extends TestGrammar {
     });
   });
 
+  /** Read before what it is about is known, so that an error is behind the word. */
+  dryrun = this.RULE("dryrun", () => {
+    this.CONSUME(KW.dryrun);
+    this.OR(this.triedKinds);
+  });
+
+  private readonly triedKinds: IOrAlt<CstNode>[] = [
+    { ALT: () => this.SUBRULE(this.rule) },
+    { ALT: () => this.SUBRULE(this.cap) },
+    { ALT: () => this.SUBRULE(this.limit) },
+  ];
+
   rule = this.RULE("rule", () => {
-    this.OPTION(() => this.CONSUME(KW.dryrun));
     this.OR(this.actions);
     this.MANY(this.matchers);
   });

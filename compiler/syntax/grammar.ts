@@ -11,7 +11,7 @@
 import type { CstNode, DSLMethodOpts, IOrAlt, IRecognitionException, ISerializedGast, IToken, TokenType } from "chevrotain";
 import { ClauseGrammar } from "./clause_grammar.ts";
 import type { Stray } from "./recovery.ts";
-import { Comma, Equals, Integer, KW, LBrace, LParen, Name, Param, RBrace, RParen, Text } from "./tokens.ts";
+import { Comma, Equals, Integer, KW, LBrace, LParen, Name, Param, RBrace, RParen, Text, validateTokens } from "./tokens.ts";
 
 class Grammar extends ClauseGrammar {
   constructor(validate = false) {
@@ -36,6 +36,7 @@ class Grammar extends ClauseGrammar {
     { ALT: () => this.SUBRULE(this.expose) },
     { ALT: () => this.SUBRULE(this.dial) },
     { ALT: () => this.SUBRULE(this.rule) },
+    { ALT: () => this.SUBRULE(this.dryrun) },
     { ALT: () => this.SUBRULE(this.template) },
     { ALT: () => this.SUBRULE(this.use) },
     { ALT: () => this.SUBRULE(this.budget) },
@@ -128,6 +129,7 @@ class Grammar extends ClauseGrammar {
     { ALT: () => this.SUBRULE(this.limit) },
     { ALT: () => this.SUBRULE(this.amplify) },
     { ALT: () => this.SUBRULE(this.rule) },
+    { ALT: () => this.SUBRULE(this.dryrun) },
     { ALT: () => this.SUBRULE(this.use) },
     { ALT: () => this.SUBRULE(this.annotation) },
   ];
@@ -165,6 +167,7 @@ class Grammar extends ClauseGrammar {
       { ALT: () => this.SUBRULE(this.limit) },
       { ALT: () => this.SUBRULE(this.amplify) },
       { ALT: () => this.SUBRULE(this.rule) },
+      { ALT: () => this.SUBRULE(this.dryrun) },
       { ALT: () => this.SUBRULE(this.use) },
       { ALT: () => this.SUBRULE(this.annotation) },
     ]);
@@ -195,6 +198,7 @@ export function parseTokens(tokens: IToken[]): Tree {
 
 /** Throws where the rules contradict themselves; the tests call it, so that no compilation has to. */
 export function validateGrammar(): void {
+  validateTokens();
   new Grammar(true);
 }
 

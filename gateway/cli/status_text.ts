@@ -48,6 +48,7 @@ function head(status: unknown): string[] {
       `${of("connections.live", "connections.cap")}, ${text(at(status, "connections.buffered_bytes"))} bytes buffered, ${text(at(status, "leases"))} leases`,
     ],
     ["decisions", `${text(at(status, "decisions.allowed"))} allowed, ${text(at(status, "decisions.denied"))} denied${reasons === "" ? "" : ` (${reasons})`}`],
+    ...dryrunLines(at(status, "dryrun_rate")),
     ["audit", `${text(at(status, "audit.records"))} records, ${text(at(status, "audit.dropped"))} dropped`],
     ...(at(status, "audit.refusals_unrecorded") === 0 ?
       []
@@ -69,6 +70,13 @@ function head(status: unknown): string[] {
   ];
   const width = Math.max(...lines.map(([name]) => name.length));
   return lines.map(([name, words]) => `${name.padEnd(width)}${COLUMN_GAP}${words}`);
+}
+
+/** The connections that dryrun caps and limits would have refused, by expose and code. */
+function dryrunLines(rates: unknown): (readonly [string, string])[] {
+  const all = typeof rates === "object" && rates !== null ? Object.entries(rates) : [];
+  const words = all.flatMap(([listener, codes]) => counted(codes).map(([code, count]) => `${text(listener)} ${code} ${count}`));
+  return words.length === 0 ? [] : [["dryrun", words.join(", ")]];
 }
 
 /** With more than one, the connections of each but the main one. */
@@ -133,19 +141,24 @@ function listeners(status: unknown): string[][] {
       text(at(listener, "at")),
     ];
     if (open.length === 0) return [facts("(not open)", "-")];
-    const several = rows(at(listener, "backends"));
+    const all = rows(at(listener, "backends"));
+    const isNamed = all.length > 1 || all.some((backend) => typeof at(backend, "unused_because") === "string");
     const sockets = open.map((socket, i) => {
-      const named = several.length > 1 ? `${several.length} backends` : text(at(socket, "backend"));
+      const named = all.length > 1 ? `${all.length} backends` : text(at(socket, "backend"));
       const [local, backend] = [text(at(socket, "local")), `${named}${at(socket, "lease") === true ? " (lease)" : ""}`];
       return i === 0 ? facts(local, backend) : ["", "", "", local, backend, "", ""];
     });
-    return several.length > 1 ? [...sockets, ...several.map((backend) => ["", "", "", "", backendText(backend), "", ""])] : sockets;
+    return isNamed ? [...sockets, ...all.map((backend) => ["", "", "", "", backendText(backend), "", ""])] : sockets;
   });
 }
 
 function backendText(backend: unknown): string {
-  const skippedMs = Number(at(backend, "skipped_ms"));
-  return `${text(at(backend, "backend"))}: ${text(at(backend, "connections"))} open${skippedMs > 0 ? `, left out for ${Math.ceil(skippedMs / 1000)} s` : ""}`;
+  const [skippedMs, unused] = [Number(at(backend, "skipped_ms")), at(backend, "unused_because")];
+  const state =
+    typeof unused === "string" ? `, not used (${unused})`
+    : skippedMs > 0 ? `, left out for ${Math.ceil(skippedMs / 1000)} s`
+    : "";
+  return `${text(at(backend, "backend"))}: ${text(at(backend, "connections"))} open${state}`;
 }
 
 function rules(status: unknown): string[][] {

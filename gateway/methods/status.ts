@@ -2,7 +2,7 @@
 import { MOST_BLOCKS } from "../blocks/blocks.ts";
 import { BACKLOG, longestBacklog } from "../listen/backlog.ts";
 import { backendsText } from "../listen/ports.ts";
-import { backendCounts } from "./backend_counts.ts";
+import { backendCounts, type BackendCount } from "./backend_counts.ts";
 import type { Counters } from "../audit/counters.ts";
 import type { SignatureInfo } from "../../runtime/host/module.ts";
 import type { Keeper } from "../reload/keeper.ts";
@@ -64,9 +64,7 @@ export function statusOf(context: Context): object {
         .filter((open) => open.proto === info.proto && !context.isPrepared(open))
         .flatMap(({ local, serves: { exposes } }) => exposes.filter((one) => one.info.name === info.name).map((one) => ({ local, ...one })))
         .map(({ local, backends, lease }) => ({ local, backend: backendsText(backends), lease: lease !== null })),
-      backends: counts
-        .filter(({ listener, proto }) => listener === info.name && proto === info.proto)
-        .map(({ backend, connections, skippedMs, failures }) => ({ backend, connections, skipped_ms: skippedMs, failures: Object.fromEntries(failures) })),
+      backends: counts.filter(({ listener, proto }) => listener === info.name && proto === info.proto).map(countJson),
     })),
     waiting: Object.fromEntries(context.nameWaits.byPort()),
     connections: { live: forwarder.live, cap: context.connectionCap, buffered_bytes: buffered },
@@ -75,14 +73,10 @@ export function statusOf(context: Context): object {
     blocks: { active: context.blocks.size, most: MOST_BLOCKS },
     withdrawn_ports: context.withdrawn.open(),
     certificates: context.certificates().map(({ kind, name, notAfter }) => ({ kind, name, not_after: notAfter.toISOString() })),
-    decisions: {
-      allowed: counters.allowed,
-      denied: counters.denied,
-      by_reason: Object.fromEntries(counters.byReason),
-      by_code: Object.fromEntries(counters.byCode),
-    },
+    decisions: decisionsOf(counters),
     rules: engine === null ? [] : counters.ruleHits.ofPolicy(engine.info, TOP_RULES),
     shadow: { ...counters.shadow },
+    dryrun_rate: Object.fromEntries([...counters.dryrunRate].map(([listener, codes]) => [listener, Object.fromEntries(codes)])),
     audit: auditOf(counters),
     clients_turned_away: counters.clientsTurnedAway,
     ends: Object.fromEntries(counters.ends),
@@ -94,6 +88,14 @@ export function statusOf(context: Context): object {
     reloads: reloadsOf(context),
     top_denied: topDenied.first(TOP_SOURCES),
   };
+}
+
+function decisionsOf({ allowed, denied, byReason, byCode }: Counters): object {
+  return { allowed, denied, by_reason: Object.fromEntries(byReason), by_code: Object.fromEntries(byCode) };
+}
+
+function countJson({ backend, connections, skippedMs, unusedBecause, failures }: BackendCount): object {
+  return { backend, connections, skipped_ms: skippedMs, unused_because: unusedBecause, failures: Object.fromEntries(failures) };
 }
 
 function auditOf(counters: Counters): object {

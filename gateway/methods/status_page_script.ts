@@ -105,7 +105,7 @@ function show(now) {
   const [sumsNow, sumsBefore] = [sums(traffic), sums(past.traffic)];
   table(
     "listeners",
-    [["name"], ["ports"], ["connections", "number"], ["cap", "number"], ["connects", "number"], ["bytes", "number"], ["refused", "number"], ["state"]],
+    [["name"], ["ports"], ["connections", "number"], ["cap", "number"], ["connects", "number"], ["bytes", "number"], ["refused", "number"], ["dryrun would refuse", "number"], ["state"]],
     status.listeners.map((one) => {
       const sum = sumsNow.get(one.name) ?? { denied: 0, connects: 0, bytes: 0 };
       const old = sumsBefore.get(one.name) ?? { denied: 0, connects: 0, bytes: 0 };
@@ -119,6 +119,7 @@ function show(now) {
         cell(perSecond(Math.max(0, sum.connects - old.connects) / seconds), "number"),
         cell(bytes(Math.max(0, sum.bytes - old.bytes) / seconds) + "/s", "number"),
         cell(number(sum.denied), "number"),
+        cell(number(Object.values(status.dryrun_rate[one.name] ?? {}).reduce((all, count) => all + count, 0)), "number"),
         cell(closed ?? "open", closed === null ? "" : "bad"),
       ];
     }),
@@ -131,6 +132,7 @@ function show(now) {
     open.map((one) => {
       const connects = (all) => all.find((pair) => pair.listener === one.listener && pair.backend === one.backend)?.connects ?? 0;
       const failures = Object.values(one.failures).reduce((sum, count) => sum + count, 0);
+      const unused = typeof one.unused_because === "string";
       const skipped = one.skipped_ms > 0;
       return [
         cell(one.backend),
@@ -138,7 +140,12 @@ function show(now) {
         cell(number(one.connections), "number"),
         cell(perSecond(Math.max(0, connects(traffic) - connects(past.traffic)) / seconds), "number"),
         cell(number(failures), "number"),
-        cell(skipped ? "left out for " + Math.ceil(one.skipped_ms / 1000) + " s" : "in use", skipped ? "bad" : ""),
+        cell(
+          unused ? "not used: " + one.unused_because
+          : skipped ? "left out for " + Math.ceil(one.skipped_ms / 1000) + " s"
+          : "in use",
+          unused || skipped ? "bad" : "",
+        ),
       ];
     }),
     "no port is open",

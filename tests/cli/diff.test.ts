@@ -144,6 +144,14 @@ const CHANGES: readonly Change[] = [
     out: [/with a name in \*\*\.example\.com but www\.example\.com$/m],
   },
   {
+    name: "a backend on another host",
+    edit: (t) => t.replace("127.0.0.1:22\n", "remote 10.0.3.7:22\n"),
+    exit: 1,
+    openings: 1,
+    closings: 0,
+    out: [/^\+ ssh \(tcp 2222\): backend is another one: 127\.0\.0\.1:22, now remote 10\.0\.3\.7:22$/m],
+  },
+  {
     name: "a backend",
     edit: (t) => t.replace("127.0.0.1:22\n", "127.0.0.1:23\n"),
     exit: 1,
@@ -216,6 +224,22 @@ const CHANGES: readonly Change[] = [
     openings: 0,
     closings: 0,
     out: [/are equivalent$/m],
+  },
+  {
+    name: "a limit that refuses nothing any more",
+    edit: (t) => t.replace("  limit 60", "  dryrun limit 60"),
+    exit: 1,
+    openings: 1,
+    closings: 0,
+    out: [/^\+ ssh \(tcp 2222\): limits are looser: /m, /^ {2}ssh \(tcp 2222\): its dryrun caps and limits are other ones: none, now /m],
+  },
+  {
+    name: "a dryrun limit and a dryrun cap more, which bound nothing",
+    edit: (t) => t.replace("  limit 60", "  dryrun cap 5 per source\n  dryrun limit 1/h per source\n  limit 60"),
+    exit: 0,
+    openings: 0,
+    closings: 0,
+    out: [/^ {2}ssh \(tcp 2222\): its dryrun caps and limits are other ones: none, now \{"cap":.*"limits":\[/m],
   },
   {
     name: "the last rule that looks at names, which admits nobody by itself",

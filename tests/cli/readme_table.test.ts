@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { backendText } from "../../compiler/cli/backends_text.ts";
 import { compileAndTest } from "../../compiler/cli/tested.ts";
 import { folder, ingresscHere, PROJECT } from "./programs.ts";
 
@@ -46,6 +47,12 @@ const ROWS: readonly Row[] = [
     policy: (backend = "") => web(`${backend} allow from any`),
     lines: "from 192.0.2.1 to web => allow",
     backend: "127.0.0.1:8080",
+  },
+  {
+    there: "proxy_pass 10.0.3.7:8443",
+    policy: (backend = "") => web(`${backend} allow from any`),
+    lines: "from 192.0.2.1 to web => allow",
+    backend: "remote 10.0.3.7:8443",
   },
   {
     there: "upstream b {",
@@ -105,6 +112,11 @@ const ROWS: readonly Row[] = [
     lines: "repeat 25 in 0s from 192.0.2.1 to web => allow 20, deny rate 5 repeat 30 in 3s from 192.0.2.1 to web => allow",
   },
   {
+    there: "limit_req_dry_run on",
+    policy: (limit = "") => web(`${limit} allow from any`),
+    lines: "repeat 25 in 0s from 192.0.2.1 to web => allow",
+  },
+  {
     there: "store conn_rate(30s)",
     policy: (half = "", day = "") => `${web(`${half} allow from any`)}\n${web(`${day} allow from any`, "expose slow on tcp 444")}`,
     lines:
@@ -156,7 +168,7 @@ for (const [i, { there, policy, lines, backend }] of ROWS.entries()) {
       [],
     );
     const targets = tested.policy.exposes[0]?.backends ?? [];
-    if (backend !== undefined) assert.is(targets.map((target) => (target.kind === "tcp" ? `${target.host}:${target.port}` : "")).join(", "), backend);
+    if (backend !== undefined) assert.is(targets.map(backendText).join(", "), backend);
   });
 }
 

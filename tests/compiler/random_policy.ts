@@ -232,6 +232,7 @@ export class RandomPolicy {
     this.put("backend");
     for (let n = 1 + this.c.below(3); n > 0; n--) {
       if (this.c.oneIn(2)) this.put("unix", this.text());
+      else if (this.c.oneIn(3)) this.put("remote", this.param() ?? "10.0.3.7:8080");
       else this.put(this.param() ?? "127.0.0.1:8080");
       if (n > 1) this.put(",");
     }
@@ -241,6 +242,9 @@ export class RandomPolicy {
   }
 
   private cap(): void {
+    this.maybe(() => {
+      this.put("dryrun");
+    });
     this.put("cap", this.number(), "connections");
     const parts = this.c.shuffle([
       () => {
@@ -264,6 +268,9 @@ export class RandomPolicy {
   }
 
   private limit(): void {
+    this.maybe(() => {
+      this.put("dryrun");
+    });
     this.put("limit", this.param() ?? this.c.pick(["200/s", "6/30s", "100/d"]));
     this.maybe(() => {
       this.put("burst", this.number());

@@ -143,6 +143,7 @@ function explanationText(text: string, request: Request, e: Explanation, root: s
       ...pastRows(past, e),
       ...timeRows(request),
       ...e.steps.flatMap((s) => stepRows(s, root, p, e.listener)),
+      ...countRows(e),
       ...shadowRows(e, root),
       ...backendRows(e, request),
     ]),
@@ -197,13 +198,27 @@ function byRows(rule: RuleInfo, root: string | null): readonly Row[] {
   return [["", `by ${ruleText(rule, root)}`], ...(about === "" ? [] : [["", `   ${about}`] as const])];
 }
 
-/** Where there is a choice. */
+/** Where there is a choice, or the connection goes to another host. */
 function backendRows({ decision, listener }: Explanation, request: Request): readonly Row[] {
-  if (request.kind === "bind" || !decision.allowed || listener === null || listener.backends.length < 2) return [];
-  return [
-    ["backend", backendsText(listener)],
-    ["", `the one with the fewest open ${listener.proto === "udp" ? "flows" : "connections"}; what fails is left out for a while`],
-  ];
+  if (request.kind === "bind" || !decision.allowed || listener === null) return [];
+  const { backends, proto } = listener;
+  const found: Row[] = [];
+  if (backends.length > 1) found.push(["", `the one with the fewest open ${proto === "udp" ? "flows" : "connections"}; what fails is left out for a while`]);
+  if (backends.some(({ kind }) => kind === "remote"))
+    found.push(["", "on another host, in plain, and only where `backends.networks` of the configuration has its address"]);
+  return found.length === 0 ? [] : [["backend", backendsText(listener)], ...found];
+}
+
+/** The caps and limits that count some sources alone, and those that refuse nothing; the others count every connection. */
+function countRows({ counts }: Explanation): readonly Row[] {
+  const shown = counts.filter(({ ofSome, dryrun }) => ofSome || dryrun);
+  return shown.map(({ text, counts: has, dryrun, per }, i): Row => {
+    const who =
+      has ? "the source counts in"
+      : per === "identity" ? "the client counts in"
+      : "the source does not count in";
+    return [i === 0 ? "counts" : "", `${who} \`${text}\`${dryrun ? ", which refuses nothing" : ""}`];
+  });
 }
 
 function shadowRows({ shadow, decision }: Explanation, root: string | null): readonly Row[] {
@@ -239,6 +254,7 @@ function explanationJson(e: Explanation): unknown {
     code: e.decision.code,
     phases: e.steps.map((s) => ({ ...s, rule: s.rule === null ? null : ruleJson(s.rule), overrides: s.overrides.map(ruleJson) })),
     dryrun: e.shadow === null ? null : { ...e.shadow, rule: e.shadow.rule === null ? null : ruleJson(e.shadow.rule) },
+    capsAndLimits: e.counts.map(({ text, dryrun, per, counts }) => ({ text, dryrun, per, counts })),
     nearMisses: e.nearMisses.map((miss) => ({ ...miss, rule: miss.rule === null ? null : ruleJson(miss.rule) })),
     notes: e.notes,
   };
