@@ -10,6 +10,9 @@ import { importSource } from "./specs/import.ts";
 import { init } from "./specs/init.ts";
 import { inspect } from "./specs/inspect.ts";
 import { keygen } from "./specs/keygen.ts";
+import { learn } from "./specs/learn.ts";
+import { list } from "./specs/list.ts";
+import { replay } from "./specs/replay.ts";
 import { sign } from "./specs/sign.ts";
 import { test } from "./specs/test.ts";
 import { verify } from "./specs/verify.ts";
@@ -26,6 +29,9 @@ const COMMANDS = {
   explain,
   diff,
   who,
+  replay,
+  learn,
+  list,
   inspect,
   fmt,
   export: exportSource,

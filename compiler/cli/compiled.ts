@@ -11,6 +11,7 @@ import { openPolicy, type DiskPolicy, type Inputs, type OpenFailure } from "./di
 import { count, usage, type Outcome } from "./outcome.ts";
 import { PHASE_WORDS, SILENT, type Progress } from "./progress.ts";
 import { sha256 } from "./sha256.ts";
+import { isStandardInput, shownName, standardInputName } from "./standard_input.ts";
 
 export interface Compiled {
   readonly disk: DiskPolicy;
@@ -52,7 +53,7 @@ export function shownPath(root: string, path: string): string {
 }
 
 export function rejected(path: string, disk: DiskPolicy, diagnostics: readonly Diagnostic[]): Outcome {
-  const message = `${count(diagnostics.length, "error")} in \`${path}\``;
+  const message = `${count(diagnostics.length, "error")} in \`${shownName(path)}\``;
   const files = new Map<SourceFile, SourceFile>();
   const shown = (span: Span): Span => {
     const file = files.get(span.file) ?? { ...span.file, path: shownPath(disk.root, span.file.path) };
@@ -90,8 +91,13 @@ function placeJson(span: Span): { file: string; start: Position; end: Position }
 }
 
 export function cannotOpen(path: string, failure: OpenFailure["failure"]): Outcome {
-  const name = `\`${path}\``;
-  if (typeof failure === "object") return notText(path, failure);
+  const name = `\`${shownName(path)}\``;
+  if (isStandardInput(path)) {
+    if (failure === "missing")
+      return usage("missing_folder", `there is no folder of \`${standardInputName()}\``, "`--stdin-name` names a file in a folder that exists");
+    if (failure === "unreadable") return usage("unreadable_file", "standard input can't be read", "pipe a policy into it, or name a file in place of `-`");
+  }
+  if (typeof failure === "object") return notText(shownName(path), failure);
   switch (failure) {
     case "missing":
       return usage("missing_file", `there is no file ${name}`, "check the path of the policy");

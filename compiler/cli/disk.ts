@@ -8,6 +8,7 @@ import { setFlagsFromString } from "node:v8";
 import { MAX_LIST_BYTES, MAX_SOURCE_BYTES } from "../source/bounds.ts";
 import type { ReadFailure, SourceFile, SourceReader } from "../source/source.ts";
 import { sha256 } from "./sha256.ts";
+import { isStandardInput, readStandardInput, standardInputName } from "./standard_input.ts";
 import { decodeText } from "./utf8.ts";
 
 /** From this size on, a text's tokens and trees are most of the process's memory. */
@@ -43,6 +44,7 @@ export interface OpenFailure {
 
 export function openPolicy(path: string): Result<DiskPolicy, OpenFailure> {
   const seen = new Seen();
+  if (isStandardInput(path)) return openStandardInput(seen);
   const named = resolve(path);
   const real = seen.realPath(named);
   if (real === null) return failed({ failure: "missing", inputs: seen });
@@ -50,6 +52,18 @@ export function openPolicy(path: string): Result<DiskPolicy, OpenFailure> {
   const text = readText(named, real, MAX_SOURCE_BYTES, seen);
   if (!text.ok) return failed({ failure: text.error, inputs: seen });
   const entry: SourceFile = { path: basename(real), text: text.value };
+  return ok({ entry, root, reader: { read: (p, from) => readBelow(root, entry, p, from, seen) }, inputs: seen });
+}
+
+/** In the folder of its name, whether that file is there or not. */
+function openStandardInput(seen: Seen): Result<DiskPolicy, OpenFailure> {
+  const named = resolve(standardInputName());
+  const root = seen.realPath(dirname(named));
+  if (root === null) return failed({ failure: "missing", inputs: seen });
+  const bytes = readStandardInput(MAX_SOURCE_BYTES);
+  const text = bytes.ok ? decodeText(bytes.value) : bytes;
+  if (!text.ok) return failed({ failure: text.error, inputs: seen });
+  const entry: SourceFile = { path: basename(named), text: text.value };
   return ok({ entry, root, reader: { read: (p, from) => readBelow(root, entry, p, from, seen) }, inputs: seen });
 }
 

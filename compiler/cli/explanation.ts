@@ -5,6 +5,7 @@ import type { Answer, Decision, Shadow } from "../../runtime/host/decision.ts";
 import { identityOf } from "../../runtime/host/identity.ts";
 import type { GroupInfo, ListenerInfo, LoadedPolicy, PolicyEngine, RuleInfo } from "../../runtime/host/module.ts";
 import { ANY4, formatAddress, formatEndpoint, isLinkLocal6 } from "../../runtime/net/address.ts";
+import { printable } from "../diagnostics/quote.ts";
 import { evaluateAll, readsHeaderOf } from "./evaluate.ts";
 import { listeningAddress } from "./bindable.ts";
 import { countsOf, type Counted } from "./counts.ts";
@@ -170,7 +171,7 @@ function connectionSteps(book: RuleBook, loaded: LoadedPolicy, listener: Listene
   const identity = stepOf(
     loaded,
     "identity",
-    client === null ? "no certificate" : client.map((word) => `\`${word}\``).join(", "),
+    client === null ? "no certificate" : client.map((word) => `\`${printable(word)}\``).join(", "),
     decision,
     overrides(decision),
   );
@@ -180,7 +181,7 @@ function connectionSteps(book: RuleBook, loaded: LoadedPolicy, listener: Listene
 }
 
 function nameText(sni: string | null): string {
-  return sni === null ? "no SNI" : `SNI \`${sni}\``;
+  return sni === null ? "no SNI" : `SNI \`${printable(sni)}\``;
 }
 
 function isPending(answer: Answer): answer is Extract<Answer, { later: true }> {

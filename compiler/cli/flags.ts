@@ -23,3 +23,12 @@ export const TARGET_FLAG: FlagSpec = {
 export const SUBJECT_FLAG: FlagSpec = { short: null, value: "SERVICE", says: "whose profile `--target abi-filter` writes (default: `ingressd`)" };
 
 export const NODES_FLAG: FlagSpec = { short: null, value: "N", says: "the most nodes of the analysis (default: 4000000); past them nothing is proven" };
+
+export const STDIN_NAME_FLAG: FlagSpec = {
+  short: null,
+  value: "NAME",
+  says: "what the policy of `-` is called in messages, and where its imports are relative to (default: `stdin.ingress` here)",
+};
+
+/** Of published lists. `text` is one prefix a line, as in netsets. */
+export const LIST_FORMATS = ["aws", "gcp", "azure", "github", "fastly", "spamhaus", "geofeed", "text"] as const;

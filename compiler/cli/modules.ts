@@ -4,6 +4,7 @@ import { readRegular, type RegularFailure } from "./disk.ts";
 import { MAX_MODULE_BYTES } from "../../runtime/host/verify.ts";
 import type { Refusal } from "../../runtime/host/module.ts";
 import { usage, type Outcome } from "./outcome.ts";
+import { isStandardInput, readStandardInput } from "./standard_input.ts";
 
 /** A WebAssembly file by its first four bytes, whatever it is called. */
 export function looksLikeModule(bytes: Uint8Array): boolean {
@@ -11,7 +12,7 @@ export function looksLikeModule(bytes: Uint8Array): boolean {
 }
 
 export function readModule(path: string): Result<Uint8Array, Outcome> {
-  const bytes = readRegular(path, MAX_MODULE_BYTES);
+  const bytes = isStandardInput(path) ? readStandardInput(MAX_MODULE_BYTES) : readRegular(path, MAX_MODULE_BYTES);
   return bytes.ok ? bytes : failed(unread(path, bytes.error));
 }
 

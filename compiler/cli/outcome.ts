@@ -18,6 +18,8 @@ export interface Outcome {
   readonly report?: (paint: Paint) => string;
   /** The report is a document for other programs, so nothing is printed beside it. */
   readonly document?: true;
+  /** Not a character of the report is changed: it goes back into a file. */
+  readonly exact?: true;
   /** The body for programs; must survive JSON. */
   readonly data?: unknown;
 }

@@ -7,7 +7,8 @@ import { packageVersion } from "../../runtime/package/files.ts";
 import type { Surroundings } from "./command.ts";
 import { INGRESSC, isCommandName } from "./command_table.ts";
 import { RUNS } from "./commands.ts";
-import type { Outcome } from "./outcome.ts";
+import { usage, type Outcome } from "./outcome.ts";
+import { STANDARD_INPUT, takeStandardInput } from "./standard_input.ts";
 import type { Paint } from "./terminal.ts";
 
 /** Never rejects: what fails inside is an outcome too. */
@@ -35,6 +36,13 @@ async function answered(invocation: ParsedCommand, surroundings: Surroundings): 
   }
   const { command, args } = invocation;
   if (command === null || !isCommandName(command)) throw new Error(`the command table has \`${command}\`, and commands.ts has not`);
+  const name = args.flags.get("stdin-name") ?? null;
+  const takesInput = INGRESSC.commands[command]?.flags["stdin-name"] !== undefined;
+  const unused = name !== null && !args.operands.includes(STANDARD_INPUT);
+  if (unused) return usage("unused_name", "`--stdin-name` names standard input, and no file is `-`", "write `-` in place of a file, or omit `--stdin-name`");
+  if (takesInput && args.operands.filter((word) => word === STANDARD_INPUT).length > 1)
+    return usage("input_twice", "standard input can be read once, and `-` is written twice", "write `-` in place of one file");
+  takeStandardInput(takesInput, name);
   const { run } = await RUNS[command]();
   return run(args, surroundings);
 }
@@ -54,6 +62,7 @@ export function isAnswer(o: Outcome): boolean {
 }
 
 export function outcomeText(o: Outcome, p: Paint): string {
+  if (o.exact === true && o.report !== undefined) return o.report(p);
   const lines: string[] = [];
   if (o.report !== undefined) lines.push(o.report(p));
   if (o.document === true) return `${printable(lines.join("\n")).trimEnd()}\n`;

@@ -140,12 +140,17 @@ function readArguments(program: ProgramSpec, command: string | null, spec: Comma
     if (flag.many === true) lists.set(name, [...(lists.get(name) ?? []), value]);
   }
   if (spec.program === undefined) operands.push(...rest);
-  const wrong = wrongOperands(program, command, spec, operands);
+  const replacing = [...flags.keys()].find((name) => specs[name]?.isOperand === true);
+  const wrong = wrongOperands(program, command, replacing === undefined ? spec : { ...spec, operands: spec.operands.slice(0, -1) }, operands, replacing);
   return wrong === null ? ok({ operands, flags, lists, program: spec.program === undefined ? [] : rest }) : failed(wrong);
 }
 
-function wrongOperands(program: ProgramSpec, command: string | null, spec: CommandSpec, operands: readonly string[]): Misuse | null {
-  const form = synopsis(program, command);
+/** `replacing`: the flag that takes the place of an operand that `spec` does not have then. */
+function wrongOperands(program: ProgramSpec, command: string | null, spec: CommandSpec, operands: readonly string[], replacing?: string): Misuse | null {
+  const form =
+    replacing === undefined ?
+      synopsis(program, command)
+    : [called(program, command), ...spec.operands, `--${replacing} ${spec.flags[replacing]?.value ?? ""}`].join(" ");
   const missing = spec.operands[operands.length];
   if (missing !== undefined) return misuse("missing_operand", `\`${called(program, command)}\` needs ${missing}`, `write \`${form}\``);
   const extra = operands[spec.operands.length];

@@ -10,6 +10,8 @@ export interface FlagSpec {
   readonly says: string;
   /** It may be given more than once; its values are in `lists`. */
   readonly many?: true;
+  /** It takes the place of the command's last operand. */
+  readonly isOperand?: true;
   /** The words that the value may be, where it can't be any other. */
   readonly oneOf?: readonly string[];
 }

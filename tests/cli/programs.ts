@@ -32,6 +32,8 @@ export interface Options {
   readonly cwd?: string;
   readonly env?: NodeJS.ProcessEnv;
   readonly uid?: number;
+  /** Standard input; without it, an empty one. */
+  readonly input?: string | Uint8Array;
 }
 
 export interface Running {
@@ -44,14 +46,16 @@ export interface Running {
 }
 
 /** `words`: Node's arguments for the program. */
-export function start(words: readonly string[], args: readonly string[], { cwd, env, uid }: Options = {}): Running {
+export function start(words: readonly string[], args: readonly string[], { cwd, env, uid, input }: Options = {}): Running {
   const child = spawn(process.execPath, [...words, ...args], {
     cwd: cwd ?? PROJECT,
     env: env ?? { ...process.env, NO_COLOR: "1" },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["pipe", "pipe", "pipe"],
     ...(uid === undefined ? {} : { uid, gid: uid }),
   });
   atEnd(() => child.kill("SIGKILL"));
+  // A program may end before it has read all of it.
+  child.stdin.on("error", () => undefined).end(input);
   const lines: string[] = [];
   const looks = new Set<() => void>();
   let err = "";

@@ -146,7 +146,8 @@ test("each program reads exactly the flags that its table gives each command", (
     const all = table.flatMap(([, { flags }]) => Object.entries(flags));
     for (const [command, spec] of table) {
       for (const [name, { value }] of all) {
-        const words = [...(command === null ? [] : [command]), `--${name}`, ...(value === null ? [] : ["x"]), ...spec.operands.map(() => "x")];
+        const operands = spec.flags[name]?.isOperand === true ? spec.operands.slice(0, -1) : spec.operands;
+        const words = [...(command === null ? [] : [command]), `--${name}`, ...(value === null ? [] : ["x"]), ...operands.map(() => "x")];
         const parsed = readCommandLine(program, words);
         assert.is(
           parsed.ok && parsed.value.kind === "run" && parsed.value.command === command,

@@ -4,17 +4,21 @@ import type { Profile } from "../../../runtime/abi/profiles.ts";
 import type { Surroundings } from "../command.ts";
 import { compileFile } from "../compiled.ts";
 import { isFolder, openPolicy } from "../disk.ts";
-import { count, type Outcome } from "../outcome.ts";
+import { count, usage, type Outcome } from "../outcome.ts";
 import { readProfile } from "../profile.ts";
 import type { Progress } from "../progress.ts";
+import { isStandardInput, shownName } from "../standard_input.ts";
 
 export async function run(args: Arguments, { progress }: Surroundings): Promise<Outcome> {
   const file = args.operands[0] ?? "";
   const named = readProfile(args);
   if (!named.ok) return named.error;
   const profile = named.value;
-  const one = async (path: string): Promise<Outcome> => (args.flags.has("fix") ? fixed(path, profile, progress) : checked(path, profile, progress));
-  if (!isFolder(file)) return one(file);
+  const fixes = args.flags.has("fix");
+  if (fixes && isStandardInput(file))
+    return usage("fix_input", "`--fix` changes a file, and standard input is none", "omit `--fix`, or write the policy into a file first");
+  const one = async (path: string): Promise<Outcome> => (fixes ? fixed(path, profile, progress) : checked(path, profile, progress));
+  if (isStandardInput(file) || !isFolder(file)) return one(file);
   const { checkFolder } = await import("../check_folder.ts");
   return checkFolder(file, one);
 }
@@ -26,7 +30,7 @@ function checked(file: string, profile: Profile, progress: Progress): Outcome {
   // An expose on tcp and udp is one of the author's.
   const exposes = [...new Set(compiled.value.policy.exposes.map(({ name }) => name))];
   const lines = tests.reduce((n, t) => n + t.lines.length, 0);
-  const message = `\`${file}\` is valid: ${count(exposes.length, "expose")}, ${count(lines, "test line")}`;
+  const message = `\`${shownName(file)}\` is valid: ${count(exposes.length, "expose")}, ${count(lines, "test line")}`;
   return { class: "ok", code: "policy.valid", message, data: { profile, exposes, testLines: lines } };
 }
 

@@ -1,5 +1,5 @@
 // ingressc explain: why a request is allowed or denied, answered by the module itself.
-import { canBeSource } from "../../../runtime/net/address.ts";
+import { canBeSource, formatAddress } from "../../../runtime/net/address.ts";
 import { failed, ok, type Result } from "../../../runtime/result/result.ts";
 import type { Arguments } from "../../../runtime/shell/command_line.ts";
 import type { Profile } from "../../../runtime/abi/profiles.ts";
@@ -17,19 +17,28 @@ import { usage, type Outcome } from "../outcome.ts";
 import { readProfile } from "../profile.ts";
 import { parseRequest, type Request } from "../request.ts";
 import { rows, type Paint } from "../terminal.ts";
+import { isStandardInput } from "../standard_input.ts";
 import { codeSays, ruleText } from "../test_report.ts";
+import { readRecorded, recordedText, type Recorded } from "../traffic/recorded.ts";
 
 export async function run(args: Arguments, { wallSeconds }: Surroundings): Promise<Outcome> {
-  const [file = "", text = ""] = args.operands;
+  const [file = "", written = ""] = args.operands;
+  const line = args.flags.get("audit");
+  if (line !== undefined && isStandardInput(line) && isStandardInput(file))
+    return usage("input_twice", "standard input can be read once, and `-` is written twice", "give the record in single quotes behind `--audit`");
+  const recorded = line === undefined ? null : readRecorded(line);
+  if (recorded !== null && !recorded.ok) return recorded.error;
+  const past = recorded === null ? null : recorded.value;
   const named = readProfile(args);
   if (!named.ok) return named.error;
   const profile = named.value;
   const subject = subjectOf(file, args.flags.has("profile") ? profile : null);
   if (!subject.ok) return subject.error;
   const { module, loaded, root } = subject.value;
-  const parsed = parseRequest(text, [...new Set(loaded.info.listeners.map((l) => l.name))], wallSeconds);
+  const parsed = past === null ? parseRequest(written, [...new Set(loaded.info.listeners.map((l) => l.name))], wallSeconds) : ok(past.request);
   if (!parsed.ok) return parsed.error;
-  const request = parsed.value;
+  const text = past === null ? written : past.text;
+  const request = past === null ? parsed.value : asItIsRead(parsed.value, loaded);
   const wrong = request.kind === "from" ? misled(loaded.info, request.to, request.sni) : null;
   if (wrong !== null && request.kind === "from") return misledOutcome(wrong, request.sni);
   const notRead = request.kind === "from" && request.via !== null ? unread(loaded.info, freshEngine(loaded, null), request.to, request.via) : null;
@@ -42,9 +51,15 @@ export async function run(args: Arguments, { wallSeconds }: Surroundings): Promi
     class: "ok",
     code: "policy.explained",
     message: words.join("; "),
-    data: { request: text.trim(), ...timeJson(request), answers: explanations.map(explanationJson) },
-    report: (p) => explanations.map((e) => explanationText(text.trim(), request, e, root, p)).join("\n\n"),
+    data: { request: text.trim(), ...timeJson(request), ...(past !== null && { recorded: recordedJson(past) }), answers: explanations.map(explanationJson) },
+    report: (p) => explanations.map((e) => explanationText(text.trim(), request, e, root, p, past)).join("\n\n"),
   };
+}
+
+/** Where the policy does not read the header of a recorded load balancer, that is the client. */
+function asItIsRead(request: Request, loaded: LoadedPolicy): Request {
+  if (request.kind === "bind" || request.via === null || unread(loaded.info, freshEngine(loaded, null), request.to, request.via) === null) return request;
+  return { ...request, source: request.via, via: null };
 }
 
 /** A request to an expose to which its name does not lead is about something that can't happen. */
@@ -115,19 +130,24 @@ function verdictOf({ decision }: Explanation): string {
   return decision.allowed ? "allow" : `deny (reason=${decision.reason})`;
 }
 
-function explanationText(text: string, request: Request, e: Explanation, root: string | null, p: Paint): string {
+function recordedJson({ record: { allowed, reason, code, at, listener, byRules }, notes }: Recorded): unknown {
+  return { decision: allowed ? "allow" : "deny", reason, code, at, listener, byRules, notes };
+}
+
+function explanationText(text: string, request: Request, e: Explanation, root: string | null, p: Paint, past: Recorded | null): string {
   const verdict = e.decision.allowed || e.decision.code === "no_token" ? p.good(p.bold(verdictOf(e))) : p.bad(p.bold(verdictOf(e)));
   return [
     p.bold(text),
     "",
     rows([
+      ...pastRows(past, e),
       ...timeRows(request),
       ...e.steps.flatMap((s) => stepRows(s, root, p, e.listener)),
       ...countRows(e),
       ...shadowRows(e, root),
       ...backendRows(e, request),
     ]),
-    ...e.notes.map((note) => `  ${note}`),
+    ...[...pastNotes(past, request), ...e.notes].map((note) => `  ${note}`),
     "",
     `  ${verdict}`,
     ...e.nearMisses.map(({ text, rule }) => `  ${text}${rule === null ? "" : `, by ${ruleText(rule, root)}`}`),
@@ -135,6 +155,19 @@ function explanationText(text: string, request: Request, e: Explanation, root: s
 }
 
 type Row = readonly [string, string];
+
+function pastNotes(past: Recorded | null, request: Request): readonly string[] {
+  if (past === null) return [];
+  const isPeer = request.kind === "from" && request.via === null && past.record.peer !== null;
+  return [
+    ...past.notes,
+    ...(isPeer ? [`the policy reads no PROXY header of \`${formatAddress(request.source)}\`, which is the client therefore, and its header is data`] : []),
+  ];
+}
+
+function pastRows(past: Recorded | null, { decision }: Explanation): readonly Row[] {
+  return past === null ? [] : [["recorded", recordedText(past.record, decision.allowed)]];
+}
 
 /** No rule about a bind depends on the time. */
 function timeRows(request: Request): readonly Row[] {

@@ -4,14 +4,35 @@ import { quote } from "../../diagnostics/quote.ts";
 import type { Arguments } from "../../../runtime/shell/command_line.ts";
 import { cannotOpen, rejected } from "../compiled.ts";
 import { openPolicy } from "../disk.ts";
-import { count, type Outcome, type OutcomeClass } from "../outcome.ts";
+import { count, usage, type Outcome, type OutcomeClass } from "../outcome.ts";
+import { isStandardInput, shownName, standardInputName } from "../standard_input.ts";
 import { replaceText } from "../write.ts";
 
 export async function run(args: Arguments): Promise<Outcome> {
   const check = args.flags.has("check");
+  if (args.operands.some(isStandardInput)) return args.operands.length === 1 ? formatInput(args.operands[0] ?? "", check) : notAlone();
   const results: FileResult[] = [];
   for (const path of args.operands) results.push(await formatFile(path, check));
   return summary(results, check);
+}
+
+function notAlone(): Outcome {
+  return usage("input_among_files", "`-` is formatted to standard output, and files in their places", "format `-` alone");
+}
+
+/** The formatted text is the answer. */
+function formatInput(path: string, check: boolean): Outcome {
+  const opened = openPolicy(path);
+  if (!opened.ok) return cannotOpen(path, opened.error.failure);
+  const { entry } = opened.value;
+  const formatted = format(entry);
+  if (!formatted.ok)
+    return formatted.error.kind === "broken" ? rejected(path, opened.value, formatted.error.diagnostics) : defect(shownName(path), formatted.error.what);
+  const text = formatted.value;
+  const data = { file: standardInputName(), text };
+  if (!check) return { class: "ok", code: "policy.formatted", message: "1 file formatted", data, report: () => text, document: true, exact: true };
+  if (text === entry.text) return { class: "ok", code: "policy.is_formatted", message: "1 file in the one layout", data };
+  return { class: "no", code: "policy.not_formatted", message: "standard input would change; `ingressc fmt -` writes it", data };
 }
 
 interface FileResult {

@@ -1,6 +1,6 @@
 // The row of `ingressc check` in the command table. commands/check.ts runs it.
 import type { CommandSpec } from "../../../runtime/shell/command_table.ts";
-import { PROFILE_FLAG } from "../flags.ts";
+import { PROFILE_FLAG, STDIN_NAME_FLAG } from "../flags.ts";
 
 export const check = {
   summary: "show every error of a policy",
@@ -8,6 +8,7 @@ export const check = {
   flags: {
     profile: PROFILE_FLAG,
     fix: { short: null, value: null, says: "apply the fixes that the errors name, in all files of the policy" },
+    "stdin-name": STDIN_NAME_FLAG,
   },
   manual: [
     "Compiles FILE and writes nothing. The policy's tests are not run: `ingressc test` does that.",

@@ -1,6 +1,6 @@
 // The row of `ingressc diff` in the command table. commands/diff.ts runs it.
 import type { CommandSpec } from "../../../runtime/shell/command_table.ts";
-import { NODES_FLAG } from "../flags.ts";
+import { NODES_FLAG, STDIN_NAME_FLAG } from "../flags.ts";
 
 export const diff = {
   summary: "say exactly what a change opens and closes",
@@ -9,6 +9,7 @@ export const diff = {
     format: { short: null, value: "FORMAT", says: "text (the default) or markdown", oneOf: ["text", "markdown"] },
     equivalent: { short: null, value: null, says: "exit 0 only if nothing differs" },
     nodes: NODES_FLAG,
+    "stdin-name": STDIN_NAME_FLAG,
   },
   manual: [
     "OLD and NEW are policies or compiled modules, in any mix. Listeners are compared where they share",

@@ -1,11 +1,15 @@
 // The row of `ingressc explain` in the command table. commands/explain.ts runs it.
 import type { CommandSpec } from "../../../runtime/shell/command_table.ts";
-import { PROFILE_FLAG } from "../flags.ts";
+import { PROFILE_FLAG, STDIN_NAME_FLAG } from "../flags.ts";
 
 export const explain = {
   summary: "say why a request is allowed or denied",
   operands: ["FILE", "REQUEST"],
-  flags: { profile: PROFILE_FLAG },
+  flags: {
+    audit: { short: null, value: "LINE", says: "explain a record of an audit file in place of REQUEST; `-` reads it from standard input", isOperand: true },
+    profile: PROFILE_FLAG,
+    "stdin-name": STDIN_NAME_FLAG,
+  },
   manual: [
     "FILE is a policy or a compiled module. REQUEST is written as in a test line. Without `sni` the client",
     "sends no name. Without `at` the answer is for the current time, which is printed; `at TIME` names",
@@ -17,6 +21,9 @@ export const explain = {
     "  ingressc explain balanced.ingress 'from 203.0.113.9 via 10.0.0.5 to web'",
     "  ingressc explain demo.wasm 'bind web on 0.0.0.0:443'",
     "",
+    "  tail -1 audit.jsonl | ingressc explain demo.wasm --audit -",
+    "",
+    "With `--audit` the request is that of a record, at its time; what was recorded is shown beside it.",
     "A bind that the policy grants to a service `as direct` is answered `allow with a token`, which ingressd mints.",
     "Each phase is shown with the rule that decides it and the allows that it overrides; then what the",
     "`dryrun` rules would have said. Of a request that is refused it says what would be allowed if the",

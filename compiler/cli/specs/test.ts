@@ -1,6 +1,6 @@
 // The row of `ingressc test` in the command table. commands/test.ts runs it.
 import type { CommandSpec } from "../../../runtime/shell/command_table.ts";
-import { PROFILE_FLAG } from "../flags.ts";
+import { PROFILE_FLAG, STDIN_NAME_FLAG } from "../flags.ts";
 
 export const test = {
   summary: "run a policy's tests in its compiled module",
@@ -13,6 +13,7 @@ export const test = {
     tap: { short: null, value: "OUT", says: "write the results as TAP 14; `-` is standard output" },
     junit: { short: null, value: "OUT", says: "write the results as JUnit XML; `-` is standard output" },
     lcov: { short: null, value: "OUT", says: "write the coverage as an lcov trace; `-` is standard output" },
+    "stdin-name": STDIN_NAME_FLAG,
   },
   manual: [
     "Every line of every `test` block is evaluated by the very module that `ingressc build` writes,",

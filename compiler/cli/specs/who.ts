@@ -1,11 +1,11 @@
 // The row of `ingressc who` in the command table. commands/who.ts runs it.
 import type { CommandSpec } from "../../../runtime/shell/command_table.ts";
-import { NODES_FLAG } from "../flags.ts";
+import { NODES_FLAG, STDIN_NAME_FLAG } from "../flags.ts";
 
 export const who = {
   summary: "say exactly who can reach an expose or a port",
   operands: ["FILE", "to", "TARGET..."],
-  flags: { nodes: NODES_FLAG },
+  flags: { nodes: NODES_FLAG, "stdin-name": STDIN_NAME_FLAG },
   manual: [
     "FILE is a policy or a compiled module, TARGET the name of an expose, or a protocol and a port as in",
     "a test line. Everybody who is admitted is shown as disjoint ranges, with names, certificates and",

@@ -22,7 +22,7 @@ _ingressc() {
   if [ "$before" = = ]; then before=${COMP_WORDS[COMP_CWORD-2]}; fi
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      --profile|-o|--out|--target|--subject|--filter|--tap|--junit|--lcov|--format|--nodes|--from|-k|--key|-r|--revision) ((i++)); if [ "${COMP_WORDS[i]}" = = ]; then ((i++)); fi ;;
+      --profile|--stdin-name|-o|--out|--target|--subject|--filter|--tap|--junit|--lcov|--audit|--format|--nodes|--output|--round|--min|--only|--source|--from|-k|--key|-r|--revision) ((i++)); if [ "${COMP_WORDS[i]}" = = ]; then ((i++)); fi ;;
       -*) ;;
       *) if [ -z "$command" ]; then command=${COMP_WORDS[i]}; else ((operand++)); fi ;;
     esac
@@ -30,12 +30,13 @@ _ingressc() {
   case $command in
     '')
       case $word in -*) _ingressc_words -h --help -V --version; return ;; esac
-      _ingressc_words check build test explain diff who inspect fmt export import init keygen sign verify ;;
+      _ingressc_words check build test explain diff who replay learn list inspect fmt export import init keygen sign verify ;;
     check)
       case $before in
         --profile) _ingressc_words host os; return ;;
+        --stdin-name) :; return ;;
       esac
-      case $word in -*) _ingressc_words --profile --fix --json -h --help -V --version; return ;; esac
+      case $word in -*) _ingressc_words --profile --fix --stdin-name --json -h --help -V --version; return ;; esac
       case $operand in
         0) _ingressc_files ingress ;;
       esac ;;
@@ -57,16 +58,19 @@ _ingressc() {
         --tap) _ingressc_files; return ;;
         --junit) _ingressc_files; return ;;
         --lcov) _ingressc_files; return ;;
+        --stdin-name) :; return ;;
       esac
-      case $word in -*) _ingressc_words --profile --filter --require-tests --coverage --tap --junit --lcov --json -h --help -V --version; return ;; esac
+      case $word in -*) _ingressc_words --profile --filter --require-tests --coverage --tap --junit --lcov --stdin-name --json -h --help -V --version; return ;; esac
       case $operand in
         0) _ingressc_files ingress ;;
       esac ;;
     explain)
       case $before in
+        --audit) :; return ;;
         --profile) _ingressc_words host os; return ;;
+        --stdin-name) :; return ;;
       esac
-      case $word in -*) _ingressc_words --profile --json -h --help -V --version; return ;; esac
+      case $word in -*) _ingressc_words --audit --profile --stdin-name --json -h --help -V --version; return ;; esac
       case $operand in
         0) _ingressc_files ingress wasm ;;
         1) : ;;
@@ -75,8 +79,9 @@ _ingressc() {
       case $before in
         --format) _ingressc_words text markdown; return ;;
         --nodes) :; return ;;
+        --stdin-name) :; return ;;
       esac
-      case $word in -*) _ingressc_words --format --equivalent --nodes --json -h --help -V --version; return ;; esac
+      case $word in -*) _ingressc_words --format --equivalent --nodes --stdin-name --json -h --help -V --version; return ;; esac
       case $operand in
         0) _ingressc_files ingress wasm ;;
         1) _ingressc_files ingress wasm ;;
@@ -84,12 +89,44 @@ _ingressc() {
     who)
       case $before in
         --nodes) :; return ;;
+        --stdin-name) :; return ;;
       esac
-      case $word in -*) _ingressc_words --nodes --json -h --help -V --version; return ;; esac
+      case $word in -*) _ingressc_words --nodes --stdin-name --json -h --help -V --version; return ;; esac
       case $operand in
         0) _ingressc_files ingress wasm ;;
         1) : ;;
         *) : ;;
+      esac ;;
+    replay)
+      case $before in
+        --stdin-name) :; return ;;
+      esac
+      case $word in -*) _ingressc_words --strict --stdin-name --json -h --help -V --version; return ;; esac
+      case $operand in
+        0) : ;;
+        *) : ;;
+      esac ;;
+    learn)
+      case $before in
+        -o|--output) _ingressc_files ingress; return ;;
+        --round) :; return ;;
+        --min) :; return ;;
+      esac
+      case $word in -*) _ingressc_words -o --output --round --min --json -h --help -V --version; return ;; esac
+      case $operand in
+        *) : ;;
+      esac ;;
+    list)
+      case $before in
+        -o|--output) _ingressc_files ingress; return ;;
+        --only) :; return ;;
+        --format) _ingressc_words aws gcp azure github fastly spamhaus geofeed text; return ;;
+        --source) :; return ;;
+        --stdin-name) :; return ;;
+      esac
+      case $word in -*) _ingressc_words -o --output --only --format --source --stdin-name --json -h --help -V --version; return ;; esac
+      case $operand in
+        0) _ingressc_files ingress ;;
       esac ;;
     inspect)
       case $word in -*) _ingressc_words --json -h --help -V --version; return ;; esac
@@ -97,7 +134,10 @@ _ingressc() {
         0) _ingressc_files wasm ;;
       esac ;;
     fmt)
-      case $word in -*) _ingressc_words --check --json -h --help -V --version; return ;; esac
+      case $before in
+        --stdin-name) :; return ;;
+      esac
+      case $word in -*) _ingressc_words --check --stdin-name --json -h --help -V --version; return ;; esac
       case $operand in
         *) _ingressc_files ingress ;;
       esac ;;
