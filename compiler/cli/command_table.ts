@@ -9,6 +9,7 @@ import { fmt } from "./specs/fmt.ts";
 import { importSource } from "./specs/import.ts";
 import { inspect } from "./specs/inspect.ts";
 import { keygen } from "./specs/keygen.ts";
+import { prove } from "./specs/prove.ts";
 import { sign } from "./specs/sign.ts";
 import { test } from "./specs/test.ts";
 import { verify } from "./specs/verify.ts";
@@ -21,6 +22,7 @@ const withJson = <T extends CommandSpec>(spec: T): T & CommandSpec => ({ ...spec
 const COMMANDS = {
   check,
   build,
+  prove,
   test,
   explain,
   diff,

@@ -22,7 +22,7 @@ _ingressc() {
   if [ "$before" = = ]; then before=${COMP_WORDS[COMP_CWORD-2]}; fi
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      --profile|-o|--out|--target|--subject|--filter|--tap|--junit|--lcov|--format|--nodes|-k|--key|-r|--revision) ((i++)); if [ "${COMP_WORDS[i]}" = = ]; then ((i++)); fi ;;
+      --profile|-o|--out|--target|--subject|--nodes|--filter|--tap|--junit|--lcov|--format|-k|--key|-r|--revision) ((i++)); if [ "${COMP_WORDS[i]}" = = ]; then ((i++)); fi ;;
       -*) ;;
       *) if [ -z "$command" ]; then command=${COMP_WORDS[i]}; else ((operand++)); fi ;;
     esac
@@ -30,7 +30,7 @@ _ingressc() {
   case $command in
     '')
       case $word in -*) _ingressc_words -h --help -V --version; return ;; esac
-      _ingressc_words check build test explain diff who inspect fmt export import keygen sign verify ;;
+      _ingressc_words check build prove test explain diff who inspect fmt export import keygen sign verify ;;
     check)
       case $before in
         --profile) _ingressc_words host os; return ;;
@@ -45,8 +45,18 @@ _ingressc() {
         --profile) _ingressc_words host os; return ;;
         --target) _ingressc_words wasm c abi-filter abi-filter-v2; return ;;
         --subject) :; return ;;
+        --nodes) :; return ;;
       esac
-      case $word in -*) _ingressc_words -o --out --profile --target --subject --watch --json -h --help -V --version; return ;; esac
+      case $word in -*) _ingressc_words -o --out --profile --target --subject --nodes --watch --json -h --help -V --version; return ;; esac
+      case $operand in
+        0) _ingressc_files ingress ;;
+      esac ;;
+    prove)
+      case $before in
+        --profile) _ingressc_words host os; return ;;
+        --nodes) :; return ;;
+      esac
+      case $word in -*) _ingressc_words --profile --nodes --json -h --help -V --version; return ;; esac
       case $operand in
         0) _ingressc_files ingress ;;
       esac ;;
