@@ -28,6 +28,8 @@ export interface DiffLine {
   readonly rows: RowsText | null;
   readonly witness: string | null;
   readonly fact: FactChange | null;
+  /** The requests; empty where nothing is said of any. */
+  readonly requests: Diagram;
 }
 
 const MOST_RANGES = 8;
@@ -47,6 +49,7 @@ export function differenceLines(difference: Difference, before: Side, after: Sid
       rows: null,
       witness: null,
       fact: null,
+      requests: NEVER,
     });
   const all = [
     ...lines,
@@ -162,7 +165,7 @@ class LineWriter {
     const needsCertificate = listener.mode === "mtls" || this.#needsCertificate(change, true) || this.#needsCertificate(change, false);
     const witness =
       facts === null ? null : witnessText(facts, targetText(listener, change.places, this.#hasOneName(change)), d, this.#difference.space, needsCertificate);
-    return { kind, effect, listener: listener.name, place: placesText(change.places), text, rows: d === NEVER ? null : rows, witness, fact: null };
+    return { kind, effect, listener: listener.name, place: placesText(change.places), text, rows: d === NEVER ? null : rows, witness, fact: null, requests: d };
   }
 
   #needsCertificate({ before, after }: ListenerChange, opens: boolean): boolean {

@@ -22,7 +22,7 @@ _ingressc() {
   if [ "$before" = = ]; then before=${COMP_WORDS[COMP_CWORD-2]}; fi
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      --profile|-o|--out|--target|--subject|--nodes|--filter|--tap|--junit|--lcov|--format|-k|--key|-r|--revision) ((i++)); if [ "${COMP_WORDS[i]}" = = ]; then ((i++)); fi ;;
+      --profile|-o|--out|--target|--subject|--nodes|--filter|--tap|--junit|--lcov|--format|--git|--accept|-k|--key|-r|--revision) ((i++)); if [ "${COMP_WORDS[i]}" = = ]; then ((i++)); fi ;;
       -*) ;;
       *) if [ -z "$command" ]; then command=${COMP_WORDS[i]}; else ((operand++)); fi ;;
     esac
@@ -83,13 +83,14 @@ _ingressc() {
       esac ;;
     diff)
       case $before in
-        --format) _ingressc_words text markdown; return ;;
+        --format) _ingressc_words text markdown sarif; return ;;
+        --git) :; return ;;
+        --accept) _ingressc_files ingress; return ;;
         --nodes) :; return ;;
       esac
-      case $word in -*) _ingressc_words --format --equivalent --nodes --json -h --help -V --version; return ;; esac
+      case $word in -*) _ingressc_words --format --git --accept --equivalent --nodes --json -h --help -V --version; return ;; esac
       case $operand in
-        0) _ingressc_files ingress wasm ;;
-        1) _ingressc_files ingress wasm ;;
+        *) _ingressc_files ingress wasm ;;
       esac ;;
     who)
       case $before in
