@@ -22,7 +22,7 @@ _ingressc() {
   if [ "$before" = = ]; then before=${COMP_WORDS[COMP_CWORD-2]}; fi
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      --profile|-o|--out|--target|--subject|--nodes|--filter|--tap|--junit|--lcov|--format|--git|--accept|-k|--key|-r|--revision) ((i++)); if [ "${COMP_WORDS[i]}" = = ]; then ((i++)); fi ;;
+      --profile|-o|--out|--target|--subject|--nodes|--filter|--min-coverage|--tap|--junit|--lcov|--format|--git|--accept|-k|--key|-r|--revision) ((i++)); if [ "${COMP_WORDS[i]}" = = ]; then ((i++)); fi ;;
       -*) ;;
       *) if [ -z "$command" ]; then command=${COMP_WORDS[i]}; else ((operand++)); fi ;;
     esac
@@ -64,11 +64,12 @@ _ingressc() {
       case $before in
         --profile) _ingressc_words host os; return ;;
         --filter) :; return ;;
+        --min-coverage) :; return ;;
         --tap) _ingressc_files; return ;;
         --junit) _ingressc_files; return ;;
         --lcov) _ingressc_files; return ;;
       esac
-      case $word in -*) _ingressc_words --profile --filter --require-tests --coverage --tap --junit --lcov --json -h --help -V --version; return ;; esac
+      case $word in -*) _ingressc_words --profile --filter --require-tests --min-coverage --coverage --tap --junit --lcov --json -h --help -V --version; return ;; esac
       case $operand in
         0) _ingressc_files ingress ;;
       esac ;;
