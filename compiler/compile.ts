@@ -5,7 +5,6 @@ import { overBudget } from "./check/rules/budget.ts";
 import { check } from "./check/check.ts";
 import { osRefusals } from "./check/rules/host_only.ts";
 import type { CheckedPolicy } from "./policy/policy.ts";
-import { refusals } from "./check/rules/unenforced.ts";
 import type { Diagnostic } from "./diagnostics/diagnostic.ts";
 import { codeBytes, engineBytes } from "./emit/engine.ts";
 import type { Sha256 } from "./emit/hash.ts";
@@ -68,7 +67,6 @@ export type Phase = (typeof PHASES)[number];
 export interface CheckedSource {
   /** Empty exactly when there is a policy. */
   readonly diagnostics: readonly Diagnostic[];
-  /** It may have clauses that this release can't enforce (`unenforced`). */
   readonly policy: CheckedPolicy | null;
   /** The policy's own files, the entry file first; list files are not among them. */
   readonly files: readonly SourceFile[];
@@ -91,7 +89,7 @@ export function compile(entry: SourceFile, reader: SourceReader, profile: Profil
   const { diagnostics, policy, files, prefixes } = checkSource(entry, reader, platform);
   if (policy === null) return { diagnostics, policy: null, module: null, stats: null };
   const refused = (said: readonly Diagnostic[]): CompileResult => ({ diagnostics: inOrder(files, said), policy, module: null, stats: null });
-  const refusedAs = profile === "os" ? osRefusals(policy) : refusals(policy.unenforced);
+  const refusedAs = profile === "os" ? osRefusals(policy) : [];
   if (refusedAs.length > 0) return refused(refusedAs);
 
   const engine = engineBytes();

@@ -1,6 +1,6 @@
 // The exact difference of two policies: per pair of listeners that share protocol, port, local address and names, the
 // requests that only the second admits and those that only the first admitted; and what else the policies say of the pair.
-import type { AddressSet, PortRange } from "../policy/policy.ts";
+import type { AddressSet, HostNode, PortRange } from "../policy/policy.ts";
 import { cellsOf, type Cell } from "./cells.ts";
 import { NEVER, type Diagram } from "./diagrams.ts";
 import { factChanges, INVALID_NAMES, type FactChange } from "./facts.ts";
@@ -47,9 +47,9 @@ export interface Difference {
   readonly dialsRemoved: readonly string[];
 }
 
-/** Throws OutOfNodes where the budget is used up. */
-export function differenceOf(before: PolicyModel, after: PolicyModel, mostNodes?: number): Difference {
-  const space = new Space([before, after], mostNodes);
+/** `names`: sets of server names that are compared with the difference. Throws OutOfNodes where the budget is used up. */
+export function differenceOf(before: PolicyModel, after: PolicyModel, mostNodes?: number, names: readonly HostNode[] = []): Difference {
+  const space = new Space([before, after], mostNodes, { hosts: names, ids: new Map() });
   const sides: Sides = { space, before: new Permitted(space, before), after: new Permitted(space, after) };
   const hasShadow = [before, after].some((model) => [...model.denies, ...model.listeners.flatMap((l) => [...l.allows, ...l.denies])].some((r) => r.dryrun));
   const changes = new Map<string, ListenerChange & { readonly places: PlaceOf[] }>();
@@ -77,12 +77,46 @@ export function differenceOf(before: PolicyModel, after: PolicyModel, mostNodes?
   }
   return {
     ...sides,
-    listeners: [...changes.values()].filter(isChange),
+    listeners: withFactsOnce([...changes.values()]).filter(isChange),
     pairedBefore,
     pairedAfter,
     dialsAdded: after.dials.filter((service) => !before.dials.includes(service)),
     dialsRemoved: before.dials.filter((service) => !after.dials.includes(service)),
   };
+}
+
+/** A pair that differs in several ways at its places has the same facts at all of them, so they are said once of all these places. */
+function withFactsOnce(changes: readonly ListenerChange[]): readonly ListenerChange[] {
+  const pairs = new Map<string, ListenerChange[]>();
+  for (const change of changes) {
+    const key = `${change.before} ${change.after}`;
+    const same = pairs.get(key);
+    if (same === undefined) pairs.set(key, [change]);
+    else same.push(change);
+  }
+  return [...pairs.values()].flatMap((own) => {
+    const [first] = own;
+    if (first === undefined || own.length === 1) return own;
+    const facts = new Map<string, { readonly fact: FactChange; readonly places: PlaceOf[] }>();
+    for (const { facts: said, places } of own) {
+      for (const fact of said) {
+        const key = JSON.stringify(fact);
+        const known = facts.get(key);
+        if (known === undefined) facts.set(key, { fact, places: [...places] });
+        else known.places.push(...places);
+      }
+    }
+    const apart = [...facts.values()].map(({ fact, places }): ListenerChange => ({
+      ...first,
+      places,
+      opened: NEVER,
+      closed: NEVER,
+      shadowOpened: NEVER,
+      shadowClosed: NEVER,
+      facts: [fact],
+    }));
+    return [...own.map((change) => ({ ...change, facts: [] })), ...apart];
+  });
 }
 
 /** A listener that appears or disappears is one, also where nobody is admitted. */

@@ -77,6 +77,15 @@ export class IdentityClasses {
     return found;
   }
 
+  /** The widest patterns within those of an atom whose names it doesn't have. */
+  exceptionsOf(atom: number): readonly string[] {
+    const own = (this.atoms[atom]?.patterns ?? []).flatMap((word) => this.#patterns.get(word) ?? []);
+    const inside = [...this.#patterns.values()].filter(
+      (other) => this.#atomOf.get(other.word) !== atom && own.some((shape) => shape !== other && covers(shape, other)),
+    );
+    return inside.filter((shape) => !inside.some((other) => other !== shape && covers(other, shape))).map(({ word }) => word);
+  }
+
   /** For each pattern that some set includes the numbers of these sets, rising. */
   #setsByPattern(members: readonly Members[]): ReadonlyMap<Shape, readonly number[]> {
     const found = new Map<Shape, number[]>();

@@ -22,6 +22,15 @@ export interface Facts {
   readonly wallSeconds: number | null;
 }
 
+/** Sets beside those of the rules. */
+export interface MoreSets {
+  readonly hosts: readonly HostNode[];
+  /** Words by a key that is that of no set of a policy. */
+  readonly ids: ReadonlyMap<string, readonly string[]>;
+}
+
+const NO_MORE: MoreSets = { hosts: [], ids: new Map() };
+
 export class Space {
   readonly diagrams: Diagrams;
   readonly times: TimeClasses;
@@ -36,17 +45,17 @@ export class Space {
   readonly #sources = new WeakMap<AddressSet, Diagram>();
 
   /** Throws OutOfNodes where the identities alone are too many. */
-  constructor(models: readonly PolicyModel[], mostNodes?: number) {
+  constructor(models: readonly PolicyModel[], mostNodes?: number, more: MoreSets = NO_MORE) {
     this.diagrams = new Diagrams(mostNodes);
     const rules = models.flatMap((model) => rulesOf(model).map((rule) => ({ model, rule })));
     this.times = new TimeClasses(rules.map(({ rule }) => rule));
     const hosts = new Map<string, HostNode>();
-    const ids = new Map<string, readonly string[]>();
+    const ids = new Map(more.ids);
     for (const { model, rule } of rules) {
       if (rule.sni !== null && !hosts.has(rule.sni)) hosts.set(rule.sni, model.hosts(rule.sni));
       if (rule.client !== null && !ids.has(rule.client)) ids.set(rule.client, model.ids(rule.client));
     }
-    this.names = new NameClasses([...hosts.values(), ...models.flatMap(leadSets)]);
+    this.names = new NameClasses([...hosts.values(), ...models.flatMap(leadSets), ...more.hosts]);
     this.#idSets = new Map([...ids.keys()].map((key, i) => [key, i]));
     this.ids = new IdentityClasses([...ids.values()], (steps) => this.diagrams.spend(steps));
     this.nameLevel = bitsFor(this.times.count);

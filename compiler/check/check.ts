@@ -76,7 +76,7 @@ export function check(program: Program | null, reader: SourceReader): Checked {
   const shared = { groups, names: ordered.map(({ node }) => node.name.text), patterns: ordered.map(({ names: own }) => own ?? null) };
   const known: Known = { exposes: new Set(names.keys()), rules: context.ruleNames, whole: flat.whole && isWhole(program), shared, balancers: ordered };
   const tests = flat.tests.map((node) => checkTest(context, node, known));
-  for (const node of flat.invariants) checkInvariant(context, node, known);
+  const invariants = flat.invariants.map((node) => checkInvariant(context, node, known, ordered));
   const budget = checkBudgets(context, flat.budgets);
   if (report.diagnostics.length === 0) enforceBudget(context, budget, exposes, denies.length);
 
@@ -87,7 +87,9 @@ export function check(program: Program | null, reader: SourceReader): Checked {
   // silently become a policy without it.
   const lines = flat.tests.reduce((n, t) => n + t.lines.length, 0);
   const kept = tests.reduce((n, t) => n + t.lines.length, 0);
-  if (checked.length !== exposes.length || denies.length !== deniesDue || dials.length !== flat.dials.length || kept !== lines)
+  const claims = flat.invariants.reduce((n, i) => n + i.claims.length, 0);
+  const keptClaims = invariants.reduce((n, i) => n + i.claims.length, 0);
+  if (checked.length !== exposes.length || denies.length !== deniesDue || dials.length !== flat.dials.length || kept !== lines || keptClaims !== claims)
     return { policy: null, diagnostics, prefixes: 0 };
   return {
     policy: {
@@ -97,10 +99,10 @@ export function check(program: Program | null, reader: SourceReader): Checked {
       dials,
       denies,
       tests,
+      invariants,
       budget,
       sets,
       listFiles: listFilesOf(context),
-      unenforced: context.unenforced,
       hostOnly: context.hostOnly,
     },
     diagnostics,

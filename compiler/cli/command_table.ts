@@ -13,6 +13,7 @@ import { keygen } from "./specs/keygen.ts";
 import { learn } from "./specs/learn.ts";
 import { list } from "./specs/list.ts";
 import { replay } from "./specs/replay.ts";
+import { prove } from "./specs/prove.ts";
 import { sign } from "./specs/sign.ts";
 import { test } from "./specs/test.ts";
 import { verify } from "./specs/verify.ts";
@@ -25,6 +26,7 @@ const withJson = <T extends CommandSpec>(spec: T): T & CommandSpec => ({ ...spec
 const COMMANDS = {
   check,
   build,
+  prove,
   test,
   explain,
   diff,

@@ -9,6 +9,7 @@ export type Run = (args: Arguments, surroundings: Surroundings) => Promise<Outco
 export const RUNS: Readonly<Record<CommandName, () => Promise<{ readonly run: Run }>>> = {
   check: () => import("./commands/check.ts"),
   build: () => import("./commands/build.ts"),
+  prove: () => import("./commands/prove.ts"),
   test: () => import("./commands/test.ts"),
   explain: () => import("./commands/explain.ts"),
   diff: () => import("./commands/diff.ts"),

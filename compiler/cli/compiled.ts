@@ -29,7 +29,11 @@ export interface NotCompiled {
 export function compileFile(path: string, profile: Profile = "host", progress: Progress = SILENT): Result<Compiled, NotCompiled> {
   const opened = openPolicy(path);
   if (!opened.ok) return failed({ outcome: cannotOpen(path, opened.error.failure), inputs: opened.error.inputs });
-  const disk = opened.value;
+  return compileOpened(path, opened.value, profile, progress);
+}
+
+/** Of a policy whose files are read by its own reader. */
+export function compileOpened(path: string, disk: DiskPolicy, profile: Profile, progress: Progress): Result<Compiled, NotCompiled> {
   progress.step(disk.entry.text.length);
   const reader: SourceReader = {
     read(named, from) {

@@ -1,7 +1,7 @@
 // The stable codes of diagnostics. A code is never renumbered or reused; docs/diagnostics.md
 // has a heading for each, with a before and an after, and a test compares the two.
 // ING1xx the text, 2xx names and sets, 3xx literals, 4xx statements, 5xx other files, 6xx bounds,
-// 7xx what waits for a later release, 8xx what the profile `os` does not have, 873 to 879 files of other programs.
+// 8xx what the profile `os` does not have, 850 to 864 what an `invariant` can't claim, 873 to 879 files of other programs.
 
 /** How much of the source a rendering may show: list files give no more than the token. */
 type Excerpt = "line" | "token";
@@ -134,9 +134,7 @@ export const CODES = {
   ING616: line("a `via` of too many ranges"),
   ING617: line("too many backends of one expose"),
 
-  // ING701 to ING705 were about TLS, clients' certificates, identities, `as direct` and udp, before there was a release that had them.
-  ING706: line("invariants are not proven in this release"),
-
+  // ING701 to ING706 were about TLS, clients' certificates, identities, `as direct`, udp and invariants, before there was a release that had them.
   ING801: line("TLS is not terminated in the profile `os`"),
   ING802: line("clients' certificates are not requested in the profile `os`"),
   ING803: line("identities are not counted in the profile `os`"),
@@ -152,6 +150,8 @@ export const CODES = {
   ING813: line("an expose has one backend in the profile `os`"),
   ING814: line("a backend is not on another host in the profile `os`"),
 
+  ING850: line("a claim about an expose that has another mode"),
+  ING851: line("a claim that is true of every policy"),
   ING873: line("a file that is not of the format that `--from` names"),
   ING874: line("a part that an imported file lacks, or that is of another kind"),
   ING875: line("an imported file that admits nobody"),

@@ -3,16 +3,16 @@
 import { BOUND_WORDS, type BoundData } from "./bound_words.ts";
 import type { DiagnosticCode } from "./codes.ts";
 import { FILE_WORDS, type FileData } from "./file_words.ts";
+import { INVARIANT_WORDS, type InvariantData } from "./invariant_words.ts";
 import { IMPORT_WORDS, type ImportData } from "./import_words.ts";
 import { LITERAL_WORDS, type LiteralData } from "./literal_words.ts";
 import { NAME_WORDS, type NameData } from "./name_words.ts";
 import { PROFILE_WORDS, type ProfileData } from "./profile_words.ts";
-import { RELEASE_WORDS, type ReleaseData } from "./release_words.ts";
 import { STATEMENT_WORDS, type StatementData } from "./statement_words.ts";
 import type { Words, WordsOf } from "./sentence.ts";
 import { SYNTAX_WORDS, type SyntaxData } from "./syntax_words.ts";
 
-type Data = SyntaxData & NameData & LiteralData & FileData & StatementData & BoundData & ReleaseData & ProfileData & ImportData;
+type Data = SyntaxData & NameData & LiteralData & FileData & StatementData & BoundData & InvariantData & ProfileData & ImportData;
 
 /** Every code is here: a code without data and words does not compile. */
 const WORDS: WordsOf<Pick<Data, DiagnosticCode>> = {
@@ -22,7 +22,7 @@ const WORDS: WordsOf<Pick<Data, DiagnosticCode>> = {
   ...FILE_WORDS,
   ...STATEMENT_WORDS,
   ...BOUND_WORDS,
-  ...RELEASE_WORDS,
+  ...INVARIANT_WORDS,
   ...PROFILE_WORDS,
   ...IMPORT_WORDS,
 };

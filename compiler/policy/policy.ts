@@ -288,6 +288,32 @@ export interface CheckedTest {
   readonly span: Span;
 }
 
+/** A statement about every request. A condition that is null says nothing of its fact. */
+export interface CheckedClaim {
+  /** No request; no other request; every request. */
+  readonly word: "never" | "only" | "always";
+  readonly from: AddressSet | null;
+  readonly sni: HostNode | null;
+  readonly client: IdSet | null;
+  readonly to: ClaimSubject;
+  /** Only the exposes of this mode. */
+  readonly mode: Mode | null;
+  /** UTC seconds; null: at any time, and where no clock is known. */
+  readonly at: number | null;
+  readonly span: Span;
+}
+
+export type ClaimSubject =
+  | { readonly kind: "any" }
+  | { readonly kind: "expose"; readonly name: string }
+  | { readonly kind: "ports"; readonly proto: "tcp" | "udp"; readonly ports: readonly PortRange[] };
+
+export interface CheckedInvariant {
+  readonly title: string;
+  readonly claims: readonly CheckedClaim[];
+  readonly span: Span;
+}
+
 /** Null: only the documented default applies. */
 export interface CheckedBudget {
   readonly ports: Bound | null;
@@ -319,16 +345,6 @@ export interface NamedSetOf<K, T> {
   readonly span: Span;
 }
 
-/** Clauses that `check` accepts and this release can't enforce: `build` refuses each. */
-export interface Unenforced {
-  readonly code: "ING706";
-  /** The words, such as `invariant`. */
-  readonly what: string;
-  /** The release that will have it, such as `0.5`. */
-  readonly release: string;
-  readonly span: Span;
-}
-
 /** Clauses that only the profile `host` has: the profile `os` refuses each. */
 export interface HostOnly {
   readonly code: "ING801" | "ING802" | "ING803" | "ING804" | "ING805" | "ING808" | "ING809" | "ING810" | "ING811" | "ING812" | "ING813" | "ING814";
@@ -346,13 +362,12 @@ export interface CheckedPolicy {
   readonly dials: readonly CheckedDial[];
   readonly denies: readonly TopLevelDeny[];
   readonly tests: readonly CheckedTest[];
+  readonly invariants: readonly CheckedInvariant[];
   readonly budget: CheckedBudget;
   /** Those that are declared in a file, identities aside. */
   readonly sets: readonly NamedSet[];
   /** Sorted by path. A file that two parts of the policy bound differently is there twice. */
   readonly listFiles: readonly ListFile[];
-  /** Empty where the policy can be built. */
-  readonly unenforced: readonly Unenforced[];
   /** Empty where it can be built for the profile `os`, if it fits. */
   readonly hostOnly: readonly HostOnly[];
 }

@@ -43,8 +43,7 @@ const VALUES: Readonly<Record<string, Value>> = {
   "C.toml": file("toml"),
   "FILE...": file("ingress"),
   FILE: file("ingress"),
-  OLD: file("ingress", "wasm"),
-  NEW: file("ingress", "wasm"),
+  "FILES...": file("ingress", "wasm"),
   KEY: file("key"),
   PUB: file("pub"),
   OUT: file(),
@@ -59,6 +58,7 @@ const PLACES: Readonly<Record<string, Value>> = {
   who: file("ingress", "wasm"),
   import: file("json"),
   " --trusted-key": file("pub", "pem"),
+  " --accept": file("toml"),
   " --audit": file(),
   " --key": file(),
 };

@@ -487,7 +487,7 @@ test("what can't be compared has a code, a reason and a remedy", async ({ dir })
     [["a.ingress", "folder"], 2, /is a folder/],
     [["a.ingress", "cut.wasm"], 3, /is refused \(module_/],
     [["a.ingress"], 2, /NEW|operand|names/],
-    [["a.ingress", "a.ingress", "--format", "sarif"], 2, /format/],
+    [["a.ingress", "a.ingress", "--format", "xml"], 2, /format/],
     [["a.ingress", "a.ingress", "--nodes", "0"], 2, /`0` is no number of nodes/],
     [["a.ingress", "a.ingress", "--nodes", "64000001"], 2, /is no number of nodes/],
   ];

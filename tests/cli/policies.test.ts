@@ -4,6 +4,8 @@ import { basename, dirname, join, sep } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Profile } from "../../runtime/abi/profiles.ts";
+import { MOST_NODES } from "../../compiler/analysis/diagrams.ts";
+import { prove } from "../../compiler/cli/proven.ts";
 import { compileAndTest } from "../../compiler/cli/tested.ts";
 import { ingresscHere, PROJECT } from "./programs.ts";
 
@@ -16,7 +18,7 @@ const all = readdirSync(folder, { recursive: true, encoding: "utf8" })
 const files = all.filter((name) => !name.includes(sep) || basename(name) === "edge.ingress");
 
 examples("there are examples", () => {
-  for (const name of ["demo", "site", "office_vpn", "public_api", "console", "os_image", join("organisation", "edge")]) {
+  for (const name of ["demo", "site", "office_vpn", "public_api", "console", "guarded", "os_image", join("organisation", "edge")]) {
     assert.ok(files.includes(`${name}.ingress`), name);
   }
 });
@@ -40,6 +42,8 @@ for (const [file, profile] of built) {
       tested.results.filter((r) => !r.passed).map((r) => `${r.question} => ${r.actual}`),
       [],
     );
+    const proven = prove(tested, MOST_NODES);
+    assert.equal(proven.ok && proven.value.claims.filter(({ verdict }) => verdict !== "proven"), []);
     // A test that only expects "allow" would pass under a policy that allows everything.
     const denies = tested.results.filter((r) => r.expected !== "allow").length;
     assert.ok(denies >= 2 && denies * 3 >= tested.results.length, `${denies} of ${tested.results.length} lines expect a deny`);

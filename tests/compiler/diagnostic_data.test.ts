@@ -47,6 +47,7 @@ const WITHOUT_DATA: ReadonlySet<DiagnosticCode> = new Set<DiagnosticCode>([
   "ING603",
   "ING606",
   "ING614",
+  "ING851",
 ]);
 
 data("the words of every case follow from its code and its data", () => {

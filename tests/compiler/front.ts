@@ -1,7 +1,6 @@
 // The compiler's front on a text, for tests: load, parse, build, check, with all that they say.
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import { compile, checkSource } from "../../compiler/compile.ts";
-import { refusals } from "../../compiler/check/rules/unenforced.ts";
 import type { CheckedPolicy } from "../../compiler/policy/policy.ts";
 import type { Diagnostic } from "../../compiler/diagnostics/diagnostic.ts";
 import type { Profile } from "../../runtime/abi/profiles.ts";
@@ -28,11 +27,10 @@ export function filesOf(files: Readonly<Record<string, string>>): SourceReader {
   };
 }
 
-/** With what `build` refuses of a policy that is sound; for the profile `os` also of its size. */
+/** For the profile `os` with what it refuses of a policy that is sound, also of its size. */
 export function front(text: string, reader: SourceReader = filesOf({}), path = "policy.ingress", profile: Profile = "host"): Read {
   if (profile === "os") return compile({ path, text }, reader, profile);
-  const { policy, diagnostics } = checkSource({ path, text }, reader);
-  return { policy, diagnostics: [...diagnostics, ...refusals(policy?.unenforced ?? [])] };
+  return checkSource({ path, text }, reader);
 }
 
 /** The codes of a text's diagnostics, in their order. */

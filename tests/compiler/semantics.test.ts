@@ -39,9 +39,9 @@ semantics("an empty policy exposes nothing", () => {
     dials: [],
     denies: [],
     tests: [],
+    invariants: [],
     budget: none,
     sets: [],
-    unenforced: [],
     hostOnly: [],
     listFiles: [],
   });

@@ -1,5 +1,5 @@
 // The shared state of the checks of one policy: where they report, how names become sets, and what they
-// gather for others: rules by name, what waits for a later release, what only the host has.
+// gather for others: rules by name, what only the host has.
 import type { SetDeclaration, SetNode } from "../../ast/nodes.ts";
 import type { SourceReader } from "../../source/source.ts";
 import type { Scopes } from "../names/scopes.ts";
@@ -10,7 +10,7 @@ import { idAlgebra } from "../sets/ids.ts";
 import { idSet, type Ids } from "../sets/id_sets.ts";
 import { declare } from "../names/declarations.ts";
 import { NetAlgebra, type NetTally } from "../sets/nets.ts";
-import type { AddressSet, HostNode, HostSet, HostOnly, IdSet, ListFile, NamePattern, Unenforced } from "../../policy/policy.ts";
+import type { AddressSet, HostNode, HostSet, HostOnly, IdSet, ListFile, NamePattern } from "../../policy/policy.ts";
 import type { PortSet } from "../names/port_numbers.ts";
 import { portAlgebra } from "../sets/ports.ts";
 import type { Report } from "../../diagnostics/report.ts";
@@ -30,7 +30,6 @@ export interface CheckContext {
   /** Of the sets that were looked at until now, in no order. */
   listFiles(): readonly ListFile[];
   readonly ruleNames: Set<string>;
-  readonly unenforced: Unenforced[];
   readonly hostOnly: HostOnly[];
 }
 
@@ -63,7 +62,6 @@ export function openContext(scopes: Scopes, sets: readonly SetDeclaration[], rea
     ids: new Resolver(report, scopes, idAlgebra(report, scopes), first),
     listFiles: () => [...nets.listFiles, ...algebra.listFiles],
     ruleNames: new Set(),
-    unenforced: [],
     hostOnly: [],
   };
 }

@@ -4,7 +4,6 @@ import type { Diagnostic } from "../../diagnostics/diagnostic.ts";
 import type { Span } from "../../source/source.ts";
 import type { CheckedPolicy, HostOnly } from "../../policy/policy.ts";
 import { newReport } from "../../diagnostics/report.ts";
-import { refusals } from "./unenforced.ts";
 
 const KINDS = {
   tls: "ING801",
@@ -28,15 +27,9 @@ export function noteHostOnly(list: HostOnly[], kind: HostOnlyKind, what: string,
   list.push({ code: KINDS[kind], what, span });
 }
 
-/** The errors of the profile `os` for such a policy: its own refusals, then those of this release that are left. */
-export function osRefusals({ hostOnly, unenforced }: CheckedPolicy): readonly Diagnostic[] {
+/** The errors of the profile `os` for such a policy. */
+export function osRefusals({ hostOnly }: CheckedPolicy): readonly Diagnostic[] {
   const report = newReport();
   for (const { code, what, span } of hostOnly) report.say(code, { clause: what }, span);
-  // A clause that the profile will never have is not reported as unfinished.
-  const never = new Set(hostOnly.map(placeOf));
-  return [...report.diagnostics, ...refusals(unenforced.filter((w) => !never.has(placeOf(w))))];
-}
-
-function placeOf({ what, span }: { readonly what: string; readonly span: Span }): string {
-  return `${what} ${span.file.path} ${span.start} ${span.end}`;
+  return report.diagnostics;
 }

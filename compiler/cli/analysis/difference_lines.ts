@@ -28,6 +28,8 @@ export interface DiffLine {
   readonly rows: RowsText | null;
   readonly witness: string | null;
   readonly fact: FactChange | null;
+  /** The requests; empty where nothing is said of any. */
+  readonly requests: Diagram;
 }
 
 const MOST_RANGES = 8;
@@ -57,6 +59,7 @@ export function differenceLines(difference: Difference, before: Side, after: Sid
       rows: null,
       witness: null,
       fact: null,
+      requests: NEVER,
     });
   const all = [
     ...lines,
@@ -105,7 +108,7 @@ class LineWriter {
     const opens = effect === "opens";
     const d = opens ? change.opened : change.closed;
     const side = opens ? this.#after : this.#before;
-    const rows = rowsText(this.#difference.space, d, side.nets, MOST_RANGES);
+    const rows = rowsText(this.#difference.space, d, side.nets, MOST_RANGES, listener.mode === "mtls");
     const reach = d === NEVER ? "nobody" : rowsSentence(rows).replace(/^from /, "");
     const verb = opens ? "reachable from" : "was reachable from";
     const number = (opens ? change.after : change.before) ?? -1;
@@ -127,7 +130,7 @@ class LineWriter {
     const opens = kind === "opened" || kind === "dryrun_opened";
     const isDryrun = kind === "dryrun_opened" || kind === "dryrun_closed";
     const side = opens ? this.#after : this.#before;
-    const rows = rowsText(this.#difference.space, d, side.nets, MOST_RANGES);
+    const rows = rowsText(this.#difference.space, d, side.nets, MOST_RANGES, this.#needsCertificate(change, opens));
     const said = opens ? "may now be reached" : "may no longer be reached";
     const text = `${isDryrun ? `with its \`dryrun\` rules it ${said}` : said} ${rowsSentence(rows)}`;
     const effect = opens ? "opens" : "closes";
@@ -173,10 +176,26 @@ class LineWriter {
     d: Diagram,
   ): DiffLine {
     const facts = witnessOf(this.#difference.space, d);
-    // Both policies may have a listener of that name, at other places.
-    const isPair = change.before !== null && change.after !== null;
-    const witness = facts === null ? null : witnessText(facts, targetText(listener, change.places, isPair), d, this.#difference.space);
-    return { kind, effect, listener: listener.name, place: placesText(change.places), text, rows: d === NEVER ? null : rows, witness, fact: null };
+    const needsCertificate = listener.mode === "mtls" || this.#needsCertificate(change, true) || this.#needsCertificate(change, false);
+    const witness =
+      facts === null ? null : witnessText(facts, targetText(listener, change.places, this.#hasOneName(change)), d, this.#difference.space, needsCertificate);
+    return { kind, effect, listener: listener.name, place: placesText(change.places), text, rows: d === NEVER ? null : rows, witness, fact: null, requests: d };
+  }
+
+  #needsCertificate({ before, after }: ListenerChange, opens: boolean): boolean {
+    return (opens ? this.#after.model.listeners[after ?? -1] : this.#before.model.listeners[before ?? -1])?.mode === "mtls";
+  }
+
+  /** Whether both policies mean the same by the listener's name, and nothing else: an expose on tcp and udp is two listeners of one name. */
+  #hasOneName({ before, after }: ListenerChange): boolean {
+    const names = [
+      { model: this.#before.model, i: before },
+      { model: this.#after.model, i: after },
+    ].map(({ model, i }) => {
+      const name = model.listeners[i ?? -1]?.name;
+      return name !== undefined && model.listeners.filter((other) => other.name === name).length === 1 ? name : null;
+    });
+    return names[0] !== null && names[0] === names[1];
   }
 
   #size(d: Diagram): bigint {

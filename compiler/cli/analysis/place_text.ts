@@ -31,7 +31,10 @@ export function targetText({ name, ports }: ListenerModel, places: readonly Plac
   const counted = (ranges: PlaceOf["ports"]): number => ranges.reduce((sum, { first, last }) => sum + last - first + 1, 0);
   const everywhere = places.every(({ local, isShared }) => local === null && !isShared) && counted(places.flatMap((p) => p.ports)) === counted(ports);
   if (place === undefined || (isWhole && everywhere)) return name;
-  const port = place.ports[0]?.first ?? 0;
-  const [a = 0, b = 0, c = 0, d = 0] = place.local?.bounds ?? [];
-  return `${place.proto} ${port}${place.local === null ? "" : ` local ${formatAddress([a, b, c, d])}`}`;
+  return targetOfPort(place.proto, place.ports[0]?.first ?? 0, place.local);
+}
+
+export function targetOfPort(proto: "tcp" | "udp", port: number, local: AddressSet | null): string {
+  const [a = 0, b = 0, c = 0, d = 0] = local?.bounds ?? [];
+  return `${proto} ${port}${local === null ? "" : ` local ${formatAddress([a, b, c, d])}`}`;
 }

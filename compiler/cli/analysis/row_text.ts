@@ -31,9 +31,11 @@ export interface RowsText {
 
 const MOST_WORDS = 6;
 const MOST_CERTIFICATES = 4;
+/** Of one atom. */
+const MOST_PATTERNS = 2;
 
 /** The rows with the most addresses first; `most` ranges in all. */
-export function rowsText(space: Space, d: Diagram, nets: readonly NamedNet[], most: number): RowsText {
+export function rowsText(space: Space, d: Diagram, nets: readonly NamedNet[], most: number, needsCertificate: boolean): RowsText {
   const rows = rowsOf(space, d).map((row) => ({ row, set: space.addressesOf(row.sources) }));
   const sized = rows.map((row) => ({ ...row, count: countAddresses(row.set) })).sort((x, y) => (x.count > y.count ? -1 : Number(x.count < y.count)));
   const texts: RowText[] = [];
@@ -49,7 +51,7 @@ export function rowsText(space: Space, d: Diagram, nets: readonly NamedNet[], mo
       size,
       within: around,
       sni: namesText(space, row.names),
-      client: clientsText(space, row),
+      client: clientsText(space, row, needsCertificate),
       time: timesText(space, row.moments),
     });
   }
@@ -76,9 +78,9 @@ function namesText(space: Space, ranges: readonly NumberRange[] | null): string 
   return `with ${names}${out.length === 0 ? "" : ` but ${quoted(out)}`}${nameless ? ", or without one" : ""}`;
 }
 
-function clientsText(space: Space, row: Row): string | null {
+function clientsText(space: Space, row: Row, needsCertificate: boolean): string | null {
   const d = clientsOf(space, row);
-  if (d === space.possible) return null;
+  if (d === space.possible) return needsCertificate ? "with any certificate of its `ca`" : null;
   const ways = certificatesOf(space, d, MOST_CERTIFICATES + 1);
   const shown = ways.slice(0, MOST_CERTIFICATES).map((way) => certificateText(space, way));
   return `with a certificate ${shown.join(", or ")}${ways.length > MOST_CERTIFICATES ? ", or others" : ""}`;
@@ -88,18 +90,30 @@ function certificateText({ ids }: Space, { has, lacks }: Certificate): string {
   const isHash = (atom: number): boolean => ids.atoms[atom]?.isFingerprint === true;
   // Of several hashes a certificate has one, so that the others need no word.
   const without = has.some(isHash) ? lacks.filter((atom) => !isHash(atom)) : lacks;
-  const atomText = (atom: number): string => {
+  // A certificate has a name of the atom, whichever: names that narrower patterns have are in another atom, or in none.
+  const atomText = (atom: number, most: number): string => {
     const patterns = ids.atoms[atom]?.patterns ?? [];
-    return listText(
-      patterns.slice(0, 2).map((word) => `\`${wordText(word)}\``),
-      Math.max(0, patterns.length - 2),
-    );
+    const except = ids.exceptionsOf(atom);
+    return `${orText(patterns, most)}${except.length === 0 ? "" : ` (but ${orText(except, MOST_WORDS)})`}`;
   };
   const parts = [
-    ...(has.length === 0 ? [] : [`for ${has.map(atomText).join(" and for ")}`]),
-    ...(without.length === 0 ? [] : [`not for ${listText(without.slice(0, MOST_WORDS).map(atomText), Math.max(0, without.length - MOST_WORDS))}`]),
+    ...(has.length === 0 ? [] : [`for ${has.map((atom) => atomText(atom, MOST_PATTERNS)).join(" and for ")}`]),
+    ...(without.length === 0 ?
+      []
+    : [
+        `not for ${without
+          .slice(0, MOST_WORDS)
+          .map((atom) => atomText(atom, MOST_PATTERNS))
+          .join(" or ")}${without.length > MOST_WORDS ? ` or ${without.length - MOST_WORDS} more` : ""}`,
+      ]),
   ];
   return parts.length === 0 ? "of any name" : parts.join(" and ");
+}
+
+/** `a or b or 3 more` */
+function orText(patterns: readonly string[], most: number): string {
+  const shown = patterns.slice(0, most).map((word) => `\`${wordText(word)}\``);
+  return [...shown, ...(patterns.length > most ? [`${patterns.length - most} more`] : [])].join(" or ");
 }
 
 /** `uri "spiffe://corp.example/ops/*"` */
@@ -125,11 +139,25 @@ function timesText(space: Space, ranges: readonly NumberRange[] | null): string 
   return listText(ranges[0]?.first === 0 ? [...texts, "where no clock is known"] : texts);
 }
 
+/** A witness of a set in the same words. A listener that needs a certificate refuses a client without one, whatever its rules say. */
+export function witnessText(facts: Facts, to: string, d: Diagram, space: Space, needsCertificate: boolean): string {
+  const words = needsCertificate ? certificateWords(space, facts.words) : facts.words;
+  return requestText({ ...facts, words }, to, d !== NEVER && space.diagrams.levelOf(d) < space.nameLevel);
+}
+
+/** The names of a certificate that is in the same sets: one without a name that matters has one all the same. */
+export function certificateWords({ ids }: Space, words: readonly string[]): readonly string[] {
+  if (words.length > 0) return words;
+  for (let n = 0; ; n++) {
+    const word = `dns:client${n === 0 ? "" : n}.example`;
+    if (ids.atomsIn([word]).size === 0) return [word];
+  }
+}
+
 /** A request as `explain` and test lines write it. */
-export function witnessText(facts: Facts, to: string, d: Diagram, space: Space): string {
+export function requestText(facts: Facts, to: string, isTimed: boolean): string {
   const sni = facts.name === null ? "" : ` sni "${facts.name}"`;
   const client = facts.words.length === 0 ? "" : ` client ${facts.words.map(wordText).join(", ")}`;
-  const isTimed = d !== NEVER && space.diagrams.levelOf(d) < space.nameLevel;
   const moment = facts.wallSeconds === null ? "unknown" : timeText(facts.wallSeconds);
   return `from ${formatAddress(facts.source)} to ${to}${sni}${client}${isTimed ? ` at ${moment}` : ""}`;
 }

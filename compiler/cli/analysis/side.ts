@@ -4,7 +4,7 @@ import { loadPolicy } from "../../../runtime/host/load.ts";
 import { modelOf, type PolicyModel } from "../../analysis/model.ts";
 import type { CheckedPolicy } from "../../policy/policy.ts";
 import { positionOf } from "../../source/source.ts";
-import { compileFile } from "../compiled.ts";
+import { compileFile, shownPath, type Compiled } from "../compiled.ts";
 import { looksLikeModule, readModule, refusedModule } from "../modules.ts";
 import type { Outcome } from "../outcome.ts";
 import type { Progress } from "../progress.ts";
@@ -15,6 +15,8 @@ export interface Side {
   readonly model: PolicyModel;
   /** By listener; null: nobody is named. */
   readonly owners: readonly (string | null)[];
+  /** By listener, where it is declared; a module has none. */
+  readonly places: readonly { readonly file: string; readonly line: number }[];
   /** Declared nets; a module has none. */
   readonly nets: readonly NamedNet[];
 }
@@ -30,21 +32,37 @@ function beginsAsModule(path: string): boolean {
 
 function moduleSide(path: string): Result<Side, Outcome> {
   const read = readModule(path);
-  if (!read.ok) return read;
-  const loaded = loadPolicy(read.value);
+  return read.ok ? sideOfModule(path, read.value) : read;
+}
+
+export function sideOfModule(path: string, module: Uint8Array): Result<Side, Outcome> {
+  const loaded = loadPolicy(module);
   if (!loaded.ok) return failed(refusedModule(path, loaded.error));
-  const model = modelOf(read.value);
+  const model = modelOf(module);
   if (!model.ok) return failed(unreadable(path, model.error));
-  return ok({ path, model: model.value, owners: loaded.value.info.listeners.map(({ annotations }) => annotations.owner), nets: [] });
+  return ok({ path, model: model.value, owners: loaded.value.info.listeners.map(({ annotations }) => annotations.owner), places: [], nets: [] });
 }
 
 function policySide(path: string, progress: Progress): Result<Side, Outcome> {
   const compiled = compileFile(path, "host", progress);
   if (!compiled.ok) return failed(compiled.error.outcome);
-  const { policy, module } = compiled.value;
+  return sideOfPolicy(path, compiled.value);
+}
+
+export function sideOfPolicy(path: string, { policy, module, disk }: Compiled): Result<Side, Outcome> {
   const model = modelOf(module);
   if (!model.ok) return failed(unreadable(path, model.error));
-  return ok({ path, model: model.value, owners: policy.exposes.map(({ annotations }) => annotations.owner), nets: netsOf(policy) });
+  return ok({
+    path,
+    model: model.value,
+    owners: policy.exposes.map(({ annotations }) => annotations.owner),
+    places: placesOf(policy, disk.root),
+    nets: netsOf(policy),
+  });
+}
+
+function placesOf({ exposes }: CheckedPolicy, root: string): Side["places"] {
+  return exposes.map(({ span }) => ({ file: shownPath(root, span.file.path), line: positionOf(span.file, span.start).line }));
 }
 
 function netsOf({ sets }: CheckedPolicy): readonly NamedNet[] {

@@ -9,7 +9,9 @@ import type { Inputs } from "../disk.ts";
 import { count, usage, type Outcome } from "../outcome.ts";
 import { memoryJson, memoryRows } from "../memory.ts";
 import { readProfile } from "../profile.ts";
+import { readNodes } from "../analysis/nodes.ts";
 import { FILTER_VERSIONS, filterRows, readSubject, writeFilter } from "../filter_file.ts";
+import { failedProofs, prove, type Proven } from "../proven.ts";
 import { writeNative } from "../native_folder.ts";
 import type { Progress } from "../progress.ts";
 import type { Target } from "../flags.ts";
@@ -31,11 +33,13 @@ export async function run(args: Arguments, { stop, show, progress }: Surrounding
   const readFor = readSubject(args, target);
   if (!readFor.ok) return readFor.error;
   const subject = readFor.value;
+  const nodes = readNodes(args);
+  if (!nodes.ok) return nodes.error;
   const out = args.flags.get("out") ?? besides(file, target);
   if (resolve(out) === resolve(file)) {
     return usage("output_is_input", `\`${out}\` is the policy itself`, "give `-o` another path");
   }
-  const request = { file, out, profile, target, subject };
+  const request = { file, out, profile, target, subject, nodes: nodes.value };
   if (!args.flags.has("watch")) return (await buildOnce(request, progress)).outcome;
   await watchInputs({
     stop,
@@ -61,22 +65,29 @@ interface Request {
   readonly target: Target;
   /** Of a filter's profile. */
   readonly subject: string;
+  /** The most of the analysis. */
+  readonly nodes: number;
 }
 
-async function buildOnce({ file, out, profile, target, subject }: Request, progress: Progress): Promise<{ outcome: Outcome; inputs: Inputs }> {
+async function buildOnce({ file, out, profile, target, subject, nodes }: Request, progress: Progress): Promise<{ outcome: Outcome; inputs: Inputs }> {
   const compiled = compileAndTest(file, profile, undefined, progress);
   if (!compiled.ok) return compiled.error;
   const tested = compiled.value;
   const { inputs } = tested.disk;
   const failure = failedTests(tested, `, so \`${out}\` is not written`);
   if (failure !== null) return { outcome: failure, inputs };
+  if (tested.policy.invariants.length > 0) progress.begin("proving the invariants");
+  const proven = prove(tested, nodes);
+  if (!proven.ok) return { outcome: proven.error, inputs };
+  const unproven = failedProofs(proven.value, tested, nodes, `, so \`${out}\` is not written`);
+  if (unproven !== null) return { outcome: unproven, inputs };
   const version = FILTER_VERSIONS[target];
   if (version !== undefined) {
     const written = await writeFilter(out, tested, subject, version);
-    return { outcome: written.ok ? built(tested, out, filterRows(written.value)) : written.error, inputs };
+    return { outcome: written.ok ? built(tested, proven.value, out, filterRows(written.value)) : written.error, inputs };
   }
   const trouble = target === "c" ? await writeNative(out, tested.module, inputs.files) : await writeModule(out, tested.module, inputs.files);
-  return { outcome: trouble ?? built(tested, out), inputs };
+  return { outcome: trouble ?? built(tested, proven.value, out), inputs };
 }
 
 const ENDINGS = { wasm: ".wasm", c: ".native", "abi-filter": ".af1", "abi-filter-v2": ".af2" } as const satisfies Record<Target, string>;
@@ -86,7 +97,7 @@ function besides(file: string, target: Target): string {
   return format({ dir, name, ext: ENDINGS[target] });
 }
 
-function built(tested: Tested, out: string, more: readonly (readonly [string, string])[] = []): Outcome {
+function built(tested: Tested, { claims }: Proven, out: string, more: readonly (readonly [string, string])[] = []): Outcome {
   const {
     stats,
     loaded: { info },
@@ -119,6 +130,7 @@ function built(tested: Tested, out: string, more: readonly (readonly [string, st
       prefixes: stats.prefixes,
       lists: policy.listFiles,
       testLines: results.length,
+      claims: claims.length,
       profile: stats.profile,
       memory: memoryJson(stats),
     },
@@ -131,6 +143,9 @@ function built(tested: Tested, out: string, more: readonly (readonly [string, st
           ["prefixes", n(stats.prefixes)],
           ...listRows(policy.listFiles),
           ["tests", results.length === 0 ? "none written" : `${count(results.length, "line")} of ${count(policy.tests.length, "test")} passed`],
+          ...(claims.length === 0 ?
+            []
+          : [["invariants", `${count(claims.length, "claim")} of ${count(policy.invariants.length, "invariant")} proven`] as const]),
           ["module", `${n(tested.module.length)} bytes`],
           ...memoryRows(stats),
           ["decision", `at most ${count(info.maxSteps, "step")}`],

@@ -1,43 +1,76 @@
 // ingressc diff: what a change opens and closes.
+import { failed, ok, type Result } from "../../../runtime/result/result.ts";
 import type { Arguments } from "../../../runtime/shell/command_line.ts";
 import { differenceOf } from "../../analysis/difference.ts";
 import { withinBudget } from "../../analysis/permitted.ts";
 import { differenceLines, type DiffLine } from "../analysis/difference_lines.ts";
 import { readNodes } from "../analysis/nodes.ts";
 import { readSide, type Side } from "../analysis/side.ts";
+import type { AcceptedOpening } from "../analysis/accepted.ts";
+import { judge, type Judged, type JudgedLine } from "../analysis/judged.ts";
+import { sarifText } from "../analysis/sarif.ts";
 import type { Surroundings } from "../command.ts";
+import { timeText } from "../near_miss.ts";
 import { count, usage, type Outcome } from "../outcome.ts";
+import type { Progress } from "../progress.ts";
 import type { Paint } from "../terminal.ts";
 
-const FORMATS = ["text", "markdown"] as const;
+const FORMATS = ["text", "markdown", "sarif"] as const;
 type Format = (typeof FORMATS)[number];
 
 /** Characters of a report; a comment of a merge request has no room for more. */
 const MOST_CHARACTERS = 65_536;
+const SHAPE = "write `ingressc diff OLD NEW`, or `ingressc diff --git REV FILE`";
 
-export async function run(args: Arguments, { progress }: Surroundings): Promise<Outcome> {
-  const [old = "", now = ""] = args.operands;
+interface Request {
+  readonly before: Side;
+  readonly after: Side;
+  readonly format: Format;
+  readonly nodes: number;
+  readonly equivalent: boolean;
+  readonly accepted: readonly AcceptedOpening[];
+  readonly wallSeconds: number;
+}
+
+export async function run(args: Arguments, { progress, wallSeconds }: Surroundings): Promise<Outcome> {
   const format = FORMATS.find((f) => f === (args.flags.get("format") ?? "text"));
   if (format === undefined)
     return usage(
       "unknown_format",
       `there is no format \`${args.flags.get("format") ?? ""}\``,
-      "write `text` or `markdown`; `--json` has an envelope for programs",
+      "write `text`, `markdown` or `sarif`; `--json` has an envelope for programs",
     );
   const nodes = readNodes(args);
   if (!nodes.ok) return nodes.error;
-  const before = readSide(old, progress);
-  if (!before.ok) return before.error;
-  const after = readSide(now, progress);
-  if (!after.ok) return after.error;
-  return compared(before.value, after.value, format, nodes.value, args.flags.has("equivalent"));
+  const equivalent = args.flags.has("equivalent");
+  const accept = args.flags.get("accept");
+  if (equivalent && accept !== undefined) return usage("accept", "`--equivalent` accepts no difference, and `--accept` does", "omit one of them");
+  const accepted = accept === undefined ? ok([]) : (await import("../analysis/accepted.ts")).readAccepted(accept);
+  if (!accepted.ok) return accepted.error;
+  const sides = await readSides(args, progress);
+  if (!sides.ok) return sides.error;
+  return compared({ ...sides.value, format, nodes: nodes.value, equivalent, accepted: accepted.value, wallSeconds });
 }
 
-function compared(before: Side, after: Side, format: Format, nodes: number, equivalent: boolean): Outcome {
+async function readSides({ operands, flags }: Arguments, progress: Progress): Promise<Result<{ readonly before: Side; readonly after: Side }, Outcome>> {
+  const rev = flags.get("git");
+  const wanted = rev === undefined ? 2 : 1;
+  if (operands.length !== wanted)
+    return failed(usage("operands", `expected ${rev === undefined ? "two files" : "one file with `--git`"}, found ${operands.length}`, SHAPE));
+  const [first = "", second = first] = operands;
+  const before = rev === undefined ? readSide(first, progress) : (await import("../analysis/git_side.ts")).readRevision(rev, first, progress);
+  if (!before.ok) return before;
+  const after = readSide(second, progress);
+  return after.ok ? ok({ before: before.value, after: after.value }) : after;
+}
+
+function compared(request: Request): Outcome {
+  const { before, after, nodes, accepted, wallSeconds } = request;
   const result = withinBudget(() => {
-    const difference = differenceOf(before.model, after.model, nodes);
-    const lines = differenceLines(difference, before, after);
-    return { lines, used: difference.space.diagrams.nodes };
+    const names = accepted.flatMap(({ sni }) => sni ?? []);
+    const difference = differenceOf(before.model, after.model, nodes, names);
+    const judged = judge(difference.space, differenceLines(difference, before, after), accepted, wallSeconds);
+    return { judged, used: difference.space.diagrams.nodes };
   });
   if (!result.ok) {
     return {
@@ -48,15 +81,24 @@ function compared(before: Side, after: Side, format: Format, nodes: number, equi
       data: { proven: false, nodes },
     };
   }
-  const { lines, used } = result.value;
-  const openings = lines.filter(({ effect }) => effect === "opens").length;
-  const closings = lines.filter(({ effect }) => effect === "closes").length;
-  const counts = `${count(openings, "opening")}, ${count(closings, "closing")}`;
+  return judgedOutcome(request, result.value.judged, result.value.used);
+}
+
+function judgedOutcome({ before, after, format, equivalent }: Request, judged: Judged, used: number): Outcome {
+  const { lines, expired, unused } = judged;
+  const openings = lines.filter(({ line, accepted }) => line.effect === "opens" && accepted.length === 0).length;
+  const closings = lines.filter(({ line }) => line.effect === "closes").length;
+  const acceptedCount = lines.filter(({ accepted }) => accepted.length > 0).length;
+  const counts = `${count(openings, "opening")}, ${count(closings, "closing")}${acceptedCount === 0 ? "" : `, ${acceptedCount} accepted`}`;
   const no = equivalent ? lines.length > 0 : openings > 0;
   const message =
     lines.length === 0 ? `\`${before.path}\` and \`${after.path}\` are equivalent`
     : equivalent ? `\`${before.path}\` and \`${after.path}\` differ: ${counts}`
     : counts;
+  const notes = [
+    ...expired.map(({ listener, owner, until, place }) => `the accepted opening of \`${listener}\` by ${owner} ended at ${timeText(until)} (${place})`),
+    ...unused.map(({ listener, owner, place }) => `the accepted opening of \`${listener}\` by ${owner} is not needed: nothing of it opens (${place})`),
+  ];
   return {
     class: no ? "no" : "ok",
     code:
@@ -65,23 +107,54 @@ function compared(before: Side, after: Side, format: Format, nodes: number, equi
       : equivalent ? "policy.differs"
       : "policy.opens_nothing",
     message,
-    data: { proven: true, nodes: used, equivalent: lines.length === 0, openings, closings, changes: lines.map(lineJson) },
-    ...(format === "markdown" ?
-      { document: true as const, report: () => cut([`### ${counts}`, ...lines.map(markdownLine)], "\n") }
-    : { report: (p: Paint) => cut([...lines.map((line) => textLine(line, p)), ...(no ? [] : [message])], "\n") }),
+    data: {
+      proven: true,
+      nodes: used,
+      equivalent: lines.length === 0,
+      openings,
+      closings,
+      accepted: acceptedCount,
+      changes: lines.map(lineJson),
+      expired: expired.map(entryJson),
+      unused: unused.map(entryJson),
+    },
+    ...(format === "sarif" ? { document: true as const, report: () => sarifText(lines, before, after, MOST_CHARACTERS) }
+    : format === "markdown" ?
+      { document: true as const, report: () => cut([`### ${counts}`, ...lines.map(markdownLine), ...notes.map((note) => `_${note}_  `)], "\n") }
+    : { report: (p: Paint) => cut([...lines.map((line) => textLine(line, p)), ...notes.map((note) => `! ${plain(note)}`), ...(no ? [] : [message])], "\n") }),
   };
 }
 
-function lineJson({ kind, effect, listener, place, text, rows, witness, fact }: DiffLine): unknown {
-  return { kind, effect, listener, place, text, ...(rows !== null && { rows: rows.rows, moreRows: rows.more }), witness, ...(fact !== null && { fact }) };
+function entryJson({ listener, owner, until, why, place }: AcceptedOpening): unknown {
+  return { listener, owner, until: timeText(until), why, place };
 }
 
-function textLine(line: DiffLine, p: Paint): string {
+function lineJson({ line, accepted }: JudgedLine): unknown {
+  const { kind, effect, listener, place, text, rows, witness, fact } = line;
+  const shown = {
+    kind,
+    effect,
+    listener,
+    place,
+    text,
+    ...(rows !== null && { rows: rows.rows, moreRows: rows.more }),
+    witness,
+    ...(fact !== null && { fact }),
+  };
+  return accepted.length === 0 ? shown : { ...shown, accepted: accepted.map(entryJson) };
+}
+
+function textLine({ line, accepted }: JudgedLine, p: Paint): string {
   const sign =
-    line.effect === "opens" ? p.bad("+")
+    accepted.length > 0 ? "~"
+    : line.effect === "opens" ? p.bad("+")
     : line.effect === "closes" ? p.good("-")
     : " ";
-  return `${sign} ${p.bold(line.listener)}${placeOf(line)}: ${plain(line.text)}${exampleOf(line, "\n    for example: ", "")}`;
+  return `${sign} ${p.bold(line.listener)}${placeOf(line)}: ${plain(line.text)}${exampleOf(line, "\n    for example: ", "")}${acceptedText(accepted, "\n    ")}`;
+}
+
+function acceptedText(accepted: readonly AcceptedOpening[], before: string): string {
+  return accepted.map(({ owner, until, why }) => `${before}accepted by ${owner} until ${timeText(until)}: ${why}`).join("");
 }
 
 /** Texts have marks around words for Markdown; a terminal shows the words alone. */
@@ -89,8 +162,8 @@ function plain(text: string): string {
   return text.replaceAll("`", "");
 }
 
-function markdownLine(line: DiffLine): string {
-  return `**${line.listener}**${placeOf(line)}: ${line.text}${exampleOf(line, "; for example `", "`")}  `;
+function markdownLine({ line, accepted }: JudgedLine): string {
+  return `**${line.listener}**${placeOf(line)}: ${line.text}${exampleOf(line, "; for example `", "`")}${acceptedText(accepted, "; ")}  `;
 }
 
 function placeOf({ place }: DiffLine): string {

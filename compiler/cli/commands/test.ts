@@ -5,6 +5,7 @@ import type { Surroundings } from "../command.ts";
 import { coverageOf } from "../coverage.ts";
 import { coverageJson, coverageText, lcovText } from "../coverage_report.ts";
 import { count, usage, type Outcome } from "../outcome.ts";
+import { failed, ok, type Result } from "../../../runtime/result/result.ts";
 import { nearest } from "../../../runtime/text/nearest.ts";
 import { readProfile } from "../profile.ts";
 import { quote } from "../../diagnostics/quote.ts";
@@ -36,6 +37,8 @@ export async function run(args: Arguments, { show, progress }: Surroundings): Pr
   const named = readProfile(args);
   if (!named.ok) return named.error;
   const profile = named.value;
+  const least = readLeast(args);
+  if (!least.ok) return least.error;
   const clash = clashOf(wanted, args.flags.has("json"));
   if (clash !== null) return clash;
   const picked = (name: string): boolean => filter === null || name.toLowerCase().includes(filter);
@@ -45,9 +48,12 @@ export async function run(args: Arguments, { show, progress }: Surroundings): Pr
   const names = tested.policy.tests.map(({ name }) => name);
   if (filter !== null && !names.some(picked)) return noSuchTest(args.flags.get("filter") ?? "", names);
   const outcome = withCoverage(
-    failedTests(tested, "") ?? noTests(file, tested, args.flags.has("require-tests")) ?? passed(tested, picked),
+    failedTests(tested, "") ??
+      noTests(file, tested, args.flags.has("require-tests"), least.value) ??
+      lowCoverage(tested, least.value) ??
+      passed(tested, picked),
     tested,
-    args.flags.has("coverage"),
+    args.flags.has("coverage") || least.value !== null,
   );
   for (const document of wanted) {
     if (document.file === "-") continue;
@@ -61,8 +67,9 @@ export async function run(args: Arguments, { show, progress }: Surroundings): Pr
 }
 
 /** Null where a line was evaluated. */
-function noTests(file: string, { results }: Tested, required: boolean): Outcome | null {
-  if (results.length > 0) return null;
+function noTests(file: string, { results }: Tested, required: boolean, least: number | null): Outcome | null {
+  // Without a test too little is covered, which is said instead.
+  if (results.length > 0 || (!required && least !== null)) return null;
   const data = { failed: 0, leftOut: 0, results: [] };
   if (!required)
     return {
@@ -102,6 +109,32 @@ function withCoverage(outcome: Outcome, tested: Tested, wanted: boolean): Outcom
     ...outcome,
     data: { ...(typeof data === "object" ? data : {}), coverage: coverageJson(found) },
     report: (p) => `${(report?.(p) ?? outcome.message).trimEnd()}\n\n${coverageText(found, tested.disk.root, p)}${outcome.class === "ok" ? "" : "\n"}`,
+  };
+}
+
+/** Null: no share is required. */
+function readLeast({ flags }: Arguments): Result<number | null, Outcome> {
+  const word = flags.get("min-coverage");
+  if (word === undefined) return ok(null);
+  const least = /^[1-9][0-9]{0,2}$/.test(word) ? Number(word) : 0;
+  if (least < 1 || least > 100) return failed(usage("min_coverage", `\`${word}\` is no percentage`, "write a whole number from 1 to 100"));
+  if (flags.has("filter")) return failed(usage("min_coverage", "tests that `--filter` excludes cover nothing", "omit `--filter` or `--min-coverage`"));
+  return ok(least);
+}
+
+/** Null where enough is covered. A policy without rules and sets has nothing to cover. */
+function lowCoverage(tested: Tested, least: number | null): Outcome | null {
+  if (least === null) return null;
+  const { rules, members } = coverage(tested);
+  const [covered, whole] = [rules.filter(({ decides }) => decides > 0).length + members.filter(({ met }) => met > 0).length, rules.length + members.length];
+  if (100 * covered >= least * whole) return null;
+  const share = Math.floor((100 * covered) / whole);
+  return {
+    class: "no",
+    code: "policy.low_coverage",
+    message: `the tests cover ${share}% of the rules and members of sets (${covered} of ${whole}), and \`--min-coverage\` wants ${least}%`,
+    help: "add test lines that the rules below decide, and that meet the members",
+    data: { failed: 0, leftOut: 0, results: resultsJson(tested.results), covered, coverable: whole },
   };
 }
 

@@ -108,11 +108,16 @@ function answers({ model, nets }: Side, target: Target, nodes: number): readonly
       {
         listener: listener.name,
         place: `${placesText(places)}${viaText(listener, model, nets)}`,
-        reach: d === NEVER ? null : rowsText(space, d, nets, MOST_RANGES),
-        witness: facts === null ? null : witnessText(facts, targetText(listener, places, true), d, space),
+        reach: d === NEVER ? null : rowsText(space, d, nets, MOST_RANGES, listener.mode === "mtls"),
+        witness: facts === null ? null : witnessText(facts, targetText(listener, places, nameIsUnique(model, listener)), d, space, listener.mode === "mtls"),
       },
     ];
   });
+}
+
+/** An expose on tcp and udp is two listeners of one name, so that a request has to name the protocol. */
+function nameIsUnique({ listeners }: PolicyModel, { name }: ListenerModel): boolean {
+  return listeners.filter((other) => other.name === name).length === 1;
 }
 
 /** The load balancers whose headers name the source. */

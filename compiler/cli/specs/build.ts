@@ -1,6 +1,6 @@
 // The row of `ingressc build` in the command table. commands/build.ts runs it.
 import type { CommandSpec } from "../../../runtime/shell/command_table.ts";
-import { PROFILE_FLAG, SUBJECT_FLAG, TARGET_FLAG } from "../flags.ts";
+import { NODES_FLAG, PROFILE_FLAG, SUBJECT_FLAG, TARGET_FLAG } from "../flags.ts";
 
 export const build = {
   summary: "compile and test a policy, then write its module",
@@ -10,11 +10,12 @@ export const build = {
     profile: PROFILE_FLAG,
     target: TARGET_FLAG,
     subject: SUBJECT_FLAG,
+    nodes: NODES_FLAG,
     watch: { short: null, value: null, says: "build again after every change, until Ctrl-C" },
   },
   manual: [
-    "Nothing is written unless the policy has no error and each of its tests passes in the module",
-    "itself. OUT is replaced in one step: a reader sees the old module or the new one.",
+    "Nothing is written unless the policy has no error, each of its tests passes in the module itself,",
+    "and each of its invariants is proven (`ingressc prove` shows them). OUT is replaced in one step: a reader sees the old module or the new one.",
     "With `--profile os` the module has one page of memory, and what does not fit there is an error.",
     "With `--target c` OUT is a folder: the engine as C, the same for every policy, and the policy's",
     "data as a file beside it. It needs the npm package wabt; docs/os.md has the host for it.",

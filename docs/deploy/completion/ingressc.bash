@@ -22,7 +22,7 @@ _ingressc() {
   if [ "$before" = = ]; then before=${COMP_WORDS[COMP_CWORD-2]}; fi
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      --profile|--stdin-name|-o|--out|--target|--subject|--filter|--tap|--junit|--lcov|--audit|--format|--nodes|--output|--round|--min|--only|--source|--from|-k|--key|-r|--revision) ((i++)); if [ "${COMP_WORDS[i]}" = = ]; then ((i++)); fi ;;
+      --profile|--stdin-name|-o|--out|--target|--subject|--nodes|--filter|--min-coverage|--tap|--junit|--lcov|--audit|--format|--git|--accept|--output|--round|--min|--only|--source|--from|-k|--key|-r|--revision) ((i++)); if [ "${COMP_WORDS[i]}" = = ]; then ((i++)); fi ;;
       -*) ;;
       *) if [ -z "$command" ]; then command=${COMP_WORDS[i]}; else ((operand++)); fi ;;
     esac
@@ -30,7 +30,7 @@ _ingressc() {
   case $command in
     '')
       case $word in -*) _ingressc_words -h --help -V --version; return ;; esac
-      _ingressc_words check build test explain diff who replay learn list inspect fmt export import init keygen sign verify ;;
+      _ingressc_words check build prove test explain diff who replay learn list inspect fmt export import init keygen sign verify ;;
     check)
       case $before in
         --profile) _ingressc_words host os; return ;;
@@ -46,8 +46,18 @@ _ingressc() {
         --profile) _ingressc_words host os; return ;;
         --target) _ingressc_words wasm c abi-filter abi-filter-v2; return ;;
         --subject) :; return ;;
+        --nodes) :; return ;;
       esac
-      case $word in -*) _ingressc_words -o --out --profile --target --subject --watch --json -h --help -V --version; return ;; esac
+      case $word in -*) _ingressc_words -o --out --profile --target --subject --nodes --watch --json -h --help -V --version; return ;; esac
+      case $operand in
+        0) _ingressc_files ingress ;;
+      esac ;;
+    prove)
+      case $before in
+        --profile) _ingressc_words host os; return ;;
+        --nodes) :; return ;;
+      esac
+      case $word in -*) _ingressc_words --profile --nodes --json -h --help -V --version; return ;; esac
       case $operand in
         0) _ingressc_files ingress ;;
       esac ;;
@@ -55,12 +65,13 @@ _ingressc() {
       case $before in
         --profile) _ingressc_words host os; return ;;
         --filter) :; return ;;
+        --min-coverage) :; return ;;
         --tap) _ingressc_files; return ;;
         --junit) _ingressc_files; return ;;
         --lcov) _ingressc_files; return ;;
         --stdin-name) :; return ;;
       esac
-      case $word in -*) _ingressc_words --profile --filter --require-tests --coverage --tap --junit --lcov --stdin-name --json -h --help -V --version; return ;; esac
+      case $word in -*) _ingressc_words --profile --filter --require-tests --min-coverage --coverage --tap --junit --lcov --stdin-name --json -h --help -V --version; return ;; esac
       case $operand in
         0) _ingressc_files ingress ;;
       esac ;;
@@ -77,14 +88,15 @@ _ingressc() {
       esac ;;
     diff)
       case $before in
-        --format) _ingressc_words text markdown; return ;;
+        --format) _ingressc_words text markdown sarif; return ;;
+        --git) :; return ;;
+        --accept) _ingressc_files ingress; return ;;
         --nodes) :; return ;;
         --stdin-name) :; return ;;
       esac
-      case $word in -*) _ingressc_words --format --equivalent --nodes --stdin-name --json -h --help -V --version; return ;; esac
+      case $word in -*) _ingressc_words --format --git --accept --equivalent --nodes --stdin-name --json -h --help -V --version; return ;; esac
       case $operand in
-        0) _ingressc_files ingress wasm ;;
-        1) _ingressc_files ingress wasm ;;
+        *) _ingressc_files ingress wasm ;;
       esac ;;
     who)
       case $before in

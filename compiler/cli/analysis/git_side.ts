@@ -1,0 +1,106 @@
+// A policy or a module as it is in a revision of the git repository around it, without a checkout. Nothing but blobs is read: no
+// filter, hook or attribute of the repository runs.
+import { spawnSync } from "node:child_process";
+import { existsSync, realpathSync } from "node:fs";
+import { basename, dirname, join, posix, resolve } from "node:path";
+import { failed, ok, type Result } from "../../../runtime/result/result.ts";
+import { MAX_LIST_BYTES, MAX_SOURCE_BYTES } from "../../source/bounds.ts";
+import type { ReadFailure, SourceFile } from "../../source/source.ts";
+import { cannotOpen, compileOpened } from "../compiled.ts";
+import { looksLikeModule } from "../modules.ts";
+import { usage, type Outcome } from "../outcome.ts";
+import type { Progress } from "../progress.ts";
+import { decodeText } from "../utf8.ts";
+import { sideOfModule, sideOfPolicy, type Side } from "./side.ts";
+
+const MOST_LISTED = 64 * 1_048_576;
+
+export function readRevision(rev: string, path: string, progress: Progress): Result<Side, Outcome> {
+  const found = revisionOf(rev, path);
+  if (!found.ok) return found;
+  const shown = `${rev}:${path}`;
+  const entry = found.value.blob(found.value.entry, MAX_LIST_BYTES);
+  if (!entry.ok) return failed(cannotOpen(shown, entry.error));
+  if (looksLikeModule(entry.value)) return sideOfModule(shown, entry.value);
+  if (entry.value.length > MAX_SOURCE_BYTES) return failed(cannotOpen(shown, "too_large"));
+  const text = decodeText(entry.value);
+  if (!text.ok) return failed(cannotOpen(shown, text.error));
+  const file: SourceFile = { path: found.value.entry, text: text.value };
+  const none = { folders: new Set<string>(), files: new Set<string>(), found: new Map<string, string>() };
+  const read = (named: string, from: SourceFile | null): Result<SourceFile, ReadFailure> => readBelow(found.value, file, named, from);
+  const compiled = compileOpened(shown, { entry: file, reader: { read }, root: found.value.folder, inputs: none }, "host", progress);
+  return compiled.ok ? sideOfPolicy(shown, compiled.value) : failed(compiled.error.outcome);
+}
+
+/** The files of a folder in a revision. */
+interface Revision {
+  readonly folder: string;
+  /** The name of the policy in it. */
+  readonly entry: string;
+  blob(path: string, most: number): Result<Uint8Array, "missing" | "unreadable" | "too_large">;
+}
+
+function revisionOf(rev: string, path: string): Result<Revision, Outcome> {
+  const named = resolve(path);
+  // The policy may be gone by now, but its folder has to be in the repository.
+  const real = existsSync(named) ? realpathSync(named) : named;
+  const folder = dirname(real);
+  const at = git(folder, ["rev-parse", "--verify", "--quiet", "--end-of-options", `${rev}^{commit}`], 4_096);
+  if (at === "no_git")
+    return failed({
+      class: "missing",
+      code: "policy.no_git",
+      message: "`--git` needs git, which can't be started",
+      help: "install git, or name the older file itself",
+    });
+  if (at === null)
+    return failed(
+      usage("no_revision", `\`${rev}\` is no revision of the git repository of \`${path}\``, "write a branch, a tag or a commit, such as `origin/main`"),
+    );
+  const listed = git(folder, ["ls-tree", "-r", "-z", at.toString("utf8").trim(), "."], MOST_LISTED);
+  if (listed === null || listed === "no_git")
+    return failed(usage("no_revision", `the files of \`${rev}\` can't be listed`, "check the repository with `git fsck`"));
+  const files = new Map<string, { readonly mode: string; readonly sha: string }>();
+  for (const row of listed.toString("utf8").split("\0")) {
+    const [, mode = "", kind, sha = "", name = ""] = /^(\d+) (\w+) ([0-9a-f]+)\t([^]+)$/.exec(row) ?? [];
+    if (kind === "blob") files.set(name, { mode, sha });
+  }
+  return ok({
+    folder,
+    entry: basename(real),
+    blob(name, most) {
+      const file = files.get(name);
+      if (file === undefined) return failed("missing");
+      // A link's blob is the path that it names.
+      if (file.mode === "120000") return failed("unreadable");
+      const blob = git(folder, ["cat-file", "blob", file.sha], most + 1);
+      if (blob === null || blob === "no_git") return failed("unreadable");
+      return blob.length > most ? failed("too_large") : ok(blob);
+    },
+  });
+}
+
+/** Null: it failed, or printed too much. */
+function git(folder: string, words: readonly string[], most: number): Buffer | null | "no_git" {
+  if (!existsSync(folder)) return null;
+  const ended = spawnSync("git", ["-c", "core.fsmonitor=false", "-C", folder, ...words], {
+    maxBuffer: most,
+    stdio: ["ignore", "pipe", "ignore"],
+    env: { ...process.env, GIT_OPTIONAL_LOCKS: "0", GIT_NO_LAZY_FETCH: "1" },
+  });
+  if (ended.error !== undefined && "code" in ended.error && ended.error.code === "ENOENT") return "no_git";
+  return ended.error === undefined && ended.status === 0 ? ended.stdout : null;
+}
+
+/** As of a disk: relative to the file that names it, and never above the folder of the policy. */
+function readBelow(revision: Revision, entry: SourceFile, named: string, from: SourceFile | null): Result<SourceFile, ReadFailure> {
+  if (named === "" || named.includes("\0")) return failed("missing");
+  if (posix.isAbsolute(named)) return failed("outside");
+  const path = posix.normalize(join(from === null ? "." : posix.dirname(from.path), named));
+  if (path === entry.path) return ok(entry);
+  if (path === ".." || path.startsWith("../")) return failed("outside");
+  const blob = revision.blob(path, MAX_LIST_BYTES);
+  if (!blob.ok) return failed(blob.error);
+  const text = decodeText(blob.value);
+  return text.ok ? ok({ path, text: text.value }) : failed(text.error);
+}
