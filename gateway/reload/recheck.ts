@@ -27,7 +27,7 @@ import type { Known } from "../connection/table.ts";
 import type { Forwarder } from "../connection/forwarder.ts";
 import type { Places } from "../connection/places.ts";
 import { blockDetail, blockOf } from "../admit/blocked.ts";
-import { capKeyOf } from "../admit/cap_key.ts";
+import { capKeysOf } from "../admit/cap_key.ts";
 import { connectionFacts } from "../admit/entries.ts";
 import { mayNameSource } from "../admit/balancers.ts";
 import type { NameWaits } from "../admit/name_waits.ts";
@@ -124,7 +124,7 @@ class Round {
     const zone = table.zone[row] ?? 0;
     engine.recount(id, source, zone);
     const info = engine.info.listeners[id];
-    if (info !== undefined && table.isFlow[row] !== 1) places.take(row, capKeyOf(info, source, zone));
+    if (info !== undefined) places.take(row, capKeysOf(info, source, zone));
   }
 
   /** It waits for its name from now on, even beyond `caps.waiting`, because a cap of its listener admitted it. */
@@ -151,7 +151,7 @@ class Round {
     if (charged.allowed) {
       table.charged[row] = (table.charged[row] ?? 0) | CHARGED_LISTENER;
       const info = engine.info.listeners[id];
-      if (info !== undefined) places.take(row, capKeyOf(info, source, zone));
+      if (info !== undefined) places.take(row, capKeysOf(info, source, zone));
     } else {
       table.listener[row] = -1;
       this.#uncounted.set(row, charged);

@@ -108,7 +108,7 @@ function listenerOf({ listener, service, mode, port }: HandedPlace, { info }: Po
     backends: [],
     proxy: null,
     needsNames: false,
-    capSource: null,
+    sourceCaps: [],
     capConnections: 0,
     origin: { file: "", line: 0, column: 0 },
     annotations: { owner: null, ticket: null, why: null },
