@@ -272,6 +272,13 @@ expose web on tcp ${port} { backend 127.0.0.1:${behind.port} cap 1000 connection
   return { gateway: await running({ ...setup, policy }), port };
 }
 
+/** A connection waits undecided, also after the turns in which a refusal would have come. */
+async function stillWaits({ daemon: { forwarder, counters } }: Under): Promise<void> {
+  await eventually(() => forwarder.table.state.includes(PENDING) || counters.denied > 0, "it has come");
+  for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal([forwarder.table.state.includes(PENDING), counters.denied], [true, 0]);
+}
+
 const WAYS = [...FORWARDERS.map((forwarder) => ({ forwarder })), ...(FORWARDERS.includes("kernel") ? [{ forwarder: "kernel" as const, threads: 2 }] : [])];
 
 for (const setup of WAYS) {
@@ -329,6 +336,29 @@ for (const setup of WAYS) {
     }, "refused");
     assert.is(gateway.records().at(-1)?.code, "cap_source");
     assert.is(gateway.daemon.forwarder.live, 1);
+  });
+
+  test(`${name}: a client that closed while its backend took nothing is seen to have closed`, async () => {
+    const paused: Socket[] = [];
+    const { gateway, port } = await capped((socket) => void paused.push(socket.pause()), setup);
+    const one = visit(port);
+    assert.is(await one.first, "hello");
+    const chunk = Buffer.alloc(64 * 1024);
+    const { forwarder } = gateway.daemon;
+    const row = forwarder.table.state.indexOf(OPEN);
+    let quiet = 0;
+    // Until the gateway reads no more of it, though it has all that the client sent.
+    await eventually(() => {
+      const isStill = one.socket.writableLength > 0 && forwarder.buffered(row) > 0;
+      quiet = isStill ? quiet + 1 : 0;
+      if (one.socket.writableLength === 0) one.socket.write(chunk);
+      return quiet > 20;
+    }, "the gateway reads no more");
+    one.socket.resetAndDestroy();
+    const two = visit(port);
+    await stillWaits(gateway);
+    for (const socket of paused) socket.destroy();
+    assert.is(await two.first, "hello");
   });
 
   test(`${name}: a client that has not closed keeps its place, and no time passes until the refusal`, async () => {
@@ -401,5 +431,25 @@ expose web on tcp ${port} { backend 127.0.0.1:${behind.port} cap 1000 connection
     }
   });
 }
+
+/** On the kernel's forwarder the kernel is queried in any case, and an idle splice keeps nothing in this process. */
+test("node: a client that sent its end while its backend took nothing is seen to have closed", async () => {
+  const paused: Socket[] = [];
+  const { gateway, port } = await capped((socket) => void paused.push(socket.pause()), { forwarder: "node" });
+  const one = visit(port);
+  assert.is(await one.first, "hello");
+  const { forwarder } = gateway.daemon;
+  const row = forwarder.table.state.indexOf(OPEN);
+  const chunk = Buffer.alloc(64 * 1024);
+  await eventually(() => {
+    if (forwarder.buffered(row) === 0 && one.socket.writableLength === 0) one.socket.write(chunk);
+    return forwarder.buffered(row) > 0;
+  }, "the backend takes no more");
+  one.socket.end("last");
+  const two = visit(port);
+  await stillWaits(gateway);
+  for (const socket of paused) socket.destroy();
+  assert.is(await two.first, "hello");
+});
 
 test.run();
