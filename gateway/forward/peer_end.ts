@@ -4,7 +4,6 @@
 // It needs koffi, which is optional; docs/operations.md ("When is a place free?") says what happens without it.
 import type { Socket } from "node:net";
 import { descriptorOf, openLibc } from "../../runtime/shell/libc.ts";
-import { carrierOf } from "../tls/tls_end.ts";
 
 const IPPROTO_TCP = 6;
 const TCP_INFO = 11;
@@ -15,7 +14,7 @@ const TCP_FIN_WAIT2 = 5;
 /** The states of a socket whose peer has not ended. */
 const NOT_ENDED: readonly number[] = [TCP_ESTABLISHED, TCP_SYN_RECV, TCP_FIN_WAIT1, TCP_FIN_WAIT2];
 
-/** False where the kernel does not answer. */
+/** Of a socket that is no TLS. False where the kernel does not answer. */
 export type HasEnded = (socket: Socket) => boolean;
 
 /** `state`: the first byte of TCP_INFO. */
@@ -29,7 +28,7 @@ export function endReader(): HasEnded | null {
   if (getsockopt === undefined) return null;
   const value = Buffer.alloc(4);
   return (socket) => {
-    const fd = descriptorOf(carrierOf(socket) ?? socket);
+    const fd = descriptorOf(socket);
     return fd !== null && getsockopt(fd, IPPROTO_TCP, TCP_INFO, value, [1]) === 0 && isEnded(value[0] ?? TCP_ESTABLISHED);
   };
 }

@@ -6,7 +6,7 @@ import type { ListenFailure, Local } from "../connection/forwarder.ts";
 import { NO_ROW, type DialFailure, type Transport, type TransportEvents } from "../connection/transport.ts";
 import type { BackendAddress } from "../forward/backend.ts";
 import type { AGAIN, Backend } from "../forward/backends.ts";
-import { abandon, breakOff, MARK_BYTES, pairOf, relay, type Pair } from "../forward/relay.ts";
+import { abandon, breakOff, MARK_BYTES, pairOf, relay, transportOf, type Pair } from "../forward/relay.ts";
 import type { HasEnded } from "../forward/peer_end.ts";
 import type { IsReset } from "../forward/reset.ts";
 import type { Permit } from "../../runtime/host/decision.ts";
@@ -185,7 +185,12 @@ export class NodeTransport implements Transport {
   look(row: number, report: (hasClosed: boolean) => void): void {
     const client = this.clients[row];
     const hasEnded = (): boolean =>
-      client === null || client === undefined || this.clients[row] !== client || client.readableEnded || client.destroyed || this.#hasEnded?.(client) === true;
+      client === null ||
+      client === undefined ||
+      this.clients[row] !== client ||
+      client.readableEnded ||
+      client.destroyed ||
+      this.#hasEnded?.(transportOf(client)) === true;
     setImmediate(() => setImmediate(() => report(hasEnded())));
   }
 
