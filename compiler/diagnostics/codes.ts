@@ -107,6 +107,7 @@ export const CODES = {
   ING443: line("exposes of one port that differ in `via`"),
   ING444: line("a test with a PROXY header that is not read"),
   ING445: line("a backend named twice"),
+  ING447: line("not an address of another host"),
 
   ING501: line("a list file that can't be had"),
   ING502: token("a line of a list file that is not an entry"),
@@ -149,6 +150,7 @@ export const CODES = {
   ING811: line("no PROXY header is sent in the profile `os`"),
   ING812: line("no PROXY header is read in the profile `os`"),
   ING813: line("an expose has one backend in the profile `os`"),
+  ING814: line("a backend is not on another host in the profile `os`"),
 } as const satisfies Record<`ING${number}`, CodeRow>;
 
 export type DiagnosticCode = keyof typeof CODES;

@@ -11,7 +11,7 @@
 import type { CstNode, DSLMethodOpts, IOrAlt, IRecognitionException, ISerializedGast, IToken, TokenType } from "chevrotain";
 import { ClauseGrammar } from "./clause_grammar.ts";
 import type { Stray } from "./recovery.ts";
-import { Comma, Equals, Integer, KW, LBrace, LParen, Name, Param, RBrace, RParen, Text } from "./tokens.ts";
+import { Comma, Equals, Integer, KW, LBrace, LParen, Name, Param, RBrace, RParen, Text, validateTokens } from "./tokens.ts";
 
 class Grammar extends ClauseGrammar {
   constructor(validate = false) {
@@ -195,6 +195,7 @@ export function parseTokens(tokens: IToken[]): Tree {
 
 /** Throws where the rules contradict themselves; the tests call it, so that no compilation has to. */
 export function validateGrammar(): void {
+  validateTokens();
   new Grammar(true);
 }
 

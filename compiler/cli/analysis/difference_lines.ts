@@ -206,17 +206,16 @@ function backendText({ mode, rest }: ListenerModel): string {
 function valueText(value: unknown): string {
   if (value === null) return "none";
   if (typeof value === "string") return codeText(value);
-  if (
-    typeof value === "object" &&
-    "host" in value &&
-    "port" in value &&
-    typeof value.host === "string" &&
-    typeof value.port === "number" &&
-    Object.keys(value).length === 2
-  ) {
-    return value.host.includes(":") ? `[${value.host}]:${value.port}` : `${value.host}:${value.port}`;
-  }
-  return codeText(JSON.stringify(value));
+  return endpointText(value, "host") ?? endpointText(value, "remote") ?? codeText(JSON.stringify(value));
+}
+
+/** Null for anything but the address and the port of one backend; `remote` is on another host. */
+function endpointText(value: unknown, key: "host" | "remote"): string | null {
+  if (typeof value !== "object" || value === null || Object.keys(value).length !== 2) return null;
+  const host: unknown = Reflect.get(value, key);
+  const port: unknown = Reflect.get(value, "port");
+  if (typeof host !== "string" || typeof port !== "number") return null;
+  return `${key === "remote" ? "remote " : ""}${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
 /** An author's text between marks, which it can't end. */
