@@ -109,6 +109,7 @@ function listenerOf({ listener, service, mode, port }: HandedPlace, { info }: Po
     proxy: null,
     needsNames: false,
     sourceCaps: [],
+    limits: "",
     capConnections: 0,
     origin: { file: "", line: 0, column: 0 },
     annotations: { owner: null, ticket: null, why: null },

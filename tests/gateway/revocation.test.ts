@@ -450,7 +450,7 @@ function withOpenssl(): void {
       copyFileSync(`${g.crl}.old`, g.crl);
       gateway.configure(g.config());
       const report = await gateway.daemon.reload();
-      // What stays in use without lists would admit everyone, so that the change is refused.
+      // Without lists the authority would admit everyone, so that the change is refused.
       assert.is(report.ok, between !== "names no list");
       assert.match(report.ok ? gateway.said.join("\n") : report.error.message, /is older \(number 1\) than the one in use \(number 2\)/);
       assert.is(await served(g, anna), between === "names no list");
