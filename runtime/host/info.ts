@@ -195,7 +195,7 @@ function readListener(
     needsNames: mode !== "tcp" && mode !== "direct" && ([...list(f["allow"]), ...list(f["deny"])].map(fields).some(needsName) || ports.some(namesDenied)),
     capConnections: whole(fields(f["cap"])["connections"], 1, 0xffffffff),
     sourceCaps: readSourceCaps(fields(f["cap"])["perSource"], sourcesOf),
-    limits: JSON.stringify(f["limits"] ?? []),
+    limits: JSON.stringify([f["limits"] ?? [], f["dryrun"] ?? null]),
     ...readAmplify(f, proto === "udp" && mode === "tcp"),
     origin: place.origin,
     annotations: place.annotations,

@@ -50,7 +50,7 @@ export interface ListenerInfo {
   readonly needsNames: boolean;
   readonly capConnections: number;
   readonly sourceCaps: readonly SourceCapInfo[];
-  /** Its limits as the semantic JSON has them, in one canonical text. */
+  /** Its limits, enforced and dryrun, as the semantic JSON has them, in one canonical text. */
   readonly limits: string;
   /** Of a udp listener whose datagrams are forwarded: how many bytes a client is sent at most for each that it sent. Absent for every other listener. */
   readonly amplify?: number | "any";
