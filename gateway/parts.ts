@@ -49,6 +49,7 @@ import type { OwnUnixSockets } from "./control/own_sockets.ts";
 import { createRefusals } from "./control/refusals.ts";
 import { openSockDiag } from "./intents/sock_diag.ts";
 import { watchWithdrawn } from "./intents/withdrawn.ts";
+import { endReader } from "./forward/peer_end.ts";
 import { resetReader } from "./forward/reset.ts";
 import type { HostAddress } from "./listen/addresses.ts";
 import type { KernelCalls } from "./kernel/calls.ts";
@@ -199,7 +200,7 @@ function makeServing(setup: DaemonSetup, live: LiveConfig, given: Given, chosen:
     makeRoom: () => flows.makeRoom(),
   });
   const isReset = resetReader();
-  const forwarding: ForwarderSetup = { table, decider: admitter.decider, clock, isReset, places, timers: config.timers };
+  const forwarding: ForwarderSetup = { table, decider: admitter.decider, clock, isReset, hasEnded: endReader(), places, timers: config.timers };
   const streams = makeStreams(forwarding, chosen, threads, () => descriptors.lacked());
   const flowing: FlowsOver = {
     table,

@@ -1,7 +1,7 @@
 // The form of source JSON, edition 1: what an author wrote, without comments and layout. Words
 // are strings as they are written (`"443"`, `"198.51.100.0/24"`, `"200/s"`); a text that has
 // quotes in a policy is an object among the members of a set, so that it differs from a word.
-import { constant, eitherList, list, named, object, oneOf, some, wordOr, type Definitions, type Of, type Schema, type Shape } from "./shape.ts";
+import { constant, eitherList, list, named, object, oneOf, some, withAny, wordOr, type Definitions, type Of, type Schema, type Shape } from "./shape.ts";
 import { parameter, path, plainName, wordsIn } from "./word_patterns.ts";
 
 const proto = constant("tcp", "udp");
@@ -78,10 +78,8 @@ function clauseParts(part: Name, { name, word, set, literal, annotations, slash,
   const ca = part("ca", object({ kind: constant("ca"), name: quoted }, {}));
   const alpn = part("alpn", object({ kind: constant("alpn"), protocols: list(quoted, 1) }, {}));
   const perSource = object({ connections: number }, { key, from: set });
-  const cap = part(
-    "cap",
-    object({ kind: constant("cap") }, { dryrun: yes, connections: number, perSource, perSources: list(perSource, 1), perIdentity: number }),
-  );
+  const counts = { connections: number, perSource, perSources: list(perSource, 1), perIdentity: number };
+  const cap = part("cap", withAny(object({ kind: constant("cap") }, { dryrun: yes, ...counts }), Object.keys(counts)));
   const per = wordOr(
     constant("source", "listener", "identity"),
     oneOf("what a limit counts", [

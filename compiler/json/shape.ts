@@ -132,6 +132,18 @@ export function some<T>(shape: Shape<T>): Shape<T> {
   };
 }
 
+/** An object that has at least one of these keys, all of them optional in `shape`. */
+export function withAny<T>(shape: Shape<T>, keys: readonly string[]): Shape<T> {
+  return {
+    check(value, pointer, troubles): value is T & {} {
+      if (isObject(value) && !keys.some((key) => Object.hasOwn(value, key)))
+        return refuse(troubles, pointer, `none of the keys ${keys.map((key) => `\`${key}\``).join(", ")} is there`, "write one of them");
+      return shape.check(value, pointer, troubles);
+    },
+    schema: (definitions) => ({ ...shape.schema(definitions), anyOf: keys.map((key) => ({ required: [key] })) }),
+  };
+}
+
 /** One of several objects: the first whose mark, a key or a value of `kind`, is there. */
 export function oneOf<S extends readonly { readonly mark: Mark; readonly shape: Shape<unknown> }[]>(what: string, rows: S): Shape<Of<S[number]["shape"]>> {
   const marks = rows.map(({ mark }) => (typeof mark === "string" ? `\`${mark}\`` : mark.kinds.map((k) => `"${k}"`).join(", "))).join(", ");

@@ -93,7 +93,7 @@ interface Desk extends AdmitSetup {
 
 export function createAdmitter(setup: AdmitSetup): Admitter {
   const { table, inForce, ports, counters, clock, caps, nameWaits, places } = setup;
-  const account: Account = { table, inForce, overall: 0, nameWaits, places, placeKey: placeKeys(inForce) };
+  const account: Account = { table, inForce, overall: 0, nameWaits, places, placeKeys: placeKeys(inForce) };
   const isOwn = ({ address }: Backend): boolean => ports.isOwn("tcp", address);
   const choosing = new Choosing({ account, counters, monoMs: clock.monoMs, mostUnderWay: () => caps.backend_connecting, isOwn });
   const desk: Desk = { ...setup, account, choosing, draining: false };
@@ -194,9 +194,9 @@ function decide(desk: Desk, socket: number, rows: readonly number[]): readonly (
   const { engine } = inForce;
   const shut = closedFor(open, engine, ports, desk.draining);
   setClock(desk);
-  for (let room = roomFor(desk, open).overall; room < rows.length && desk.makeRoom(); room++);
   const peers: PeerFacts[] = [];
   for (const row of rows) peers.push({ row, source: table.sourceOf(row), zone: table.zone[row] ?? 0, isBlocked: blockOf(desk, row) !== undefined });
+  makeRoomFor(desk, open, shut === null ? peers : []);
   const verdicts = decideAtAccept(engine, serves, shut, roomFor(desk, open), waitAt(desk, open), peers);
   const expose = serves === undefined ? undefined : soleExpose(serves)?.info;
   const answers: (Answer | WaitsForPlace)[] = [];
@@ -230,6 +230,18 @@ function decide(desk: Desk, socket: number, rows: readonly number[]): readonly (
     answers[i] = settled(desk, row, open, isRecorded ? (recorded[next++] ?? REFUSED.answer) : answer);
   }
   return answers;
+}
+
+/** Where `caps.connections` is full, fresh flows of datagrams make room. INVARIANT: none ends for a peer that the rules refuse. */
+function makeRoomFor(desk: Desk, open: OpenPort | undefined, peers: readonly PeerFacts[]): void {
+  const { engine } = desk.inForce;
+  let { overall: room } = roomFor(desk, open);
+  if (engine === null || open === undefined || room >= peers.length) return;
+  for (const { source, isBlocked } of peers) {
+    if (isBlocked || typeof source === "number") continue;
+    const answer = engine.accept(open.serves.number, source);
+    if ((answer.allowed || answer.later) && room-- <= 0 && !desk.makeRoom()) return;
+  }
 }
 
 /** A connection to a group waits for its name within the gateway's own caps. */

@@ -2,13 +2,10 @@
 import type { ListenerInfo, PolicyInfo } from "../../runtime/host/module.ts";
 import { isV4, type Address } from "../../runtime/net/address.ts";
 import { isWithin, parsePrefix as rangeOf } from "../../runtime/net/prefix.ts";
-import { formatPrefix, parsePrefix, type Prefix } from "../blocks/prefix.ts";
-import { PrefixTable } from "../blocks/prefix_table.ts";
+import { formatPrefix, type Prefix } from "../blocks/prefix.ts";
 import type { Via } from "../connection/table.ts";
 import type { Exposure } from "../listen/ports.ts";
-
-/** By the prefixes of a `via`, which all exposes of one module that have the same share. */
-const tables = new WeakMap<readonly string[], PrefixTable<true>>();
+import { hasAddress } from "./address_sets.ts";
 
 /** The same for each expose of a port; null: its peers are clients. */
 export function viaOf({ exposes }: Pick<Exposure, "exposes">): readonly string[] | null {
@@ -16,17 +13,7 @@ export function viaOf({ exposes }: Pick<Exposure, "exposes">): readonly string[]
 }
 
 export function isBalancer(via: readonly string[] | null, peer: Address): boolean {
-  if (via === null) return false;
-  let table = tables.get(via);
-  if (table === undefined) {
-    table = new PrefixTable<true>();
-    for (const text of via) {
-      const prefix = parsePrefix(text);
-      if (prefix.ok) table.set(prefix.value, true);
-    }
-    tables.set(via, table);
-  }
-  return table.find(peer, () => true) === true;
+  return via !== null && hasAddress(via, peer);
 }
 
 /** The same of a port that is open. False where the port is closed. */

@@ -12,6 +12,7 @@ import type { Suppression } from "../audit/suppressed.ts";
 import { CHARGED_EVERYTHING, CHARGED_LISTENER, CHARGED_OPEN, CHARGED_OVERALL, charge, moveTo, release, type Account } from "../connection/charges.ts";
 import type { GatewayClock } from "../clock.ts";
 import type { ConnectionTable } from "../connection/table.ts";
+import type { Places } from "../connection/places.ts";
 import type { End } from "../end.ts";
 import type { Amplify } from "../datagram/budget.ts";
 import type { FlowDecider, MakeRoom } from "../datagram/decider.ts";
@@ -19,7 +20,7 @@ import { soleExpose, type OpenPort, type Ports, type Served } from "../listen/po
 import { closedFor, decideAtAccept, type Charged } from "./at_accept.ts";
 import type { Blocks } from "../blocks/blocks.ts";
 import { blockDetail, blockOf } from "./blocked.ts";
-import { capKeyOf } from "./cap_key.ts";
+import { capKeysOf, fullKeysOf } from "./cap_key.ts";
 import { Choosing } from "./choosing.ts";
 import { acceptEntry, faultEntry, notOwnedEntry } from "./entries.ts";
 import type { TopDenied } from "./top_denied.ts";
@@ -35,6 +36,7 @@ export interface FlowDeskSetup {
   readonly account: Account;
   readonly suppression: Suppression;
   readonly blocks: Pick<Blocks, "of" | "size">;
+  readonly places: Pick<Places, "count">;
   readonly isDraining: () => boolean;
   /** Counts a decision whose record was lost. */
   readonly lost: () => Denial;
@@ -48,8 +50,8 @@ interface FlowDesk extends FlowDeskSetup {
   readonly choosing: Choosing;
 }
 
-/** When one cap has room, another one may be full. */
-const MOST_TRIES = 4;
+/** When one cap has room, another one may be full: `caps.connections`, the expose's, those of its source, and their table. */
+const MOST_EVICTIONS = 4;
 
 export function createFlowDecider(setup: FlowDeskSetup): FlowDecider {
   const { table, inForce, ports, account, counters, clock } = setup;
@@ -73,10 +75,10 @@ export function createFlowDecider(setup: FlowDeskSetup): FlowDecider {
     },
     backendFailed: (row, because) => choosing.failed(row, because),
     nextBackend: (row) => choosing.next(row, soleOf(ports.numbered(table.socket[row] ?? -1))?.backends ?? [], CHARGED_OPEN),
-    capKey(row) {
+    capKeys(row) {
       const info = inForce.engine?.info.listeners[table.listener[row] ?? -1];
       const source = table.sourceOf(row);
-      return info === undefined || typeof source === "number" ? "" : capKeyOf(info, source, table.zone[row] ?? 0);
+      return info === undefined || typeof source === "number" ? [] : capKeysOf(info, source, table.zone[row] ?? 0);
     },
     amplify: (socket) => amplifyOf(soleOf(ports.numbered(socket))?.info),
     notOwned: (row, because) => desk.record(notOwnedEntry(table, row, ports.numbered(table.socket[row] ?? -1), inForce.generation, because)),
@@ -158,7 +160,7 @@ function verdictOf(desk: FlowDesk, row: number, open: OpenPort | undefined, make
   try {
     desk.setClock();
     const source = table.sourceOf(row);
-    for (let tries = 0; tries < MOST_TRIES; tries++) {
+    for (let evictions = 0; ; evictions++) {
       const { answer, charged } = decideOnce(desk, row, open);
       if (answer.allowed) {
         table.listener[row] = info?.id ?? -1;
@@ -167,9 +169,10 @@ function verdictOf(desk: FlowDesk, row: number, open: OpenPort | undefined, make
         return desk.choosing.first(row, soleOf(open)?.backends ?? [], CHARGED_OPEN) ? answer : denial(CODE_NO_BACKEND);
       }
       if (answer.later) return denial(CODE_INTERNAL);
-      if (info === undefined || typeof source === "number" || !makeRoom(answer.code, info.id, capKeyOf(info, source, table.zone[row] ?? 0))) return answer;
+      if (info === undefined || typeof source === "number" || evictions === MOST_EVICTIONS) return answer;
+      const full = answer.code === "cap_source" ? fullKeysOf(info, source, table.zone[row] ?? 0, (key) => desk.places.count(key)) : [];
+      if (!makeRoom(answer.code, info.id, full)) return answer;
     }
-    return denial(CODE_INTERNAL);
   } catch {
     release(account, row, CHARGED_EVERYTHING);
     return denial(CODE_INTERNAL);

@@ -3,7 +3,7 @@
 import { CODE_CAP_WAITING, CODE_CAP_WAITING_SOURCE } from "../../runtime/abi/verdicts.ts";
 import type { GroupInfo, ListenerInfo, PolicyInfo } from "../../runtime/host/module.ts";
 import type { Address } from "../../runtime/net/address.ts";
-import { capKeyOf } from "./cap_key.ts";
+import { sourceKey } from "./cap_key.ts";
 
 export interface NameWaitCaps {
   /** Of one port. */
@@ -15,7 +15,7 @@ export interface NameWaitCaps {
 export type NameWaitCode = typeof CODE_CAP_WAITING | typeof CODE_CAP_WAITING_SOURCE;
 
 /** A source: an IPv4 address, the /64 of an IPv6 address, or a link-local address with its interface. */
-const SOURCE = { v4: 32, v6: 64, connections: 0, isOfAll: true };
+const SOURCE = { v4: 32, v6: 64 };
 
 /** Instead of a key of `#sources`; it counts nothing there. */
 const NO_SOURCE = "";
@@ -75,7 +75,7 @@ export class NameWaits {
     const known = this.#mostOf.get(group);
     if (known !== undefined) return known;
     // A cap `from NET` does not count every source.
-    const capOf = ({ capSource }: ListenerInfo): number => (capSource?.isOfAll === true ? capSource.connections : Infinity);
+    const capOf = ({ sourceCaps }: ListenerInfo): number => Math.min(...sourceCaps.map(({ connections, from }) => (from === null ? connections : Infinity)));
     const most = group.members.reduce((least, id) => Math.min(least, ...listeners.slice(id, id + 1).map(capOf)), this.#caps.waiting_per_source);
     this.#mostOf.set(group, most);
     return most;
@@ -88,7 +88,7 @@ export class NameWaits {
 }
 
 function keyOf(port: number, source: Address, zone: number): string {
-  return capKeyOf({ id: port, capSource: SOURCE }, source, zone);
+  return sourceKey(`${port}`, SOURCE, source, zone);
 }
 
 function lower<K>(counts: Map<K, number>, key: K): void {

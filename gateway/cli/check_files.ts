@@ -73,7 +73,7 @@ const LOOKS: readonly Look[] = [
   },
   stateFindings,
   ({ config: { certs }, now }) => Object.entries(certs).flatMap(([name, { cert, key }]) => loaded(`certs.${name}.cert`, () => readShown(cert, key, now))),
-  ({ config: { cas }, now }) => Object.entries(cas).flatMap(([name, entry]) => loaded(`cas.${name}.file`, () => readAuthority(name, entry, now, undefined))),
+  ({ config: { cas }, now }) => Object.entries(cas).flatMap(([name, entry]) => loaded(`cas.${name}.file`, () => readAuthority(name, entry, now, null))),
 ];
 
 export function checkFiles(at: Surroundings): readonly Finding[] {

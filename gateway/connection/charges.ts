@@ -2,7 +2,7 @@
 // back. A bit is set when the charge is made and cleared when it is given back, so nothing is given back twice.
 import type { PolicyEngine } from "../../runtime/host/module.ts";
 import type { Backend } from "../forward/backends.ts";
-import type { PlaceKey } from "./places.ts";
+import type { PlaceKeys } from "./places.ts";
 import type { ConnectionTable } from "./table.ts";
 
 /** Counts in the gateway's own `caps.connections`. */
@@ -29,8 +29,8 @@ export interface Account {
   /** Of connections that are charged CHARGED_NAME_WAIT: gives a row's place back. */
   readonly nameWaits: { give(row: number): void };
   /** Of connections that are charged CHARGED_LISTENER: their places under `cap … per source`. */
-  readonly places: { take(row: number, key: string): void; give(row: number): void };
-  readonly placeKey: PlaceKey;
+  readonly places: { take(row: number, keys: readonly string[]): void; give(row: number): void };
+  readonly placeKeys: PlaceKeys;
 }
 
 /**
@@ -45,13 +45,12 @@ export function charge(account: Account, row: number, charges: number): void {
   const backend = table.backend[row];
   if ((made & CHARGED_BACKEND) !== 0 && backend !== undefined) backend.load.underWay++;
   if ((made & CHARGED_OPEN) !== 0 && backend !== undefined) backend.load.open++;
-  if ((made & CHARGED_LISTENER) !== 0) account.places.take(row, placeOf(account, row));
+  if ((made & CHARGED_LISTENER) !== 0) account.places.take(row, placesOf(account, row));
 }
 
-/** A flow of datagrams has no end that its client sends. */
-function placeOf({ table, placeKey }: Account, row: number): string {
+function placesOf({ table, placeKeys }: Account, row: number): readonly string[] {
   const source = table.sourceOf(row);
-  return typeof source === "number" || table.isFlow[row] === 1 ? "" : placeKey(table.listener[row] ?? -1, source, table.zone[row] ?? 0);
+  return typeof source === "number" ? [] : placeKeys(table.listener[row] ?? -1, source, table.zone[row] ?? 0);
 }
 
 /** The row goes to another backend than before, if to any, with the charges for it. */

@@ -11,11 +11,11 @@ import type { Cancel, GatewayClock } from "../clock.ts";
 export const WAIT_MS = 50;
 /** Connections that wait at one listener; of a source there is one. */
 export const MOST_WAITS = 64;
-/** Connections of a source that are looked at for one decision; others come next time. */
+/** Connections under one key that are looked at for one decision; others come next time. */
 export const MOST_LOOKS = 64;
 
-/** Makes a key of a listener and the sources that its cap counts as one; empty where it has no such cap. */
-export type PlaceKey = (listener: number, source: Address, zone: number) => string;
+/** For each cap per source of a listener a key of it and the sources that it counts as one; empty where it does not count the source. */
+export type PlaceKeys = (listener: number, source: Address, zone: number) => readonly string[];
 
 /** The connections provide this, once there are any. */
 export interface PlaceLooks {
@@ -28,7 +28,8 @@ export interface PlaceLooks {
 interface Wait {
   readonly row: number;
   readonly listener: number;
-  readonly key: string;
+  /** Of the caps that were full when it began. */
+  readonly keys: readonly string[];
   readonly cancel: Cancel;
   /** The last round of looks. */
   round: number;
@@ -39,8 +40,8 @@ interface Wait {
 export class Places {
   readonly #clock: Pick<GatewayClock, "after">;
   #looks: PlaceLooks | null = null;
-  /** By row: the key under which it has a place. */
-  readonly #keys: (string | undefined)[] = [];
+  /** By row: the keys under which it has a place. */
+  readonly #keys: (readonly string[] | undefined)[] = [];
   readonly #rows = new Map<string, Set<number>>();
   readonly #waits = new Map<number, Wait>();
   readonly #waitOf = new Map<string, Wait>();
@@ -59,31 +60,39 @@ export class Places {
     return this.#waits.size;
   }
 
-  /** The row has a place from now on; none where `key` is empty. */
-  take(row: number, key: string): void {
+  /** Connections, and flows, with a place under the key. */
+  count(key: string): number {
+    return this.#rows.get(key)?.size ?? 0;
+  }
+
+  /** The row has a place under each of the keys from now on; keys that are empty are none. */
+  take(row: number, keys: readonly string[]): void {
     this.#remove(row);
-    if (key === "") return;
-    this.#keys[row] = key;
-    const rows = this.#rows.get(key);
-    if (rows === undefined) this.#rows.set(key, new Set([row]));
-    else rows.add(row);
+    const own = keys.filter((key) => key !== "");
+    if (own.length === 0) return;
+    this.#keys[row] = own;
+    for (const key of own) {
+      const rows = this.#rows.get(key);
+      if (rows === undefined) this.#rows.set(key, new Set([row]));
+      else rows.add(row);
+    }
   }
 
   /** It has none any more: who waits for it is decided again. */
   give(row: number): void {
-    const key = this.#remove(row);
-    const wait = key === undefined ? undefined : this.#waitOf.get(key);
-    if (wait !== undefined) this.#looks?.again(wait.row);
+    const waits = this.#remove(row).flatMap((key) => this.#waitOf.get(key) ?? []);
+    for (const wait of new Set(waits)) this.#looks?.again(wait.row);
   }
 
-  #remove(row: number): string | undefined {
-    const key = this.#keys[row];
-    if (key === undefined) return undefined;
+  #remove(row: number): readonly string[] {
+    const keys = this.#keys[row] ?? [];
     this.#keys[row] = undefined;
-    const rows = this.#rows.get(key);
-    rows?.delete(row);
-    if (rows?.size === 0) this.#rows.delete(key);
-    return key;
+    for (const key of keys) {
+      const rows = this.#rows.get(key);
+      rows?.delete(row);
+      if (rows?.size === 0) this.#rows.delete(key);
+    }
+    return keys;
   }
 
   /** All places are counted anew, under another policy, which decides about those that wait. */
@@ -101,12 +110,14 @@ export class Places {
     }
   }
 
-  /** Whether the row, which a full cap per source refuses, waits undecided. If it does, it is decided again. */
-  waitsFor(row: number, listener: number, key: string): boolean {
-    const wait = this.#waits.get(row) ?? this.#begin(row, listener, key);
+  /** Whether the row, which full caps per source refuse, waits undecided. If it does, it is decided again. `full`: their keys; those that are empty are none. */
+  waitsFor(row: number, listener: number, full: readonly string[]): boolean {
+    const keys = full.filter((key) => key !== "");
+    const wait = this.#waits.get(row) ?? this.#begin(row, listener, keys);
     if (wait === null) return false;
-    if (wait.key === key && !wait.isOver) this.#look(wait);
-    if (wait.key === key && !wait.isOver) return true;
+    const isKnown = keys.length > 0 && keys.every((key) => wait.keys.includes(key));
+    if (isKnown && !wait.isOver) this.#look(wait, keys);
+    if (isKnown && !wait.isOver) return true;
     this.decided(row);
     return false;
   }
@@ -117,47 +128,61 @@ export class Places {
     if (wait === undefined) return;
     wait.cancel();
     this.#waits.delete(row);
-    this.#waitOf.delete(wait.key);
+    for (const key of wait.keys) this.#waitOf.delete(key);
     const left = (this.#waitsAt.get(wait.listener) ?? 0) - 1;
     if (left > 0) this.#waitsAt.set(wait.listener, left);
     else this.#waitsAt.delete(wait.listener);
   }
 
-  #begin(row: number, listener: number, key: string): Wait | null {
+  #begin(row: number, listener: number, keys: readonly string[]): Wait | null {
     const at = this.#waitsAt.get(listener) ?? 0;
-    if (this.#looks === null || key === "" || !this.#rows.has(key) || at >= MOST_WAITS || this.#waitOf.has(key)) return null;
-    const wait: Wait = { row, listener, key, cancel: this.#clock.after(WAIT_MS, () => this.#over(wait)), round: 0, isOver: false };
+    const canWait = keys.length > 0 && keys.every((key) => this.#rows.has(key) && !this.#waitOf.has(key));
+    if (this.#looks === null || !canWait || at >= MOST_WAITS) return null;
+    const wait: Wait = { row, listener, keys, cancel: this.#clock.after(WAIT_MS, () => this.#over(wait)), round: 0, isOver: false };
     this.#waits.set(row, wait);
-    this.#waitOf.set(key, wait);
+    for (const key of keys) this.#waitOf.set(key, wait);
     this.#waitsAt.set(listener, at + 1);
     return wait;
   }
 
-  /** Ends the wait where no client of the source has closed. */
-  #look(wait: Wait): void {
-    const rows = this.#rows.get(wait.key);
-    const some: number[] = [];
-    for (const row of rows ?? []) if (some.push(row) === MOST_LOOKS) break;
-    // Where there are more, the others are the first next time.
-    for (const row of some) if (rows?.delete(row) === true) rows.add(row);
+  /** Ends the wait where under one of the keys no client has closed. */
+  #look(wait: Wait, keys: readonly string[]): void {
     const round = ++wait.round;
-    let left = some.length;
+    const isDue = (): boolean => wait.round === round && this.#waits.get(wait.row) === wait;
     let isSync = true;
+    let unknown = keys.length;
     const nobody = (): void => {
+      wait.round++;
       wait.isOver = true;
       if (!isSync) this.#looks?.again(wait.row);
     };
-    if (left === 0) nobody();
-    for (const row of some) {
-      this.#looks?.look(row, (hasClosed) => {
-        if (wait.round !== round || this.#waits.get(wait.row) !== wait) return;
-        // It waits for this one.
-        if (hasClosed) wait.round++;
-        else if (--left === 0) nobody();
-      });
-      if (wait.round !== round) break;
+    for (const key of keys) {
+      const some = this.#oldest(key);
+      let left = some.length;
+      let isFound = false;
+      if (left === 0) nobody();
+      for (const row of some) {
+        this.#looks?.look(row, (hasClosed) => {
+          if (!isDue() || isFound) return;
+          isFound = hasClosed;
+          // It waits for one under each key.
+          if (hasClosed && --unknown === 0) wait.round++;
+          else if (!hasClosed && --left === 0) nobody();
+        });
+        if (isFound || !isDue()) break;
+      }
+      if (!isDue()) break;
     }
     isSync = false;
+  }
+
+  /** Some of the rows under a key. Where there are more, the others are the first next time. */
+  #oldest(key: string): readonly number[] {
+    const rows = this.#rows.get(key);
+    const some: number[] = [];
+    for (const row of rows ?? []) if (some.push(row) === MOST_LOOKS) break;
+    for (const row of some) if (rows?.delete(row) === true) rows.add(row);
+    return some;
   }
 
   #over(wait: Wait): void {

@@ -5,8 +5,11 @@ import type { Decision } from "../../runtime/host/decision.ts";
 import type { BackendFailure, End } from "../end.ts";
 import type { Amplify } from "./budget.ts";
 
-/** Ends a flow that need not stay, so that the row may have its place in the cap with this code. False where there is none. */
-export type MakeRoom = (code: Code, listener: number, capKey: string) => boolean;
+/**
+ * Ends flows that need not stay, so that the row may have a place in the cap with this code; `full`: the keys of the caps per source that
+ * are full. False where there is none for one of them, and then no flow ends.
+ */
+export type MakeRoom = (code: Code, listener: number, full: readonly string[]) => boolean;
 
 export interface FlowDecider {
   /** Phase 1 of flows whose first datagram came to one bound socket; the answers are in the same order. A Permit's row has its backend. Must not throw. */
@@ -15,8 +18,8 @@ export interface FlowDecider {
   again(row: number): Decision;
   /** A row of such a flow begins to count in the caps. `backend`: where it has gone so far, if that is known. */
   adopted(row: number, backend: string | undefined): void;
-  /** The key under which a cap per source counts an admitted row. */
-  capKey(row: number): string;
+  /** The keys under which the caps per source count an admitted row, one for each; empty where a cap does not count it. */
+  capKeys(row: number): readonly string[];
   /** The `amplify` of the expose that a bound socket serves now. */
   amplify(socket: number): Amplify;
   /** As Decider.fault. */

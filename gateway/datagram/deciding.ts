@@ -17,7 +17,7 @@ export function queue<A>(d: Desk<A>, bound: Bound): void {
 function flush<A>(d: Desk<A>): void {
   const turn = [...d.queued];
   d.queued.clear();
-  const makeRoom: MakeRoom = (code, listener, capKey) => roomFor(d, code, listener, capKey);
+  const makeRoom: MakeRoom = (code, listener, full) => roomFor(d, code, listener, full);
   for (const bound of turn) {
     const rows = bound.queued;
     bound.queued = [];
@@ -29,7 +29,7 @@ function flush<A>(d: Desk<A>): void {
   }
 }
 
-function roomFor<A>(d: Desk<A>, code: Code, listener: number, capKey: string): boolean {
+function roomFor<A>(d: Desk<A>, code: Code, listener: number, full: readonly string[]): boolean {
   refile(d);
   const { flows } = d;
   switch (code) {
@@ -39,7 +39,7 @@ function roomFor<A>(d: Desk<A>, code: Code, listener: number, capKey: string): b
     case "cap_listener":
       return evict(d, flows.oldestFreshOfListener(listener));
     case "cap_source":
-      return evict(d, flows.oldestFreshOfSource(capKey));
+      return evictEach(d, full);
     default:
       return false;
   }
@@ -49,7 +49,21 @@ function refile<A>(d: Desk<A>): void {
   const generation = d.decider.generation();
   if (d.filed === generation) return;
   d.filed = generation;
-  d.flows.refile((row) => d.decider.capKey(row));
+  d.flows.refile((row) => d.decider.capKeys(row));
+}
+
+/** One flow under each key; one that is under several makes room in all of them. */
+function evictEach<A>(d: Desk<A>, full: readonly string[]): boolean {
+  const { flows } = d;
+  const rows = new Set<number>();
+  for (const [cap, key] of full.entries()) {
+    if (key === "" || [...rows].some((row) => flows.capKeys[row]?.[cap] === key)) continue;
+    const oldest = flows.oldestFreshOfSource(cap, key);
+    if (oldest === null) return false;
+    rows.add(oldest);
+  }
+  for (const row of rows) evict(d, row);
+  return rows.size > 0;
 }
 
 export function evict<A>(d: Desk<A>, row: number | null): boolean {
@@ -70,7 +84,7 @@ function settle<A>(d: Desk<A>, row: number, decision: Decision | undefined): voi
   table.openedMs[row] = now;
   table.activeMs[row] = now;
   d.live++;
-  d.flows.capKey[row] = decider.capKey(row);
+  d.flows.capKeys[row] = decider.capKeys(row);
   refile(d);
   d.flows.addFresh(row);
   dial(d, row);

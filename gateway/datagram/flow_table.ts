@@ -11,6 +11,8 @@ import type { Traffic } from "./budget.ts";
 export const PENDING_DATAGRAMS = 64;
 export const PENDING_BYTES = 8 * 1024 * 1024;
 
+const NO_KEYS: readonly string[] = [];
+
 /** The one list that all fresh flows are in. */
 const ALL = 0;
 
@@ -23,8 +25,8 @@ export class FlowTable<A> {
   readonly waitsAt: (string | undefined)[] = [];
   /** Number of such flows. */
   silentCount = 0;
-  /** The engine's key of the source where a cap per source counts it. */
-  readonly capKey: string[] = [];
+  /** The keys under which the caps per source count it: see FlowDecider. */
+  readonly capKeys: (readonly string[])[] = [];
   readonly datagramsIn: number[] = [];
   readonly datagramsOut: number[] = [];
   readonly #rows = new Map<string, number>();
@@ -33,7 +35,8 @@ export class FlowTable<A> {
   #pendingBytes = 0;
   readonly #fresh = new RowLists<number>();
   readonly #freshOfListener = new RowLists<number>();
-  readonly #freshOfSource = new RowLists<string>();
+  /** One for each cap per source of a listener, by its place among them. */
+  readonly #freshOfSource: RowLists<string>[] = [];
   freshCount = 0;
 
   constructor(table: ConnectionTable) {
@@ -86,7 +89,7 @@ export class FlowTable<A> {
     this.#rows.set(key, row);
     this.#keys[row] = key;
     this.way[row] = undefined;
-    this.capKey[row] = "";
+    this.capKeys[row] = NO_KEYS;
     this.datagramsIn[row] = 0;
     this.datagramsOut[row] = 0;
     return row;
@@ -123,7 +126,7 @@ export class FlowTable<A> {
     return this.#fresh.has(row);
   }
 
-  /** The row's listener and `capKey` are set. */
+  /** The row's listener and `capKeys` are set. */
   addFresh(row: number): void {
     this.freshCount++;
     this.#fresh.add(row, ALL);
@@ -136,22 +139,24 @@ export class FlowTable<A> {
     this.freshCount--;
     this.#fresh.remove(row);
     this.#freshOfListener.remove(row);
-    this.#freshOfSource.remove(row);
+    for (const lists of this.#freshOfSource) lists.remove(row);
   }
 
   /** After a reload: listeners have other numbers, caps other keys. */
-  refile(capKeyOf: (row: number) => string): void {
+  refile(capKeysOf: (row: number) => readonly string[]): void {
     this.#freshOfListener.clear();
-    this.#freshOfSource.clear();
+    this.#freshOfSource.length = 0;
     for (const row of this.#fresh.all(ALL)) {
-      this.capKey[row] = capKeyOf(row);
+      this.capKeys[row] = capKeysOf(row);
       this.#file(row);
     }
   }
 
   #file(row: number): void {
     this.#freshOfListener.add(row, this.table.listener[row] ?? -1);
-    this.#freshOfSource.add(row, this.capKey[row] ?? "");
+    this.capKeys[row]?.forEach((key, cap) => {
+      if (key !== "") (this.#freshOfSource[cap] ??= new RowLists()).add(row, key);
+    });
   }
 
   oldestFresh(): number | null {
@@ -162,8 +167,8 @@ export class FlowTable<A> {
     return this.#freshOfListener.oldest(listener);
   }
 
-  oldestFreshOfSource(capKey: string): number | null {
-    return this.#freshOfSource.oldest(capKey);
+  oldestFreshOfSource(cap: number, key: string): number | null {
+    return this.#freshOfSource[cap]?.oldest(key) ?? null;
   }
 
   trafficOf(row: number): Traffic {

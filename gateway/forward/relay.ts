@@ -177,6 +177,11 @@ function onClose(this: RelaySocket): void {
   if (pair.open === 0) pair.events?.ended(pair.row, pair.reset);
 }
 
+/** The socket that has the descriptor. */
+export function transportOf(socket: Socket): Socket {
+  return carrierOf(socket) ?? socket;
+}
+
 /** Closes with a reset where the transport has one. */
 export function breakOff(socket: Socket): void {
   const raw = carrierOf(socket);

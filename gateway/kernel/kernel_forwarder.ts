@@ -14,7 +14,7 @@ export interface KernelForwarderSetup extends ForwarderSetup {
 }
 
 /** Throws where the kernel or koffi doesn't allow it; self_test.ts finds that out before. */
-export function kernelForwarder({ table, decider, clock, isReset, places, timers, calls, mostPipes, lacked }: KernelForwarderSetup): Forwarder {
+export function kernelForwarder({ table, decider, clock, isReset, hasEnded, places, timers, calls, mostPipes, lacked }: KernelForwarderSetup): Forwarder {
   const made: KernelTransport[] = [];
   return createConnections({
     table,
@@ -24,7 +24,7 @@ export function kernelForwarder({ table, decider, clock, isReset, places, timers
     timers,
     afterTurn: (flush) => made[0]?.after(flush),
     transport: (events) => {
-      const transport = new KernelTransport({ calls, mostPipes, lacked, events, isReset, keepAliveMs: timers.keepalive_ms, monoMs: clock.monoMs });
+      const transport = new KernelTransport({ calls, mostPipes, lacked, events, isReset, hasEnded, keepAliveMs: timers.keepalive_ms, monoMs: clock.monoMs });
       made.push(transport);
       return transport;
     },

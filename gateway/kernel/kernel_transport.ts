@@ -13,6 +13,7 @@ import { NO_ROW, type PeerAddress, type Transport, type TransportEvents } from "
 import type { BackendAddress } from "../forward/backend.ts";
 import type { AGAIN, Backend } from "../forward/backends.ts";
 import type { Endpoint } from "../forward/proxy_header.ts";
+import type { HasEnded } from "../forward/peer_end.ts";
 import type { IsReset } from "../forward/reset.ts";
 import { MARKS, NodeTransport } from "../listen/node_transport.ts";
 import { alertRecord } from "../tls/alert.ts";
@@ -37,6 +38,7 @@ export interface KernelTransportSetup {
   readonly events: TransportEvents;
   /** For Node's sockets; see node_transport.ts. */
   readonly isReset: IsReset | null;
+  readonly hasEnded: HasEnded | null;
   /** Zero switches it off. */
   readonly keepAliveMs: number;
   /** Milliseconds of a clock that never goes back, for the bound of a turn. */
@@ -67,10 +69,10 @@ export class KernelTransport implements Transport, PumpOwner {
   /** The last turn that made a step of a handshake. */
   #handshakesOf = 0;
 
-  constructor({ calls, events, isReset, keepAliveMs, monoMs, mostPipes, lacked, thread }: KernelTransportSetup) {
+  constructor({ calls, events, isReset, hasEnded, keepAliveMs, monoMs, mostPipes, lacked, thread }: KernelTransportSetup) {
     this.#calls = calls;
     this.#events = events;
-    this.#node = new NodeTransport({ events, isReset, keepAliveMs });
+    this.#node = new NodeTransport({ events, isReset, hasEnded, keepAliveMs });
     this.#poller = new Poller({
       calls,
       monoMs,

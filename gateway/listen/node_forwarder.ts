@@ -7,6 +7,7 @@ import type { Forwarder } from "../connection/forwarder.ts";
 import type { Places } from "../connection/places.ts";
 import type { Timers } from "../connection/stage.ts";
 import type { ConnectionTable } from "../connection/table.ts";
+import type { HasEnded } from "../forward/peer_end.ts";
 import type { IsReset } from "../forward/reset.ts";
 import { NodeTransport } from "./node_transport.ts";
 
@@ -16,11 +17,12 @@ export interface ForwarderSetup {
   readonly clock: GatewayClock;
   /** Null where the kernel can't be queried. */
   readonly isReset: IsReset | null;
+  readonly hasEnded: HasEnded | null;
   readonly places: Pick<Places, "connect">;
   readonly timers: Timers;
 }
 
-export function nodeForwarder({ table, decider, clock, isReset, places, timers }: ForwarderSetup): Forwarder {
+export function nodeForwarder({ table, decider, clock, isReset, hasEnded, places, timers }: ForwarderSetup): Forwarder {
   return createConnections({
     table,
     decider,
@@ -28,6 +30,6 @@ export function nodeForwarder({ table, decider, clock, isReset, places, timers }
     places,
     timers,
     afterTurn: setImmediate,
-    transport: (events) => new NodeTransport({ events, isReset, keepAliveMs: timers.keepalive_ms }),
+    transport: (events) => new NodeTransport({ events, isReset, hasEnded, keepAliveMs: timers.keepalive_ms }),
   });
 }

@@ -6,7 +6,8 @@ import type { ListenFailure, Local } from "../connection/forwarder.ts";
 import { NO_ROW, type DialFailure, type Transport, type TransportEvents } from "../connection/transport.ts";
 import type { BackendAddress } from "../forward/backend.ts";
 import type { AGAIN, Backend } from "../forward/backends.ts";
-import { abandon, breakOff, MARK_BYTES, pairOf, relay, type Pair } from "../forward/relay.ts";
+import { abandon, breakOff, MARK_BYTES, pairOf, relay, transportOf, type Pair } from "../forward/relay.ts";
+import type { HasEnded } from "../forward/peer_end.ts";
 import type { IsReset } from "../forward/reset.ts";
 import type { Permit } from "../../runtime/host/decision.ts";
 import { alertRecord } from "../tls/alert.ts";
@@ -31,6 +32,7 @@ export interface NodeTransportSetup {
   readonly events: TransportEvents;
   /** Null where the kernel can't be queried. */
   readonly isReset: IsReset | null;
+  readonly hasEnded: HasEnded | null;
   /** Zero switches it off. */
   readonly keepAliveMs: number;
 }
@@ -46,11 +48,13 @@ export class NodeTransport implements Transport {
   readonly #inner: (TLSSocket | null)[] = [];
   readonly #servers = new Map<number, Server>();
   readonly #isReset: IsReset | null;
+  readonly #hasEnded: HasEnded | null;
   readonly #keepAlive: { readonly keepAlive: boolean; readonly keepAliveInitialDelay: number };
 
-  constructor({ events, isReset, keepAliveMs }: NodeTransportSetup) {
+  constructor({ events, isReset, hasEnded, keepAliveMs }: NodeTransportSetup) {
     this.events = events;
     this.#isReset = isReset;
+    this.#hasEnded = hasEnded;
     // Node counts whole seconds, and takes none for the kernel's two hours.
     const delayMs = keepAliveMs === 0 ? 0 : Math.max(KEEPALIVE_LEAST_MS, keepAliveMs);
     this.#keepAlive = { keepAlive: delayMs > 0, keepAliveInitialDelay: delayMs };
@@ -174,12 +178,20 @@ export class NodeTransport implements Transport {
     upstream.on("connect", onDialed);
   }
 
-  /** Bytes that had come are read in the next round of the event loop, and their end in the one after it. */
+  /**
+   * Bytes that had come are read in the next round of the event loop, and their end in the one after it; where nobody reads, because
+   * the backend has not taken what came before, only the kernel knows of the end.
+   */
   look(row: number, report: (hasClosed: boolean) => void): void {
     const client = this.clients[row];
-    setImmediate(() =>
-      setImmediate(() => report(client === null || client === undefined || this.clients[row] !== client || client.readableEnded || client.destroyed)),
-    );
+    const hasEnded = (): boolean =>
+      client === null ||
+      client === undefined ||
+      this.clients[row] !== client ||
+      client.readableEnded ||
+      client.destroyed ||
+      this.#hasEnded?.(transportOf(client)) === true;
+    setImmediate(() => setImmediate(() => report(hasEnded())));
   }
 
   hangUp(row: number): void {

@@ -6,6 +6,7 @@
 //   - then they are decided, a share in each turn of the event loop. The reload is
 //     acknowledged when the last has been.
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { NO_RULE } from "../../runtime/abi/layout.ts";
 import type { Address } from "../../runtime/net/address.ts";
 import {
   CODE_BAD_PEER,
@@ -27,7 +28,7 @@ import type { Known } from "../connection/table.ts";
 import type { Forwarder } from "../connection/forwarder.ts";
 import type { Places } from "../connection/places.ts";
 import { blockDetail, blockOf } from "../admit/blocked.ts";
-import { capKeyOf } from "../admit/cap_key.ts";
+import { capKeysOf } from "../admit/cap_key.ts";
 import { connectionFacts } from "../admit/entries.ts";
 import { mayNameSource } from "../admit/balancers.ts";
 import type { NameWaits } from "../admit/name_waits.ts";
@@ -62,6 +63,13 @@ export interface RecheckSetup {
   readonly places: Pick<Places, "take" | "clear">;
 }
 
+/** A connection that the new policy is to charge; `id` is its listener there. */
+interface Arrival {
+  readonly row: number;
+  readonly id: number;
+  readonly source: Address;
+}
+
 /** To be called after the swap; returns how many connections were closed. */
 export type Recheck = () => Promise<number>;
 
@@ -79,8 +87,8 @@ class Round {
   /** Each socket's port as it was at the swap, for records. */
   readonly #ports = new Map<number, Pick<OpenPort, "local" | "proto">>();
   readonly #groups: ReadonlySet<number>;
-  /** Why the new policy does not count a connection that its name leads nowhere, by row. */
-  readonly #ledNowhere = new Map<number, Denial>();
+  /** Why the new policy does not count a connection, by row: its name leads nowhere, or a cap or limit that never counted it is full. */
+  readonly #uncounted = new Map<number, Denial>();
   /** Rows that existed at the swap. */
   readonly #rows: number;
 
@@ -97,6 +105,7 @@ class Round {
       forwarder: { table },
     } = this.#setup;
     places.clear();
+    const arrivals: Arrival[] = [];
     for (let row = 0; row < this.#rows; row++) {
       const state = table.state[row] ?? FREE;
       if (state === FREE || state === PENDING) continue;
@@ -106,11 +115,14 @@ class Round {
       // A connection that the new policy does not count must not be released to it either.
       table.listener[row] = id;
       if (id < 0 || typeof source === "number") continue;
-      if (state === READING) this.#countUnread(row, id, source);
+      if (state === READING && this.#groups.has(id)) this.#countInGroup(row, source);
+      else if (((table.charged[row] ?? 0) & CHARGED_NAME_WAIT) !== 0) arrivals.push({ row, id, source });
       else this.#recount(row, id, source);
       const known = state === CONNECTING || state === OPEN ? table.identity[row] : undefined;
       if (known !== undefined) engine.recountIdentity(id, known.identity);
     }
+    // Those that were admitted have their places first.
+    for (const arrival of arrivals) this.#arrive(arrival);
   }
 
   /** The connection has a place of its source in the new policy. */
@@ -120,22 +132,37 @@ class Round {
     const zone = table.zone[row] ?? 0;
     engine.recount(id, source, zone);
     const info = engine.info.listeners[id];
-    if (info !== undefined && table.isFlow[row] !== 1) places.take(row, capKeyOf(info, source, zone));
+    if (info !== undefined) places.take(row, capKeysOf(info, source, zone));
   }
 
-  /** Whether it waits for its name depends on the new policy's exposes of its port. */
-  #countUnread(row: number, id: number, source: Address): void {
+  /** It waits for its name from now on, even beyond `caps.waiting`, because a cap of its listener admitted it. */
+  #countInGroup(row: number, source: Address): void {
     const { forwarder, nameWaits, numbered } = this.#setup;
     const { table } = forwarder;
     const charged = table.charged[row] ?? 0;
-    if (this.#groups.has(id)) {
-      if ((charged & CHARGED_NAME_WAIT) === 0) nameWaits.count(row, numbered(table.socket[row] ?? 0)?.port ?? 0, source, table.zone[row] ?? 0);
-      table.charged[row] = (charged & ~CHARGED_LISTENER) | CHARGED_NAME_WAIT;
-      table.expose[row] = undefined;
+    if ((charged & CHARGED_NAME_WAIT) === 0) nameWaits.count(row, numbered(table.socket[row] ?? 0)?.port ?? 0, source, table.zone[row] ?? 0);
+    table.charged[row] = (charged & ~CHARGED_LISTENER) | CHARGED_NAME_WAIT;
+    table.expose[row] = undefined;
+  }
+
+  /** It waited for its name, so that no caps and limits of a listener have counted it: those of the new one decide, as at an accept. */
+  #arrive({ row, id, source }: Arrival): void {
+    const { engine, forwarder, nameWaits, places } = this.#setup;
+    const { table } = forwarder;
+    const zone = table.zone[row] ?? 0;
+    nameWaits.give(row);
+    table.charged[row] = (table.charged[row] ?? 0) & ~CHARGED_NAME_WAIT;
+    table.expose[row] = engine.info.listeners[id];
+    // A client that the rules refuse is charged nothing.
+    const answer = engine.accept(id, source);
+    const charged = answer.allowed || answer.later ? engine.charge({ listener: id, source, zone }, NO_RULE) : answer;
+    if (charged.allowed) {
+      table.charged[row] = (table.charged[row] ?? 0) | CHARGED_LISTENER;
+      const info = engine.info.listeners[id];
+      if (info !== undefined) places.take(row, capKeysOf(info, source, zone));
     } else {
-      nameWaits.give(row);
-      this.#recount(row, id, source);
-      table.charged[row] = (charged & ~CHARGED_NAME_WAIT) | CHARGED_LISTENER;
+      table.listener[row] = -1;
+      this.#uncounted.set(row, charged);
     }
   }
 
@@ -150,17 +177,17 @@ class Round {
     if (!this.#groups.has(at)) {
       const info = engine.info.listeners[at];
       if (belongsTo(info, before, state)) return at;
-      if (name === undefined && info?.service === before?.service && info?.mode !== "tcp") this.#ledNowhere.set(row, denial(CODE_NO_NAME));
+      if (name === undefined && info?.service === before?.service && info?.mode !== "tcp") this.#uncounted.set(row, denial(CODE_NO_NAME));
       return -1;
     }
     if (state === READING) return at;
     if (name === undefined || table.nameFault[row] !== null) {
-      this.#ledNowhere.set(row, denial(name === undefined ? CODE_NO_NAME : CODE_HELLO_MALFORMED));
+      this.#uncounted.set(row, denial(name === undefined ? CODE_NO_NAME : CODE_HELLO_MALFORMED));
       return -1;
     }
     const lead = engine.lead(at, source, name);
     if (lead.listener === null) {
-      this.#ledNowhere.set(row, lead.denial);
+      this.#uncounted.set(row, lead.denial);
       return -1;
     }
     return belongsTo(engine.info.listeners[lead.listener], before, state) ? lead.listener : -1;
@@ -229,7 +256,7 @@ class Round {
     if (typeof source === "number" || table.generation[row] === generation) return null;
     const listener = table.listener[row] ?? -1;
     if (blockOf({ table, blocks }, row) !== undefined && state !== PENDING && state !== FREE) return denial(CODE_BLOCKED);
-    const gone = this.#ledNowhere.get(row) ?? denial(CODE_NOT_EXPOSED);
+    const gone = this.#uncounted.get(row) ?? denial(CODE_NOT_EXPOSED);
     // Its header is decided about when it has come.
     if (state === HEADING) return this.#numberAt(table.socket[row] ?? 0) < 0 ? gone : null;
     if (state === READING)

@@ -6,7 +6,7 @@ import type { KernelCalls } from "../kernel/calls.ts";
 import { ThreadedTransport } from "./threaded_transport.ts";
 import type { Threads } from "./threads.ts";
 
-export interface ThreadedForwarderSetup extends Omit<ForwarderSetup, "isReset"> {
+export interface ThreadedForwarderSetup extends Omit<ForwarderSetup, "isReset" | "hasEnded"> {
   readonly calls: KernelCalls;
   readonly threads: Threads;
   /** Peers wait, because there is no descriptor. */

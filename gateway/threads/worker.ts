@@ -92,6 +92,7 @@ class ThreadWorker {
       calls,
       events: this.#reports(),
       isReset: null,
+      hasEnded: null,
       keepAliveMs: given.keepAliveMs,
       monoMs: this.#clock.monoMs,
       mostPipes: given.mostPipes,

@@ -5,7 +5,7 @@ import { readTrustedFile } from "../../runtime/host/trusted_file.ts";
 import { certificateParts } from "./certificate_parts.ts";
 import { createContext, type Shown, type Trusted } from "./context.ts";
 import { pemText, readBlocks, type PemBlock } from "./pem.ts";
-import { readRevocations, type Revocations } from "./revocation.ts";
+import { readRevocations, type NewestUsed, type Revocations } from "./revocation.ts";
 import { weakness } from "./strength.ts";
 
 /** Of one file. */
@@ -59,21 +59,31 @@ export interface LoadedAuthority extends Loaded<Trusted> {
   readonly revocations: Revocations | null;
 }
 
-/** Throws an Error with one sentence about what can't be used. `before`: what is in use of it. */
+/** Throws an Error with one sentence about what can't be used. `used`: its lists that were in use. */
 export function readAuthority(
   name: string,
   { file, crl }: { readonly file: string; readonly crl?: readonly string[] | undefined },
   now: Date,
-  before: LoadedAuthority | undefined,
+  used: NewestUsed | null,
 ): LoadedAuthority {
   const trusted = readTrusted(name, file, now);
   if (crl === undefined) return { ...trusted, revocations: null };
-  const revocations = readRevocations(crl, now, before?.revocations ?? null);
-  const value: Trusted = { ...trusted.value, crls: revocations.pem() };
-  createContext([], value);
+  const revocations = readRevocations(crl, now, used);
+  const read = withLists(trusted, revocations);
+  createContext([], read.value);
   // The entries are read now, so that a list that is damaged inside is not used.
   revocations.has("");
-  return { ...trusted, value, revocations };
+  return read;
+}
+
+function withLists(trusted: Loaded<Trusted>, revocations: Revocations): LoadedAuthority {
+  return { ...trusted, value: { ...trusted.value, crls: revocations.pem() }, revocations };
+}
+
+/** With the newer ones of the lists that are in use meanwhile. */
+export function withNewerLists(authority: LoadedAuthority, inUse: LoadedAuthority | undefined): LoadedAuthority {
+  const newer = authority.revocations?.withNewer(inUse?.revocations ?? null) ?? null;
+  return newer === null || newer === authority.revocations ? authority : withLists(authority, newer);
 }
 
 /** Throws an Error with one sentence about what can't be used. */

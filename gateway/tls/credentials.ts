@@ -5,8 +5,8 @@ import type { ListenerInfo } from "../../runtime/host/module.ts";
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { GatewayClock } from "../clock.ts";
 import type { Part, Participant } from "../participant.ts";
-import { readAuthority, readShown, type Loaded, type LoadedAuthority } from "./certificate_files.ts";
-import { filesAt } from "./revocation.ts";
+import { readAuthority, readShown, withNewerLists, type Loaded, type LoadedAuthority } from "./certificate_files.ts";
+import { filesAt, order, type ListAge, type NewestUsed } from "./revocation.ts";
 import { kindsProblem } from "./shown_kinds.ts";
 import { createContext, type Shown, type Trusted } from "./context.ts";
 import type { NativeContext, TlsContext } from "./secure.ts";
@@ -125,6 +125,8 @@ class CredentialStore implements Credentials {
   #contexts = new Map<string, KeptContext>();
   /** Of the policy in force; null before the first. */
   #listeners: readonly ListenerInfo[] | null = null;
+  /** By authority and issuer: the newest revocation list that was ever in use, also where the configuration names none meanwhile. */
+  readonly #newest = new Map<string, ListAge>();
   /** The last sentence about each thing, so that it is said once. */
   readonly #said = new Map<string, string>();
 
@@ -202,7 +204,7 @@ class CredentialStore implements Credentials {
         this.#staged = null;
         if (!shown) return;
         this.#listeners = before.listeners;
-        this.#show(before.loaded);
+        this.#show(this.#withNewerLists(before.loaded));
       },
     });
   }
@@ -305,7 +307,13 @@ class CredentialStore implements Credentials {
     const { certs, cas } = this.#config;
     const faults = new Map<string, string>();
     const listed = which === "all" ? this.#listing() : current.listed;
-    function all<E, T>(kind: Kind, entries: Readonly<Record<string, E>>, previous: ReadonlyMap<string, T>, one: (name: string, entry: E) => T): Map<string, T> {
+    function all<E, T>(
+      kind: Kind,
+      entries: Readonly<Record<string, E>>,
+      previous: ReadonlyMap<string, T>,
+      one: (name: string, entry: E) => T,
+      mayStay: (entry: E, before: T) => boolean = () => true,
+    ): Map<string, T> {
       const found = new Map<string, T>();
       for (const [name, entry] of Object.entries(entries)) {
         const kept = which === "missing" ? previous.get(name) : undefined;
@@ -320,17 +328,44 @@ class CredentialStore implements Credentials {
         } catch (error) {
           faults.set(`${kind} ${name}`, error instanceof Error ? error.message : String(error));
           const before = previous.get(name);
-          if (before !== undefined) found.set(name, before);
+          if (before !== undefined && mayStay(entry, before)) found.set(name, before);
         }
       }
       return found;
     }
     return {
       certs: all("cert", certs, current.certs, (_name, { cert, key }) => readShown(cert, key, now)),
-      cas: all("ca", cas, current.cas, (name, entry) => readAuthority(name, entry, now, current.cas.get(name))),
+      // INVARIANT: where lists are configured, no client is admitted without them.
+      cas: all(
+        "ca",
+        cas,
+        current.cas,
+        (name, entry) => readAuthority(name, entry, now, this.#newestOf(name)),
+        ({ crl }, { revocations }) => crl === undefined || revocations !== null,
+      ),
       faults,
       listed,
     };
+  }
+
+  /** Lists that came with a change stay when it is taken back: what they revoke is admitted by no older one. */
+  #withNewerLists(next: CredentialSet): CredentialSet {
+    return { ...next, cas: new Map([...next.cas].map(([name, one]) => [name, withNewerLists(one, this.#current.cas.get(name))])) };
+  }
+
+  /** Of an authority with this name. */
+  #newestOf(name: string): NewestUsed {
+    return (issuer) => this.#newest.get(`${name} ${issuer}`);
+  }
+
+  #noteLists({ cas }: CredentialSet): void {
+    for (const [name, { revocations }] of cas) {
+      for (const issuer of revocations?.issuers() ?? []) {
+        const [list, known] = [revocations?.newest(issuer), this.#newestOf(name)(issuer)];
+        if (list !== undefined && (known === undefined || order(known, list) < 0))
+          this.#newest.set(`${name} ${issuer}`, { number: list.number, thisUpdate: list.thisUpdate });
+      }
+    }
   }
 
   #show(next: CredentialSet): readonly string[] {
@@ -339,6 +374,7 @@ class CredentialStore implements Credentials {
       ...[...next.cas].filter(([name, one]) => !sameTrusted(this.#current.cas.get(name)?.value, one.value)),
     ].map(([name]) => name);
     this.#current = next;
+    this.#noteLists(next);
     // INVARIANT: a context is of the current set. Handshakes under way keep theirs until they are judged.
     if (changed.length > 0) this.#keepContexts(new Set());
     return changed;
@@ -386,6 +422,7 @@ class CredentialStore implements Credentials {
   /** At a start what is wrong with a file closes what needs it; what is closed already stays closed at a reload. */
   #isClosing(expose: string, { kind, name, fault }: Lack): boolean {
     if (fault === null || this.#config.on_bad_certificate === "refuse") return false;
+    if ((kind === "cert" ? this.#current.certs : this.#current.cas).has(name)) return false;
     return this.#listeners === null || this.#listeners.some((info) => info.name === expose && needs(info).some(([k, n]) => k === kind && n === name));
   }
 }

@@ -36,6 +36,12 @@ export interface RevocationList {
   readonly entries: Buffer;
 }
 
+/** When a list was made, by its number or else by its date. */
+export type ListAge = Pick<RevocationList, "number" | "thisUpdate">;
+
+/** The newest list of an issuer that was in use. */
+export type NewestUsed = (issuer: string) => ListAge | undefined;
+
 /** The lists of one authority. */
 export class Revocations {
   readonly lists: readonly RevocationList[];
@@ -47,6 +53,30 @@ export class Revocations {
   constructor(lists: readonly RevocationList[]) {
     this.lists = lists;
     this.notAfter = new Date(Math.min(...lists.map(({ nextUpdate }) => nextUpdate.getTime())));
+  }
+
+  /** The newest of an issuer. */
+  newest(issuer: string): RevocationList | undefined {
+    return this.#of(issuer).sort((a, b) => order(b, a))[0];
+  }
+
+  issuers(): ReadonlySet<string> {
+    return new Set(this.lists.map(({ issuer }) => issuer));
+  }
+
+  /** With the lists of `other` for each issuer of which that has newer ones. */
+  withNewer(other: Revocations | null): Revocations {
+    if (other === null) return this;
+    const isNewer = (issuer: string): boolean => {
+      const [own, its] = [this.newest(issuer), other.newest(issuer)];
+      return own !== undefined && its !== undefined && order(own, its) < 0;
+    };
+    if (![...this.issuers()].some(isNewer)) return this;
+    return new Revocations([...this.issuers()].flatMap((issuer) => (isNewer(issuer) ? other.#of(issuer) : this.#of(issuer))));
+  }
+
+  #of(issuer: string): RevocationList[] {
+    return this.lists.filter((one) => one.issuer === issuer);
   }
 
   /** PEM, one text each. */
@@ -61,8 +91,8 @@ export class Revocations {
   }
 }
 
-/** Throws an Error with one sentence about what can't be used. `before`: the lists that are in use. */
-export function readRevocations(paths: readonly string[], now: Date, before: Revocations | null): Revocations {
+/** Throws an Error with one sentence about what can't be used. `used`: what was in use; null: nothing was. */
+export function readRevocations(paths: readonly string[], now: Date, used: NewestUsed | null): Revocations {
   const files = paths.flatMap(filesAt);
   if (files.length > MOST_FILES) throw new Error(`${files.length} files of revocation lists are too many: at most ${MOST_FILES}`);
   let room = MOST_LIST_BYTES;
@@ -79,7 +109,7 @@ export function readRevocations(paths: readonly string[], now: Date, before: Rev
     if (!(thisUpdate <= now)) throw new Error(`the revocation list \`${path}\` is not yet valid (${thisUpdate.toISOString()})`);
   }
   const read = new Revocations(lists);
-  for (const issuer of new Set(lists.map((one) => one.issuer))) checkNotOlder(newestOf(read, issuer), newestOf(before, issuer));
+  for (const issuer of read.issuers()) checkNotOlder(read.newest(issuer), used?.(issuer));
   return read;
 }
 
@@ -92,19 +122,16 @@ export function filesAt(path: string): readonly string[] {
     .map((name) => join(path, name));
 }
 
-function newestOf(all: Revocations | null, issuer: string): RevocationList | undefined {
-  return all?.lists.filter((one) => one.issuer === issuer).sort((a, b) => order(b, a))[0];
-}
-
-function order(a: RevocationList, b: RevocationList): number {
+/** Below zero where `a` is older. */
+export function order(a: ListAge, b: ListAge): number {
   if (a.number !== b.number) return (a.number ?? -1n) < (b.number ?? -1n) ? -1 : 1;
   return a.thisUpdate.getTime() - b.thisUpdate.getTime();
 }
 
 /** An older list would admit again what the one in use has revoked. */
-function checkNotOlder(next: RevocationList | undefined, used: RevocationList | undefined): void {
+function checkNotOlder(next: RevocationList | undefined, used: ListAge | undefined): void {
   if (next === undefined || used === undefined || order(next, used) >= 0) return;
-  const numbered = ({ number, thisUpdate }: RevocationList): string => (number === null ? `that of ${thisUpdate.toISOString()}` : `number ${number}`);
+  const numbered = ({ number, thisUpdate }: ListAge): string => (number === null ? `that of ${thisUpdate.toISOString()}` : `number ${number}`);
   throw new Error(`the revocation list \`${next.path}\` is older (${numbered(next)}) than the one in use (${numbered(used)}): put a newer one in its place`);
 }
 

@@ -15,7 +15,7 @@ import type { Identity } from "./identity.ts";
 import { MAX_IDENTITY_BYTES, MAX_IDENTITY_NAMES } from "./identity.ts";
 import { instantiateInTurns, instantiatePolicy } from "./instance.ts";
 import type { EngineExports } from "./instance.ts";
-import { copyLimits, exhausted, recordsOf } from "./move_limits.ts";
+import { copyLimits, exhausted, recordsOf, type WithListeners } from "./move_limits.ts";
 import type { ValidToken } from "./token.ts";
 import type { BindRequest, Clock, GroupInfo, Lead, LoadedPolicy, Peer, PolicyEngine, PolicyInfo } from "./module.ts";
 
@@ -349,7 +349,11 @@ class RunningPolicy implements PolicyEngine {
   /** The identities of the limits that were not copied and have to go through records, or null where all have to. */
   #copyLimits(from: RunningPolicy): ReadonlySet<bigint> | null {
     const sameLayout = [this, from].every(({ info }) => info.abiVersion === abi.ABI_VERSION);
-    return sameLayout && !from.poisoned ? copyLimits(from.#exports, this.#exports) : null;
+    return sameLayout && !from.poisoned ? copyLimits(from.#withListeners(), this.#withListeners()) : null;
+  }
+
+  #withListeners(): WithListeners {
+    return { exports: this.#exports, listeners: this.info.listeners };
   }
 
   connections(listener: number): number {

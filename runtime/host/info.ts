@@ -8,7 +8,7 @@ import { parsePrefix } from "../net/prefix.ts";
 import { hexOf } from "./bytes.ts";
 import { sha256 } from "./platform.ts";
 import { BeyondBounds, parseBounded, type JsonBounds } from "./bounded_json.ts";
-import type { Annotations, BackendInfo, GroupInfo, ListenerInfo, NamePattern, Origin, PolicyInfo, PortRange, RuleInfo } from "./module.ts";
+import type { Annotations, BackendInfo, GroupInfo, ListenerInfo, NamePattern, Origin, PolicyInfo, PortRange, RuleInfo, SourceCapInfo } from "./module.ts";
 import type { VerifiedModule } from "./verify.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -41,7 +41,10 @@ export function readInfo(module: VerifiedModule, maxSteps: number): PolicyInfo |
   try {
     const semantic = fields(json(policy));
     const places = fields(json(map));
-    const bindOf = binds(fields(semantic["nets"]));
+    const nets = fields(semantic["nets"]);
+    const bindOf = prefixesIn(nets, MOST_BIND_PREFIXES);
+    // Lists of sources may be large; the bounds of the JSON are theirs.
+    const sourcesOf = prefixesIn(nets, Infinity);
     const annotated = module.engine.abiVersion > 1;
     const origins = atMost(list(places["listeners"]), MOST_LISTENERS).map((x): Place =>
       annotated ?
@@ -55,7 +58,7 @@ export function readInfo(module: VerifiedModule, maxSteps: number): PolicyInfo |
       MOST_PORT_RANGES,
     );
     const namesDenied = deniedPorts(list(semantic["deny"]).map(fields).filter(needsName));
-    const listeners = exposes.map((expose, id) => readListener(expose, id, bindOf, origins[id], namesDenied));
+    const listeners = exposes.map((expose, id) => readListener(expose, id, bindOf, sourcesOf, origins[id], namesDenied));
     const groups = readGroups(
       listeners,
       exposes.map(({ bind }) => (bind === null ? null : text(bind))),
@@ -127,15 +130,17 @@ function whole(value: unknown, least: number, most: number): number {
   return value;
 }
 
-/** Reads the prefixes of a `bind` or a `via`; several that name the same set share one array. */
-function binds(nets: Fields): (id: string) => readonly string[] {
+type PrefixesOf = (id: string) => readonly string[];
+
+/** Reads the prefixes of sets, `most` in all; several clauses that name the same set share one array. */
+function prefixesIn(nets: Fields, most: number): PrefixesOf {
   const known = new Map<string, readonly string[]>();
   let prefixes = 0;
   return (id) => {
     let bind = known.get(id);
     if (bind === undefined) {
       bind = list(nets[id]).map(text);
-      prefixes = whole(prefixes + bind.length, 1, MOST_BIND_PREFIXES);
+      prefixes = whole(prefixes + bind.length, 1, most);
       if (bind.some((prefix) => parsePrefix(prefix) === null)) throw new Malformed();
       known.set(id, bind);
     }
@@ -159,7 +164,8 @@ function readAnnotations(value: unknown): Annotations {
 function readListener(
   f: Fields,
   id: number,
-  bindOf: (id: string) => readonly string[],
+  bindOf: PrefixesOf,
+  sourcesOf: PrefixesOf,
   place: Place | undefined,
   namesDenied: (port: PortRange) => boolean,
 ): ListenerInfo {
@@ -188,14 +194,15 @@ function readListener(
     names: proto === "tcp" && mode !== "tcp" && mode !== "direct" ? readNames(f["for"]) : absent(f["for"]),
     needsNames: mode !== "tcp" && mode !== "direct" && ([...list(f["allow"]), ...list(f["deny"])].map(fields).some(needsName) || ports.some(namesDenied)),
     capConnections: whole(fields(f["cap"])["connections"], 1, 0xffffffff),
-    capSource: readCapSource(fields(f["cap"])["perSource"]),
+    sourceCaps: readSourceCaps(fields(f["cap"])["perSource"], sourcesOf),
+    limits: JSON.stringify([f["limits"] ?? [], f["dryrun"] ?? null]),
     ...readAmplify(f, proto === "udp" && mode === "tcp"),
     origin: place.origin,
     annotations: place.annotations,
   };
 }
 
-function readVia(value: unknown, prefixesOf: (id: string) => readonly string[]): readonly string[] | null {
+function readVia(value: unknown, prefixesOf: PrefixesOf): readonly string[] | null {
   return value === undefined ? null : prefixesOf(text(value));
 }
 
@@ -302,15 +309,17 @@ function readProxy(backend: unknown): ListenerInfo["proxy"] {
   return version ?? null;
 }
 
-/** Of several the smallest one that counts every source; where there is none, the smallest of those that count some. */
-function readCapSource(value: unknown): ListenerInfo["capSource"] {
-  if (value === null || value === undefined) return null;
-  const caps = (Array.isArray(value) ? atMost(list(value), MOST_SOURCE_CAPS) : [value]).map((each) => {
+function readSourceCaps(value: unknown, sourcesOf: PrefixesOf): readonly SourceCapInfo[] {
+  if (value === null || value === undefined) return [];
+  return (Array.isArray(value) ? atMost(list(value), MOST_SOURCE_CAPS) : [value]).map((each) => {
     const f = fields(each);
-    const connections = whole(f["connections"], 1, 0xffffffff);
-    return { v4: whole(f["v4"], 0, 32), v6: whole(f["v6"], 0, 128), connections, isOfAll: f["from"] === undefined };
+    return {
+      v4: whole(f["v4"], 0, 32),
+      v6: whole(f["v6"], 0, 128),
+      connections: whole(f["connections"], 1, 0xffffffff),
+      from: f["from"] === undefined ? null : sourcesOf(text(f["from"])),
+    };
   });
-  return caps.sort((x, y) => Number(y.isOfAll) - Number(x.isOfAll) || x.connections - y.connections)[0] ?? null;
 }
 
 function readOrigin(value: unknown): Origin {

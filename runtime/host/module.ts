@@ -49,12 +49,22 @@ export interface ListenerInfo {
   /** Whether an enforced rule that applies to this listener has `sni`, so that decisions need the client's server name. */
   readonly needsNames: boolean;
   readonly capConnections: number;
-  /** The cap per source, and how much of a source is its key; null where there is no such cap. */
-  readonly capSource: { readonly v4: number; readonly v6: number; readonly connections: number; readonly isOfAll: boolean } | null;
+  readonly sourceCaps: readonly SourceCapInfo[];
+  /** Its limits, enforced and dryrun, as the semantic JSON has them, in one canonical text. */
+  readonly limits: string;
   /** Of a udp listener whose datagrams are forwarded: how many bytes a client is sent at most for each that it sent. Absent for every other listener. */
   readonly amplify?: number | "any";
   readonly origin: Origin;
   readonly annotations: Annotations;
+}
+
+/** A cap per source, and how many bits of a source are its key. */
+export interface SourceCapInfo {
+  readonly v4: number;
+  readonly v6: number;
+  readonly connections: number;
+  /** Prefixes of the sources that it counts; null: all. */
+  readonly from: readonly string[] | null;
 }
 
 /** A pattern of `for`: of the patterns of a port's listeners that match a name, the most specific one decides. */

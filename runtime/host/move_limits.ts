@@ -5,6 +5,7 @@ import * as abi from "../abi/layout.ts";
 import { concatBytes } from "../abi/sections.ts";
 import { sameBytes } from "./bytes.ts";
 import type { EngineExports } from "./instance.ts";
+import type { ListenerInfo } from "./module.ts";
 
 /** The limiter in a module's memory, at the places that the tables' header names. */
 class Limiter {
@@ -42,17 +43,23 @@ class Limiter {
   }
 }
 
+/** A running module, and what its policy says of its listeners. */
+export interface WithListeners {
+  readonly exports: EngineExports;
+  readonly listeners: readonly Pick<ListenerInfo, "name" | "proto" | "limits">[];
+}
+
 /**
  * Copies the state of every limit that both modules have with the same record into `to`, which has not served yet. Both
  * have this release's layout, the same seed and the same time. Returns the identities of limits whose records differ, which
  * have to go through records of state, or null where all limits have to.
  */
-export function copyLimits(from: EngineExports, to: EngineExports): ReadonlySet<bigint> | null {
-  const [before, after] = [new Limiter(from), new Limiter(to)];
+export function copyLimits(from: WithListeners, to: WithListeners): ReadonlySet<bigint> | null {
+  const [before, after] = [new Limiter(from.exports), new Limiter(to.exports)];
   const sets = before.head(abi.H_LIMIT_SETS);
   const cells = before.head(abi.H_SKETCH_CELLS);
   if (sets !== after.head(abi.H_LIMIT_SETS) || cells !== after.head(abi.H_SKETCH_CELLS)) return null;
-  const { moves, changed } = matched(before, after);
+  const { moves, changed } = matched(before, after, ownersOf(before, from.listeners), ownersOf(after, to.listeners));
   copyListenerLimits(before, after, moves);
   copyEntries(before, after, moves, sets * abi.WAYS);
   after.bytes(abi.H_SKETCH, cells, abi.SKETCH_ROWS * abi.SKETCH_CELL_BYTES).set(before.bytes(abi.H_SKETCH, cells, abi.SKETCH_ROWS * abi.SKETCH_CELL_BYTES));
@@ -67,18 +74,40 @@ interface Matched {
   readonly changed: ReadonlySet<bigint>;
 }
 
-/** Limits may share an identity, and then each of them takes over the largest debt under any of the others, which only records can. */
-function matched(before: Limiter, after: Limiter): Matched {
+/**
+ * Limits that only their sources or rates distinguish share an identity. Where the listener has the same limits as before, each keeps its own
+ * debts; otherwise each takes over the largest debt under any of the others, which only records can.
+ */
+function matched(before: Limiter, after: Limiter, wasOf: readonly string[], isOf: readonly string[]): Matched {
   const moves = new Int32Array(before.limits).fill(GONE);
   const changed = new Set<bigint>();
   const [was, is] = [before, after].map(byIdentity);
-  for (const [identity, [limit = GONE, ...others]] of was ?? []) {
-    const [now, ...more] = is?.get(identity) ?? [];
+  for (const [identity, limits] of was ?? []) {
+    const now = is?.get(identity);
     if (now === undefined) continue;
-    if (others.length === 0 && more.length === 0 && isSameLimit(before.record(limit), after.record(now))) moves[limit] = now;
+    const isAlone = limits.length === 1 && now.length === 1;
+    const isSame = (limit: number, i: number): boolean => {
+      const other = now[i] ?? GONE;
+      return other !== GONE && (isAlone || wasOf[limit] === isOf[other]) && isSameLimit(before.record(limit), after.record(other));
+    };
+    if (limits.length === now.length && limits.every(isSame)) limits.forEach((limit, i) => (moves[limit] = now[i] ?? GONE));
     else changed.add(identity);
   }
   return { moves, changed };
+}
+
+/** For each limit the listener that has it, with all its limits as the policy has them. */
+function ownersOf(limiter: Limiter, listeners: WithListeners["listeners"]): readonly string[] {
+  const owners: string[] = [];
+  const [view, at] = [limiter.view, limiter.head(abi.H_LISTENERS)];
+  listeners.forEach(({ name, proto, limits }, id) => {
+    const record = at + id * abi.LISTENER_BYTES;
+    const first = view.getUint32(record + abi.R_LISTENER_LIMIT_FIRST, true);
+    const count = view.getUint32(record + abi.R_LISTENER_LIMIT_COUNT, true);
+    owners.length = Math.max(owners.length, Math.min(first + count, limiter.limits));
+    owners.fill(`${name} ${proto} ${limits}`, first, first + count);
+  });
+  return owners;
 }
 
 /** Its sources may be others; the engine knows them by R_LISTENER_COUNTED. */

@@ -183,6 +183,11 @@ const REFUSED: readonly (readonly [document: unknown, messages: string])[] = [
   [inExpose({ kind: "backend" }), "/statements/0/clauses/0: expected a backend, found none of its keys"],
   [inExpose({ kind: "limit", rate: "5", per: "listener" }), '/statements/0/clauses/0/rate: expected a rate, found "5"'],
   [inExpose({ kind: "limit", rate: "5/s", per: "port" }), '/statements/0/clauses/0/per: expected "source" or "listener" or "identity", found "port"'],
+  [inExpose({ kind: "cap" }), "/statements/0/clauses/0: none of the keys `connections`, `perSource`, `perSources`, `perIdentity` is there"],
+  [inExpose({ kind: "cap", burst: "5" }), "/statements/0/clauses/0: none of the keys `connections`, `perSource`, `perSources`, `perIdentity` is there"],
+  [inExpose({ kind: "cap", perSources: [] }), "/statements/0/clauses/0/perSources: the list is empty"],
+  [inExpose({ kind: "cap", perSource: {} }), "/statements/0/clauses/0/perSource: the key `connections` is missing"],
+  [inTemplate({ kind: "cap" }), "/statements/0/body/0: none of the keys `connections`, `perSource`, `perSources`, `perIdentity` is there"],
   [
     inExpose({ kind: "cap", connections: "5", perSource: { connections: "2", key: { v4: "/24" } } }),
     "/statements/0/clauses/0/perSource/key: the key `v6` is missing",

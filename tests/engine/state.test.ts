@@ -105,6 +105,30 @@ for (const [name, before, after, spent, due] of CHANGES) {
   }
 }
 
+/** Six connections cost the first limit 6 s, and the second one 60 s, which is all that the first one can owe. */
+const TWINS = `limit 60/m burst 60 per source limit 6/m burst 30 per source from ${OFFICE}`;
+const TWIN_CHANGES: readonly (readonly [name: string, next: string, due: number])[] = [
+  ["nothing changed", policy(TWINS), 24],
+  ["their order changed", policy(`limit 6/m burst 30 per source from ${OFFICE} limit 60/m burst 60 per source`), 24],
+  ["another expose came", policy(TWINS).replace("expose", "expose aaa on tcp 22 { backend 127.0.0.1:23 limit 1/m per source allow from any }\nexpose"), 24],
+  ["something else of the expose changed", policy(TWINS).replace("allow from any", "deny from 192.0.2.1 allow from any"), 24],
+  ["the sources of one changed", policy(TWINS.replace(OFFICE, `${OFFICE}, 192.0.2.0/24`)), 0],
+  ["the rate of one changed", policy(TWINS.replace("burst 30", "burst 29")), 0],
+  ["a third came", policy(`${TWINS} limit 100/m per source from 192.0.2.0/24`), 0],
+];
+for (const [name, next, due] of TWIN_CHANGES)
+  test(`of two limits with one key and window each has its own debts after a reload, if the expose has the same limits: ${name}`, () => {
+    const engine = engineOf(policy(TWINS));
+    spend(engine, 6);
+    const after = openEngine(loaded(moduleOf(next)), new Uint8Array(16));
+    after.setClock({ monoMs: 0, wallSeconds: null });
+    after.takeState(engine);
+    const listener = after.info.listeners.findIndex((one) => one.name === "web");
+    let admitted = 0;
+    while (admitted < 100 && after.admit([{ listener, source: A }])[0]?.allowed === true) admitted++;
+    assert.is(admitted, due);
+  });
+
 // The largest debt that a window may have, to the millisecond; one reload adds less than a thousandth of that.
 for (const [limit, burst, fullMs] of [
   ["1/7d burst 14543", 14_543, 14_543 * 604_800_000],

@@ -325,7 +325,7 @@ test("a charge is given back once, and only that which was made", () => {
     overall: 0,
     nameWaits: { give: () => undefined },
     places: { take: () => undefined, give: () => undefined },
-    placeKey: () => "",
+    placeKeys: () => [],
   };
   const row = table.take();
   charge(account, row, CHARGED_OVERALL | CHARGED_LISTENER);
@@ -348,7 +348,7 @@ test("a connection that moves to another backend is counted there, and no more w
     overall: 0,
     nameWaits: { give: () => undefined },
     places: { take: () => undefined, give: () => undefined },
-    placeKey: () => "",
+    placeKeys: () => [],
   };
   const pool = new Backends(() => null);
   const [a, b] = [1, 2].map((port) => {

@@ -1,7 +1,7 @@
 // The parts of flows by themselves: the budget of `amplify`, lists of rows, keys of caps, and the rows of 100,000 sources.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { capKeyOf } from "../../gateway/admit/cap_key.ts";
+import { capKeysOf } from "../../gateway/admit/cap_key.ts";
 import { newCounters } from "../../gateway/audit/counters.ts";
 import { createSuppression } from "../../gateway/audit/suppressed.ts";
 import { ConnectionTable } from "../../gateway/connection/table.ts";
@@ -105,7 +105,7 @@ for (const lengths of ["/24 /48", "/32 /128", "/8 /16", "/25 /33"]) {
         { listener: 0, source: at(b), zone: zoneB },
       ]);
       assert.is(first?.allowed, true);
-      assert.is(capKeyOf(info, at(a), zoneA) === capKeyOf(info, at(b), zoneB), second?.allowed === false, `${a} ${b}`);
+      assert.is(capKeysOf(info, at(a), zoneA)[0] === capKeysOf(info, at(b), zoneB)[0], second?.allowed === false, `${a} ${b}`);
       engine.release(0, at(a), zoneA);
       if (second?.allowed === true) engine.release(0, at(b), zoneB);
     }
@@ -164,7 +164,7 @@ async function silent(refusesAgain = (): boolean => false) {
     decider: {
       flows: (_socket, rows, makeRoom) =>
         rows.map((row) => {
-          if (admitted >= CAP && !makeRoom("cap_overall", 0, "")) return denial(CODE_CAP_OVERALL);
+          if (admitted >= CAP && !makeRoom("cap_overall", 0, [])) return denial(CODE_CAP_OVERALL);
           admitted++;
           table.backend[row] = backend;
           return mintPermit(CODES[CODE_ALLOWED].name, 0);
@@ -174,7 +174,7 @@ async function silent(refusesAgain = (): boolean => false) {
         admitted++;
         table.backend[row] = backend;
       },
-      capKey: () => "",
+      capKeys: () => [],
       amplify: () => 1,
       fault: () => undefined,
       notOwned: () => undefined,

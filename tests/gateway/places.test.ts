@@ -147,42 +147,42 @@ function bare(answer: boolean | null): Bare {
 
 test(`${MOST_WAITS} wait at a listener, one more does not, and another listener has its own`, () => {
   const { places } = bare(true);
-  for (let i = 0; i <= MOST_WAITS; i++) places.take(i, `${i}`);
-  const waits = Array.from({ length: MOST_WAITS + 1 }, (_, i) => places.waitsFor(1000 + i, 7, `${i}`));
+  for (let i = 0; i <= MOST_WAITS; i++) places.take(i, [`${i}`]);
+  const waits = Array.from({ length: MOST_WAITS + 1 }, (_, i) => places.waitsFor(1000 + i, 7, [`${i}`]));
   assert.equal([waits.filter(Boolean).length, waits.at(-1)], [MOST_WAITS, false]);
   places.decided(1000);
-  assert.ok(places.waitsFor(2000, 7, `${MOST_WAITS}`), "one has ended");
-  places.take(5000, "other");
-  assert.ok(places.waitsFor(5001, 8, "other"));
+  assert.ok(places.waitsFor(2000, 7, [`${MOST_WAITS}`]), "one has ended");
+  places.take(5000, ["other"]);
+  assert.ok(places.waitsFor(5001, 8, ["other"]));
 });
 
 test(`a decision looks at ${MOST_LOOKS} connections of its source, the next one at the others`, () => {
   const { places, looks } = bare(false);
-  for (let i = 0; i < MOST_LOOKS + 2; i++) places.take(i, "s");
-  assert.not.ok(places.waitsFor(1000, 7, "s"));
+  for (let i = 0; i < MOST_LOOKS + 2; i++) places.take(i, ["s"]);
+  assert.not.ok(places.waitsFor(1000, 7, ["s"]));
   assert.equal(
     looks,
     Array.from({ length: MOST_LOOKS }, (_, i) => i),
   );
-  places.waitsFor(1001, 7, "s");
+  places.waitsFor(1001, 7, ["s"]);
   assert.equal(looks.slice(MOST_LOOKS, MOST_LOOKS + 3), [MOST_LOOKS, MOST_LOOKS + 1, 0]);
 });
 
 test("looks that are answered later: the last no ends the wait, one yes keeps it, and what comes after its end counts for nothing", () => {
   const one = bare(null);
-  one.places.take(1, "s");
-  one.places.take(2, "s");
-  assert.ok(one.places.waitsFor(10, 7, "s"));
+  one.places.take(1, ["s"]);
+  one.places.take(2, ["s"]);
+  assert.ok(one.places.waitsFor(10, 7, ["s"]));
   one.reports[0]?.(false);
   assert.equal(one.again, []);
   one.reports[1]?.(false);
   assert.equal(one.again, [10]);
-  assert.not.ok(one.places.waitsFor(10, 7, "s"), "it is over");
+  assert.not.ok(one.places.waitsFor(10, 7, ["s"]), "it is over");
   assert.is(one.places.waits, 0);
   const two = bare(null);
-  two.places.take(1, "s");
-  two.places.take(2, "s");
-  assert.ok(two.places.waitsFor(10, 7, "s"));
+  two.places.take(1, ["s"]);
+  two.places.take(2, ["s"]);
+  assert.ok(two.places.waitsFor(10, 7, ["s"]));
   two.reports[0]?.(true);
   two.reports[1]?.(false);
   assert.equal(two.again, []);
@@ -192,29 +192,60 @@ test("looks that are answered later: the last no ends the wait, one yes keeps it
   assert.equal(two.again, []);
 });
 
+test("where several caps are full it waits as long as a client of each has closed", () => {
+  const [full, wide] = ["s", "w"];
+  const { places, reports, again } = bare(null);
+  places.take(1, [full, wide]);
+  places.take(2, ["", wide]);
+  assert.ok(places.waitsFor(10, 7, [full, "", wide]));
+  assert.not.ok(places.waitsFor(11, 7, [full]), "one for each key");
+  assert.not.ok(places.waitsFor(12, 7, ["", wide]));
+  const [first, ofWide, other] = reports;
+  first?.(true);
+  ofWide?.(false);
+  assert.equal(again, [], "the second may have");
+  other?.(false);
+  assert.equal(again, [10]);
+  assert.not.ok(places.waitsFor(10, 7, [full, wide]), "nobody has under the wide one");
+  assert.equal([places.waits, places.count(full), places.count(wide), places.count("x")], [0, 1, 2, 0]);
+});
+
+test("who waits under several keys is decided again by the end of a connection under any of them, and waits on for the others alone", () => {
+  const { places, again } = bare(true);
+  places.take(1, ["s", "w"]);
+  places.take(2, ["", "w"]);
+  assert.ok(places.waitsFor(10, 7, ["s", "w"]));
+  places.give(1);
+  assert.equal(again, [10], "once");
+  assert.ok(places.waitsFor(10, 7, ["", "w"]));
+  assert.not.ok(places.waitsFor(10, 7, ["t", "w"]), "a cap that was not full before");
+  places.take(3, ["s"]);
+  assert.ok(places.waitsFor(11, 7, ["s"]), "its keys are free again");
+});
+
 test("no wait: no such cap, no connection of the source, nothing to look with", () => {
   const { places } = bare(true);
-  assert.not.ok(places.waitsFor(1, 7, ""));
-  places.take(2, "");
-  assert.not.ok(places.waitsFor(1, 7, "s"));
-  places.take(2, "s");
+  assert.not.ok(places.waitsFor(1, 7, [""]));
+  places.take(2, [""]);
+  assert.not.ok(places.waitsFor(1, 7, ["s"]));
+  places.take(2, ["s"]);
   places.give(2);
   places.give(2);
-  assert.not.ok(places.waitsFor(1, 7, "s"));
+  assert.not.ok(places.waitsFor(1, 7, ["s"]));
   const unconnected = new Places(manualClock());
-  unconnected.take(1, "s");
-  assert.not.ok(unconnected.waitsFor(2, 7, "s"));
+  unconnected.take(1, ["s"]);
+  assert.not.ok(unconnected.waitsFor(2, 7, ["s"]));
 });
 
 test("under another policy all places are counted anew, and those that wait are decided by it", () => {
   const { places, again } = bare(true);
-  places.take(1, "s");
-  assert.ok(places.waitsFor(2, 7, "s"));
+  places.take(1, ["s"]);
+  assert.ok(places.waitsFor(2, 7, ["s"]));
   places.clear();
   assert.equal(again, [2]);
-  places.take(1, "t");
-  assert.not.ok(places.waitsFor(2, 8, "t"), "it has waited before");
-  assert.ok(places.waitsFor(3, 8, "t"));
+  places.take(1, ["t"]);
+  assert.not.ok(places.waitsFor(2, 8, ["t"]), "it has waited before");
+  assert.ok(places.waitsFor(3, 8, ["t"]));
 });
 
 /** Opens one connection after the other, without a pause, and gives how many were refused. */
@@ -232,12 +263,20 @@ async function serial(port: number, over: (socket: Socket) => Promise<void> | vo
 async function capped(
   serve: ((socket: Socket) => void) | undefined,
   setup: Omit<Parameters<typeof running>[0], "policy">,
+  perSource = "1 per source",
 ): Promise<{ gateway: Under; port: number }> {
   const behind = serve === undefined ? await backend("hello") : await backend("hello", serve);
   const port = await freePort();
   const policy = `edition 1
-expose web on tcp ${port} { backend 127.0.0.1:${behind.port} cap 1000 connections, 1 per source allow from any }`;
+expose web on tcp ${port} { backend 127.0.0.1:${behind.port} cap 1000 connections, ${perSource} allow from any }`;
   return { gateway: await running({ ...setup, policy }), port };
+}
+
+/** A connection waits undecided, also after the turns in which a refusal would have come. */
+async function stillWaits({ daemon: { forwarder, counters } }: Under): Promise<void> {
+  await eventually(() => forwarder.table.state.includes(PENDING) || counters.denied > 0, "it has come");
+  for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal([forwarder.table.state.includes(PENDING), counters.denied], [true, 0]);
 }
 
 const WAYS = [...FORWARDERS.map((forwarder) => ({ forwarder })), ...(FORWARDERS.includes("kernel") ? [{ forwarder: "kernel" as const, threads: 2 }] : [])];
@@ -247,6 +286,11 @@ for (const setup of WAYS) {
 
   test(`${name}: 0 of ${SERIAL} serial connections are refused where the client closes first`, async () => {
     const { port } = await capped(undefined, setup);
+    assert.is(await serial(port, (socket) => void socket.destroy()), 0);
+  });
+
+  test(`${name}: 0 of ${SERIAL} where the second of two caps is full`, async () => {
+    const { port } = await capped(undefined, setup, "1 per source from 192.0.2.0/24, 2 per source, 1 per source /24 /48 from any except 192.0.2.0/24");
     assert.is(await serial(port, (socket) => void socket.destroy()), 0);
   });
 
@@ -292,6 +336,29 @@ for (const setup of WAYS) {
     }, "refused");
     assert.is(gateway.records().at(-1)?.code, "cap_source");
     assert.is(gateway.daemon.forwarder.live, 1);
+  });
+
+  test(`${name}: a client that closed while its backend took nothing is seen to have closed`, async () => {
+    const paused: Socket[] = [];
+    const { gateway, port } = await capped((socket) => void paused.push(socket.pause()), setup);
+    const one = visit(port);
+    assert.is(await one.first, "hello");
+    const chunk = Buffer.alloc(64 * 1024);
+    const { forwarder } = gateway.daemon;
+    const row = forwarder.table.state.indexOf(OPEN);
+    let quiet = 0;
+    // Until the gateway reads no more of it, though it has all that the client sent.
+    await eventually(() => {
+      const isStill = one.socket.writableLength > 0 && forwarder.buffered(row) > 0;
+      quiet = isStill ? quiet + 1 : 0;
+      if (one.socket.writableLength === 0) one.socket.write(chunk);
+      return quiet > 20;
+    }, "the gateway reads no more");
+    one.socket.resetAndDestroy();
+    const two = visit(port);
+    await stillWaits(gateway);
+    for (const socket of paused) socket.destroy();
+    assert.is(await two.first, "hello");
   });
 
   test(`${name}: a client that has not closed keeps its place, and no time passes until the refusal`, async () => {
@@ -364,5 +431,25 @@ expose web on tcp ${port} { backend 127.0.0.1:${behind.port} cap 1000 connection
     }
   });
 }
+
+/** On the kernel's forwarder the kernel is queried in any case, and an idle splice keeps nothing in this process. */
+test("node: a client that sent its end while its backend took nothing is seen to have closed", async () => {
+  const paused: Socket[] = [];
+  const { gateway, port } = await capped((socket) => void paused.push(socket.pause()), { forwarder: "node" });
+  const one = visit(port);
+  assert.is(await one.first, "hello");
+  const { forwarder } = gateway.daemon;
+  const row = forwarder.table.state.indexOf(OPEN);
+  const chunk = Buffer.alloc(64 * 1024);
+  await eventually(() => {
+    if (forwarder.buffered(row) === 0 && one.socket.writableLength === 0) one.socket.write(chunk);
+    return forwarder.buffered(row) > 0;
+  }, "the backend takes no more");
+  one.socket.end("last");
+  const two = visit(port);
+  await stillWaits(gateway);
+  for (const socket of paused) socket.destroy();
+  assert.is(await two.first, "hello");
+});
 
 test.run();

@@ -68,6 +68,7 @@ async function noUpstreamOf(name: ForwarderName): Promise<void> {
     table: new ConnectionTable(),
     clock: manualClock(),
     isReset: null,
+    hasEnded: null,
     places: new Places(manualClock()),
     timers: { keepalive_ms: 0, hello_ms: 10_000, backend_connect_ms: 1000, idle_ms: 0, lifetime_ms: 0 },
     decider: {

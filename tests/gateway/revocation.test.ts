@@ -412,6 +412,66 @@ function withOpenssl(): void {
     assert.ok((await change.value.abort()).ok);
     assert.ok(await served(g, anna), "as before");
   });
+
+  test("a change that is taken back keeps the newer list that came with it", async () => {
+    const g = await ground();
+    const anna = g.corp.issue("anna.example.com");
+    g.corp.list(g.crl);
+    copyFileSync(g.crl, `${g.crl}.old`);
+    const gateway = await running({ policy: g.policy, config: g.config() });
+    assert.ok(await served(g, anna));
+    g.corp.revoke("anna.example.com");
+    renew(g.corp, g.crl);
+    const change = await gateway.daemon.prepare();
+    if (!change.ok) throw new Error(change.error.message);
+    assert.ok((await change.value.commit()).ok);
+    assert.ok((await change.value.abort()).ok);
+    assert.not.ok(await served(g, anna), "it is revoked");
+    copyFileSync(`${g.crl}.old`, g.crl);
+    assert.equal(await gateway.daemon.renew(), []);
+    assert.match(gateway.said.join("\n"), /is older \(number 1\) than the one in use \(number 2\)/);
+    assert.not.ok(await served(g, anna));
+  });
+
+  for (const between of ["names no list", "names the list of another authority"])
+    test(`an older list is refused also after a configuration that ${between} meanwhile`, async () => {
+      const g = await ground();
+      const anna = g.corp.issue("anna.example.com");
+      g.corp.list(g.crl);
+      copyFileSync(g.crl, `${g.crl}.old`);
+      g.corp.revoke("anna.example.com");
+      renew(g.corp, g.crl);
+      opensslAuthority(g.folder, "other").list(`${g.crl}.other`);
+      const gateway = await running({ policy: g.policy, config: g.config() });
+      assert.not.ok(await served(g, anna));
+      const meanwhile = between === "names no list" ? g.config().replace(/crl = .*\n/, "") : g.config(`${g.crl}.other`);
+      gateway.configure(meanwhile);
+      assert.ok((await gateway.daemon.reload()).ok);
+      copyFileSync(`${g.crl}.old`, g.crl);
+      gateway.configure(g.config());
+      const report = await gateway.daemon.reload();
+      // Without lists the authority would admit everyone, so that the change is refused.
+      assert.is(report.ok, between !== "names no list");
+      assert.match(report.ok ? gateway.said.join("\n") : report.error.message, /is older \(number 1\) than the one in use \(number 2\)/);
+      assert.is(await served(g, anna), between === "names no list");
+      renew(g.corp, g.crl);
+      assert.ok((await gateway.daemon.reload()).ok);
+      assert.not.ok(await served(g, anna));
+    });
+
+  test("a configuration whose first lists can't be used is refused, and the one in force stays", async () => {
+    const g = await ground();
+    const anna = g.corp.issue("anna.example.com");
+    const gateway = await running({ policy: g.policy, config: g.config().replace(/crl = .*\n/, "") });
+    gateway.configure(g.config());
+    const report = await gateway.daemon.reload();
+    assert.match(report.ok ? "" : report.error.message, /lacks the ca `corp` of expose `web`: .*corp\.crl` can't be read.*; repair that and reload/);
+    assert.ok(await served(g, anna));
+    g.corp.revoke("anna.example.com");
+    g.corp.list(g.crl);
+    assert.ok((await gateway.daemon.reload()).ok);
+    assert.not.ok(await served(g, anna));
+  });
 }
 
 if (HAS_OPENSSL) withOpenssl();

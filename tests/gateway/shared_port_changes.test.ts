@@ -203,6 +203,54 @@ for (const [what, first, second] of [
     }
   });
 
+/** [the clauses of the expose that gets the port alone, how many of four that wait it admits, the code of the others] */
+const ALONE: readonly (readonly [clauses: string, admits: number, code: string])[] = [
+  ["allow from any", 4, ""],
+  ["cap 4 connections allow from any", 4, ""],
+  ["cap 3 connections allow from any", 3, "cap_listener"],
+  ["cap 9 connections, 2 per source allow from any", 2, "cap_source"],
+  ["limit 4/h per source allow from any", 4, ""],
+  ["limit 3/h per source allow from any", 3, "limit_source"],
+  ["limit 1/h per listener allow from any", 1, "limit_listener"],
+  ["cap 1 connections limit 1/h per source allow from 192.0.2.1", 0, "no_match"],
+];
+for (const [clauses, admits, code] of ALONE)
+  test(`those that wait for their names are charged by the expose that gets the port alone: ${clauses}`, async () => {
+    const s = await sharedPort(two);
+    const four = Array.from({ length: 4 }, () => visit(s.port));
+    await eventually(() => s.gateway.daemon.forwarder.live === 4, "they wait");
+    s.gateway.place(moduleOf(`edition 1\nexpose rest on tcp ${s.words.port} as passthrough { backend 127.0.0.1:${s.words.rest} ${clauses} }`));
+    const report = await s.gateway.daemon.reload();
+    assert.ok(report.ok, report.ok ? "" : report.error.message);
+    await eventually(() => s.gateway.daemon.forwarder.live === admits, `${admits} are left`);
+    assert.equal(
+      s.accepts().map((record) => [record.code, record.listener]),
+      Array.from({ length: 4 - admits }, () => [code, "rest"]),
+    );
+    const left = four.filter(({ socket }) => !socket.closed);
+    for (const { socket } of left) socket.write(records(helloWith()));
+    await eventually(() => s.accepts().filter((record) => record.code === "allowed").length === admits, "they are served");
+    for (const { socket } of left) socket.destroy();
+    await eventually(() => s.gateway.daemon.forwarder.live === 0, "their ends");
+    if (clauses.includes("limit")) return;
+    for (let i = 0; i < admits; i++) await stream(s, "");
+    assert.is(s.accepts().filter((record) => record.code === "allowed").length, 2 * admits, "all places were given back");
+  });
+
+test("those that were admitted have their places before those that wait for their names", async () => {
+  const s = await sharedPort(two);
+  const waits = visit(s.port);
+  await eventually(() => s.gateway.daemon.forwarder.live === 1, "it waits");
+  const served = await stream(s, "");
+  s.gateway.place(
+    moduleOf(`edition 1\nexpose rest on tcp ${s.words.port} as passthrough { backend 127.0.0.1:${s.words.rest} cap 1 connections allow from any }`),
+  );
+  assert.ok((await s.gateway.daemon.reload()).ok);
+  await waits.closed;
+  assert.is(s.lastAccept().code, "cap_listener");
+  assert.not.ok(served.socket.closed);
+});
+
 test("a session of one expose is good at no other expose of the port", async () => {
   const s = await sharedPort(({ port, www, shop, staff }) =>
     threeNames(

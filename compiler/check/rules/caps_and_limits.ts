@@ -48,8 +48,9 @@ function checkCapsAlike(context: CheckContext, nodes: readonly CapNode[], facts:
   );
   if (perIdentity !== null) hasIdentity(context, facts, perIdentity.span);
   const parts = nodes.flatMap(({ perSource }) => perSource);
-  const perSource = parts.flatMap((part) => checkSourceCap(context, part) ?? []);
-  sayEqualCaps(context, parts);
+  const checked = parts.map((part) => ({ part, cap: checkSourceCap(context, part) }));
+  const perSource = checked.flatMap(({ cap }) => cap ?? []);
+  sayEqualCaps(context, checked);
   const ofAll = connections === null ? null : readCount(report, connections.written.text, connections.written, MAX_CAP_CONNECTIONS, "cap");
   const ofIdentity = perIdentity === null ? null : readCount(report, perIdentity.written.text, perIdentity.written, MAX_CAP_CONNECTIONS, "cap_per_identity");
   if (report.diagnostics.length > wrong) return null;
@@ -70,16 +71,19 @@ function checkSourceCap(context: CheckContext, { connections: written, key: keyN
   return connections === null || key === null || from === undefined ? null : { connections, ...key, from };
 }
 
-/** Two caps of all sources with one key: the larger one does nothing. */
-function sayEqualCaps({ report }: CheckContext, parts: readonly SourceCapNode[]): void {
-  const seen = new Map<string, SourceCapNode>();
-  for (const part of parts) {
-    if (part.from !== null) continue;
-    const key = part.key === null ? "" : `${part.key.v4.text} ${part.key.v6.text}`;
-    const first = seen.get(key);
-    if (first === undefined) seen.set(key, part);
-    else report.say("ING405", { clause: "per source", in: "cap" }, part.span, { related: [first.span] });
+/** Two caps of the same sources with one key, however they are written: the larger one does nothing. */
+function sayEqualCaps({ report }: CheckContext, parts: readonly { readonly part: SourceCapNode; readonly cap: SourceCap | null }[]): void {
+  const seen: { readonly part: SourceCapNode; readonly cap: SourceCap }[] = [];
+  for (const { part, cap } of parts) {
+    if (cap === null) continue;
+    const first = seen.find((one) => countsTheSame(one.cap, cap));
+    if (first === undefined) seen.push({ part, cap });
+    else report.say("ING405", { clause: "per source", in: "cap" }, part.span, { related: [first.part.span] });
   }
+}
+
+function countsTheSame(x: SourceCap, y: SourceCap): boolean {
+  return x.v4 === y.v4 && x.v6 === y.v6 && (x.from === null || y.from === null ? x.from === y.from : equal(x.from, y.from));
 }
 
 /** `from NET` of a cap or limit; null: every source; undefined: a wrong set. */
