@@ -1,18 +1,24 @@
 // The stable codes of diagnostics. A code is never renumbered or reused; docs/diagnostics.md
 // has a heading for each, with a before and an after, and a test compares the two.
 // ING1xx the text, 2xx names and sets, 3xx literals, 4xx statements, 5xx other files, 6xx bounds,
-// 7xx what waits for a later release, 8xx what the profile `os` does not have.
+// 7xx what waits for a later release, 801 to 817 what the profile `os` does not have, 818 to 899 warnings of `ingressc check`, of
+// which 88x depend on the date.
 
 /** How much of the source a rendering may show: list files give no more than the token. */
 type Excerpt = "line" | "token";
 
+/** A policy with errors can't be used; one with warnings alone is what its author wrote. */
+type Severity = "error" | "warning";
+
 interface CodeRow {
   readonly title: string;
   readonly excerpt: Excerpt;
+  readonly severity: Severity;
 }
 
-const line = (title: string): CodeRow => ({ title, excerpt: "line" });
-const token = (title: string): CodeRow => ({ title, excerpt: "token" });
+const line = (title: string): CodeRow => ({ title, excerpt: "line", severity: "error" });
+const token = (title: string): CodeRow => ({ title, excerpt: "token", severity: "error" });
+const warning = (title: string): CodeRow => ({ title, excerpt: "line", severity: "warning" });
 
 export const CODES = {
   ING101: line("a character that the language does not have"),
@@ -149,6 +155,43 @@ export const CODES = {
   ING811: line("no PROXY header is sent in the profile `os`"),
   ING812: line("no PROXY header is read in the profile `os`"),
   ING813: line("an expose has one backend in the profile `os`"),
+
+  ING818: warning("an `allow` of which a `deny` leaves nothing"),
+  ING819: warning("an `allow` and a `deny` that say the same"),
+  ING820: warning("an `allow` that no request can reach"),
+  ING821: warning("an `allow` beside others that admit the same"),
+  ING822: warning("a `deny` of what nothing admits"),
+  ING823: warning("a `deny` beside others that refuse the same"),
+  ING824: warning("a `deny` on ports that nobody exposes"),
+  ING825: warning("a `deny` by what nobody reads"),
+  ING826: warning("a `dryrun` that never differs"),
+  ING827: warning("an `allow` from everywhere without a reason"),
+  ING828: warning("a set that is not used"),
+  ING829: warning("an import that is not used"),
+  ING830: warning("a template that is not used"),
+  ING831: warning("a list file without entries"),
+  ING832: warning("members of a `bind` that overlap"),
+  ING833: warning("an expose without a test"),
+  ING834: warning("a certificate that is shared by a name with h2"),
+  ING835: warning("an `@lint off` that is not used"),
+  ING836: warning("rules that were not judged"),
+
+  ING880: warning("an `allow` that has ended"),
+  ING881: warning("an `allow` that ends soon"),
 } as const satisfies Record<`ING${number}`, CodeRow>;
 
 export type DiagnosticCode = keyof typeof CODES;
+
+export function isDiagnosticCode(text: string): text is DiagnosticCode {
+  return Object.hasOwn(CODES, text);
+}
+
+/** A warning changes nothing but what `ingressc check` prints. */
+export function isWarning(code: DiagnosticCode): boolean {
+  return CODES[code].severity === "warning";
+}
+
+/** Warnings that come and go with the date, and not with the policy. */
+export function isDated(code: DiagnosticCode): boolean {
+  return code.startsWith("ING88");
+}

@@ -3,6 +3,7 @@
 import { BOUND_WORDS, type BoundData } from "./bound_words.ts";
 import type { DiagnosticCode } from "./codes.ts";
 import { FILE_WORDS, type FileData } from "./file_words.ts";
+import { LINT_WORDS, type LintData } from "./lint_words.ts";
 import { LITERAL_WORDS, type LiteralData } from "./literal_words.ts";
 import { NAME_WORDS, type NameData } from "./name_words.ts";
 import { PROFILE_WORDS, type ProfileData } from "./profile_words.ts";
@@ -11,7 +12,7 @@ import { STATEMENT_WORDS, type StatementData } from "./statement_words.ts";
 import type { Words, WordsOf } from "./sentence.ts";
 import { SYNTAX_WORDS, type SyntaxData } from "./syntax_words.ts";
 
-type Data = SyntaxData & NameData & LiteralData & FileData & StatementData & BoundData & ReleaseData & ProfileData;
+type Data = SyntaxData & NameData & LiteralData & FileData & StatementData & BoundData & ReleaseData & ProfileData & LintData;
 
 /** Every code is here: a code without data and words does not compile. */
 const WORDS: WordsOf<Pick<Data, DiagnosticCode>> = {
@@ -23,6 +24,7 @@ const WORDS: WordsOf<Pick<Data, DiagnosticCode>> = {
   ...BOUND_WORDS,
   ...RELEASE_WORDS,
   ...PROFILE_WORDS,
+  ...LINT_WORDS,
 };
 
 /** The data of a code, ready for JSON; null where there is nothing to say beyond the code. */

@@ -1,0 +1,255 @@
+// Rules without an effect: whose removal changes the verdict of no request at any time, and no shadow either. A rule is judged as
+// its author wrote it: one text may be several rules (of a template, or of an expose on tcp and udp), and is removed as a whole.
+//
+// From the last text to the first, each is compared with those before it and those behind it that have an effect. So of texts that
+// make each other redundant the last is found. All that are found can be removed at once: a removed allow leaves the union of the
+// allows without all denies as it was, a removed deny the union of all allows without the denies, and what is permitted lies
+// between these two.
+import { cellsOf } from "./cells.ts";
+import { ALWAYS, NEVER, OutOfNodes, type Diagram } from "./diagrams.ts";
+import type { DenyModel, ListenerModel, PolicyModel } from "./model.ts";
+import { lastFact, Permitted, portsMeet } from "./permitted.ts";
+import { Space } from "./space.ts";
+
+/** A rule of the model. */
+export interface RuleAt {
+  /** Null: a deny at top level. */
+  readonly listener: number | null;
+  /** Among the allows or the denies of the listener, or among the denies at top level. */
+  readonly index: number;
+}
+
+export interface RuleText {
+  readonly action: "allow" | "deny";
+  readonly dryrun: boolean;
+  /** All rules that it became. */
+  readonly rules: readonly RuleAt[];
+}
+
+export type WithoutEffect =
+  /** No request of any client matches it. */
+  | { readonly why: "unreachable" }
+  /** An allow: denies refuse all that it admits. `by`: the text of the one that suffices; `same`: it matches the same requests. */
+  | { readonly why: "denied"; readonly by: number | null; readonly same: boolean }
+  /** A deny: no allow admits anything that it refuses. */
+  | { readonly why: "nothing_allowed" }
+  /** Others of its action do the same. `by`: the one that suffices. */
+  | { readonly why: "covered"; readonly by: number | null };
+
+export interface Redundancy {
+  /** By the number of the text. */
+  readonly found: ReadonlyMap<number, WithoutEffect>;
+  /** Texts that were not judged, because the budget of nodes was used up: the first ones. */
+  readonly unjudged: number;
+  readonly nodes: number;
+}
+
+/** Pairs of a text and a listener that it applies to; beyond that nothing is judged. */
+const MOST_ITEMS = 2_000_000;
+/** Texts that are tried as the one that suffices. */
+const MOST_TRIED = 256;
+
+/** `texts` in canonical order, each `dryrun` behind all others. */
+export function withoutEffect(model: PolicyModel, texts: readonly RuleText[], mostNodes?: number): Redundancy {
+  const found = new Map<number, WithoutEffect>();
+  let left = texts.length;
+  let space: Space | null = null;
+  try {
+    space = new Space([model], mostNodes);
+    const judge = new Judge(space, model, texts);
+    for (; left > 0; left--) {
+      const why = judge.judge(left - 1);
+      if (why !== null) found.set(left - 1, why);
+    }
+  } catch (error) {
+    if (!(error instanceof OutOfNodes)) throw error;
+  }
+  return { found, unjudged: left, nodes: space?.diagrams.nodes ?? 0 };
+}
+
+interface Item {
+  readonly text: number;
+  readonly dryrun: boolean;
+  /** Requests that come to the listener and that the text matches. */
+  matched: Diagram;
+}
+
+/** The allows of a listener, or the denies that apply to it, in the order of their texts. */
+class RuleList {
+  readonly items: Item[] = [];
+  /** Of each item the union of those before it. */
+  readonly before: Diagram[] = [];
+  /** The union of those that are enforced, and of all. */
+  enforced: Diagram = NEVER;
+  all: Diagram = NEVER;
+  /** The union of those that were judged and have an effect. */
+  keptEnforced: Diagram = NEVER;
+  keptDryrun: Diagram = NEVER;
+}
+
+interface ListenerRules {
+  readonly allow: RuleList;
+  readonly deny: RuleList;
+}
+
+/** Where a text takes effect. */
+interface Place {
+  readonly rules: ListenerRules;
+  readonly at: number;
+}
+
+class Judge {
+  readonly #space: Space;
+  readonly #model: PolicyModel;
+  readonly #texts: readonly RuleText[];
+  readonly #permitted: Permitted;
+  readonly #listeners: readonly ListenerRules[];
+  /** By text. */
+  readonly #places: readonly Place[][];
+  readonly #matched = new Map<string, Diagram>();
+  #items = 0;
+
+  constructor(space: Space, model: PolicyModel, texts: readonly RuleText[]) {
+    this.#space = space;
+    this.#model = model;
+    this.#texts = texts;
+    this.#permitted = new Permitted(space, model);
+    this.#listeners = model.listeners.map(() => ({ allow: new RuleList(), deny: new RuleList() }));
+    this.#places = texts.map(() => []);
+    const reached = this.#reached();
+    texts.forEach((text, number) => {
+      for (const rule of text.rules) for (const listener of this.#listenersOf(rule)) this.#add(number, rule, listener, reached[listener] ?? NEVER);
+    });
+    for (const { allow, deny } of this.#listeners) for (const list of [allow, deny]) this.#unite(list);
+  }
+
+  /** Null: the text has an effect. */
+  judge(number: number): WithoutEffect | null {
+    const text = this.#texts[number];
+    if (text === undefined) return null;
+    const places = this.#places[number] ?? [];
+    if (places.every((place) => this.#isRedundant(text, place))) return this.#why(number, text, places);
+    const { diagrams } = this.#space;
+    for (const { rules, at } of places) {
+      const list = rules[text.action];
+      const matched = list.items[at]?.matched ?? NEVER;
+      if (text.dryrun) list.keptDryrun = diagrams.or(list.keptDryrun, matched);
+      else list.keptEnforced = diagrams.or(list.keptEnforced, matched);
+    }
+    return null;
+  }
+
+  #isRedundant({ action, dryrun }: RuleText, { rules, at }: Place): boolean {
+    const { diagrams } = this.#space;
+    const list = rules[action];
+    const matched = list.items[at]?.matched ?? NEVER;
+    const before = list.before[at] ?? NEVER;
+    const beyond = (d: Diagram, ...others: readonly Diagram[]): boolean => others.reduce((rest, other) => diagrams.minus(rest, other), d) === NEVER;
+    if (action === "allow") {
+      if (dryrun) return beyond(matched, before, list.keptDryrun, rules.deny.all);
+      // What enforced rules make redundant is so in the shadow too, where they are as well.
+      return beyond(matched, before, list.keptEnforced, rules.deny.enforced);
+    }
+    const shadow = beyond(diagrams.and(matched, rules.allow.all), before, list.keptEnforced, list.keptDryrun);
+    return shadow && (dryrun || beyond(diagrams.and(matched, rules.allow.enforced), before, list.keptEnforced));
+  }
+
+  #why(number: number, { action, dryrun }: RuleText, places: readonly Place[]): WithoutEffect {
+    const { diagrams } = this.#space;
+    const matched = ({ rules, at }: Place): Diagram => rules[action].items[at]?.matched ?? NEVER;
+    if (places.every((place) => matched(place) === NEVER)) return { why: "unreachable" };
+    const lists = (rules: ListenerRules, which: "allow" | "deny"): Diagram => (dryrun ? rules[which].all : rules[which].enforced);
+    if (action === "allow") {
+      if (places.every((place) => diagrams.minus(matched(place), lists(place.rules, "deny")) === NEVER)) {
+        const by = this.#sufficient(places, "deny", matched, number);
+        const same = by !== null && places.every((place) => itemOf(place.rules.deny, by) === matched(place));
+        return { why: "denied", by, same };
+      }
+      return { why: "covered", by: this.#sufficient(places, "allow", (place) => diagrams.minus(matched(place), lists(place.rules, "deny")), number) };
+    }
+    const refused = (place: Place): Diagram => diagrams.and(matched(place), place.rules.allow.all);
+    if (places.every((place) => refused(place) === NEVER)) return { why: "nothing_allowed" };
+    return { why: "covered", by: this.#sufficient(places, "deny", refused, number) };
+  }
+
+  /** The first other text that has, at each place, all that is wanted there. A `dryrun` makes nothing redundant that is enforced. */
+  #sufficient(places: readonly Place[], which: "allow" | "deny", wanted: (place: Place) => Diagram, number: number): number | null {
+    const { diagrams } = this.#space;
+    const due = places.map((place) => ({ list: place.rules[which], wanted: wanted(place) })).filter((x) => x.wanted !== NEVER);
+    const dryrun = this.#texts[number]?.dryrun === true;
+    const tried = (due[0]?.list.items ?? []).filter((item) => item.text !== number && (dryrun || !item.dryrun)).slice(0, MOST_TRIED);
+    const found = tried.find(({ text }) => due.every((x) => diagrams.minus(x.wanted, itemOf(x.list, text)) === NEVER));
+    return found?.text ?? null;
+  }
+
+  /** Of each listener the requests that come to it: by the names that lead there, with certificates that there can be. */
+  #reached(): readonly Diagram[] {
+    const { diagrams, possible } = this.#space;
+    const reached = this.#model.listeners.map((): Diagram => NEVER);
+    for (const { members: [members = []] } of cellsOf([this.#model])) {
+      for (const i of members) {
+        if (reached[i] === possible) continue;
+        const ranges = this.#permitted.leads(members, i);
+        const names = ranges === null ? ALWAYS : this.#space.named(ranges);
+        reached[i] = diagrams.or(reached[i] ?? NEVER, diagrams.and(names, possible));
+      }
+    }
+    return reached;
+  }
+
+  #listenersOf({ listener, index }: RuleAt): readonly number[] {
+    if (listener !== null) return [listener];
+    const deny = this.#model.denies[index];
+    return deny === undefined ? [] : this.#model.listeners.flatMap((l, i) => (applies(deny, l) ? [i] : []));
+  }
+
+  #add(number: number, at: RuleAt, i: number, reached: Diagram): void {
+    const [text, listener, rules] = [this.#texts[number], this.#model.listeners[i], this.#listeners[i]];
+    if (text === undefined || listener === undefined || rules === undefined) return;
+    this.#items++;
+    if (this.#items > MOST_ITEMS) throw new OutOfNodes();
+    const own = text.action === "allow" ? listener.allows : listener.denies;
+    const rule = at.listener === null ? this.#model.denies[at.index] : own[at.index];
+    if (rule === undefined) return;
+    const { diagrams } = this.#space;
+    const last = lastFact(listener);
+    const key = `${at.listener ?? "top"} ${text.action} ${at.index} ${last}`;
+    const all = this.#matched.get(key) ?? this.#permitted.matched([rule], last);
+    if (at.listener === null) this.#matched.set(key, all);
+    const matched = diagrams.and(all, reached);
+    const { items } = rules[text.action];
+    const same = items.at(-1);
+    if (same?.text === number) {
+      same.matched = diagrams.or(same.matched, matched);
+      return;
+    }
+    this.#places[number]?.push({ rules, at: items.length });
+    items.push({ text: number, dryrun: text.dryrun, matched });
+  }
+
+  #unite(list: RuleList): void {
+    const { diagrams } = this.#space;
+    for (const { dryrun, matched } of list.items) {
+      list.before.push(list.all);
+      list.all = diagrams.or(list.all, matched);
+      if (!dryrun) list.enforced = list.all;
+    }
+  }
+}
+
+/** A service that listens by itself is under no deny. */
+function applies({ on }: DenyModel, { mode, proto, ports }: ListenerModel): boolean {
+  return mode !== "direct" && (on === null || (on.proto === proto && portsMeet(on.ports, ports)));
+}
+
+/** Items are in the order of their texts. */
+function itemOf({ items }: RuleList, text: number): Diagram {
+  let [low, high] = [0, items.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((items[middle]?.text ?? 0) < text) low = middle + 1;
+    else high = middle;
+  }
+  const item = items[low];
+  return item?.text === text ? item.matched : NEVER;
+}
