@@ -192,6 +192,6 @@ export function isWarning(code: DiagnosticCode): boolean {
 }
 
 /** Warnings that come and go with the date, and not with the policy. */
-export function isDated(code: DiagnosticCode): boolean {
+export function isDated(code: string): boolean {
   return code.startsWith("ING88");
 }

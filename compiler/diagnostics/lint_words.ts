@@ -48,7 +48,7 @@ export const LINT_WORDS: WordsOf<LintData> = {
     help: `names that it matches lead to another expose of the port, or no client can send them; ${REMOVE}`,
   }),
   ING821: ({ by }) => ({
-    message: `this \`allow\` has no effect: ${by === "one" ? "another one admits" : "other rules admit"} all that it admits`,
+    message: `this \`allow\` has no effect: ${by === "one" ? "whatever it admits, another one admits too" : "other rules admit or refuse all that it admits"}`,
     help: REMOVE,
     related: ["admitted here"],
   }),
@@ -57,7 +57,7 @@ export const LINT_WORDS: WordsOf<LintData> = {
     help: `what nothing admits is refused anyway; ${REMOVE}`,
   }),
   ING823: ({ by }) => ({
-    message: `this \`deny\` has no effect: ${by === "one" ? "another one refuses" : "other rules refuse"} all that it refuses`,
+    message: `this \`deny\` has no effect: ${by === "one" ? "whatever it refuses, another one refuses too" : "other rules refuse all that it refuses"}`,
     help: REMOVE,
     related: ["refused here"],
   }),

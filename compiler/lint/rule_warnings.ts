@@ -7,7 +7,7 @@ import type { Span } from "../source/source.ts";
 import type { WrittenRule } from "./rule_texts.ts";
 
 /** How many rules were not judged, because the budget of nodes was used up; and the nodes that were made. */
-export interface Judged {
+interface Judged {
   readonly unjudged: number;
   readonly nodes: number;
 }

@@ -61,7 +61,7 @@ const folders: readonly Folder[] = [
       "runtime/result/",
       "runtime/engine/build/",
     ],
-    packages: [],
+    packages: ["smol-toml"],
     node: true,
     why: "the command line evaluates the shipped module and never uses the gateway",
   },

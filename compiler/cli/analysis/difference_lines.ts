@@ -7,9 +7,9 @@ import type { ListenerModel } from "../../analysis/model.ts";
 import { witnessOf } from "../../analysis/rows.ts";
 import type { AddressSet } from "../../policy/policy.ts";
 import { countAddresses } from "../../lower/order.ts";
+import { backendText, codeText, factText } from "./fact_text.ts";
 import { rowSentence, rowsText, witnessText, type RowsText } from "./row_text.ts";
 import type { Side } from "./side.ts";
-import { listText, sourcesText } from "./sources_text.ts";
 import { placesText, targetText } from "./place_text.ts";
 
 export type LineKind = "listener_opened" | "listener_closed" | "opened" | "closed" | "changed" | "dryrun_opened" | "dryrun_closed" | "dial";
@@ -107,7 +107,7 @@ class LineWriter {
       : isOther ? "no longer listens here"
       : "listener removed";
     const owner = side.owners[number] ?? null;
-    const facts = opens ? `, ${backendText(listener)}, owner ${owner === null ? "nobody" : codeText(owner)}` : "";
+    const facts = opens ? `, ${openingBackend(listener)}, owner ${owner === null ? "nobody" : codeText(owner)}` : "";
     const kind = opens ? "listener_opened" : "listener_closed";
     const text = `${head}, ${d === NEVER ? `which nobody ${opens ? "can reach" : "could reach"}` : `${verb} ${reach}`}${facts}`;
     return { line: this.#line(kind, effect, listener, change, text, rows, d), size: this.#size(d) };
@@ -132,13 +132,7 @@ class LineWriter {
       !bounds ? "is another one"
       : effect === "opens" ? `${be} looser`
       : `${be} tighter`;
-    // Load balancers are a net, which the policy's JSON names by a key.
-    const textOf = (value: unknown, { model, nets }: Side): string => {
-      if (what !== "via" || typeof value !== "string") return valueText(value);
-      const { parts, more } = sourcesText(model.net(value), nets, MOST_RANGES);
-      return listText(parts, more);
-    };
-    const text = `\`${what}\` ${verb}: ${textOf(before, this.#before)}, now ${textOf(after, this.#after)}`;
+    const text = `\`${what}\` ${verb}: ${factText(what, before, this.#before)}, now ${factText(what, after, this.#after)}`;
     return { ...this.#line("changed", effect, listener, change, text, null, NEVER), fact };
   }
 
@@ -189,30 +183,8 @@ function rowsSentence({ rows, more }: RowsText): string {
   return `${rows.map(rowSentence).join("; ")}${more > 0 ? `; and ${more} more combinations` : ""}`;
 }
 
-function backendText({ mode, rest }: ListenerModel): string {
+function openingBackend({ mode, rest }: ListenerModel): string {
   if (mode === "direct") return "served by the service itself";
-  const backend = rest.get("backend");
-  return backend === null || backend === undefined ? "backend that the service registers" : `backend ${valueText(backend)}`;
-}
-
-/** A value of the policy's JSON for people: `127.0.0.1:8080` for a backend, else the JSON. */
-function valueText(value: unknown): string {
-  if (value === null) return "none";
-  if (typeof value === "string") return codeText(value);
-  if (
-    typeof value === "object" &&
-    "host" in value &&
-    "port" in value &&
-    typeof value.host === "string" &&
-    typeof value.port === "number" &&
-    Object.keys(value).length === 2
-  ) {
-    return value.host.includes(":") ? `[${value.host}]:${value.port}` : `${value.host}:${value.port}`;
-  }
-  return codeText(JSON.stringify(value));
-}
-
-/** An author's text between marks, which it can't end. */
-function codeText(text: string): string {
-  return `\`${text.replaceAll("`", "'")}\``;
+  const backend = rest.get("backend") ?? null;
+  return backend === null ? "backend that the service registers" : `backend ${backendText(backend) ?? codeText(JSON.stringify(backend))}`;
 }
