@@ -2,9 +2,9 @@
 // its author wrote it: one text may be several rules (of a template, or of an expose on tcp and udp), and is removed as a whole.
 //
 // From the last text to the first, each is compared with those before it and those behind it that have an effect. So of texts that
-// make each other redundant the last is found. All that are found can be removed at once: a removed allow leaves the union of the
-// allows without all denies as it was, a removed deny the union of all allows without the denies, and what is permitted lies
-// between these two.
+// make each other redundant the last is found. All that are found can be removed at once: without a removed
+// allow the union of the allows without all denies is what it was, without a removed deny the union of all allows without the
+// denies, and what is permitted is between these two.
 import { cellsOf } from "./cells.ts";
 import { ALWAYS, NEVER, OutOfNodes, type Diagram } from "./diagrams.ts";
 import type { DenyModel, ListenerModel, PolicyModel } from "./model.ts";
@@ -147,7 +147,7 @@ class Judge {
     const beyond = (d: Diagram, ...others: readonly Diagram[]): boolean => others.reduce((rest, other) => diagrams.minus(rest, other), d) === NEVER;
     if (action === "allow") {
       if (dryrun) return beyond(matched, before, list.keptDryrun, rules.deny.all);
-      // What enforced rules make redundant is so in the shadow too, where they are as well.
+      // The enforced rules that make it redundant are in the shadow, too.
       return beyond(matched, before, list.keptEnforced, rules.deny.enforced);
     }
     const shadow = beyond(diagrams.and(matched, rules.allow.all), before, list.keptEnforced, list.keptDryrun);

@@ -1,4 +1,4 @@
-// What warnings a repository wants: `.ingressc.toml` in the folder of a policy or above it, up to the folder of the repository.
+// The warnings that a repository wants: `.ingressc.toml` in the folder of a policy or above it, up to the folder of the repository.
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { isDiagnosticCode, isWarning } from "../diagnostics/codes.ts";

@@ -156,7 +156,7 @@ export const CODES = {
   ING812: line("no PROXY header is read in the profile `os`"),
   ING813: line("an expose has one backend in the profile `os`"),
 
-  ING818: warning("an `allow` of which a `deny` leaves nothing"),
+  ING818: warning("an `allow` whose requests a `deny` refuses"),
   ING819: warning("an `allow` and a `deny` that say the same"),
   ING820: warning("an `allow` that no request can reach"),
   ING821: warning("an `allow` beside others that admit the same"),

@@ -94,17 +94,17 @@ export const LINT_WORDS: WordsOf<LintData> = {
     related: ["the earlier member"],
   }),
   ING833: ({ expose, whole }) => ({
-    message: whole ? "no expose has a test" : `no test asks about ${quote(expose)}`,
+    message: whole ? "no expose has a test" : `no test is about ${quote(expose)}`,
     help: `say who may reach it and who may not: \`test "${whole ? "who may" : expose}" { from 203.0.113.9 to ${expose} => deny cidr }\``,
   }),
   ING834: ({ certificate, expose, other }) => ({
     message: `${quote(expose)} offers h2 with the certificate ${quote(certificate)}, which ${quote(other)} on the same port has too`,
-    help: "a browser sends requests for all names of a certificate over one connection of h2, so that the rules of the other expose are not asked: give each its own certificate, or offer only `http/1.1`",
+    help: "a browser sends requests for all names of a certificate over one connection of h2, and the rules of the other expose have no effect on them: give each its own certificate, or offer only `http/1.1`",
     related: ["it has the certificate too"],
   }),
-  ING835: ({ code }) => ({ message: `\`@lint off ${code}\` has no effect: there is no such warning here`, help: "remove it" }),
+  ING835: ({ code }) => ({ message: `\`@lint off ${code}\` has no effect: no such warning is here`, help: "remove it" }),
   ING836: ({ rules, nodes }) => ({
-    message: `${grouped(rules)} ${rules === 1 ? "rule was" : "rules were"} not judged: they need more than ${grouped(nodes)} nodes`,
+    message: `${grouped(rules)} ${rules === 1 ? "rule was" : "rules were"} not judged, because that takes more than ${grouped(nodes)} nodes`,
     help: "give the analysis more with `--nodes N`",
   }),
   ING880: ({ until }) => ({ message: `this \`allow\` ended at ${until}`, help: "remove it, or write a later `until`" }),

@@ -9,7 +9,7 @@ import type { Span } from "../source/source.ts";
 import type { WrittenRule } from "./rule_texts.ts";
 import type { NamedList, WrittenBind } from "./text_facts.ts";
 
-/** An allow for all of the internet, whoever the client is, says why: it or its expose. */
+/** An allow for all of the internet without a certificate has a reason, or its expose has one. */
 export function sayWithoutReason(report: Report, { exposes }: CheckedPolicy, texts: readonly WrittenRule[]): void {
   const known = new Map<AddressSet, boolean>();
   const isEverywhere = (set: AddressSet): boolean => {
@@ -28,7 +28,7 @@ export function sayWithoutReason(report: Report, { exposes }: CheckedPolicy, tex
   }
 }
 
-/** A test of an expose asks about a request to it, by its name or at one of its ports; a service that listens by itself is asked by `bind`. */
+/** A test of an expose is about a request to it, by its name or at one of its ports; of a service that listens by itself about a bind. */
 export function sayWithoutTests(report: Report, { exposes, tests }: CheckedPolicy): void {
   const lines = tests.flatMap((test) => test.lines);
   const isTarget = (to: Target, { name, proto, ports }: CheckedExpose): boolean =>
@@ -102,7 +102,7 @@ function netOf({ sets }: CheckedPolicy, member: Member, imports: WrittenBind["im
   return dot < 0 ? (builtinNet(name) ?? null) : null;
 }
 
-/** Over one connection of h2 a browser asks for all names of its certificate, whichever expose they lead to. */
+/** Over one connection of h2 a browser sends requests for all names of its certificate, to whichever expose they lead. */
 export function saySharedCertificates(report: Report, { exposes, groups }: CheckedPolicy): void {
   for (const { members } of groups) {
     const own = members.flatMap((i) => exposes[i] ?? []);

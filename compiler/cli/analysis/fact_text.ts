@@ -1,5 +1,5 @@
 // What a policy says of a listener beside its rules, in words: backends, load balancers, caps, limits and certificates as a policy
-// writes them. What this release does not know is shown as JSON.
+// writes them. A value that this release does not know is shown as JSON.
 import { listText, sourcesText } from "./sources_text.ts";
 import type { Side } from "./side.ts";
 
@@ -11,7 +11,7 @@ export function factText(what: string, value: unknown, side: Side): string {
   return known(what, value, side) ?? codeText(typeof value === "string" ? value : JSON.stringify(value));
 }
 
-/** Null: it has another form than this release writes. */
+/** Null where it has another form than this release writes. */
 function known(what: string, value: unknown, side: Side): string | null {
   switch (what) {
     case "backend":

@@ -10,7 +10,7 @@ export const check = {
     fix: { short: null, value: null, says: "apply the fixes that the errors name, in all files of the policy" },
     "deny-warnings": { short: null, value: null, says: "exit 1 if there is a warning that does not depend on the date" },
     "deny-expired": { short: null, value: null, says: "exit 1 if an allow has ended or ends within 30 days" },
-    ignore: { short: null, value: "CODE", says: "leave out the warnings of this code; may be given several times", many: true },
+    ignore: { short: null, value: "CODE", says: "hide the warnings of this code; may be given several times", many: true },
     at: { short: null, value: "TIME", says: "the time for warnings that depend on the date (default: now)" },
     nodes: NODES_FLAG,
   },
