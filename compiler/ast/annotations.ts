@@ -5,7 +5,7 @@ import { nearest } from "../../runtime/text/nearest.ts";
 import type { DataOf } from "../diagnostics/words.ts";
 import type { Cst } from "../syntax/cst.ts";
 import type { AnnotationName, AnnotationNode, Piece } from "./nodes.ts";
-import { joined, piece, say, spanOf, type Reader } from "./reader.ts";
+import { isBroken, joined, piece, say, spanOf, type Reader } from "./reader.ts";
 
 const NAMES: readonly AnnotationName[] = ["owner", "ticket", "why", "lint"];
 
@@ -30,6 +30,7 @@ export function buildAnnotation(r: Reader, cst: Cst): AnnotationNode | null {
 function buildLint(r: Reader, cst: Cst, value: Piece): AnnotationNode | null {
   const [word, code] = [piece(r, cst, "Name", 1), piece(r, cst, "Name", 2)];
   const span = spanOf(r, cst);
+  if (isBroken(r, cst)) return null;
   if (word?.text !== "off" || code === null) {
     say(r, "ING116", { fault: "lint" }, span);
     return null;

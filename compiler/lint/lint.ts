@@ -35,7 +35,7 @@ export interface Linted {
 /** `module`: that of the policy, and `facts`: those of its texts. */
 export function lint(policy: CheckedPolicy, module: Uint8Array, facts: TextFacts, { ignore, wallSeconds, nodes = MOST_NODES }: LintOptions): Linted {
   const report = newReport();
-  report.diagnostics.push(...facts.unused);
+  for (const unused of facts.unused) report.diagnostics.push(unused);
   const texts = writtenRules(policy.exposes, orderRules(policy));
   const model = modelOf(module);
   const judged =

@@ -39,11 +39,11 @@ export function sayWithoutTests(report: Report, { exposes, tests }: CheckedPolic
         expose.mode === "direct" && line.proto === expose.proto && expose.ports.some(({ first, last }) => first <= line.port && line.port <= last)
       : isTarget(line.to, expose),
     );
-  const said = new Set<string>();
+  // An expose on tcp and udp is one of the author's.
+  const done = new Set(exposes.filter(isTested).map(({ name }) => name));
   for (const expose of exposes) {
-    // An expose on tcp and udp is one of the author's.
-    if (said.has(expose.name) || exposes.some((other) => other.name === expose.name && isTested(other))) continue;
-    said.add(expose.name);
+    if (done.has(expose.name)) continue;
+    done.add(expose.name);
     report.say("ING833", { expose: expose.name, whole: lines.length === 0 }, headOf(expose.span));
     if (lines.length === 0) return;
   }

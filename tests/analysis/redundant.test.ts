@@ -207,6 +207,23 @@ test("all that is found can be cut out of the text of a policy, which stays equi
   assert.ok(cut > 40, `only ${cut} rules`);
 });
 
+test("twice as many rules need about twice as many nodes", () => {
+  const nodesOf = (n: number): number => {
+    const c = chance(3_300_000);
+    const nets = Object.fromEntries(Array.from({ length: n }, (_, i) => [`n${i}`, [`${c.below(224)}.${c.below(256)}.${c.below(256)}.0/24`]]));
+    const rules = Object.keys(nets).map((from) => ({ from, sni: null, until: null, dryrun: false }));
+    const expose = [{ name: "l", proto: "tcp", ports: ["80"], bind: null, mode: "tcp", allow: rules, deny: [] }];
+    const read = readModel(JSON.stringify({ edition: 1, deny: [], expose, hosts: {}, nets }));
+    if (!read.ok) throw new Error(read.error);
+    const texts = rules.map((_, index): RuleText => ({ action: "allow", dryrun: false, rules: [{ listener: 0, index }] }));
+    const { unjudged, nodes } = withoutEffect(read.value, texts);
+    assert.is(unjudged, 0);
+    return nodes;
+  };
+  const [once, twice] = [nodesOf(1_000), nodesOf(2_000)];
+  assert.ok(twice < 3 * once, `${once} nodes, then ${twice}`);
+});
+
 test("past its budget some texts are not judged, and what is found before is the same on every machine", () => {
   const c = chance(3_200_001);
   const rules = Array.from({ length: 40 }, () => smallRule(c));
