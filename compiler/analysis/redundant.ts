@@ -177,9 +177,13 @@ class Judge {
     const { diagrams } = this.#space;
     const due = places.map((place) => ({ list: place.rules[which], wanted: wanted(place) })).filter((x) => x.wanted !== NEVER);
     const dryrun = this.#texts[number]?.dryrun === true;
-    const tried = (due[0]?.list.items ?? []).filter((item) => item.text !== number && (dryrun || !item.dryrun)).slice(0, MOST_TRIED);
-    const found = tried.find(({ text }) => due.every((x) => diagrams.minus(x.wanted, itemOf(x.list, text)) === NEVER));
-    return found?.text ?? null;
+    let tried = 0;
+    for (const item of due[0]?.list.items ?? []) {
+      if (item.text === number || (item.dryrun && !dryrun)) continue;
+      if (due.every((x) => diagrams.minus(x.wanted, itemOf(x.list, item.text)) === NEVER)) return item.text;
+      if (++tried === MOST_TRIED) break;
+    }
+    return null;
   }
 
   /** Of each listener the requests that come to it: by the names that lead there, with certificates that there can be. */
