@@ -19,7 +19,7 @@ export function linted(text: string, reader: SourceReader = filesOf({}), options
     },
   });
   if (policy === null || module === null) throw new Error(`${diagnostics.map((d) => render(d, { color: false })).join("\n")}\n${text}`);
-  return lint(policy, module, facts, { ignore: new Set(), wallSeconds: NOW, ...options });
+  return lint(policy, module, facts, { ignore: new Set<string>(), wallSeconds: NOW, ...options });
 }
 
 /** `ING822 3 deny from a`: code, line and the text of the place. */
