@@ -1,10 +1,10 @@
 // Rules without an effect: whose removal changes the verdict of no request at any time, and no shadow either. A rule is judged as
 // its author wrote it: one text may be several rules (of a template, or of an expose on tcp and udp), and is removed as a whole.
 //
-// From the last text to the first, each is compared with those before it and those behind it that have an effect. So of texts that
-// make each other redundant the last is found. All that are found can be removed at once: without a removed
-// allow the union of the allows without all denies is what it was, without a removed deny the union of all allows without the
-// denies, and what is permitted is between these two.
+// A text that decides a request alone has an effect. The others are candidates: from the last to the first, each is compared with
+// the candidates before it and with all texts that have an effect. So of texts that make each other redundant the last is found.
+// All that are found can be removed at once: without a removed allow the union of the allows without all denies is what it was,
+// without a removed deny the union of all allows without the denies, and what is permitted is between these two.
 import { cellsOf } from "./cells.ts";
 import { ALWAYS, NEVER, OutOfNodes, type Diagram } from "./diagrams.ts";
 import type { DenyModel, ListenerModel, PolicyModel } from "./model.ts";
@@ -77,12 +77,15 @@ interface Item {
 /** The allows of a listener, or the denies that apply to it, in the order of their texts. */
 class RuleList {
   readonly items: Item[] = [];
-  /** Of each item the union of those before it. */
-  readonly before: Diagram[] = [];
   /** The union of those that are enforced, and of all. */
   enforced: Diagram = NEVER;
   all: Diagram = NEVER;
-  /** The union of those that were judged and have an effect. */
+  /** What two or more of those that are enforced match, and two or more of all. */
+  twiceEnforced: Diagram = NEVER;
+  twice: Diagram = NEVER;
+  /** Of each item the union of the candidates before it. */
+  readonly before: Diagram[] = [];
+  /** The union of those that are known to have an effect, as far as candidates match the same. */
   keptEnforced: Diagram = NEVER;
   keptDryrun: Diagram = NEVER;
 }
@@ -106,6 +109,8 @@ class Judge {
   readonly #listeners: readonly ListenerRules[];
   /** By text. */
   readonly #places: readonly Place[][];
+  /** Texts that decide no request alone; all others have an effect. */
+  readonly #candidates: ReadonlySet<number>;
   readonly #matched = new Map<string, Diagram>();
   #items = 0;
 
@@ -120,13 +125,18 @@ class Judge {
     texts.forEach((text, number) => {
       for (const rule of text.rules) for (const listener of this.#listenersOf(rule)) this.#add(number, rule, listener, reached[listener] ?? NEVER);
     });
-    for (const { allow, deny } of this.#listeners) for (const list of [allow, deny]) this.#unite(list);
+    const lists = this.#listeners.flatMap(({ allow, deny }) => [allow, deny]);
+    for (const list of lists) this.#unite(list);
+    this.#candidates = new Set(
+      texts.flatMap((text, number) => ((this.#places[number] ?? []).some((place) => this.#decidesAlone(text, place)) ? [] : [number])),
+    );
+    for (const list of lists) this.#keepOthers(list);
   }
 
   /** Null: the text has an effect. */
   judge(number: number): WithoutEffect | null {
     const text = this.#texts[number];
-    if (text === undefined) return null;
+    if (text === undefined || !this.#candidates.has(number)) return null;
     const places = this.#places[number] ?? [];
     if (places.every((place) => this.#isRedundant(text, place))) return this.#why(number, text, places);
     const { diagrams } = this.#space;
@@ -144,14 +154,27 @@ class Judge {
     const list = rules[action];
     const matched = list.items[at]?.matched ?? NEVER;
     const before = list.before[at] ?? NEVER;
-    const beyond = (d: Diagram, ...others: readonly Diagram[]): boolean => others.reduce((rest, other) => diagrams.minus(rest, other), d) === NEVER;
+    const isWithin = (d: Diagram, ...others: readonly Diagram[]): boolean => others.reduce((rest, other) => diagrams.minus(rest, other), d) === NEVER;
     if (action === "allow") {
-      if (dryrun) return beyond(matched, before, list.keptDryrun, rules.deny.all);
+      if (dryrun) return isWithin(matched, before, list.keptEnforced, list.keptDryrun, rules.deny.all);
       // The enforced rules that make it redundant are in the shadow, too.
-      return beyond(matched, before, list.keptEnforced, rules.deny.enforced);
+      return isWithin(matched, before, list.keptEnforced, rules.deny.enforced);
     }
-    const shadow = beyond(diagrams.and(matched, rules.allow.all), before, list.keptEnforced, list.keptDryrun);
-    return shadow && (dryrun || beyond(diagrams.and(matched, rules.allow.enforced), before, list.keptEnforced));
+    const shadow = isWithin(diagrams.and(matched, rules.allow.all), before, list.keptEnforced, list.keptDryrun);
+    return shadow && (dryrun || isWithin(diagrams.and(matched, rules.allow.enforced), before, list.keptEnforced));
+  }
+
+  /** Whether there is a request, or one of the shadow, that no other rule of its action decides in the same way. */
+  #decidesAlone({ action, dryrun }: RuleText, { rules, at }: Place): boolean {
+    const { diagrams } = this.#space;
+    const { twice, twiceEnforced, items } = rules[action];
+    const matched = items[at]?.matched ?? NEVER;
+    if (action === "allow") {
+      const admitted = diagrams.minus(matched, dryrun ? rules.deny.all : rules.deny.enforced);
+      return diagrams.minus(admitted, dryrun ? twice : twiceEnforced) !== NEVER;
+    }
+    if (diagrams.minus(diagrams.and(matched, rules.allow.all), twice) !== NEVER) return true;
+    return !dryrun && diagrams.minus(diagrams.and(matched, rules.allow.enforced), twiceEnforced) !== NEVER;
   }
 
   #why(number: number, { action, dryrun }: RuleText, places: readonly Place[]): WithoutEffect {
@@ -234,9 +257,27 @@ class Judge {
   #unite(list: RuleList): void {
     const { diagrams } = this.#space;
     for (const { dryrun, matched } of list.items) {
-      list.before.push(list.all);
+      list.twice = diagrams.or(list.twice, diagrams.and(list.all, matched));
       list.all = diagrams.or(list.all, matched);
-      if (!dryrun) list.enforced = list.all;
+      if (dryrun) continue;
+      list.enforced = list.all;
+      list.twiceEnforced = list.twice;
+    }
+  }
+
+  /** What is not a candidate is kept, as far as a candidate matches the same. */
+  #keepOthers(list: RuleList): void {
+    const { diagrams } = this.#space;
+    let candidates: Diagram = NEVER;
+    for (const { text, matched } of list.items) {
+      list.before.push(candidates);
+      if (this.#candidates.has(text)) candidates = diagrams.or(candidates, matched);
+    }
+    for (const { text, dryrun, matched } of list.items) {
+      if (this.#candidates.has(text)) continue;
+      const shared = diagrams.and(matched, candidates);
+      if (dryrun) list.keptDryrun = diagrams.or(list.keptDryrun, shared);
+      else list.keptEnforced = diagrams.or(list.keptEnforced, shared);
     }
   }
 }
