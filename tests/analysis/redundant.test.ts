@@ -207,16 +207,45 @@ test("all that is found can be cut out of the text of a policy, which stays equi
   assert.ok(cut > 40, `only ${cut} rules`);
 });
 
+/** The allows of one listener, each from one prefix. */
+function allowsFrom(prefixes: readonly string[]): { readonly model: PolicyModel; readonly texts: readonly RuleText[] } {
+  const nets = Object.fromEntries(prefixes.map((prefix, i) => [`n${i}`, [prefix]]));
+  const rules = prefixes.map((_, i) => ({ from: `n${i}`, sni: null, until: null, dryrun: false }));
+  const expose = [{ name: "l", proto: "tcp", ports: ["80"], bind: null, mode: "tcp", allow: rules, deny: [] }];
+  const read = readModel(JSON.stringify({ edition: 1, deny: [], expose, hosts: {}, nets }));
+  if (!read.ok) throw new Error(read.error);
+  return { model: read.value, texts: rules.map((_, index) => ({ action: "allow", dryrun: false, rules: [{ listener: 0, index }] })) };
+}
+
+test("the rule that suffices is named if it is one of the first 256", () => {
+  for (const [others, by] of [
+    [255, 255],
+    [256, null],
+  ] as const) {
+    const { model, texts } = allowsFrom([...Array.from({ length: others }, (_, i) => `192.0.${i}.1/32`), "10.0.0.0/8", "10.1.0.0/16"]);
+    assert.equal([...withoutEffect(model, texts).found], [[others + 1, { why: "covered", by }]]);
+  }
+});
+
+test("of rules that make each other redundant the last is found", () => {
+  const found = (...prefixes: readonly string[]): readonly number[] => {
+    const { model, texts } = allowsFrom(prefixes);
+    return [...withoutEffect(model, texts).found.keys()];
+  };
+  assert.equal(found("10.0.0.0/8", "10.0.0.0/8"), [1]);
+  assert.equal(found("10.0.0.0/8", "10.0.0.0/8", "10.0.0.0/8"), [2, 1]);
+  assert.equal(found("10.0.0.0/9", "10.128.0.0/9", "10.0.0.0/8"), [2]);
+  assert.equal(found("10.0.0.0/8", "10.0.0.0/9", "10.128.0.0/9"), [2, 1]);
+  assert.equal(found("10.0.0.0/9", "10.0.0.0/8", "10.128.0.0/9"), [2, 0]);
+  assert.equal(found("10.0.0.0/9", "10.64.0.0/10", "10.128.0.0/9"), [1]);
+  assert.equal(found("10.0.0.0/9", "192.0.2.0/24", "10.128.0.0/9"), []);
+});
+
 test("twice as many rules need about twice as many nodes", () => {
   const nodesOf = (n: number): number => {
     const c = chance(3_300_000);
-    const nets = Object.fromEntries(Array.from({ length: n }, (_, i) => [`n${i}`, [`${c.below(224)}.${c.below(256)}.${c.below(256)}.0/24`]]));
-    const rules = Object.keys(nets).map((from) => ({ from, sni: null, until: null, dryrun: false }));
-    const expose = [{ name: "l", proto: "tcp", ports: ["80"], bind: null, mode: "tcp", allow: rules, deny: [] }];
-    const read = readModel(JSON.stringify({ edition: 1, deny: [], expose, hosts: {}, nets }));
-    if (!read.ok) throw new Error(read.error);
-    const texts = rules.map((_, index): RuleText => ({ action: "allow", dryrun: false, rules: [{ listener: 0, index }] }));
-    const { unjudged, nodes } = withoutEffect(read.value, texts);
+    const { model, texts } = allowsFrom(Array.from({ length: n }, () => `${c.below(224)}.${c.below(256)}.${c.below(256)}.0/24`));
+    const { unjudged, nodes } = withoutEffect(model, texts);
     assert.is(unjudged, 0);
     return nodes;
   };

@@ -123,6 +123,19 @@ for (const { name, text, flags, config, exit, says } of ROWS) {
   });
 }
 
+test("the file of a repository has at most 65,536 bytes", async ({ dir }) => {
+  dir.write("p.ingress", CLEAN);
+  for (const [bytes, exit] of [
+    [65_536, 0],
+    [65_537, 3],
+  ] as const) {
+    dir.write(".ingressc.toml", "#".repeat(bytes));
+    const ended = await ingresscHere(["check", "p.ingress"], dir.path);
+    assert.is(ended.code, exit, textOf(ended));
+    if (exit !== 0) assert.match(ended.err, /can't be read as text\nhelp: it is a file of TOML of at most 65536 bytes/);
+  }
+});
+
 test("the file of a repository counts up to its folder, the nearest one alone, and none above", async ({ dir }) => {
   const ignore = '[lint]\nignore = ["ING821"]\n';
   const check = async (): Promise<boolean> => /ING821/.test((await ingresscHere(["check", "repo/sub/p.ingress"], dir.path)).out);
