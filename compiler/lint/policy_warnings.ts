@@ -19,9 +19,10 @@ export function sayWithoutReason(report: Report, { exposes }: CheckedPolicy, tex
   };
   for (const { action, dryrun, annotations, ordered, span } of texts) {
     if (action === "deny" || dryrun || annotations.why !== null) continue;
-    for (const { listener, from, client } of ordered) {
+    for (const { listener, from } of ordered) {
       const expose = exposes[listener ?? -1];
-      if (expose === undefined || expose.annotations.why !== null || client !== null || !isEverywhere(from)) continue;
+      // As mtls every client has a certificate that the authority vouches for.
+      if (expose === undefined || expose.mode === "mtls" || expose.annotations.why !== null || !isEverywhere(from)) continue;
       report.say("ING827", { expose: expose.name }, span);
       break;
     }
