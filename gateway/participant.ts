@@ -19,6 +19,11 @@ export interface Part {
   /** Called at most once. The part before its first `await` runs in the turn of the swap. */
   commit(): void | Promise<void>;
   /**
+   * Called after a commit, before the previous policy is made ready again: what is prepared then has the previous state. Must
+   * not throw. `abort` follows.
+   */
+  restoring?(): void;
+  /**
    * Called at most once, and after a commit, also one that failed, puts the previous state in force.
    * The part before its first `await` then runs in the turn in which the previous policy is back.
    */
@@ -28,6 +33,8 @@ export interface Part {
 export interface StagedParts {
   /** Commits all of them, also after a failure; the error is the first failure's sentence. */
   commit(): Promise<Result<null, string>>;
+  /** The previous policy is about to be made ready again. */
+  restoring(): void;
   /** Aborts all of them, last first; says what fails. */
   abort(): Promise<void>;
 }
@@ -63,6 +70,9 @@ export async function prepareParts(
         (name, cause) => failures.push(`${name} could not take the change over (${cause})`),
       );
       return failures[0] === undefined ? ok(null) : failed(failures[0]);
+    },
+    restoring() {
+      for (const { part } of parts) part.restoring?.();
     },
     abort,
   });

@@ -297,7 +297,7 @@ type Reloading = ReturnType<typeof makeReloading>;
 
 /** Hands this gateway over to the next one. */
 function makeGiving({ clock, say }: DaemonSetup, serving: Serving, reloading: Reloading, isEnding: () => boolean) {
-  const { ports, forwarder, flows, inForce, recorder, giver, blocks } = serving;
+  const { ports, forwarder, flows, inForce, recorder, giver, blocks, admitter } = serving;
   const { turns, seed, changes } = reloading;
   const handing: Handing = { handedOver: () => undefined, done: () => undefined, abandoned: () => undefined };
   const giving = new Giving({
@@ -306,6 +306,7 @@ function makeGiving({ clock, say }: DaemonSetup, serving: Serving, reloading: Re
     forwarder,
     flows,
     inForce,
+    admitter,
     blocks,
     turns,
     clock,

@@ -3,8 +3,8 @@
 import type { AddressSet, PortRange } from "../policy/policy.ts";
 import { cellsOf, type Cell } from "./cells.ts";
 import { NEVER, type Diagram } from "./diagrams.ts";
-import { factChanges, type FactChange } from "./facts.ts";
-import type { ListenerModel, PolicyModel } from "./model.ts";
+import { factChanges, INVALID_NAMES, type FactChange } from "./facts.ts";
+import { readsNames, type ListenerModel, type PolicyModel } from "./model.ts";
 import type { NumberRange } from "./number_ranges.ts";
 import { Permitted, type Rules } from "./permitted.ts";
 import { Space } from "./space.ts";
@@ -62,14 +62,15 @@ export function differenceOf(before: PolicyModel, after: PolicyModel, mostNodes?
       }
       const { opened, closed } = moved(sides, cell, pair, "enforced");
       const shadow = hasShadow ? moved(sides, cell, pair, "with dryrun") : { opened: NEVER, closed: NEVER };
-      const key = [pair.before, pair.after, opened, closed, shadow.opened, shadow.closed].join();
+      const invalid = invalidNames(sides, pair);
+      const key = [pair.before, pair.after, opened, closed, shadow.opened, shadow.closed, invalid?.effect].join();
       const place = { proto: cell.proto, ports: cell.ports, local: cell.local, isShared: pair.names !== null };
       const known = changes.get(key);
       if (known !== undefined) {
         known.places.push(place);
         continue;
       }
-      const facts = factsOf(before.listeners[pair.before ?? -1], after.listeners[pair.after ?? -1]);
+      const facts = [...factsOf(before.listeners[pair.before ?? -1], after.listeners[pair.after ?? -1]), ...(invalid === null ? [] : [invalid])];
       const { before: old, after: now } = pair;
       changes.set(key, { before: old, after: now, places: [place], opened, closed, shadowOpened: shadow.opened, shadowClosed: shadow.closed, facts });
     }
@@ -100,12 +101,14 @@ interface Pair {
   readonly before: number | null;
   readonly after: number | null;
   readonly names: readonly NumberRange[] | null;
+  /** Whether names decide there, before and after. */
+  readonly isShared: readonly [before: boolean, after: boolean];
 }
 
-/** Every request to a cell is of one pair. */
+/** Every request to a cell is of one pair; a listener that no name leads to has one without requests. */
 function pairsOf({ space, before, after }: Sides, { members: [old = [], now = []] }: Cell): readonly Pair[] {
   const [plainOld, plainNow] = [plain(before, old), plain(after, now)];
-  if (plainOld !== undefined && plainNow !== undefined) return [{ before: plainOld, after: plainNow, names: null }];
+  if (plainOld !== undefined && plainNow !== undefined) return [{ before: plainOld, after: plainNow, names: null, isShared: [false, false] }];
   const [x, y] = [leadsIn(space, before, old), leadsIn(space, after, now)];
   const found = new Map<string, { readonly before: number; readonly after: number; readonly names: { first: number; last: number }[] }>();
   for (let name = 0; name < space.names.count; name++) {
@@ -118,7 +121,22 @@ function pairsOf({ space, before, after }: Sides, { members: [old = [], now = []
     else pair.names.push({ first: name, last: name });
   }
   const numberOrNull = (i: number): number | null => (i < 0 ? null : i);
-  return [...found.values()].map((pair) => ({ before: numberOrNull(pair.before), after: numberOrNull(pair.after), names: pair.names }));
+  const isShared = [plainOld === undefined, plainNow === undefined] as const;
+  const pairs = [...found.values()].map((pair): Pair => ({ before: numberOrNull(pair.before), after: numberOrNull(pair.after), names: pair.names, isShared }));
+  const left = now.filter((i) => pairs.every((pair) => pair.after !== i));
+  for (const i of old.filter((one) => pairs.every((pair) => pair.before !== one))) {
+    const same = left.findIndex((j) => after.model.listeners[j]?.name === before.model.listeners[i]?.name);
+    pairs.push({ before: i, after: same < 0 ? null : (left.splice(same, 1)[0] ?? null), names: [], isShared });
+  }
+  return [...pairs, ...left.map((j): Pair => ({ before: null, after: j, names: [], isShared }))];
+}
+
+/** Where names decide, and where a rule looks at them, a client whose name is no host name is refused; at other listeners it counts as one without a name. */
+function invalidNames({ before, after }: Sides, { before: old, after: now, isShared }: Pair): FactChange | null {
+  const [x, y] = [before.model.listeners[old ?? -1], after.model.listeners[now ?? -1]];
+  if (x === undefined || y === undefined || !readsNames(x.mode) || !readsNames(y.mode)) return null;
+  const [was, is] = [x.refusesInvalidNames || isShared[0], y.refusesInvalidNames || isShared[1]];
+  return was === is ? null : { what: INVALID_NAMES, effect: was ? "opens" : "closes", before: was ? "refused" : "no name", after: is ? "refused" : "no name" };
 }
 
 /** The only listener, where every name leads to it; null: none is there; undefined: names decide. */

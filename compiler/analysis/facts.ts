@@ -4,6 +4,9 @@ import type { ListenerModel } from "./model.ts";
 
 export type Effect = "opens" | "closes";
 
+/** Instead of a clause: what becomes of a client whose server name is an address, empty, or no host name. */
+export const INVALID_NAMES = "invalid names";
+
 export interface FactChange {
   /** The clause: `backend`, `cap`, `limit`, or a key that a later release made. */
   readonly what: string;

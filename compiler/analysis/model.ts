@@ -33,7 +33,9 @@ export interface ListenerModel {
   readonly names: readonly { readonly pattern: string; readonly except: readonly string[] }[] | null;
   readonly allows: readonly RuleModel[];
   readonly denies: readonly RuleModel[];
-  /** Everything else that the policy says of it: `backend`, `via`, `cap`, `limits`, `cert`, and so on, and what a later release adds. */
+  /** A client whose server name is no host name is refused, because a rule here looks at names; else it counts as one without a name. */
+  readonly refusesInvalidNames: boolean;
+  /** Everything else that the policy says of it: `backend`, `via`, `cap`, `limits`, `cert`, and so on. */
   readonly rest: ReadonlyMap<string, unknown>;
 }
 
@@ -57,6 +59,9 @@ const POLICY_KEYS = new Set(["edition", "deny", "dial", "expose", "hosts", "ids"
 const RULE_KEYS = new Set(["from", "sni", "client", "after", "until", "dryrun", "on"]);
 const LISTENER_KEYS = new Set(["name", "proto", "ports", "bind", "mode", "for", "allow", "deny"]);
 
+/** And those that are compared as facts, and decide nothing about who is admitted. */
+const ALL_LISTENER_KEYS = new Set([...LISTENER_KEYS, "alpn", "amplify", "backend", "ca", "cap", "cert", "limits", "service", "via"]);
+
 /** The model of a module whose bytes were verified, or what in it this release can't read. */
 export function modelOf(module: Uint8Array): Result<PolicyModel, string> {
   const section = readSections(module)?.find((s) => s.name === SECTION_POLICY);
@@ -72,8 +77,8 @@ export function readModel(text: string): Result<PolicyModel, string> {
     const [nets, hosts, ids] = [fields(value["nets"]), fields(value["hosts"] ?? {}), fields(value["ids"] ?? {})];
     const sets = new Sets(nets, hosts, ids);
     const rule = (x: unknown): RuleModel => sets.checked(readRule(fields(x)));
-    const listeners = list(value["expose"]).map((x) => readListener(fields(x), rule, sets));
     const denies = list(value["deny"]).map((x) => ({ ...rule(x), on: readOn(fields(x)["on"]) }));
+    const listeners = list(value["expose"]).map((x) => readListener(fields(x), rule, sets, denies));
     return ok({
       listeners,
       denies,
@@ -154,18 +159,23 @@ function readOn(x: unknown): DenyModel["on"] {
   return { proto: readProto(proto), ports: list(ports).map(readPorts) };
 }
 
-function readListener(x: Fields, rule: (x: unknown) => RuleModel, sets: Sets): ListenerModel {
+function readListener(x: Fields, rule: (x: unknown) => RuleModel, sets: Sets, topDenies: readonly DenyModel[]): ListenerModel {
   const bind = orNull(x["bind"], string);
   if (bind !== null) sets.net(bind);
+  onlyKeys(x, ALL_LISTENER_KEYS, "an expose");
+  const [mode, ports] = [orNull(x["mode"], string) ?? "tcp", list(x["ports"]).map(readPorts)];
+  const [allows, denies] = [list(x["allow"]).map(rule), list(x["deny"]).map(rule)];
+  const looks = [...allows, ...denies, ...topDenies.filter(({ on }) => on === null || meets(on, ports))].some(({ sni, dryrun }) => sni !== null && !dryrun);
   return {
     name: string(x["name"]),
     proto: readProto(x["proto"]),
-    ports: list(x["ports"]).map(readPorts),
+    ports,
     bind,
-    mode: orNull(x["mode"], string) ?? "tcp",
+    mode,
     names: orNull(x["for"], (names) => list(names).map(readName)),
-    allows: list(x["allow"]).map(rule),
-    denies: list(x["deny"]).map(rule),
+    allows,
+    denies,
+    refusesInvalidNames: readsNames(mode) && looks,
     rest: otherFacts(x, sets),
   };
 }
@@ -183,6 +193,14 @@ function otherFacts(x: Fields, sets: Sets): ReadonlyMap<string, unknown> {
 
 function isFields(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+export function readsNames(mode: string): boolean {
+  return mode !== "tcp" && mode !== "direct";
+}
+
+function meets({ proto, ports }: NonNullable<DenyModel["on"]>, own: readonly PortRange[]): boolean {
+  return proto === "tcp" && ports.some(({ first, last }) => own.some((one) => one.first <= last && first <= one.last));
 }
 
 function readName(x: unknown): { readonly pattern: string; readonly except: readonly string[] } {

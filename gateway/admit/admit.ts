@@ -1,7 +1,7 @@
 // Admission: the one place that decides whether a peer is served. It evaluates the compiled policy and the gateway's own caps
 // (at_accept.ts, after_hello.ts), notes what they charged, and has every answer recorded before it takes effect.
 // Refusing is what happens unless all of that said yes.
-import { CODE_CAP_BACKEND, CODE_INTERNAL } from "../../runtime/abi/verdicts.ts";
+import { CODE_BAD_PEER, CODE_CAP_BACKEND, CODE_INTERNAL } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import type { Answer, Decision, Denial, Permit } from "../../runtime/host/decision.ts";
 import type { ListenerInfo, PolicyEngine } from "../../runtime/host/module.ts";
@@ -39,6 +39,7 @@ import { decideAtAccept, closedFor, type Charged, type PeerFacts, type Room, typ
 import type { Backend } from "../forward/backends.ts";
 import type { NameWaits } from "./name_waits.ts";
 import { placeKeys, waitsForPlace } from "./place_waits.ts";
+import { isBelieved } from "./balancers.ts";
 import { blockDetail, blockOf } from "./blocked.ts";
 import { Choosing } from "./choosing.ts";
 import { acceptEntry, endFacts, faultEntry, notOwnedEntry, secondHelloEntry } from "./entries.ts";
@@ -78,6 +79,9 @@ export interface Admitter {
   readonly flowDecider: FlowDecider;
   /** Refuses every peer from now on. */
   drain(): void;
+  /** Refuses every peer until `resume`, unless it is drained by then. */
+  suspend(): void;
+  resume(): void;
 }
 
 /** The state that every function below works with. */
@@ -93,6 +97,7 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
   const isOwn = ({ address }: Backend): boolean => ports.isOwn("tcp", address);
   const choosing = new Choosing({ account, counters, monoMs: clock.monoMs, mostUnderWay: () => caps.backend_connecting, isOwn });
   const desk: Desk = { ...setup, account, choosing, draining: false };
+  let isDrained = false;
   return {
     flowDecider: createFlowDecider({
       ...setup,
@@ -124,8 +129,16 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
       closed: (row, end) => closed(desk, row, end),
     },
     drain() {
+      isDrained = true;
       desk.draining = true;
       places.wake();
+    },
+    suspend() {
+      desk.draining = true;
+      places.wake();
+    },
+    resume() {
+      desk.draining = isDrained;
     },
   };
 }
@@ -295,6 +308,8 @@ function verdictOf<A>(desk: Desk, row: number, evaluate: (facts: Facts, shut: Re
   try {
     const open = portOf(desk, row);
     setClock(desk);
+    // A reload may have come since its header.
+    if (!isBelieved(open?.serves, table.via[row])) return denial(CODE_BAD_PEER);
     const facts: Facts = {
       engine: inForce.engine,
       serves: open?.serves,

@@ -29,6 +29,11 @@ export function isBalancer(via: readonly string[] | null, peer: Address): boolea
   return table.find(peer, () => true) === true;
 }
 
+/** The same of a port that is open. False where the port is closed. */
+export function isBelieved(serves: Pick<Exposure, "exposes"> | undefined, via: Via | undefined): boolean {
+  return via === undefined || via.destination === null || (serves !== undefined && isBalancer(viaOf(serves), via.peer.address));
+}
+
 /** Whether a source that a peer has named is still to be believed where the listener, or the group, is in force. A peer that has named nobody is the source. */
 export function mayNameSource({ listeners, groups }: PolicyInfo, number: number, { peer, destination }: Via): boolean {
   if (destination === null) return true;

@@ -4,17 +4,18 @@ import { CODE_BAD_PEER, CODE_INTERNAL, CODE_PROXY_GONE } from "../../runtime/abi
 import { denial } from "../../runtime/host/ask.ts";
 import type { Answer, Denial } from "../../runtime/host/decision.ts";
 import type { PolicyEngine } from "../../runtime/host/module.ts";
-import type { Address } from "../../runtime/net/address.ts";
+import { formatAddress, type Address } from "../../runtime/net/address.ts";
 import { bump, type Counters } from "../audit/counters.ts";
 import type { Recorder } from "../audit/recorder.ts";
 import type { Suppression } from "../audit/suppressed.ts";
 import type { GatewayClock } from "../clock.ts";
 import { CHARGED_EVERYTHING, CHARGED_NAME_WAIT, charge, release, type Account } from "../connection/charges.ts";
 import { HEADER, type Arrival, type HeaderOutcome, type Refusal, type WaitsForPlace } from "../connection/decider.ts";
+import type { Places } from "../connection/places.ts";
 import type { ConnectionTable } from "../connection/table.ts";
 import { soleExpose, type OpenPort, type Ports } from "../listen/ports.ts";
 import { closedFor } from "./at_accept.ts";
-import { isBalancer, viaOf } from "./balancers.ts";
+import { isBalancer, isBelieved, viaOf } from "./balancers.ts";
 import { blockOf, type BlockedBy } from "./blocked.ts";
 import { acceptEntry } from "./entries.ts";
 import type { NameWaits } from "./name_waits.ts";
@@ -32,6 +33,7 @@ export interface HeaderDesk extends BlockedBy {
   readonly counters: Counters;
   readonly clock: GatewayClock;
   readonly nameWaits: NameWaits;
+  readonly places: Pick<Places, "decided">;
   readonly topDenied: TopDenied;
   /** Of HEADER_REFUSALS_PER_SECOND. */
   readonly headerSuppression: Suppression;
@@ -62,7 +64,9 @@ export function arrivals(desk: HeaderDesk, socket: number, rows: readonly number
 }
 
 function wait(desk: HeaderDesk, row: number, open: OpenPort, address: Address): Arrival {
-  const { table, nameWaits, account } = desk;
+  const { table, nameWaits, account, places } = desk;
+  // Where it waited for a place as a client, before a reload.
+  places.decided(row);
   table.via[row] = { peer: { address, port: table.sourcePort[row] ?? 0 }, destination: null };
   table.expose[row] = soleExpose(open.serves)?.info;
   const full = nameWaits.takeForHeader(row, open.port);
@@ -81,10 +85,13 @@ export function headed(desk: HeaderDesk, row: number, outcome: HeaderOutcome, de
     return denial(CODE_PROXY_GONE);
   }
   const socket = table.socket[row] ?? -1;
-  if (outcome === "again") return decide(socket, [row])[0] ?? denial(CODE_INTERNAL);
-  if ("denial" in outcome) return refused(desk, row, outcome);
   const open = ports.numbered(socket);
   const via = table.via[row];
+  if (outcome === "again")
+    return isBelieved(open?.serves, via) ?
+        (decide(socket, [row])[0] ?? denial(CODE_INTERNAL))
+      : refused(desk, row, { denial: denial(CODE_BAD_PEER), by: null, detail: "the peer is not in `via` any more" });
+  if ("denial" in outcome) return refused(desk, row, outcome);
   const { named } = outcome.header;
   if (via === undefined || open === undefined) return refused(desk, row, { denial: denial(CODE_INTERNAL), by: null });
   if (named !== null) {
@@ -100,7 +107,9 @@ export function headed(desk: HeaderDesk, row: number, outcome: HeaderOutcome, de
 /** Of a peer whose header was not read. */
 function refused(desk: HeaderDesk, row: number, { denial: refusal, by, detail }: Refusal): Denial {
   const { table, account, inForce, ports, recorder, counters, clock, headerSuppression, topDenied } = desk;
-  const host = table.hostOf(row) ?? "";
+  // The peer's, also where its header has named a source.
+  const peer = table.via[row]?.peer.address;
+  const host = peer === undefined ? (table.hostOf(row) ?? "") : formatAddress(peer);
   try {
     // Whatever the reasons of its refusals are.
     const since = headerSuppression.recordDue(host, "cidr", clock.monoMs());

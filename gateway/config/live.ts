@@ -7,7 +7,7 @@
 import { createHash } from "node:crypto";
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { Failure } from "../exit.ts";
-import type { Participant } from "../participant.ts";
+import type { Part, Participant } from "../participant.ts";
 import { changedKeys } from "./changed.ts";
 import type { Config } from "./keys.ts";
 import { withoutRestart } from "./restart_only.ts";
@@ -95,7 +95,7 @@ export class LiveConfig {
     this.#staged = null;
   }
 
-  #part(): { commit(): void; abort(): void } {
+  #part(): Part {
     const staged = this.#staged;
     const [before, state] = [structuredClone(this.config), this.#state];
     let isCommitted = false;
@@ -107,6 +107,9 @@ export class LiveConfig {
         const { next, sha256, changed, restart } = staged;
         this.#state = { generation: state.generation + (changed.length > 0 ? 1 : 0), sha256, changed, restart, refused: null };
         this.#replace(before, next);
+      },
+      restoring: () => {
+        if (isCommitted) this.#staged = { next: before, sha256: state.sha256, changed: [], restart: state.restart };
       },
       abort: () => {
         this.#staged = null;

@@ -92,9 +92,12 @@ export function createConnections(setup: ConnectionsSetup): Forwarder {
   };
 }
 
+const OF_HEADER = { clientBytes: heading.clientBytes, clientEnded: heading.clientEnded, clientGone: heading.clientGone, again: heading.again } as const;
+const OF_HELLO = { clientBytes: reading.clientBytes, clientEnded: reading.clientEnded, clientGone: reading.clientGone, again: reading.again } as const;
+
 /** The stage that reads the client. */
-function readerOf({ table }: Stage, row: number): typeof heading | typeof reading {
-  return table.state[row] === HEADING ? heading : reading;
+function readerOf({ table }: Stage, row: number): typeof OF_HEADER | typeof OF_HELLO {
+  return table.state[row] === HEADING ? OF_HEADER : OF_HELLO;
 }
 
 async function listen(s: Stage, listening: Listening, local: Local): Promise<ListeningSocket | ListenFailure> {
@@ -168,7 +171,13 @@ function decideNamed(s: Stage): void {
   s.renamed.clear();
   for (const row of rows) {
     const state = s.table.state[row];
-    if (state === HEADING || state === READING) readerOf(s, row).again(s, row);
+    if (state !== HEADING && state !== READING) continue;
+    // INVARIANT: what is thrown at one row ends that row, and the others are decided.
+    try {
+      readerOf(s, row).again(s, row);
+    } catch (error) {
+      endFaulty(s, row, error instanceof Error ? error.message : String(error));
+    }
   }
 }
 

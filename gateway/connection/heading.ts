@@ -4,6 +4,7 @@ import { CODE_PROXY_GONE, CODE_PROXY_LATE, CODE_PROXY_MALFORMED } from "../../ru
 import { denial } from "../../runtime/host/ask.ts";
 import { HeaderReading } from "../forward/proxy_reading.ts";
 import { WAITS_FOR_PLACE, type HeaderOutcome, type Refusal } from "./decider.ts";
+import { WAIT_MS } from "./places.ts";
 import { settle } from "./settling.ts";
 import { may, moved, type Stage } from "./stage.ts";
 import { HEADER_DUE, READ } from "./states.ts";
@@ -62,11 +63,12 @@ export function headed(s: Stage, row: number, outcome: HeaderOutcome): void {
   if (answer !== WAITS_FOR_PLACE) settle(s, row, answer);
 }
 
-/** Decides a row again that waited for a place of its source. */
+/** Decides a row again that waited for a place of its source. INVARIANT: a header that is still to come is not skipped. */
 export function again(s: Stage, row: number): void {
-  headed(s, row, "again");
+  if (s.table.header[row] === undefined) headed(s, row, "again");
 }
 
+/** A row whose header has come in time waits for a place, which has a bound of its own. */
 export function sweep(s: Stage, row: number, ageMs: number): void {
-  if (ageMs >= s.timers.hello_ms) headed(s, row, TOO_LATE);
+  if (ageMs >= s.timers.hello_ms + (s.table.header[row] === undefined ? 2 * WAIT_MS : 0)) headed(s, row, TOO_LATE);
 }

@@ -6,6 +6,7 @@ import { UNRECOGNIZED_NAME } from "../tls/alert.ts";
 import { HelloReading, type ReadHello } from "../tls/hello_reading.ts";
 import { begin as beginConnecting } from "./connecting.ts";
 import { isContext, WAITS_FOR_PLACE, type HelloOutcome, type Refusal } from "./decider.ts";
+import { WAIT_MS } from "./places.ts";
 import { begin as beginSecuring } from "./securing.ts";
 import { free, may, moved, type Stage } from "./stage.ts";
 import { HELLO_DUE, READ, REFUSED } from "./states.ts";
@@ -51,7 +52,7 @@ function answered(s: Stage, row: number, read: ReadHello | null): void {
 /** Decides a row again that waited for a place of its source. */
 export function again(s: Stage, row: number): void {
   const hello = s.table.reading[row]?.hello ?? null;
-  if (hello !== null) answered(s, row, { hello });
+  if (hello !== null) named(s, row, { hello });
 }
 
 /** The end of this stage, unless the row waits for a place of its source; also a refusal from outside. */
@@ -74,6 +75,8 @@ export function named(s: Stage, row: number, outcome: HelloOutcome): void {
   }
 }
 
+/** A row whose hello has come in time waits for a place, which has a bound of its own. */
 export function sweep(s: Stage, row: number, ageMs: number): void {
-  if (ageMs >= s.timers.hello_ms) named(s, row, TOO_LATE);
+  const waits = (s.table.reading[row]?.hello ?? null) !== null;
+  if (ageMs >= s.timers.hello_ms + (waits ? 2 * WAIT_MS : 0)) named(s, row, TOO_LATE);
 }

@@ -70,6 +70,7 @@ export function free(s: Stage, row: number, event: number, end: End | null): voi
 
 /** Whatever the state: the sockets are forgotten, the charges given back, and the row is free. */
 function freeRow(s: Stage, row: number, end: End | null): void {
+  s.renamed.delete(row);
   const { table } = s;
   const wasLive = table.state[row] !== PENDING;
   table.redial[row]?.();

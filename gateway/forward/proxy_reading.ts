@@ -1,6 +1,6 @@
 // Reads the header of the PROXY protocol with which a trusted peer begins a connection: whose it is, and where it was sent. Strict, because
 // it names the source that rules see. Source: HAProxy's doc/proxy-protocol.txt (2020/03/05). Not a byte behind the header is used.
-import { isV4, isWildcard, parseAddress, type Address } from "../../runtime/net/address.ts";
+import { canBeSource, isV4, parseAddress, type Address } from "../../runtime/net/address.ts";
 import { crc32c } from "./crc32c.ts";
 import { SIGNATURE, STREAM_V4, STREAM_V6, type Endpoint } from "./proxy_header.ts";
 
@@ -186,13 +186,8 @@ function faultOfFields(header: Buffer, first: number): HeaderFault | null {
 
 /** INVARIANT: what no client can have is no source. */
 function named(source: Endpoint, destination: Endpoint, bytes: number): ReadHeader {
-  if (isWildcard(source.address) || isMulticast(source.address)) return { fault: "source" };
+  if (!canBeSource(source.address)) return { fault: "source" };
   if (source.port === 0 || destination.port === 0) return { fault: "port" };
   if (isV4(source.address) !== isV4(destination.address)) return { fault: "two_families" };
   return { named: { source, destination }, bytes };
-}
-
-/** 224.0.0.0/4 and ff00::/8. */
-function isMulticast(address: Address): boolean {
-  return isV4(address) ? address[3] >>> 28 === 0xe : address[0] >>> 24 === 0xff;
 }

@@ -1,5 +1,5 @@
 // `explain`: what this gateway would decide now about a connection, temporary blocks included. Nothing is charged.
-import { formatAddress, parseAddress, type Address } from "../../runtime/net/address.ts";
+import { canBeSource, formatAddress, parseAddress, type Address } from "../../runtime/net/address.ts";
 import type { Answer as Verdict } from "../../runtime/host/decision.ts";
 import type { ListenerInfo, PolicyEngine } from "../../runtime/host/module.ts";
 import { fieldsOf, textOf } from "../../runtime/shell/rpc_client.ts";
@@ -23,6 +23,7 @@ export const explain: Endpoint = async (context, _client, params) => {
   }
   const peer = typeof via === "string" ? parseAddress(via) : null;
   if (typeof via === "string" && peer === null) return wrong(`\`${via}\` is no address: write that of a peer in \`via\`, such as 10.0.0.5`);
+  if (peer !== null && !canBeSource(source)) return wrong(`no PROXY header may name ${formatAddress(source)}: no client can have that address`);
   const unread = peer === null ? undefined : listeners.find((info) => !isBalancer(info.via, peer));
   if (peer !== null && unread !== undefined)
     return wrong(`\`${formatAddress(peer)}\` is not in the \`via\` of \`${unread.name}\`, so that its PROXY header is data`);

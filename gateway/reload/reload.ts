@@ -33,6 +33,8 @@ export interface Kept {
 
 /** The file is the one in force, or the one that was refused last. */
 const UNCHANGED: Refused = { cause: "policy", message: "nothing was loaded" };
+const NOT_ALONE =
+  "the configuration has changed and is not put in force: the policy's file is the one of a change that was aborted, and both change together; `ingressd reload` puts them in force";
 const IN_PROCESS: Kept = { afterMs: KEPT_MS, aborted: () => undefined };
 
 export class Reloader {
@@ -59,7 +61,8 @@ export class Reloader {
       const staged = live.stage();
       live.unstage();
       if (staged.ok && !staged.value) return;
-      say(this.sentenceOf(await this.#load("always")));
+      const result = await this.#load("unless_aborted");
+      say(result.ok || result.error !== UNCHANGED ? this.sentenceOf(result) : NOT_ALONE);
     });
   }
 
@@ -116,7 +119,7 @@ export class Reloader {
     // The start has read it just now.
     const staged = inForce.generation === 0 ? ok(false) : live.stage();
     if (!staged.ok) return this.#refused({ cause: "config", message: staged.error });
-    const loaded = await inForce.load(staged.value ? "always" : when);
+    const loaded = await inForce.load(staged.value && when === "if_changed" ? "unless_aborted" : when);
     if (loaded.ok && loaded.value !== null) return ok(loaded.value);
     live.unstage();
     return loaded.ok ? failed(UNCHANGED) : this.#refused(refusedBy(loaded.error));

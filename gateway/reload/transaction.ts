@@ -105,7 +105,7 @@ export class Transaction {
     /** Of each step that is done, last first. */
     const undo: (() => void | Promise<void>)[] = [];
     const giveUp = async (refused: Refused): Promise<Result<Transaction, Refused>> => {
-      for (const step of undo) await step();
+      await undoAll(undo, say);
       return failed(refused);
     };
     // Which ports may open depends on what participants have.
@@ -162,26 +162,37 @@ export class Transaction {
   async abort(): Promise<void> {
     const state = this.#state;
     this.#state = "over";
-    const { swap } = this.#setup;
+    const { swap, say } = this.#setup;
     const { candidate, parts, ready, staged, putBack } = this.#prepared;
     if (state === "prepared") {
-      candidate.discard("refused");
-      await staged?.abort();
-      swap.release(ready);
-      await parts.abort();
+      candidate.discard("aborted");
+      await undoAll([() => staged?.abort(), () => swap.release(ready), () => parts.abort()], say);
     } else if (state === "committed") {
-      await this.#restore("refused");
+      await this.#restore("aborted");
       await putBack?.();
     }
   }
 
   #restore(because: Because): Promise<void> {
     const { candidate, parts, previous } = this.#prepared;
+    // INVARIANT: the previous policy is made ready under the previous configuration and certificates.
+    parts.restoring();
     return this.#setup.swap.restore(
       previous,
       (engine) => candidate.takeBack(engine, because),
       () => parts.abort(),
     );
+  }
+}
+
+/** INVARIANT: one step that fails keeps no other from being undone. */
+async function undoAll(steps: readonly (() => void | Promise<void> | undefined)[], say: (sentence: string) => void): Promise<void> {
+  for (const step of steps) {
+    try {
+      await step();
+    } catch (error) {
+      say(`a part of a change that is given up could not be undone (${causeOf(error)})`);
+    }
   }
 }
 

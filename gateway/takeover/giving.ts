@@ -16,7 +16,7 @@ import type { Forwarder } from "../connection/forwarder.ts";
 import type { Flows } from "../datagram/flows.ts";
 import { FREE, HEADING, PENDING, READING, SECURING } from "../connection/states.ts";
 import type { OpenPort, Ports } from "../listen/ports.ts";
-import type { InForce } from "../admit/admit.ts";
+import type { Admitter, InForce } from "../admit/admit.ts";
 import type { Turns } from "../reload/turns.ts";
 import { hashOf, writeState } from "./handed_state.ts";
 
@@ -38,6 +38,7 @@ export interface GivingSetup {
   readonly forwarder: Forwarder;
   readonly flows: Pick<Flows, "handed">;
   readonly inForce: InForce;
+  readonly admitter: Pick<Admitter, "suspend" | "resume">;
   readonly blocks: Pick<Blocks, "all">;
   readonly turns: Turns;
   readonly clock: GatewayClock;
@@ -176,7 +177,9 @@ export class Giving {
     const { engine } = inForce;
     engine?.setClock({ monoMs: clock.monoMs(), wallSeconds: Math.floor(clock.wallMs() / 1000) });
     this.#setup.flushEnds();
-    // INVARIANT: from this turn on nothing is admitted here, and each end is reported.
+    // INVARIANT: from this turn on nothing is admitted here, also nobody whose hello or handshake is still to come, and each end
+    // is reported.
+    this.#setup.admitter.suspend();
     round.state = writeState(forwarder.table, ports, flows.handed(), this.#setup.blocks.all(), engine?.exportState() ?? new Uint8Array(0));
     forwarder.reportEnds((row, end) => {
       if (end === null) return;
@@ -258,6 +261,7 @@ export class Giving {
     if (round === null) return;
     this.#round = null;
     round.disarm();
+    this.#setup.admitter.resume();
     this.#setup.forwarder.reportEnds(() => undefined);
     for (const { open, fd } of round.paused ?? []) {
       const refused = await open.socket.resume(fd);

@@ -60,6 +60,8 @@ interface CredentialSet {
   readonly cas: ReadonlyMap<string, LoadedAuthority>;
   /** Why the files that were read last can't be used, by kind and name. */
   readonly faults: ReadonlyMap<string, string>;
+  /** The files of revocation lists when they were read. */
+  readonly listed: string;
 }
 
 /** A certificate or authority that a listener needs and that isn't loaded. */
@@ -117,14 +119,12 @@ class CredentialStore implements Credentials {
   readonly #config: CredentialConfig;
   readonly #clock: GatewayClock;
   readonly #say: (sentence: string) => void;
-  #current: CredentialSet = { certs: new Map(), cas: new Map(), faults: new Map() };
+  #current: CredentialSet = { certs: new Map(), cas: new Map(), faults: new Map(), listed: "" };
   /** The set that the policy under preparation would use. */
   #staged: CredentialSet | null = null;
   #contexts = new Map<string, KeptContext>();
   /** Of the policy in force; null before the first. */
   #listeners: readonly ListenerInfo[] | null = null;
-  /** The files of revocation lists when they were read last. */
-  #listed = "";
   /** The last sentence about each thing, so that it is said once. */
   readonly #said = new Map<string, string>();
 
@@ -160,7 +160,7 @@ class CredentialStore implements Credentials {
   }
 
   hasNewFiles(): boolean {
-    return this.#listed !== this.#listing();
+    return this.#current.listed !== this.#listing();
   }
 
   /** The names of all files of revocation lists. */
@@ -194,6 +194,9 @@ class CredentialStore implements Credentials {
         this.#show(files);
         this.#keepContexts(new Set(next.map(keyOf)));
         this.#report(next);
+      },
+      restoring: () => {
+        if (shown) this.#staged = before.loaded;
       },
       abort: () => {
         this.#staged = null;
@@ -301,7 +304,7 @@ class CredentialStore implements Credentials {
     const current = this.#current;
     const { certs, cas } = this.#config;
     const faults = new Map<string, string>();
-    this.#listed = this.#listing();
+    const listed = which === "all" ? this.#listing() : current.listed;
     function all<E, T>(kind: Kind, entries: Readonly<Record<string, E>>, previous: ReadonlyMap<string, T>, one: (name: string, entry: E) => T): Map<string, T> {
       const found = new Map<string, T>();
       for (const [name, entry] of Object.entries(entries)) {
@@ -326,6 +329,7 @@ class CredentialStore implements Credentials {
       certs: all("cert", certs, current.certs, (_name, { cert, key }) => readShown(cert, key, now)),
       cas: all("ca", cas, current.cas, (name, entry) => readAuthority(name, entry, now, current.cas.get(name))),
       faults,
+      listed,
     };
   }
 

@@ -103,11 +103,13 @@ export function loadPolicyInWorker(bytes: Uint8Array, trust: Trust, timeoutMs: n
 
 /** Passes the module to a thread; the system refuses one where the machine or the user has too many. */
 function start(given: { readonly bytes: Uint8Array<ArrayBuffer>; readonly trust: Trust }): Result<Worker, Refusal> {
+  let worker: Worker | null = null;
   try {
-    const worker = takeThread();
+    worker = takeThread();
     worker.postMessage(given, [given.bytes.buffer]);
     return ok(worker);
   } catch (error) {
+    void worker?.terminate();
     return refuse("module_selftest", `no thread could be started for the module's checks (${error instanceof Error ? error.message : String(error)})`);
   }
 }

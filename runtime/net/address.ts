@@ -32,6 +32,16 @@ export function isWildcard(a: Address): boolean {
   return a[0] === 0 && a[1] === 0 && a[3] === 0 && (a[2] === 0 || a[2] === MAPPED);
 }
 
+/** 224.0.0.0/4 and ff00::/8. */
+function isMulticast(a: Address): boolean {
+  return isV4(a) ? a[3] >>> 28 === 0xe : a[0] >>> 24 === 0xff;
+}
+
+/** Whether a client can have it, so that a PROXY header may name it. */
+export function canBeSource(a: Address): boolean {
+  return !isWildcard(a) && !isMulticast(a);
+}
+
 /** fe80::/10; such an address is valid only on the interface that its zone names. */
 export function isLinkLocal6(a: Address): boolean {
   return !isV4(a) && a[0] >>> 22 === 0x3fa;

@@ -35,8 +35,11 @@ export interface PolicySource extends PolicyDemands {
   readonly follows: "file" | "file_and_keys";
 }
 
-/** `if_changed`: nothing is loaded where file (and keys, see `follows`) are those in force, or those that were refused last. */
-export type LoadWhen = "always" | "if_changed";
+/**
+ * `if_changed`: nothing is loaded where file (and keys, see `follows`) are those in force, or those that were refused last.
+ * `unless_aborted`: nothing is loaded where they are those of a change that was aborted.
+ */
+export type LoadWhen = "always" | "if_changed" | "unless_aborted";
 
 export interface PolicyInForce {
   /** Null before the first commit. */
@@ -69,8 +72,8 @@ export interface Candidate {
   takeBack(engine: PolicyEngine | null, because: Because): number;
 }
 
-/** `refused`: the same bytes would fail again, so a load `if_changed` skips them. `not_now`: they may succeed. */
-export type Because = "refused" | "not_now";
+/** `refused`: the same bytes would fail again, so a load `if_changed` skips them, as those of a change that was `aborted`. `not_now`: they may succeed. */
+export type Because = "refused" | "aborted" | "not_now";
 
 /** The file, and the keys that were trusted, at one load. */
 interface Seen {
@@ -88,11 +91,13 @@ interface State {
   /** The file in force; null before the first commit, and while a copy is in force. */
   inForce: Seen | null;
   refused: Seen | null;
+  /** Of the change that was aborted last, unless its file has been put in force since. */
+  aborted: Seen | null;
 }
 
 export function policyInForce(source: PolicySource): PolicyInForce {
   const name = `policy \`${source.path}\``;
-  const state: State = { engine: null, generation: 0, changes: 0, inForce: null, refused: null };
+  const state: State = { engine: null, generation: 0, changes: 0, inForce: null, refused: null, aborted: null };
   return {
     get engine() {
       return state.engine;
@@ -128,6 +133,7 @@ async function read(source: PolicySource, state: State, name: string, when: Load
     if (when === "if_changed" && isSound) return ok(null);
   }
   if (when === "if_changed" && isCurrent(state.refused)) return ok(null);
+  if (when !== "always" && isCurrent(state.aborted)) return ok(null);
   const checked = await checkPolicy(bytes, name, source);
   if (!checked.ok) {
     state.refused = checked.error.cause === "policy" ? { file: sha256, keys: keysNow(source) } : null;
@@ -163,7 +169,9 @@ function candidateOf(state: State, { checked: { bytes, trusted: _, ...policy }, 
   let committed = 0;
   // The outcome for a copy says nothing about the file.
   const note = (because: Because): void => {
-    if (seen !== null) state.refused = because === "refused" ? seen : null;
+    if (seen === null) return;
+    state.refused = because === "not_now" ? null : seen;
+    state.aborted = because === "aborted" ? seen : state.aborted;
   };
   return {
     policy,
@@ -176,7 +184,7 @@ function candidateOf(state: State, { checked: { bytes, trusted: _, ...policy }, 
         throw new Error(`a candidate that is ${phase === "loaded" ? "older than the policy in force" : phase} can't be committed`);
       phase = "committed";
       committed = ++state.changes;
-      Object.assign(state, { engine, inForce: seen, refused: seen === null ? state.refused : null });
+      Object.assign(state, { engine, inForce: seen, refused: seen === null ? state.refused : null, aborted: seen === null ? state.aborted : null });
       return ++state.generation;
     },
     discard(because) {

@@ -42,12 +42,12 @@ function entryOf(program: (typeof PROGRAMS)[number]): string {
       `else if (process.env.INGRESS_GUARD_START !== undefined) await import("./${ENTRIES.launcher}");
        else if (process.env.INGRESS_GUARD_DOORMAN !== undefined) await import("./${ENTRIES.doorman}");`
     : "";
-  // The data of a worker says which of the two it is.
+  // A thread that serves connections has data from its start; one that checks a module gets it by a message.
   const threads = program === "ingressd" ? `else await import("./${ENTRIES.thread_worker}");` : "";
   return `
     import { isMainThread, workerData } from "node:worker_threads";
     if (!isMainThread) {
-      if (workerData.given === undefined) await import("./${ENTRIES.load_worker}");
+      if (workerData?.given === undefined) await import("./${ENTRIES.load_worker}");
       ${threads}
     }
     ${parts}

@@ -30,7 +30,8 @@ expose web on tcp 443 as tls {
 
 interface Change {
   readonly name: string;
-  /** From BASE, or a whole policy. */
+  /** BASE unless given. */
+  readonly before?: string;
   readonly edit: (text: string) => string;
   readonly exit: 0 | 1;
   readonly openings: number;
@@ -232,6 +233,33 @@ const CHANGES: readonly Change[] = [
     closings: 0,
     out: [/are equivalent$/m],
   },
+  {
+    name: "the last rule that looks at names, which admits nobody by itself",
+    before: 'edition 1\nexpose web on tcp 443 as passthrough { backend 127.0.0.1:8443 allow from any allow from 10.0.0.0/8 sni "in.example.com" }\n',
+    edit: (t) => t.replace(/ allow from 10.*com"/, ""),
+    exit: 1,
+    openings: 1,
+    closings: 0,
+    out: [/a client whose server name is an address, empty or no host name is no longer refused/],
+  },
+  {
+    name: "a first rule that looks at names, at top level",
+    before: "edition 1\nexpose web on tcp 443 as passthrough { backend 127.0.0.1:8443 deny from 10.0.0.0/8 allow from any }\n",
+    edit: (t) => `${t}deny on tcp 443 from 10.0.0.0/8 sni "in.example.com"\n`,
+    exit: 0,
+    openings: 0,
+    closings: 1,
+    out: [/a client whose server name is an address, empty or no host name is refused/],
+  },
+  {
+    name: "the same at another port",
+    before: "edition 1\nexpose web on tcp 443 as passthrough { backend 127.0.0.1:8443 deny from 10.0.0.0/8 allow from any }\n",
+    edit: (t) => `${t}expose x on tcp 444 as passthrough { backend 127.0.0.1:8443 }\ndeny on tcp 444 from 10.0.0.0/8 sni "in.example.com"\n`,
+    exit: 1,
+    openings: 1,
+    closings: 0,
+    out: [/^\+ x \(tcp 444\): new listener/m],
+  },
   { name: "a limit less", edit: (t) => t.replace(/ {2}limit .*\n/, ""), exit: 1, openings: 1, closings: 0, out: [/limits is looser|limits are looser/] },
   { name: "the same limit per second", edit: (t) => t.replace("60/m", "1/s"), exit: 0, openings: 0, closings: 0, out: [/are equivalent$/m] },
   {
@@ -260,10 +288,10 @@ const CHANGES: readonly Change[] = [
   },
 ];
 
-for (const { name, edit, exit, openings, closings, out } of CHANGES) {
+for (const { name, before = BASE, edit, exit, openings, closings, out } of CHANGES) {
   test(name, async ({ dir }) => {
-    dir.write("a.ingress", BASE);
-    dir.write("b.ingress", edit(BASE));
+    dir.write("a.ingress", before);
+    dir.write("b.ingress", edit(before));
     const ended = await ingresscHere(["diff", "a.ingress", "b.ingress"], dir.path);
     assert.is(ended.code, exit, ended.out + ended.err);
     for (const pattern of out) assert.match(ended.out, pattern);
@@ -285,9 +313,9 @@ for (const { name, edit, exit, openings, closings, out } of CHANGES) {
 
 test("every request that it names is decided differently by the two policies", async ({ dir }) => {
   let tried = 0;
-  for (const { edit } of CHANGES) {
-    dir.write("a.ingress", BASE);
-    dir.write("b.ingress", edit(BASE));
+  for (const { before = BASE, edit } of CHANGES) {
+    dir.write("a.ingress", before);
+    dir.write("b.ingress", edit(before));
     const { changes } = envelope(await ingresscHere(["diff", "a.ingress", "b.ingress", "--json"], dir.path))["data"] as {
       changes: readonly { kind: string; effect: string | null; witness: string | null }[];
     };

@@ -60,6 +60,8 @@ test("explain answers for the source that a peer names, and for no header that i
   assert.match(peer.out, /the answer is for one that names no client/);
   assert.match(peer.out, /deny \(reason=cidr\)/);
   for (const [request, says] of [
+    ["from 224.0.0.1 via 10.0.0.5 to web", /no client can have this address, so that no PROXY header may name it/],
+    ["from :: via 10.0.0.5 to web", /no client can have this address/],
     ["from 198.51.100.7 via 10.0.0.7 to web", /this peer is not in the `via` of `web`, so that its PROXY header is data/],
     ["from 198.51.100.7 via 10.0.0.5 to bare", /`bare` has no `via`/],
     ["from 198.51.100.7 via 10.0.0.5 to tcp 445", /nothing is exposed there/],

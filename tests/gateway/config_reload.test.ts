@@ -174,6 +174,22 @@ test("a coordinator's change has the configuration, and its abort takes it back"
   assert.match(JSON.stringify(await gateway.daemon.status()), /"cap":99,/);
 });
 
+test("a change that is taken back after its commit makes the previous policy ready under the previous configuration", async () => {
+  const seen: string[] = [];
+  const participant = {
+    name: "a test",
+    prepare: async () => ok({ commit: () => void seen.push("commit"), restoring: () => void seen.push("restoring"), abort: () => void seen.push("abort") }),
+  };
+  const { gateway, configure } = await served("", { participants: [participant] });
+  configure("caps.connections = 77");
+  seen.length = 0;
+  const change = await gateway.daemon.prepare();
+  if (!change.ok) throw new Error(change.error.message);
+  assert.ok((await change.value.commit()).ok);
+  assert.ok((await change.value.abort()).ok);
+  assert.equal(seen, ["commit", "restoring", "abort"]);
+});
+
 test("certificates and the expose that needs them come in one reload, and go in one", async () => {
   const { gateway, behind, policy, configure } = await served();
   const port = await freePort();
@@ -182,7 +198,10 @@ test("certificates and the expose that needs them come in one reload, and go in 
   put(folder, "www", leaf(site, { names: [dns("www.example.com")] }));
   const tls = `\nexpose www on tcp ${port} as tls { backend 127.0.0.1:${behind.port} cert "www" allow from any }`;
   gateway.place(moduleOf(policy() + tls));
-  assert.match(await reloaded(gateway), /^participant: the store of certificates lacks the cert `www` of expose `www`: add `\[certs\.www\]` to the configuration$/);
+  assert.match(
+    await reloaded(gateway),
+    /^participant: the store of certificates lacks the cert `www` of expose `www`: add `\[certs\.www\]` to the configuration$/,
+  );
   configure(`[certs.www]\ncert = "${folder}/www.pem"\nkey = "${folder}/www.key"`);
   assert.is(await reloaded(gateway), "done");
   assert.match((await call({ port, site }, { name: "www.example.com" })).got, /^hello/);
@@ -356,6 +375,8 @@ test("a configuration in force is one object: tables stay the same, and what is 
   await part.value.commit();
   assert.equal([timers.idle_ms, services, certs], [5, { db: { uid: 9 } }, {}]);
   assert.is(config.timers, timers);
+  part.value.restoring?.();
+  assert.equal([timers.idle_ms, live.upcoming.timers.idle_ms], [5, 300_000], "the previous policy is made ready under the previous one");
   await part.value.abort();
   assert.equal([timers.idle_ms, Object.keys(services).sort(), certs], [300_000, ["db", "web"], { a: { cert: "/a", key: "/b" } }]);
   assert.equal(seen, ["300000 5", "5 300000"]);

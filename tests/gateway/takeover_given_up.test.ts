@@ -7,6 +7,7 @@ import { STATE_FORMAT } from "../../gateway/takeover/handed_state.ts";
 import { skip } from "../skip.ts";
 import { suite } from "../suite.ts";
 import { freePort, moduleOf, probe, temporaryFolder, visit } from "./gateway_under_test.ts";
+import { helloWith, records, serverName } from "./hello_bytes.ts";
 import { launch, place, startsAs } from "./ingressd_process.ts";
 import { begun, caller, gatewayToTake, only, said, says, step, stoppingAt } from "./takeover_under_test.ts";
 
@@ -36,6 +37,26 @@ if (openLibc() === null) {
     assert.is(it.first.child.exitCode, null);
     await it.taken();
     assert.is(await probe(it.port), "allow");
+  });
+
+  test("a hello that comes after the state was written is refused, and after the takeover is given up one is served again", async () => {
+    const it = await gatewayToTake({
+      policy: (port, there) => `edition 1\nexpose web on tcp ${port} as passthrough { backend 127.0.0.1:${there} allow from any sni "www.example.com" }`,
+      config: UNWATCHED,
+    });
+    const hello = records(helloWith(serverName("www.example.com")));
+    const slow = visit(it.port);
+    slow.socket.write(hello.subarray(0, 20));
+    const rpc = await caller(it.folder);
+    const id = await begun(rpc);
+    for (const name of ["wait", "freeze", "state"]) assert.type(await step(rpc, name, { id, from: 0 }), "object", name);
+    slow.socket.write(hello.subarray(20));
+    assert.is(await slow.first, "");
+    assert.is(it.records("accept").at(-1)?.code, "draining");
+    rpc.close();
+    const next = visit(it.port);
+    next.socket.write(hello);
+    assert.match(await next.first, /^hello/);
   });
 
   test("a next gateway whose policy is refused, or whose port is busy, does not change the one that runs", async () => {

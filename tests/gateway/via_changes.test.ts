@@ -196,6 +196,7 @@ test("explain of a running gateway knows who may name a source, and blocks of bo
   const explained = (params: object): Promise<string> => call(it, "explain", { to: "web", ...params });
   assert.match(await explained({ from: "203.0.113.9", via: BALANCER }), /"decision":"allow"/);
   assert.match(await explained({ from: "203.0.113.9", via: STRANGER }), /`127\.0\.0\.6` is not in the `via` of `web`/);
+  for (const from of ["224.0.0.1", "0.0.0.0", "::", "ff02::1"]) assert.match(await explained({ from, via: BALANCER }), /no PROXY header may name/, from);
   assert.match(await explained({ from: "203.0.113.9", via: "x" }), /`x` is no address/);
   assert.match(await explained({ from: BALANCER }), /"code":"no_match"/);
   await call(it, "block", { prefix: BALANCER, for_s: 60, force: true });

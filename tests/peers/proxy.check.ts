@@ -6,7 +6,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { atEnd, suite } from "../suite.ts";
 import * as assert from "uvu/assert";
-import { FORWARDERS, freePort, running, temporaryFolder } from "../gateway/gateway_under_test.ts";
+import { eventually, FORWARDERS, freePort, running, temporaryFolder, type Record } from "../gateway/gateway_under_test.ts";
 import { skip } from "../skip.ts";
 import { authority, dns, leaf, uri } from "../tls/certificates.ts";
 import { put, putAuthority } from "../tls/tls_under_test.ts";
@@ -184,14 +184,14 @@ expose tls on tcp ${tls} via ${BALANCER} as tls { backend 127.0.0.1:${nginx} pro
       const secured = ["--cacert", file("site.pem"), "--resolve", `${NAME}:${fronts.tls}:127.0.0.1`, `https://${NAME}:${fronts.tls}/`];
       assert.is(await curl("127.0.0.9", ...secured), `127.0.0.9 ${fronts.tls}`);
       assert.is(await curl("127.0.0.10", ...secured), "");
-      const sources = gateway.records().filter(({ op }) => op === "accept");
+      const accepts = (): readonly Record[] => gateway.records().filter(({ op }) => op === "accept");
+      // HAProxy resets the connection of a check. Node may hear of that before it has read the header, and then there is no record.
+      if (forwarder === "kernel")
+        await eventually(() => accepts().some(({ source = "" }) => source.startsWith(`${BALANCER}:`)), "a health check with LOCAL is the balancer's");
+      const sources = accepts();
       assert.not.ok(
         sources.some(({ code }) => code === "proxy_malformed"),
         "no header of theirs is refused",
-      );
-      assert.ok(
-        sources.some(({ source = "" }) => source.startsWith(`${BALANCER}:`)),
-        "a health check with LOCAL is the balancer's",
       );
       // Health checks without a byte have no record.
       assert.not.ok(sources.some(({ code }) => code === "proxy_gone"));

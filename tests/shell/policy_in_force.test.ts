@@ -122,6 +122,28 @@ test("a candidate that is discarded as refused is skipped, and one that may succ
   await candidate("if_changed");
 });
 
+test("the file of a change that was aborted is loaded by an order alone, until another file or the same one is in force", async () => {
+  const { put, load, candidate } = setting();
+  put(FIRST);
+  await commit(await candidate());
+  put(SECOND);
+  (await candidate("always")).discard("aborted");
+  for (const when of ["if_changed", "unless_aborted"] as const) assert.is(await load(when), null, when);
+  put(FIRST);
+  (await candidate("unless_aborted")).discard("not_now");
+  put(SECOND);
+  assert.is(await load("unless_aborted"), null, "it is still that file");
+  await commit(await candidate("always"));
+  (await candidate("unless_aborted")).discard("refused");
+  (await candidate("unless_aborted")).discard("not_now");
+  // After its commit, too.
+  put(FIRST);
+  const third = await candidate("always");
+  await commit(third);
+  third.takeBack(null, "aborted");
+  assert.is(await load("unless_aborted"), null);
+});
+
 test("a failure without bytes is said once by changes, and each time by orders", async () => {
   const { load, failure } = setting();
   const why = await failure("if_changed");

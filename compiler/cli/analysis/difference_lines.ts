@@ -2,7 +2,7 @@
 // may, other changes of a listener, and apart from all these what only `dryrun` rules would change.
 import { NEVER, type Diagram } from "../../analysis/diagrams.ts";
 import type { Difference, ListenerChange } from "../../analysis/difference.ts";
-import type { FactChange } from "../../analysis/facts.ts";
+import { INVALID_NAMES, type FactChange } from "../../analysis/facts.ts";
 import type { ListenerModel } from "../../analysis/model.ts";
 import { witnessOf } from "../../analysis/rows.ts";
 import type { AddressSet } from "../../policy/policy.ts";
@@ -126,6 +126,13 @@ class LineWriter {
 
   #fact(fact: FactChange, listener: ListenerModel, change: ListenerChange): DiffLine {
     const { what, effect, before, after } = fact;
+    if (what === INVALID_NAMES) {
+      const now = effect === "opens" ? "is no longer refused, and counts as one without a name" : "is refused, and counted as one without a name";
+      return {
+        ...this.#line("changed", effect, listener, change, `a client whose server name is an address, empty or no host name ${now}`, null, NEVER),
+        fact,
+      };
+    }
     const bounds = what === "cap" || what === "limits" || what === "amplify";
     const be = what === "limits" ? "are" : "is";
     const verb =

@@ -1,4 +1,5 @@
 // ingressc explain: why a request is allowed or denied, answered by the module itself.
+import { canBeSource } from "../../../runtime/net/address.ts";
 import { failed, ok, type Result } from "../../../runtime/result/result.ts";
 import type { Arguments } from "../../../runtime/shell/command_line.ts";
 import type { Profile } from "../../../runtime/abi/profiles.ts";
@@ -33,6 +34,8 @@ export async function run(args: Arguments, { wallSeconds }: Surroundings): Promi
   if (wrong !== null && request.kind === "from") return misledOutcome(wrong, request.sni);
   const notRead = request.kind === "from" && request.via !== null ? unread(loaded.info, freshEngine(loaded, null), request.to, request.via) : null;
   if (notRead !== null) return unreadOutcome(notRead);
+  if (request.kind === "from" && request.via !== null && !canBeSource(request.source))
+    return usage("no_header_read", "no client can have this address, so that no PROXY header may name it", "write the address of a client behind `from`");
   const explanations = explainRequest(module, loaded, request);
   const words = [...new Set(explanations.map(verdictOf))];
   return {
