@@ -7,7 +7,9 @@
 // without a removed deny the union of all allows without the denies, and what is permitted is between these two.
 import { cellsOf } from "./cells.ts";
 import { ALWAYS, NEVER, OutOfNodes, type Diagram } from "./diagrams.ts";
-import type { DenyModel, ListenerModel, PolicyModel } from "./model.ts";
+import { readsNames, type DenyModel, type ListenerModel, type PolicyModel, type RuleModel } from "./model.ts";
+import { NameLooks } from "./name_looks.ts";
+import { NAMELESS } from "./names.ts";
 import { lastFact, Permitted, portsMeet } from "./permitted.ts";
 import { Space } from "./space.ts";
 
@@ -112,6 +114,10 @@ class Judge {
   /** Texts that decide no request alone; all others have an effect. */
   readonly #candidates: ReadonlySet<number>;
   readonly #matched = new Map<string, Diagram>();
+  readonly #looks: NameLooks;
+  /** Listeners to which all names lead at some port, and of some of these whether they admit clients without a name. */
+  readonly #alone = new Set<number>();
+  readonly #nameless = new Map<number, boolean>();
   #items = 0;
 
   constructor(space: Space, model: PolicyModel, texts: readonly RuleText[]) {
@@ -127,6 +133,7 @@ class Judge {
     });
     const lists = this.#listeners.flatMap(({ allow, deny }) => [allow, deny]);
     for (const list of lists) this.#unite(list);
+    this.#looks = new NameLooks(texts.map((text) => this.#looksOf(text)));
     this.#candidates = new Set(
       texts.flatMap((text, number) => ((this.#places[number] ?? []).some((place) => this.#decidesAlone(text, place)) ? [] : [number])),
     );
@@ -138,7 +145,10 @@ class Judge {
     const text = this.#texts[number];
     if (text === undefined || !this.#candidates.has(number)) return null;
     const places = this.#places[number] ?? [];
-    if (places.every((place) => this.#isRedundant(text, place))) return this.#why(number, text, places);
+    if (!this.#looks.isLast(number) && places.every((place) => this.#isRedundant(text, place))) {
+      this.#looks.remove(number);
+      return this.#why(number, text, places);
+    }
     const { diagrams } = this.#space;
     for (const { rules, at } of places) {
       const list = rules[text.action];
@@ -162,6 +172,29 @@ class Judge {
     }
     const shadow = isWithin(diagrams.and(matched, rules.allow.all), before, list.keptEnforced, list.keptDryrun);
     return shadow && (dryrun || isWithin(diagrams.and(matched, rules.allow.enforced), before, list.keptEnforced));
+  }
+
+  #admitsNameless(i: number): boolean {
+    const known = this.#nameless.get(i);
+    if (known !== undefined) return known;
+    const { diagrams } = this.#space;
+    const [listener, rules] = [this.#model.listeners[i], this.#listeners[i]];
+    const nameless = this.#space.named([{ first: NAMELESS, last: NAMELESS }]);
+    const admits = (allows: Diagram, denies: Diagram): boolean => diagrams.minus(diagrams.and(allows, nameless), denies) !== NEVER;
+    const is =
+      listener !== undefined &&
+      rules !== undefined &&
+      this.#alone.has(i) &&
+      readsNames(listener.mode) &&
+      (admits(rules.allow.enforced, rules.deny.enforced) || admits(rules.allow.all, rules.deny.all));
+    this.#nameless.set(i, is);
+    return is;
+  }
+
+  /** Where a text looks at names, and a client without one is admitted. */
+  #looksOf({ action, dryrun, rules }: RuleText): ReadonlySet<number> {
+    const looking = dryrun ? [] : rules.filter((at) => (this.#ruleAt(at, action)?.sni ?? null) !== null);
+    return new Set(looking.flatMap((at) => this.#listenersOf(at)).filter((i) => this.#admitsNameless(i)));
   }
 
   /** Whether there is a request, or one of the shadow, that no other rule of its action decides in the same way. */
@@ -213,15 +246,24 @@ class Judge {
   #reached(): readonly Diagram[] {
     const { diagrams, possible } = this.#space;
     const reached = this.#model.listeners.map((): Diagram => NEVER);
-    for (const { members: [members = []] } of cellsOf([this.#model])) {
+    for (const {
+      members: [members = []],
+    } of cellsOf([this.#model])) {
       for (const i of members) {
-        if (reached[i] === possible) continue;
+        if (this.#alone.has(i)) continue;
         const ranges = this.#permitted.leads(members, i);
+        if (ranges === null) this.#alone.add(i);
         const names = ranges === null ? ALWAYS : this.#space.named(ranges);
         reached[i] = diagrams.or(reached[i] ?? NEVER, diagrams.and(names, possible));
       }
     }
     return reached;
+  }
+
+  #ruleAt({ listener, index }: RuleAt, action: "allow" | "deny"): RuleModel | undefined {
+    if (listener === null) return this.#model.denies[index];
+    const own = this.#model.listeners[listener];
+    return action === "allow" ? own?.allows[index] : own?.denies[index];
   }
 
   #listenersOf({ listener, index }: RuleAt): readonly number[] {
@@ -235,8 +277,7 @@ class Judge {
     if (text === undefined || listener === undefined || rules === undefined) return;
     this.#items++;
     if (this.#items > MOST_ITEMS) throw new OutOfNodes();
-    const own = text.action === "allow" ? listener.allows : listener.denies;
-    const rule = at.listener === null ? this.#model.denies[at.index] : own[at.index];
+    const rule = this.#ruleAt(at, text.action);
     if (rule === undefined) return;
     const { diagrams } = this.#space;
     const last = lastFact(listener);

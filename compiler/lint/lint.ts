@@ -38,8 +38,7 @@ export function lint(policy: CheckedPolicy, module: Uint8Array, facts: TextFacts
   for (const unused of facts.unused) report.diagnostics.push(unused);
   const texts = writtenRules(policy.exposes, orderRules(policy));
   const model = modelOf(module);
-  const judged =
-    model.ok ? sayRulesWithoutEffect(report, model.value, policy.exposes, texts, nodes) : { unjudged: texts.length, nodes: 0 };
+  const judged = model.ok ? sayRulesWithoutEffect(report, model.value, policy.exposes, texts, nodes) : { unjudged: texts.length, nodes: 0 };
   const [entry] = facts.files;
   if (judged.unjudged > 0 && entry !== undefined) report.say("ING836", { rules: judged.unjudged, nodes }, { file: entry, start: 0, end: 0 });
   sayWithoutReason(report, policy, texts);

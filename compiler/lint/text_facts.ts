@@ -84,9 +84,7 @@ function unusedIn(unit: Unit, references: ReadonlyMap<Unit, References>): readon
   const own = references.get(unit);
   if (own === undefined) return [];
   /** How the files that import this one use it. */
-  const others = [...references].flatMap(([other, found]) =>
-    [...other.imports].flatMap(([alias, imported]) => (imported === unit ? [{ alias, found }] : [])),
-  );
+  const others = [...references].flatMap(([other, found]) => [...other.imports].flatMap(([alias, imported]) => (imported === unit ? [{ alias, found }] : [])));
   const aliases = aliasesIn(own);
   const isUsed = ({ kind, name }: SetDeclaration): boolean =>
     usesSet(own, kind, name.text) || others.some(({ alias, found }) => usesSet(found, kind, `${alias}.${name.text}`));
@@ -104,7 +102,9 @@ function unusedIn(unit: Unit, references: ReadonlyMap<Unit, References>): readon
       }
       case "template": {
         const inside = referencesIn(node.body);
-        const sets = node.body.flatMap((item) => (isSet(item) && item.name.param !== true && !usesSet(inside, item.kind, item.name.text) ? [unusedSet(item)] : []));
+        const sets = node.body.flatMap((item) =>
+          isSet(item) && item.name.param !== true && !usesSet(inside, item.kind, item.name.text) ? [unusedSet(item)] : [],
+        );
         const { text, span } = node.name;
         const used = own.templates.has(text) || others.some(({ alias, found }) => found.templates.has(`${alias}.${text}`));
         return used ? sets : [diagnostic("ING830", { template: text }, span), ...sets];

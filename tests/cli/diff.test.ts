@@ -175,7 +175,14 @@ const CHANGES: readonly Change[] = [
     closings: 0,
     out: [/^\+ ssh \(tcp 2222\): via is another one: none, now office$/m],
   },
-  { name: "a looser cap", edit: (t) => t.replace("cap 100", "cap 101"), exit: 1, openings: 1, closings: 0, out: [/cap is looser: 100 connections, 10 per source \/\d+ \/\d+, now 101 connections, 10 per source \/\d+ \/\d+$/m] },
+  {
+    name: "a looser cap",
+    edit: (t) => t.replace("cap 100", "cap 101"),
+    exit: 1,
+    openings: 1,
+    closings: 0,
+    out: [/cap is looser: 100 connections, 10 per source \/\d+ \/\d+, now 101 connections, 10 per source \/\d+ \/\d+$/m],
+  },
   { name: "a tighter cap", edit: (t) => t.replace("10 per source", "9 per source"), exit: 0, openings: 0, closings: 1, out: [/cap is tighter/] },
   {
     name: "a cap that is both",

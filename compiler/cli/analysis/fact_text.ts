@@ -1,5 +1,7 @@
 // What a policy says of a listener beside its rules, in words: backends, load balancers, caps, limits and certificates as a policy
 // writes them. A value that this release does not know is shown as JSON.
+import { ANY } from "../../check/sets/builtin_nets.ts";
+import { equal, subtract } from "../../check/sets/intervals.ts";
 import { listText, sourcesText } from "./sources_text.ts";
 import type { Side } from "./side.ts";
 
@@ -95,8 +97,12 @@ function sourceText({ v4, v6, from = null, ...other }: Fields, side: Side): stri
   return typeof from === "string" ? `${text} from ${netText(from, side)}` : null;
 }
 
+/** By the name of a declared net that is the same, or all that it leaves out; else by prefixes. */
 function netText(key: string, { model, nets }: Side): string {
-  const { parts, more } = sourcesText(model.net(key), nets, MOST_RANGES);
+  const set = model.net(key);
+  const others = subtract(ANY, set);
+  const same = nets.filter((net) => equal(net.set, set) || equal(net.set, others));
+  const { parts, more } = sourcesText(set, same, MOST_RANGES);
   return listText(parts, more);
 }
 

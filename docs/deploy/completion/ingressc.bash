@@ -22,7 +22,7 @@ _ingressc() {
   if [ "$before" = = ]; then before=${COMP_WORDS[COMP_CWORD-2]}; fi
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      --profile|-o|--out|--target|--subject|--filter|--tap|--junit|--lcov|--format|--nodes|-k|--key|-r|--revision) ((i++)); if [ "${COMP_WORDS[i]}" = = ]; then ((i++)); fi ;;
+      --profile|--ignore|--at|--nodes|-o|--out|--target|--subject|--filter|--tap|--junit|--lcov|--format|-k|--key|-r|--revision) ((i++)); if [ "${COMP_WORDS[i]}" = = ]; then ((i++)); fi ;;
       -*) ;;
       *) if [ -z "$command" ]; then command=${COMP_WORDS[i]}; else ((operand++)); fi ;;
     esac
@@ -34,8 +34,11 @@ _ingressc() {
     check)
       case $before in
         --profile) _ingressc_words host os; return ;;
+        --ignore) :; return ;;
+        --at) :; return ;;
+        --nodes) :; return ;;
       esac
-      case $word in -*) _ingressc_words --profile --fix --json -h --help -V --version; return ;; esac
+      case $word in -*) _ingressc_words --profile --fix --deny-warnings --deny-expired --ignore --at --nodes --json -h --help -V --version; return ;; esac
       case $operand in
         0) _ingressc_files ingress ;;
       esac ;;
