@@ -82,7 +82,7 @@ class RuleList {
   /** The union of those that are enforced, and of all. */
   enforced: Diagram = NEVER;
   all: Diagram = NEVER;
-  /** What two or more of those that are enforced match, and two or more of all. */
+  /** The requests that two or more of those that are enforced match, and two or more of all. */
   twiceEnforced: Diagram = NEVER;
   twice: Diagram = NEVER;
   /** Of each item the union of the candidates before it. */
@@ -306,7 +306,7 @@ class Judge {
     }
   }
 
-  /** What is not a candidate is kept, as far as a candidate matches the same. */
+  /** A text that is no candidate is kept, as far as a candidate matches the same. */
   #keepOthers(list: RuleList): void {
     const { diagrams } = this.#space;
     let candidates: Diagram = NEVER;

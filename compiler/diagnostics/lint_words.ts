@@ -104,7 +104,7 @@ export const LINT_WORDS: WordsOf<LintData> = {
   }),
   ING835: ({ code }) => ({ message: `\`@lint off ${code}\` has no effect: no such warning is here`, help: "remove it" }),
   ING836: ({ rules, nodes }) => ({
-    message: `${grouped(rules)} ${rules === 1 ? "rule was" : "rules were"} not judged, because that takes more than ${grouped(nodes)} nodes`,
+    message: `${grouped(rules)} ${rules === 1 ? "rule was" : "rules were"} not judged, because that takes more than ${grouped(nodes)} ${nodes === 1 ? "node" : "nodes"}`,
     help: "give the analysis more with `--nodes N`",
   }),
   ING880: ({ until }) => ({ message: `this \`allow\` ended at ${until}`, help: "remove it, or write a later `until`" }),

@@ -1,17 +1,17 @@
 // Warnings of a policy that compiles, in the order of its texts. They say what its author may not have meant, and never that it
 // does something else than it says.
-import { MOST_NODES } from "../analysis/diagrams.ts";
-import { modelOf } from "../analysis/model.ts";
 import { isDated } from "../diagnostics/codes.ts";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
-import { newReport } from "../diagnostics/report.ts";
+import { newReport, type Report } from "../diagnostics/report.ts";
 import { orderRules } from "../lower/order.ts";
 import type { CheckedPolicy } from "../policy/policy.ts";
+import { MOST_NODES } from "../source/bounds.ts";
 import type { SourceFile, Span } from "../source/source.ts";
 import { sayEnds } from "./date_warnings.ts";
 import { sayEmptyLists, sayOverlappingBinds, saySharedCertificates, sayWithoutReason, sayWithoutTests } from "./policy_warnings.ts";
-import { writtenRules } from "./rule_texts.ts";
-import { sayRulesWithoutEffect } from "./rule_warnings.ts";
+import { allDecideAlone } from "./plain_rules.ts";
+import { writtenRules, type WrittenRule } from "./rule_texts.ts";
+import type { Judged } from "./rule_warnings.ts";
 import type { LintOff, TextFacts } from "./text_facts.ts";
 
 export interface LintOptions {
@@ -23,22 +23,22 @@ export interface LintOptions {
   readonly nodes?: number;
 }
 
-export interface Linted {
+export interface Linted extends Judged {
   /** Without those that are off or not wanted. */
   readonly warnings: readonly Diagnostic[];
-  /** Rules that were not judged. */
-  readonly unjudged: number;
-  /** Nodes that the analysis made. */
-  readonly nodes: number;
 }
 
 /** `module`: that of the policy, and `facts`: those of its texts. */
-export function lint(policy: CheckedPolicy, module: Uint8Array, facts: TextFacts, { ignore, wallSeconds, nodes = MOST_NODES }: LintOptions): Linted {
+export async function lint(
+  policy: CheckedPolicy,
+  module: Uint8Array,
+  facts: TextFacts,
+  { ignore, wallSeconds, nodes = MOST_NODES }: LintOptions,
+): Promise<Linted> {
   const report = newReport();
   for (const unused of facts.unused) report.diagnostics.push(unused);
   const texts = writtenRules(policy.exposes, orderRules(policy));
-  const model = modelOf(module);
-  const judged = model.ok ? sayRulesWithoutEffect(report, model.value, policy.exposes, texts, nodes) : { unjudged: texts.length, nodes: 0 };
+  const judged = await judgedRules(report, policy, module, texts, nodes);
   const [entry] = facts.files;
   if (judged.unjudged > 0 && entry !== undefined) report.say("ING836", { rules: judged.unjudged, nodes }, { file: entry, start: 0, end: 0 });
   sayWithoutReason(report, policy, texts);
@@ -60,6 +60,13 @@ export function lint(policy: CheckedPolicy, module: Uint8Array, facts: TextFacts
   }
   const warnings = [...shown, ...unused.diagnostics].filter(({ code }) => !ignore.has(code));
   return { warnings: inOrder(facts.files, warnings), ...judged };
+}
+
+/** The analysis is loaded only where there may be something to find. */
+async function judgedRules(report: Report, policy: CheckedPolicy, module: Uint8Array, texts: readonly WrittenRule[], nodes: number): Promise<Judged> {
+  if (allDecideAlone(policy.exposes, texts)) return { unjudged: 0, nodes: 0 };
+  const { sayRulesWithoutEffect } = await import("./rule_warnings.ts");
+  return sayRulesWithoutEffect(report, module, policy.exposes, texts, nodes);
 }
 
 /** Whether it is known that there is no such warning, whatever the date is. */

@@ -1,25 +1,27 @@
 // Warnings about rules that have no effect, from the analysis of the whole policy.
 import { withoutEffect, type WithoutEffect } from "../analysis/redundant.ts";
-import type { PolicyModel } from "../analysis/model.ts";
+import { modelOf } from "../analysis/model.ts";
 import type { Report } from "../diagnostics/report.ts";
 import type { CheckedExpose } from "../policy/policy.ts";
 import type { Span } from "../source/source.ts";
 import type { WrittenRule } from "./rule_texts.ts";
 
 /** How many rules were not judged, because the budget of nodes was used up; and the nodes that were made. */
-interface Judged {
+export interface Judged {
   readonly unjudged: number;
   readonly nodes: number;
 }
 
 export function sayRulesWithoutEffect(
   report: Report,
-  model: PolicyModel,
+  module: Uint8Array,
   exposes: readonly CheckedExpose[],
   texts: readonly WrittenRule[],
   mostNodes: number,
 ): Judged {
-  const { found, unjudged, nodes } = withoutEffect(model, texts, mostNodes);
+  const model = modelOf(module);
+  if (!model.ok) return { unjudged: texts.length, nodes: 0 };
+  const { found, unjudged, nodes } = withoutEffect(model.value, texts, mostNodes);
   for (const [number, why] of [...found].sort(([x], [y]) => x - y)) {
     const text = texts[number];
     if (text !== undefined) say(report, exposes, texts, text, why);

@@ -1,4 +1,4 @@
-// What the texts of a policy say by themselves, before anything is resolved: sets, imports and templates that nothing uses, the
+// Facts of the texts of a policy by themselves, before anything is resolved: sets, imports and templates that nothing uses, the
 // warnings that are off, list files and binds with their places. A file of sets, templates and imports alone is a library: other
 // policies may use what this one does not.
 import type { AnnotationNode, ClauseNode, ExposeNode, Member, SetDeclaration, StatementNode } from "../ast/nodes.ts";

@@ -82,7 +82,11 @@ const RULES: readonly Row[] = [
     warnings: ['ING821 1 allow from any client uri "spiffe://x/ops/a"'],
   },
   { name: "a deny of what nobody admits", text: only("allow from 10.0.0.0/8 deny from 192.0.2.0/24"), warnings: ["ING822 1 deny from 192.0.2.0/24"] },
-  { name: "an expose that admits nobody", text: only("deny from 10.0.0.0/8").replace("=> allow", "=> deny policy"), warnings: ["ING822 1 deny from 10.0.0.0/8"] },
+  {
+    name: "an expose that admits nobody",
+    text: only("deny from 10.0.0.0/8").replace("=> allow", "=> deny policy"),
+    warnings: ["ING822 1 deny from 10.0.0.0/8"],
+  },
   {
     name: "a deny that only a dryrun allow makes useful",
     text: only("allow from 10.0.0.0/8 dryrun allow from 192.0.2.0/24 deny from 192.0.2.1"),
@@ -290,53 +294,53 @@ const OTHERS: readonly Row[] = [
 ];
 
 for (const { name, text, files, warnings } of [...RULES, ...OTHERS]) {
-  test(name, () => {
-    assert.equal(warningsOf(`edition 1 ${text}\n`, files), warnings);
+  test(name, async () => {
+    assert.equal(await warningsOf(`edition 1 ${text}\n`, files), warnings);
   });
 }
 
-test("ends: before, at and behind each bound", () => {
+test("ends: before, at and behind each bound", async () => {
   const end = Date.UTC(2030, 0, 1) / 1_000;
   const text = `edition 1 ${only("allow from 10.0.0.0/8 until 2030-01-01T00:00Z")}`;
-  const codesAt = (wallSeconds: number): readonly string[] =>
-    linted(text, undefined, { wallSeconds }).warnings.map(({ code, message }) => `${code} ${message}`);
+  const codesAt = async (wallSeconds: number): Promise<readonly string[]> =>
+    (await linted(text, undefined, { wallSeconds })).warnings.map(({ code, message }) => `${code} ${message}`);
   const soon = SOON_DAYS * 86_400;
-  assert.equal(codesAt(end - soon - 1), []);
-  assert.equal(codesAt(end - soon), [`ING881 this \`allow\` ends at 2030-01-01T00:00Z, in ${SOON_DAYS} days`]);
-  assert.equal(codesAt(end - 86_400), ["ING881 this `allow` ends at 2030-01-01T00:00Z, in 1 day"]);
-  assert.equal(codesAt(end - 1), ["ING881 this `allow` ends at 2030-01-01T00:00Z, in less than a day"]);
-  assert.equal(codesAt(end), ["ING880 this `allow` ended at 2030-01-01T00:00Z"]);
+  assert.equal(await codesAt(end - soon - 1), []);
+  assert.equal(await codesAt(end - soon), [`ING881 this \`allow\` ends at 2030-01-01T00:00Z, in ${SOON_DAYS} days`]);
+  assert.equal(await codesAt(end - 86_400), ["ING881 this `allow` ends at 2030-01-01T00:00Z, in 1 day"]);
+  assert.equal(await codesAt(end - 1), ["ING881 this `allow` ends at 2030-01-01T00:00Z, in less than a day"]);
+  assert.equal(await codesAt(end), ["ING880 this `allow` ended at 2030-01-01T00:00Z"]);
 });
 
-test("codes that are ignored are neither shown nor missed", () => {
+test("codes that are ignored are neither shown nor missed", async () => {
   const text = only('allow from any deny from 10.0.0.0/8 deny from 10.0.0.0/9 @lint off ING822 "x" deny from 10.0.0.0/10');
-  const of = (...ignore: readonly string[]): readonly string[] =>
-    linted(`edition 1 ${text}`, undefined, { ignore: new Set(ignore) }).warnings.map((d) => d.code);
-  assert.equal(of(), ["ING823", "ING835", "ING823"]);
-  assert.equal(of("ING823"), ["ING835"]);
-  assert.equal(of("ING822"), ["ING823", "ING823"]);
-  assert.equal(of("ING823", "ING835"), []);
+  const of = async (...ignore: readonly string[]): Promise<readonly string[]> =>
+    (await linted(`edition 1 ${text}`, undefined, { ignore: new Set(ignore) })).warnings.map((d) => d.code);
+  assert.equal(await of(), ["ING823", "ING835", "ING823"]);
+  assert.equal(await of("ING823"), ["ING835"]);
+  assert.equal(await of("ING822"), ["ING823", "ING823"]);
+  assert.equal(await of("ING823", "ING835"), []);
 });
 
-test("past the budget it says how many rules were not judged, and misses no off for them", () => {
-  const text = `edition 1 ${only('allow from any @lint off ING823 "x" deny from 10.0.0.0/9 deny from 192.0.2.0/24')}`;
-  const { warnings, unjudged } = linted(text, undefined, { nodes: 1 });
+test("past the budget it says how many rules were not judged, and misses no off for them", async () => {
+  const text = `edition 1 ${only('allow from any until 2030-01-01T00:00Z @lint off ING823 "x" deny from 10.0.0.0/9 deny from 192.0.2.0/24')}`;
+  const { warnings, unjudged } = await linted(text, undefined, { nodes: 1 });
   assert.is(unjudged, 3);
   assert.equal(
     warnings.map(({ code, message }) => `${code} ${message}`),
-    ["ING836 3 rules were not judged, because that takes more than 1 nodes"],
+    ["ING836 3 rules were not judged, because that takes more than 1 node"],
   );
 });
 
-test("a redundant rule names the one that suffices, and a dead allow the deny", () => {
-  const placeOf = (rules: string): readonly string[] =>
-    linted(`edition 1 ${only(rules)}`).warnings.flatMap(({ related }) =>
+test("a redundant rule names the one that suffices, and a dead allow the deny", async () => {
+  const placeOf = async (rules: string): Promise<readonly string[]> =>
+    (await linted(`edition 1 ${only(rules)}`)).warnings.flatMap(({ related }) =>
       related.map(({ span, label }) => `${label}: ${span.file.text.slice(span.start, span.end)}`),
     );
-  assert.equal(placeOf("allow from any allow from 10.0.0.0/8"), ["admitted here: allow from any"]);
-  assert.equal(placeOf("allow from any allow from 10.1.0.0/16 deny from 10.0.0.0/8"), ["refused here: deny from 10.0.0.0/8"]);
-  assert.equal(placeOf("allow from any deny from 10.0.0.0/8 deny from 10.1.0.0/16"), ["refused here: deny from 10.0.0.0/8"]);
-  assert.equal(placeOf("allow from 10.0.0.0/9 allow from 10.128.0.0/9 allow from 10.0.0.0/8"), []);
+  assert.equal(await placeOf("allow from any allow from 10.0.0.0/8"), ["admitted here: allow from any"]);
+  assert.equal(await placeOf("allow from any allow from 10.1.0.0/16 deny from 10.0.0.0/8"), ["refused here: deny from 10.0.0.0/8"]);
+  assert.equal(await placeOf("allow from any deny from 10.0.0.0/8 deny from 10.1.0.0/16"), ["refused here: deny from 10.0.0.0/8"]);
+  assert.equal(await placeOf("allow from 10.0.0.0/9 allow from 10.128.0.0/9 allow from 10.0.0.0/8"), []);
 });
 
 test("every code of a warning is one of these tests, and nothing else is a warning", () => {

@@ -11,7 +11,7 @@ export const ENTRY = "policy.ingress";
 export const NOW = Date.UTC(2026, 5, 1, 12) / 1_000;
 
 /** Of a text that has to compile. */
-export function linted(text: string, reader: SourceReader = filesOf({}), options: Partial<LintOptions> = {}): Linted {
+export async function linted(text: string, reader: SourceReader = filesOf({}), options: Partial<LintOptions> = {}): Promise<Linted> {
   let facts: TextFacts = NO_FACTS;
   const { policy, module, diagnostics } = compile({ path: ENTRY, text }, reader, "host", {
     loaded(program) {
@@ -23,6 +23,6 @@ export function linted(text: string, reader: SourceReader = filesOf({}), options
 }
 
 /** `ING822 3 deny from a`: code, line and the text of the place. */
-export function warningsOf(text: string, files: Readonly<Record<string, string>> = {}, options: Partial<LintOptions> = {}): readonly string[] {
-  return linted(text, filesOf(files), options).warnings.map((d) => brief(d, ENTRY));
+export async function warningsOf(text: string, files: Readonly<Record<string, string>> = {}, options: Partial<LintOptions> = {}): Promise<readonly string[]> {
+  return (await linted(text, filesOf(files), options)).warnings.map((d) => brief(d, ENTRY));
 }

@@ -1,13 +1,14 @@
-// What the warnings of `ingressc check` cost beside the compilation of the same policy: CPU time of both in one process, which
+// The warnings of `ingressc check` beside the compilation of the same policy: CPU time of both in one process, which
 // compiles first, with cold code, as a person meets it; the median of three processes. Nodes and warnings never vary.
 //
 //   node tests/bench/lint.mjs              policies that are made here
-//   node tests/bench/lint.mjs FILE...      these policies
+//   node tests/bench/lint.mjs FILE...      these policies, or ClassBench sets (`.rules`)
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { writeClassBench } from "./classbench.mjs";
 import { makePolicy, writePolicy } from "./policies.mjs";
 
 const SIZES = [
@@ -23,16 +24,29 @@ const [word, ...rest] = process.argv.slice(2);
 if (word === "--make") writePolicy(rest[0], makePolicy({ rules: Number(rest[1]), prefixes: Number(rest[2]), form: "files" }));
 else if (word === "--measure") console.log(JSON.stringify(await measure(rest[0])));
 else if (word === undefined) SIZES.forEach(([rules, prefixes]) => made(rules, prefixes));
-else [word, ...rest].forEach((file) => show(file, file));
+else [word, ...rest].forEach((file) => (file.endsWith(".rules") ? classBench(file) : show(file, file)));
 
-function made(rules, prefixes) {
+function inFolder(work) {
   const folder = mkdtempSync(join(tmpdir(), "lint-"));
   try {
-    execFileSync(process.execPath, [self, "--make", folder, String(rules), String(prefixes)], { stdio: "inherit" });
-    show(`${rules} rules, ${prefixes} prefixes`, join(folder, "p.ingress"));
+    work(folder);
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+function classBench(file) {
+  inFolder((folder) => {
+    const paths = writeClassBench(file, folder);
+    paths.forEach((path, i) => show(`${basename(file)}${paths.length === 1 ? "" : `, part ${i + 1} of ${paths.length}`}`, path));
+  });
+}
+
+function made(rules, prefixes) {
+  inFolder((folder) => {
+    execFileSync(process.execPath, [self, "--make", folder, String(rules), String(prefixes)], { stdio: "inherit" });
+    show(`${rules} rules, ${prefixes} prefixes`, join(folder, "p.ingress"));
+  });
 }
 
 function show(title, path) {
@@ -68,7 +82,7 @@ async function measure(path) {
   const compiled = cpu() - start - ofFacts;
   const before = cpu();
   const { policy, module } = made.value;
-  const { warnings, unjudged, nodes } = lint(policy, module, facts, { ignore: new Set(), wallSeconds: 1_780_315_200 });
+  const { warnings, unjudged, nodes } = await lint(policy, module, facts, { ignore: new Set(), wallSeconds: 1_780_315_200 });
   const linted = cpu() - before + ofFacts;
   return { compiled, linted, nodes, unjudged, warnings: warnings.length, mib: process.resourceUsage().maxRSS / 1024 };
 }

@@ -67,15 +67,15 @@ for (const { code, body } of sections) {
     });
     continue;
   }
-  docs(`${code}: before and after`, () => {
+  docs(`${code}: before and after`, async () => {
     const [before, after] = [example("before"), example("after")];
     if (before === null || after === null) throw new Error("an example is missing");
     if (isDiagnosticCode(code) && isWarning(code)) {
       // The examples have no tests but where they are about them.
       const ignore = new Set(code === "ING833" ? [] : ["ING833"]);
-      const warnings = (t: string): string[] => linted(whole(t), filesOf(FILES), { ignore }).warnings.map((d) => d.code);
-      assert.equal(warnings(before), [code]);
-      assert.equal(warnings(after), []);
+      const warnings = async (t: string): Promise<string[]> => (await linted(whole(t), filesOf(FILES), { ignore })).warnings.map((d) => d.code);
+      assert.equal(await warnings(before), [code]);
+      assert.equal(await warnings(after), []);
       return;
     }
     // A clause of a later release, or of another profile, is parsed; only the examples of ING7 and ING8 are about those.

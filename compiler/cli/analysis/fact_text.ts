@@ -1,4 +1,4 @@
-// What a policy says of a listener beside its rules, in words: backends, load balancers, caps, limits and certificates as a policy
+// The facts of a listener beside its rules, in words: backends, load balancers, caps, limits and certificates as a policy
 // writes them. A value that this release does not know is shown as JSON.
 import { ANY } from "../../check/sets/builtin_nets.ts";
 import { equal, subtract } from "../../check/sets/intervals.ts";
@@ -97,7 +97,7 @@ function sourceText({ v4, v6, from = null, ...other }: Fields, side: Side): stri
   return typeof from === "string" ? `${text} from ${netText(from, side)}` : null;
 }
 
-/** By the name of a declared net that is the same, or all that it leaves out; else by prefixes. */
+/** By the name of a declared net that is the same, or all other addresses; else by prefixes. */
 function netText(key: string, { model, nets }: Side): string {
   const set = model.net(key);
   const others = subtract(ANY, set);

@@ -43,7 +43,7 @@ async function checked({ file, profile, progress, flags }: Checking): Promise<Ou
   if (!config.ok) return config.error;
   progress.begin("looking for rules without effect");
   const ignore = new Set([...config.value.ignore, ...flags.ignore]);
-  const linted = lint(policy, module, facts, { ignore, wallSeconds: flags.wallSeconds, nodes: flags.nodes });
+  const linted = await lint(policy, module, facts, { ignore, wallSeconds: flags.wallSeconds, nodes: flags.nodes });
   const { dated, others } = byDate(linted.warnings);
   const denied = ((flags.denyWarnings || config.value.denyWarnings) && others > 0) || ((flags.denyExpired || config.value.denyExpired) && dated > 0);
   return outcomeOf(file, profile, compiled.value, linted, denied);
