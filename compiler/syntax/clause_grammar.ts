@@ -207,6 +207,8 @@ export class ClauseGrammar extends TestGrammar {
 
   /** `off ING821`, behind `lint` alone. */
   private readonly lintOff: DSLMethodOpts<void> = {
+    // With more, the tokens behind every annotation would be looked at whenever a parser is made.
+    MAX_LOOKAHEAD: 1,
     GATE: () => this.LA(0).image === "lint",
     DEF: () => {
       this.CONSUME2(Name);

@@ -11,7 +11,7 @@
 import type { CstNode, DSLMethodOpts, IOrAlt, IRecognitionException, ISerializedGast, IToken, TokenType } from "chevrotain";
 import { ClauseGrammar } from "./clause_grammar.ts";
 import type { Stray } from "./recovery.ts";
-import { Comma, Equals, Integer, KW, LBrace, LParen, Name, Param, RBrace, RParen, Text } from "./tokens.ts";
+import { Comma, Equals, Integer, KW, LBrace, LParen, Name, Param, RBrace, RParen, Text, validateTokens } from "./tokens.ts";
 
 class Grammar extends ClauseGrammar {
   constructor(validate = false) {
@@ -193,8 +193,9 @@ export function parseTokens(tokens: IToken[]): Tree {
   return { cst, errors, stray, fresh, inserted };
 }
 
-/** Throws where the rules contradict themselves; the tests call it, so that no compilation has to. */
+/** Throws where the rules or the tokens contradict themselves; the tests call it, so that no compilation has to. */
 export function validateGrammar(): void {
+  validateTokens();
   new Grammar(true);
 }
 

@@ -66,7 +66,17 @@ class TokenLexer extends Lexer {
   }
 }
 
-const lexer = new TokenLexer(LEXED, { positionTracking: "onlyOffset", ensureOptimizations: true });
+const lexer = makeLexer();
+
+/** `validate`: whether the patterns are looked at for contradictions, which takes most of the time of making a lexer. */
+function makeLexer(validate = false): TokenLexer {
+  return new TokenLexer(LEXED, { positionTracking: "onlyOffset", ensureOptimizations: true, skipValidations: !validate });
+}
+
+/** Throws where patterns contradict each other. */
+export function validateTokens(): void {
+  makeLexer(true);
+}
 
 export interface Unlexed {
   readonly start: number;
