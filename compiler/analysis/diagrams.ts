@@ -1,7 +1,7 @@
 // Reduced ordered binary decision diagrams: sets of requests as functions of bits. Every diagram is made once (equal functions
 // are one number), so two sets are equal exactly when their numbers are. Nodes are counted in the order in which they are made,
 // so a policy exceeds the budget on every machine or on none.
-import { MOST_NODES } from "../source/bounds.ts";
+import { MOST_NODES } from "./budget.ts";
 
 /** A set. Numbers of one Diagrams are comparable with each other and with no others. */
 export type Diagram = number;

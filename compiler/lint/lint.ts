@@ -5,7 +5,7 @@ import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { newReport, type Report } from "../diagnostics/report.ts";
 import { orderRules } from "../lower/order.ts";
 import type { CheckedPolicy } from "../policy/policy.ts";
-import { MOST_NODES } from "../source/bounds.ts";
+import { MOST_NODES } from "../analysis/budget.ts";
 import type { SourceFile, Span } from "../source/source.ts";
 import { sayEnds } from "./date_warnings.ts";
 import { sayEmptyLists, sayOverlappingBinds, saySharedCertificates, sayWithoutReason, sayWithoutTests } from "./policy_warnings.ts";

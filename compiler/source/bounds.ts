@@ -88,8 +88,6 @@ export const MAX_LOWER_WORK = 100_000_000;
 export const MAX_EFFECTS = 20_000_000;
 /** Pairs of a set of host names and a kind of names that is in it. */
 export const MAX_NAME_MEMBERS = 20_000_000;
-/** Nodes that an analysis may make, where nothing else is said (compiler/analysis/). */
-export const MOST_NODES = 4_000_000;
 /** Errors shown of one list file. */
 export const MAX_LIST_ERRORS = 10;
 /** Errors shown of one policy. */
