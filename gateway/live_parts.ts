@@ -3,12 +3,14 @@
 import { policyInForce, type PolicyInForce } from "../runtime/shell/policy_in_force.ts";
 import { notOwnSocket } from "./admit/own_socket.ts";
 import { createRecorder, type Recorder, type RecorderSetup } from "./audit/recorder.ts";
+import type { GatewayClock } from "./clock.ts";
 import type { LiveConfig } from "./config/live.ts";
 import { allowedBackends, type Config } from "./config/read.ts";
 import { connectionCap, openFileLimit } from "./descriptors.ts";
 import { isFailure } from "./exit.ts";
 import type { BackendAddress } from "./forward/backend.ts";
 import { Backends } from "./forward/backends.ts";
+import { Networks, type NetworksSetup } from "./forward/networks.ts";
 import { endLease } from "./intents/end_lease.ts";
 import { belongsTo, fileBelongsTo, ROOT, type OwnershipSetup } from "./intents/ownership.ts";
 import { udpBelongsTo } from "./intents/udp_ownership.ts";
@@ -74,7 +76,12 @@ export function unusable(next: Config, stateDirectory: string | null): string | 
 
 export const NEEDS_STATE = "`policy.trusted_keys` needs a directory that keeps the highest revision over restarts: name one with state_dir";
 
-export function makeBackends(live: LiveConfig, ports: Ports, ownership: OwnershipSetup): Backends {
+/** A reload looks at a policy under the networks that it would put in force; connections are made under those in force. */
+export function makeNetworks({ hostAddresses, clock }: Pick<NetworksSetup, "hostAddresses"> & { readonly clock: GatewayClock }, live: LiveConfig): Networks {
+  return new Networks({ networks: () => live.config.backends.networks, upcoming: () => live.upcoming.backends.networks, hostAddresses, monoMs: clock.monoMs });
+}
+
+export function makeBackends(live: LiveConfig, ports: Ports, ownership: OwnershipSetup, networks: Networks): Backends {
   const { credentials } = ownership;
   /** The uid that must own a backend of a service; null where anybody may. */
   const uidOf = (service: string, { key }: BackendAddress): number | null => {
@@ -93,6 +100,7 @@ export function makeBackends(live: LiveConfig, ports: Ports, ownership: Ownershi
       return uid === null ? null : udpBelongsTo([uid, ROOT], ownership);
     },
     (service, address) => String(uidOf(service, address)),
+    networks,
   );
 }
 

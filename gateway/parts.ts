@@ -14,6 +14,7 @@ import { HEADER_REFUSALS_PER_SECOND } from "./admit/headers.ts";
 import { NameWaits } from "./admit/name_waits.ts";
 import { Places } from "./connection/places.ts";
 import type { Backends } from "./forward/backends.ts";
+import type { Networks } from "./forward/networks.ts";
 import { ConnectionTable } from "./connection/table.ts";
 import { TopDenied } from "./admit/top_denied.ts";
 import { openAudit, type Audit } from "./audit/audit.ts";
@@ -21,7 +22,17 @@ import { Blocks } from "./blocks/blocks.ts";
 import { KeptBlocks } from "./blocks/kept_blocks.ts";
 import type { GatewayClock } from "./clock.ts";
 import type { LiveConfig } from "./config/live.ts";
-import { credentialConfig, followConfig, liveCaps, makeBackends, makeRecorder, NEEDS_STATE, servedPolicy, type ConnectionCap } from "./live_parts.ts";
+import {
+  credentialConfig,
+  followConfig,
+  liveCaps,
+  makeBackends,
+  makeNetworks,
+  makeRecorder,
+  NEEDS_STATE,
+  servedPolicy,
+  type ConnectionCap,
+} from "./live_parts.ts";
 import { allowedBackends, type Config } from "./config/read.ts";
 import { bump, newCounters } from "./audit/counters.ts";
 import { createSuppression } from "./audit/suppressed.ts";
@@ -155,10 +166,8 @@ function makeServing(setup: DaemonSetup, live: LiveConfig, given: Given, chosen:
   const audit = openAudit(config.audit.file, counters, say);
   if (isFailure(audit)) return failed(audit);
   const own: OwnSockets = { control: null, http: null };
-  const ports = new Ports(
-    () => own.control?.paths ?? [],
-    () => own.http?.port ?? null,
-  );
+  const networks = makeNetworks(setup, live);
+  const ports = makePorts(own, networks);
   const inForce = servedPolicy(setup, live, keeper, ending);
   const reports = reportsToManager({ manager: setup.manager ?? null, ports, clock, inForce });
   const descriptors = watchDescriptors(counters, say);
@@ -204,6 +213,7 @@ function makeServing(setup: DaemonSetup, live: LiveConfig, given: Given, chosen:
   return ok({
     blocks,
     giver,
+    networks,
     counters,
     audit,
     own,
@@ -226,7 +236,15 @@ function makeServing(setup: DaemonSetup, live: LiveConfig, given: Given, chosen:
   });
 }
 
-/** Null where the main thread does all. */
+function makePorts(own: OwnSockets, networks: Networks): Ports {
+  return new Ports(
+    () => own.control?.paths ?? [],
+    () => own.http?.port ?? null,
+    (backend) => networks.fault(backend) !== null,
+  );
+}
+
+/** Null where the main thread does everything. */
 function openThreads({ timers }: Config, { count }: ChosenThreads, { calls }: Chosen): Threads | null {
   if (count === 1 || calls === null) return null;
   const { keepalive_ms: keepAliveMs, hello_ms: helloMs } = timers;
@@ -335,7 +353,7 @@ export function makeParts(setup: DaemonSetup, live: LiveConfig, chosen: Chosen, 
   const leases = new Leases();
   const peers = peerCredentials();
   const ownership: OwnershipSetup = { credentials: peers, sockets: openSockDiag(), listening: oncePerTurn(listeningSockets) };
-  const backends = makeBackends(live, ports, ownership);
+  const backends = makeBackends(live, ports, ownership, serving.value.networks);
   const reloading = makeReloading(setup, live, serving.value, keeper, backends, leases, ending);
   const { turns, opener, swapping, swap, reloader, history, changes, inherited } = reloading;
   const { handing, giving } = makeGiving(setup, serving.value, reloading, () => draining() || ending.aborted);
@@ -431,7 +449,7 @@ function readGiven({ stateDirectory, config, disk = systemDisk, clock, say }: Da
   return ok({ keeper: keeper.value, cap: { now: cap }, guardKey: guardKey.value, blocks, keptBlocks });
 }
 
-/** INVARIANT: where keys are trusted there is a mark, else an older policy could come back by itself. */
+/** INVARIANT: where keys are trusted there is a mark, because otherwise an older policy could be loaded again. */
 function openKeeper({
   stateDirectory,
   config,

@@ -13,6 +13,8 @@
 //   --coverage        print which lines ran, in all processes of the tests, and write coverage/lcov.info
 //   --own-network     run each file in a network namespace of its own, so that files don't share ports (needs root)
 //   --as-shipped      run everything from source through tsx; nothing is transpiled first
+//   --again           run each file that fails once more, alone, when all others have ended (also INGRESSD_TESTS_AGAIN=1).
+//                     One that passes then counts as passed and is named on a line `unstable: FILE: TEST`
 //
 // A file that can't run a check prints a line `SKIP name: what is missing` in its place.
 // The last line is `N passed, N failed, N skipped`; the exit code is 1 unless nothing failed.
@@ -50,6 +52,7 @@ function options() {
       coverage: { type: "boolean", default: false },
       "own-network": { type: "boolean", default: false },
       "as-shipped": { type: "boolean", default: false },
+      again: { type: "boolean", default: process.env.INGRESSD_TESTS_AGAIN === "1" },
     },
   });
   const whole = (name) => {
@@ -67,6 +70,7 @@ function options() {
     network: values["own-network"] ? ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"] : [],
     coverage: values.coverage,
     asShipped: values["as-shipped"],
+    again: values.again,
     filters: positionals,
   };
 }
@@ -96,7 +100,7 @@ function killGroup(pid) {
 function runFile(path, ready, { timeoutMs, atLength, network }, counts = null) {
   const built = ready?.built.get(path);
   const [command, ...words] = [...network, process.execPath, "--import", ENDS, ...(built === undefined ? [...LOADERS, path] : ["--enable-source-maps", built])];
-  const { FORCE_COLOR: _, INGRESSD_TESTS_READY: __, INGRESSD_TESTS_AT_LENGTH: ___, ...inherited } = process.env;
+  const { FORCE_COLOR: _, INGRESSD_TESTS_READY: __, INGRESSD_TESTS_AT_LENGTH: ___, INGRESSD_TESTS_AGAIN: ____, ...inherited } = process.env;
   const child = spawn(command, words, {
     cwd: project,
     env: {
@@ -147,6 +151,8 @@ const sum = (output, line) => [...output.matchAll(line)].reduce((total, match) =
 
 /** The most failed tests that the end of the output names. */
 const LISTED = 20;
+/** The lines of a failed file's output that are repeated at the end. */
+const LINES = 40;
 
 /** The result of one run: counts, the reasons of a failure, and the tests that failed. */
 function judge({ output, code, signal, trouble }) {
@@ -184,9 +190,6 @@ async function main() {
     return filters.length === 0 || filters.some((filter) => name.includes(filter));
   });
   if (files.length === 0) throw new Error(`no file ending in \`${suffix}\` matches`);
-  const totals = { passed: 0, failed: 0, skipped: 0 };
-  const failedFiles = [];
-  const failedTests = [];
   // Tests start the programs, some of them at the same time and as another user: their build is current before.
   if (files.some((path) => path.startsWith(join(project, sep)))) await build();
   const ready = chosen.asShipped ? null : await transpile(files, project);
@@ -198,34 +201,52 @@ async function main() {
   });
   const queue = files.filter((path) => !chosen.atLength || ready === null || ready.uses(path, SAMPLES));
   if (queue.length === 0) throw new Error("none of these files runs a sample of its cases");
+  const totals = { passed: 0, failed: 0, skipped: 0 };
+  const failures = [];
+  const unstable = [];
+  const once = async (path) => {
+    const counts = coverage?.folder() ?? null;
+    const run = await runFile(path, ready, chosen, counts);
+    if (counts !== null) coverage.read(counts);
+    const result = { ...judge(run), path, name: relative(project, path), output: run.output };
+    const seconds = (run.ms / 1000).toFixed(1);
+    if (result.why.length === 0) {
+      console.log(`ok    ${result.name} (${result.passed} tests, ${seconds} s)`);
+      if (outputs) for (const line of ownLines(run.output)) console.log(`    | ${line}`);
+    } else console.log(`FAIL  ${result.name} (${seconds} s): ${result.why.join("; ")}\n${run.output.replace(/^/gm, "    | ")}`);
+    for (const skip of result.skips) console.log(`SKIP  ${skip}`);
+    return result;
+  };
+  const count = ({ passed, failed, skips }) => {
+    totals.passed += passed;
+    totals.failed += failed;
+    totals.skipped += skips.length;
+  };
   const worker = async () => {
     for (let path = queue.shift(); path !== undefined; path = queue.shift()) {
-      const counts = coverage?.folder() ?? null;
-      const run = await runFile(path, ready, chosen, counts);
-      if (counts !== null) coverage.read(counts);
-      const { passed, failed, skips, why, names } = judge(run);
-      const name = relative(project, path);
-      const seconds = (run.ms / 1000).toFixed(1);
-      totals.passed += passed;
-      totals.failed += failed;
-      totals.skipped += skips.length;
-      if (why.length === 0) {
-        console.log(`ok    ${name} (${passed} tests, ${seconds} s)`);
-        if (outputs) for (const line of ownLines(run.output)) console.log(`    | ${line}`);
-      } else {
-        failedFiles.push(name);
-        failedTests.push(...names.map((test) => `failed: ${name}: ${test}`));
-        console.log(`FAIL  ${name} (${seconds} s): ${why.join("; ")}\n${run.output.replace(/^/gm, "    | ")}`);
-      }
-      for (const skip of skips) console.log(`SKIP  ${skip}`);
+      const result = await once(path);
+      if (result.why.length === 0) count(result);
+      else failures.push(result);
     }
   };
   await Promise.all(Array.from({ length: jobs }, worker));
+  const failedFiles = [];
+  for (const first of failures) {
+    const last = chosen.again ? await once(first.path) : first;
+    count(last);
+    if (last.why.length === 0)
+      unstable.push(...(first.names.length === 0 ? [first.why.join("; ")] : first.names).map((test) => `unstable: ${first.name}: ${test}`));
+    else failedFiles.push(last);
+  }
   if (coverage !== null) console.log(coverage.report(join(project, LCOV)).join("\n"));
   // Repeated at the end, since a log may be cut in the middle.
-  if (failedFiles.length > 0) console.log(`\nfailed: ${failedFiles.join(", ")}`);
+  for (const { name, output } of failedFiles.slice(0, 3))
+    console.log(`\nthe end of ${name}\n${output.trimEnd().split("\n").slice(-LINES).join("\n").replace(/^/gm, "    | ")}`);
+  if (failedFiles.length > 0) console.log(`\nfailed: ${failedFiles.map(({ name }) => name).join(", ")}`);
+  const failedTests = failedFiles.flatMap(({ name, names }) => names.map((test) => `failed: ${name}: ${test}`));
   for (const test of failedTests.slice(0, LISTED)) console.log(test);
   if (failedTests.length > LISTED) console.log(`failed: ${failedTests.length - LISTED} more`);
+  for (const test of unstable) console.log(test);
   console.log(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`);
   return totals.failed === 0 ? 0 : 1;
 }

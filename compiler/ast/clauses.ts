@@ -15,7 +15,8 @@ function buildTarget(r: Reader, cst: Cst): BackendTarget | null {
   const path = piece(r, cst, "Text");
   const address = piece(r, cst, "Word");
   if (path !== null) return { kind: "unix", ...path };
-  return address === null ? null : { kind: "tcp", ...address };
+  const kind = tokens(cst, "kw_remote").length > 0 ? "remote" : "tcp";
+  return address === null ? null : { kind, ...address };
 }
 
 export function buildTexts(r: Reader, cst: Cst): ClauseNode | null {

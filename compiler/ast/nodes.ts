@@ -77,8 +77,8 @@ export interface RuleNode {
   readonly span: Span;
 }
 
-/** `127.0.0.1:8080`, or `unix "PATH"` without the word and the quotes. */
-export type BackendTarget = { readonly kind: "tcp" | "unix" } & Piece;
+/** `127.0.0.1:8080`, `remote 10.0.3.7:8080` without the word, or `unix "PATH"` without the word and the quotes. */
+export type BackendTarget = { readonly kind: "tcp" | "unix" | "remote" } & Piece;
 
 export interface BackendNode {
   readonly kind: "backend";

@@ -7,5 +7,6 @@ export function backendsText({ backends, proxy }: Pick<ListenerInfo, "backends" 
 
 export function backendText(backend: BackendInfo): string {
   if (backend.kind === "unix") return `unix ${backend.path}`;
-  return `${backend.host.includes(":") ? `[${backend.host}]` : backend.host}:${backend.port}`;
+  const endpoint = `${backend.host.includes(":") ? `[${backend.host}]` : backend.host}:${backend.port}`;
+  return backend.kind === "remote" ? `remote ${endpoint}` : endpoint;
 }

@@ -113,6 +113,7 @@ export const CODES = {
   ING443: line("exposes of one port that differ in `via`"),
   ING444: line("a test with a PROXY header that is not read"),
   ING445: line("a backend named twice"),
+  ING447: line("not an address of another host"),
 
   ING501: line("a list file that can't be had"),
   ING502: token("a line of a list file that is not an entry"),
@@ -155,6 +156,7 @@ export const CODES = {
   ING811: line("no PROXY header is sent in the profile `os`"),
   ING812: line("no PROXY header is read in the profile `os`"),
   ING813: line("an expose has one backend in the profile `os`"),
+  ING814: line("a backend is not on another host in the profile `os`"),
 
   ING818: warning("an `allow` whose requests a `deny` refuses"),
   ING819: warning("an `allow` and a `deny` that say the same"),
@@ -175,6 +177,7 @@ export const CODES = {
   ING834: warning("a certificate that is shared by a name with h2"),
   ING835: warning("an `@lint off` that is not used"),
   ING836: warning("rules that were not judged"),
+  ING837: warning("decrypted bytes that go to another host"),
 
   ING880: warning("an `allow` that has ended"),
   ING881: warning("an `allow` that ends soon"),

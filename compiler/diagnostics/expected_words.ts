@@ -86,7 +86,10 @@ const PARTS: Readonly<Record<Part, readonly [wanted: string, help: string | null
   time: ["a time", "a time is UTC: `2027-03-01T00:00Z`"],
   duration: ["a duration", "a duration is a number and a unit: `0s`, `10s`, `5m`, `1h` or `2d`"],
   mode: ["a mode", "the modes are tcp, passthrough, tls, mtls and direct"],
-  backend: ['`127.0.0.1:PORT` or `unix "PATH"`', "a backend is a loopback address with a port, or a unix socket"],
+  backend: [
+    '`127.0.0.1:PORT`, `unix "PATH"` or `remote ADDRESS:PORT`',
+    "a backend is a loopback address with a port, a unix socket, or an address of another host: `remote 10.0.3.7:8080`",
+  ],
   proxy: ["`v1` or `v2`", "`backend 127.0.0.1:8080 proxy v2`: the backend first receives the client's address, by the PROXY protocol"],
   amplify: ["a number or `any`", "`amplify 30` sends a client at most thirty times the bytes that it sent; `amplify any` sets no bound"],
   limitKey: ["`source`, `listener` or `identity`", "a limit counts per source, per listener or per identity: `limit 200/s per source`"],

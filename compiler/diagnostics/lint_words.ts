@@ -26,6 +26,7 @@ export interface LintData {
   ING834: { readonly certificate: string; readonly expose: string; readonly other: string };
   ING835: { readonly code: string };
   ING836: { readonly rules: number; readonly nodes: number };
+  ING837: { readonly expose: string; readonly mode: "tls" | "mtls" };
   ING880: { readonly until: string };
   ING881: { readonly until: string; readonly days: number };
 }
@@ -106,6 +107,13 @@ export const LINT_WORDS: WordsOf<LintData> = {
   ING836: ({ rules, nodes }) => ({
     message: `${grouped(rules)} ${rules === 1 ? "rule was" : "rules were"} not judged, because that takes more than ${grouped(nodes)} ${nodes === 1 ? "node" : "nodes"}`,
     help: "give the analysis more with `--nodes N`",
+  }),
+  ING837: ({ expose, mode }) => ({
+    message: `the gateway decrypts what clients of ${quote(expose)} send, and its bytes go to another host in plain`,
+    help:
+      mode === "tls" ?
+        "let the service end TLS, with `as passthrough`; or give the backend a loopback address, at which a tunnel to the other host listens"
+      : "give the backend a loopback address, at which a tunnel to the other host listens; where the network between the hosts is encrypted, turn the warning off and say so",
   }),
   ING880: ({ until }) => ({ message: `this \`allow\` ended at ${until}`, help: "remove it, or write a later `until`" }),
   ING881: ({ until, days }) => ({

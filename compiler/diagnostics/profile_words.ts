@@ -32,6 +32,7 @@ export interface ProfileData {
   ING811: HostOnly;
   ING812: HostOnly;
   ING813: HostOnly;
+  ING814: HostOnly;
 }
 
 function hostOnly(why: string, help: string): (data: HostOnly) => Words {
@@ -69,6 +70,7 @@ export const PROFILE_WORDS: WordsOf<ProfileData> = {
   ING811: hostOnly("an image forwards a client's bytes and adds none", "remove it from a policy for an image"),
   ING812: hostOnly("an image reads no PROXY header, so that every peer is the source", "remove it: rules then see the load balancer's address as the source"),
   ING813: hostOnly("an image chooses no backend, and tries no other one", "write one backend; several exposes may have one each"),
+  ING814: hostOnly("an image has no way to other hosts", "let the service run in the image, with a loopback address"),
   ING809: hostOnly("an image forwards connections, and no datagrams", "expose the service on tcp there, or remove it from a policy for an image"),
   ING810: hostOnly("no TLS is terminated there, so that client and service choose the protocol between them", "remove it"),
 };

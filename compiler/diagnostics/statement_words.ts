@@ -16,6 +16,9 @@ type Mode = "tcp" | "passthrough" | "tls" | "mtls" | "direct";
 /** Null: plain tcp, or udp. */
 type Listener = { readonly on: "expose"; readonly mode: Mode | "udp" } | { readonly on: "ports"; readonly expose: string } | { readonly on: "udp ports" };
 
+/** Why an address is not that of another host. */
+type OtherHostFault = "loopback" | "unspecified" | "link_local" | "multicast" | "reserved" | "metadata";
+
 export interface StatementData {
   ING401: null;
   ING402: null;
@@ -68,6 +71,7 @@ export interface StatementData {
   };
   ING432: { readonly after: string; readonly until: string };
   ING445: { readonly backend: string };
+  ING447: { readonly backend: string; readonly fault: OtherHostFault };
 }
 
 const MODES: Readonly<Record<Mode, string>> = {
@@ -91,7 +95,7 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
   ING402: () => ({ message: "a `deny` says whom it refuses", help: "add `from NET`, or `from any` to refuse everyone" }),
   ING403: ({ backend }) => ({
     message: `the backend ${quote(backend)} is not a loopback address`,
-    help: "a backend is reached on 127.0.0.0/8 or ::1, or through a unix socket, so that nothing reaches it but the gateway",
+    help: `a backend is reached on 127.0.0.0/8 or ::1, or through a unix socket, so that nothing reaches it but the gateway; one on another host is ${quote(`remote ${backend}`)}`,
   }),
   ING404: ({ path, fault }) => ({
     message: `the path ${quote(path)} of a unix socket ${PATH_FAULTS[fault]}`,
@@ -394,6 +398,17 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
     related: ["first here"],
     help: "remove one of them: connections are shared equally, and nothing has a weight",
   }),
+  ING447: ({ backend, fault }) => ({ message: `${quote(backend)} is not an address of another host: ${NOT_REMOTE[fault][0]}`, help: NOT_REMOTE[fault][1] }),
+};
+
+const LITERAL_HOST = "write the literal address that the other host has in its network";
+const NOT_REMOTE: Readonly<Record<OtherHostFault, readonly [why: string, help: string]>> = {
+  loopback: ["it is this one", "remove `remote`"],
+  unspecified: ["it is none", LITERAL_HOST],
+  link_local: ["it is valid on one link alone, where services of the link itself answer", LITERAL_HOST],
+  multicast: ["it is that of a group", LITERAL_HOST],
+  reserved: ["no host has it", LITERAL_HOST],
+  metadata: ["a cloud's metadata service answers there, which gives a machine its credentials", "name a service's own address"],
 };
 
 const PLACES: Readonly<Record<StatementData["ING420"]["place"], string>> = { top_level: "at top level", expose: "in an expose" };

@@ -175,7 +175,10 @@ function putStrings(out: Uint8Array, start: number, { lines, count }: PrefixText
 
 /** One backend is an object, as it was before there could be several, so that such a policy keeps its hash. */
 function backendsJson({ backends, proxy }: CheckedExpose): unknown {
-  const all = backends.map((backend) => (backend.kind === "tcp" ? { host: backend.host, port: backend.port } : { unix: backend.path }));
+  const all = backends.map((backend) => {
+    if (backend.kind === "unix") return { unix: backend.path };
+    return { [backend.kind === "tcp" ? "host" : "remote"]: backend.host, port: backend.port };
+  });
   const [first, second] = all;
   if (first === undefined) return null;
   return { ...(second === undefined ? first : { backends: all }), ...(proxy !== null && { proxy }) };

@@ -34,7 +34,8 @@ export function clauseRows(clause: ClauseNode): Row[] {
 }
 
 function targetDocs(target: BackendTarget): Doc[] {
-  return target.kind === "unix" ? [token("unix"), SPACE, quotedDoc(target)] : [token(target.text)];
+  if (target.kind === "unix") return [token("unix"), SPACE, quotedDoc(target)];
+  return target.kind === "remote" ? words("remote", target.text) : [token(target.text)];
 }
 
 export function ruleRows(rule: RuleNode): Row[] {

@@ -203,8 +203,9 @@ function clause(json: ClauseJson): ClauseNode {
   }
 }
 
-function target(json: { readonly tcp: string } | { readonly unix: TextJson }): BackendTarget {
-  return "tcp" in json ? { kind: "tcp", ...piece(json.tcp) } : { kind: "unix", ...quoted(json.unix) };
+function target(json: { readonly tcp: string } | { readonly remote: string } | { readonly unix: TextJson }): BackendTarget {
+  if ("unix" in json) return { kind: "unix", ...quoted(json.unix) };
+  return "tcp" in json ? { kind: "tcp", ...piece(json.tcp) } : { kind: "remote", ...piece(json.remote) };
 }
 
 function key(json: KeyJson | undefined): KeyNode {

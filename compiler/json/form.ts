@@ -56,6 +56,7 @@ function clauseParts(part: Name, { name, word, set, literal, annotations, slash,
     "backend_target",
     oneOf("a backend", [
       { mark: "tcp", shape: object({ tcp: endpoint }, {}) },
+      { mark: "remote", shape: object({ remote: endpoint }, {}) },
       { mark: "unix", shape: object({ unix: quoted }, {}) },
     ]),
   );
@@ -63,6 +64,7 @@ function clauseParts(part: Name, { name, word, set, literal, annotations, slash,
     "backend",
     oneOf("a backend", [
       { mark: "tcp", shape: object({ kind: constant("backend"), tcp: endpoint }, { proxy: word }) },
+      { mark: "remote", shape: object({ kind: constant("backend"), remote: endpoint }, { proxy: word }) },
       { mark: "unix", shape: object({ kind: constant("backend"), unix: quoted }, { proxy: word }) },
       { mark: "backends", shape: object({ kind: constant("backend"), backends: list(target, 1) }, { proxy: word }) },
     ]),

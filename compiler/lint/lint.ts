@@ -8,7 +8,7 @@ import type { CheckedPolicy } from "../policy/policy.ts";
 import { MOST_NODES } from "../analysis/budget.ts";
 import type { SourceFile, Span } from "../source/source.ts";
 import { sayEnds } from "./date_warnings.ts";
-import { sayEmptyLists, sayOverlappingBinds, saySharedCertificates, sayWithoutReason, sayWithoutTests } from "./policy_warnings.ts";
+import { sayEmptyLists, sayOverlappingBinds, sayRemoteInPlain, saySharedCertificates, sayWithoutReason, sayWithoutTests } from "./policy_warnings.ts";
 import { allDecideAlone } from "./plain_rules.ts";
 import { writtenRules, type WrittenRule } from "./rule_texts.ts";
 import type { Judged } from "./rule_warnings.ts";
@@ -46,6 +46,7 @@ export async function lint(
   sayEmptyLists(report, policy, facts.lists);
   sayOverlappingBinds(report, policy, facts.binds);
   saySharedCertificates(report, policy);
+  sayRemoteInPlain(report, policy);
   sayEnds(report, texts, wallSeconds);
 
   const used = new Set<LintOff>();

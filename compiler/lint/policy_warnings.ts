@@ -29,6 +29,13 @@ export function sayWithoutReason(report: Report, { exposes }: CheckedPolicy, tex
   }
 }
 
+/** As tcp and passthrough the bytes are those of the client, encrypted or not; here they are decrypted first. */
+export function sayRemoteInPlain(report: Report, { exposes }: CheckedPolicy): void {
+  for (const { name, mode, backends, span } of exposes) {
+    if ((mode === "tls" || mode === "mtls") && backends.some(({ kind }) => kind === "remote")) report.say("ING837", { expose: name, mode }, headOf(span));
+  }
+}
+
 /** A test of an expose is about a request to it, by its name or at one of its ports; of a service that listens by itself about a bind. */
 export function sayWithoutTests(report: Report, { exposes, tests }: CheckedPolicy): void {
   const lines = tests.flatMap((test) => test.lines);

@@ -26,9 +26,20 @@ export class ClauseGrammar extends TestGrammar {
           this.CONSUME(Text);
         },
       },
-      { GATE: () => [Literal, Integer, Param].includes(this.LA(1).tokenType), ALT: () => this.CONSUME(Word) },
+      {
+        ALT: () => {
+          this.CONSUME(KW.remote);
+          this.OR2([{ GATE: () => this.isEndpoint(), ALT: () => this.CONSUME2(Word) }]);
+        },
+      },
+      { GATE: () => this.isEndpoint(), ALT: () => this.CONSUME(Word) },
     ]);
   });
+
+  /** An address with a port, or a word that is taken for one. */
+  private isEndpoint(): boolean {
+    return [Literal, Integer, Param].includes(this.LA(1).tokenType);
+  }
 
   proxy = this.RULE("proxy", () => {
     this.CONSUME(KW.proxy);

@@ -32,7 +32,7 @@ const CERTAIN = new Map<TokenType, Certain>([
   [KW.budget, is(LBrace)],
   [KW.invariant, isText],
   [KW.test, isText],
-  [KW.backend, (a, b) => is(Literal, Integer, Param)(a) || (is(KW.unix)(a) && isText(b))],
+  [KW.backend, (a, b) => is(Literal, Integer, Param)(a) || (is(KW.unix)(a) && isText(b)) || (is(KW.remote)(a) && is(Literal, Integer, Param)(b))],
   [KW.cert, isText],
   [KW.ca, isText],
   [KW.alpn, isText],

@@ -65,6 +65,7 @@ export const KEYWORDS = {
   udp: at(),
   as: at(),
   unix: at(),
+  remote: at(),
   per: at(),
   source: at(),
   listener: at(),

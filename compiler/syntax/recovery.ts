@@ -4,6 +4,7 @@
 import { CstParser, EOF, createTokenInstance, type CstNode, type IToken, type TokenType } from "chevrotain";
 import { messages } from "./errors.ts";
 import { wordsAt, type Place } from "./keywords.ts";
+import { LazyLookahead } from "./lazy_lookahead.ts";
 import { beginsForCertain, wantsName } from "./keyword_lookahead.ts";
 import { Arrow, At, Comma, Equals, KW, LBrace, LParen, Name, Param, RBrace, RParen, VOCABULARY, isName, startsLine } from "./tokens.ts";
 
@@ -86,6 +87,9 @@ const STRUCTURE: ReadonlySet<TokenType> = new Set([LBrace, RBrace, LParen, RPare
 /** After so many errors the loops end: recovery on noise costs time and says nothing. */
 const MAX_SYNTAX_ERRORS = 100;
 
+/** The most tokens that choose between alternatives. */
+const LOOKAHEAD = 2;
+
 export class Recovering extends CstParser {
   stray: Stray[] = [];
   fresh: number[] = [];
@@ -97,7 +101,8 @@ export class Recovering extends CstParser {
   constructor(validate = false) {
     super(VOCABULARY, {
       recoveryEnabled: true,
-      maxLookahead: 2,
+      maxLookahead: LOOKAHEAD,
+      lookaheadStrategy: new LazyLookahead({ maxLookahead: LOOKAHEAD }),
       skipValidations: !validate,
       nodeLocationTracking: "onlyOffset",
       errorMessageProvider: messages,

@@ -61,8 +61,8 @@ export const INGRESSD = {
       flags: { ...ORDER, watch: { short: null, value: null, says: "show it again every two seconds (with --json: one line each time)" } },
       manual: "",
     },
-    reload: { summary: "have a running gateway read its policy again", operands: [], flags: ORDER, manual: "" },
-    reopen: { summary: "have a running gateway open its audit file again", operands: [], flags: ORDER, manual: "" },
+    reload: { summary: "make a running gateway load its policy again", operands: [], flags: ORDER, manual: "" },
+    reopen: { summary: "make a running gateway open its audit file again", operands: [], flags: ORDER, manual: "" },
     block: {
       summary: "refuse the sources of a prefix for some time",
       operands: ["PREFIX"],
@@ -74,7 +74,7 @@ export const INGRESSD = {
         force: { short: null, value: null, says: "also any4 or any6, which is every source of IPv4 or IPv6" },
       },
       manual:
-        "Nobody of the prefix is admitted until then, whatever the policy says, and open\nconnections are cut. A bare IPv6 address means its /64. With state_dir a block\noutlives a restart.",
+        "Until then the gateway refuses every source of the prefix, whatever the policy says,\nand cuts open connections. A bare IPv6 address means its /64. With state_dir a block\noutlives a restart.",
     },
     unblock: { summary: "end a block before its time", operands: ["PREFIX"], flags: ORDER, manual: "" },
     blocks: { summary: "list the blocks in force", operands: [], flags: ORDER, manual: "" },

@@ -133,19 +133,24 @@ function listeners(status: unknown): string[][] {
       text(at(listener, "at")),
     ];
     if (open.length === 0) return [facts("(not open)", "-")];
-    const several = rows(at(listener, "backends"));
+    const all = rows(at(listener, "backends"));
+    const isNamed = all.length > 1 || all.some((backend) => typeof at(backend, "unused_because") === "string");
     const sockets = open.map((socket, i) => {
-      const named = several.length > 1 ? `${several.length} backends` : text(at(socket, "backend"));
+      const named = all.length > 1 ? `${all.length} backends` : text(at(socket, "backend"));
       const [local, backend] = [text(at(socket, "local")), `${named}${at(socket, "lease") === true ? " (lease)" : ""}`];
       return i === 0 ? facts(local, backend) : ["", "", "", local, backend, "", ""];
     });
-    return several.length > 1 ? [...sockets, ...several.map((backend) => ["", "", "", "", backendText(backend), "", ""])] : sockets;
+    return isNamed ? [...sockets, ...all.map((backend) => ["", "", "", "", backendText(backend), "", ""])] : sockets;
   });
 }
 
 function backendText(backend: unknown): string {
-  const skippedMs = Number(at(backend, "skipped_ms"));
-  return `${text(at(backend, "backend"))}: ${text(at(backend, "connections"))} open${skippedMs > 0 ? `, left out for ${Math.ceil(skippedMs / 1000)} s` : ""}`;
+  const [skippedMs, unused] = [Number(at(backend, "skipped_ms")), at(backend, "unused_because")];
+  const state =
+    typeof unused === "string" ? `, not used (${unused})`
+    : skippedMs > 0 ? `, left out for ${Math.ceil(skippedMs / 1000)} s`
+    : "";
+  return `${text(at(backend, "backend"))}: ${text(at(backend, "connections"))} open${state}`;
 }
 
 function rules(status: unknown): string[][] {

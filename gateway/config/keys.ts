@@ -52,7 +52,7 @@ export const TOP = {
     "auto",
     word(
       ["auto", "kernel", "node"],
-      "what accepts, dials and moves bytes: `kernel` makes the kernel's calls itself (Linux on x86-64, with koffi), `node` uses Node's sockets, `auto` takes `kernel` where it works and else `node`, and says why",
+      "what accepts, dials and moves bytes: `kernel` makes the kernel's calls itself (Linux on x86-64, with koffi), `node` uses Node's sockets, `auto` uses `kernel` if it works, otherwise `node`, and says why",
     ),
   ),
   threads: orElse(
@@ -60,7 +60,7 @@ export const TOP = {
     whole(
       1,
       64,
-      "how many threads serve tcp: with 1 the main thread does all; with more it accepts, decides and records, and the others move bytes and do handshakes. Needs the kernel's forwarder and OpenSSL's engine of TLS",
+      "how many threads serve tcp: with 1 the main thread does everything; with more it accepts, decides and records, and the others move bytes and do handshakes. Needs the kernel's forwarder and OpenSSL's engine of TLS",
     ),
   ),
   state_dir: path(
@@ -78,6 +78,17 @@ export const TOP = {
 } satisfies Keys;
 
 export const TABLES = {
+  backends: table("backends on other hosts", {
+    networks: orElse(
+      [],
+      list(
+        text(1, 64, "a network"),
+        0,
+        256,
+        "networks that have the hosts of a policy's `backend remote`, each an address and a length: `10.0.3.0/24`, `2001:db8:3::/64`; without one no backend is on another host. The bytes cross them in plain, and nobody checks who owns such a backend",
+      ),
+    ),
+  }),
   control: table("the control socket", {
     socket: socketPath("absolute path of the control socket; its directory is made with mode 0700"),
   }),
@@ -95,12 +106,12 @@ export const TABLES = {
       text(
         1,
         4096,
-        "path of the audit file (one JSON object a line, appended), `-` or `/dev/stderr` for standard error, or `/dev/stdout` for standard output, which then has the records alone: markers go to standard error",
+        "path of the audit file (one JSON object per line, appended), `-` or `/dev/stderr` for standard error, or `/dev/stdout` for standard output, which then has the records alone: markers go to standard error",
       ),
     ),
     udp_denied_per_second: orElse(
       10,
-      whole(0, 1_000_000, "refused datagrams that are recorded a second, for each expose and reason; the others are counted (`audit.suppressed` of `status`)"),
+      whole(0, 1_000_000, "refused datagrams that are recorded per second for each expose and reason; the others are counted (`audit.suppressed` of `status`)"),
     ),
     close: orElse(true, truth("also record the end of each admitted connection (`op` `close`), with its bytes and its duration")),
     on_error: orElse(
@@ -126,7 +137,7 @@ export const TABLES = {
     ),
   }),
   caps: table("bounds of the gateway; each has its counter and audit code", {
-    ports: orElse(1024, whole(1, 65_535, "listening sockets (one an address and port)")),
+    ports: orElse(1024, whole(1, 65_535, "listening sockets (one per address and port)")),
     connections: orElse(10_000, whole(1, 1_000_000, "connections and flows of datagrams overall; lowered at the start when `nofile` is too small")),
     waiting: orElse(
       1024,
@@ -138,7 +149,7 @@ export const TABLES = {
     ),
     waiting_per_source: orElse(
       32,
-      whole(1, 65_535, "the same of one IPv4 address, or of one IPv6 /64; a smaller `cap … per source` of an expose of the port is the bound instead"),
+      whole(1, 65_535, "the same, for one IPv4 address or one IPv6 /64; a smaller `cap … per source` of an expose of the port is the bound instead"),
     ),
     backend_connecting: orElse(512, whole(1, 65_535, "connections under way (not yet accepted) to one backend")),
     intents: orElse(256, whole(0, 65_535, "leases overall")),
@@ -146,7 +157,7 @@ export const TABLES = {
     control_connections: orElse(64, whole(1, 4096, "clients of one control or registration socket")),
   }),
   timers: table("all in milliseconds; 0 switches the timer off where 0 is allowed", {
-    hello_ms: orElse(10_000, whole(100, 10_000, "until the ClientHello must be whole where one is read, and where TLS is terminated the handshake too")),
+    hello_ms: orElse(10_000, whole(100, 10_000, "the time for a complete ClientHello, and where TLS is terminated also for the handshake")),
     backend_connect_ms: orElse(5_000, whole(1, 600_000, "until the backend must have accepted")),
     keepalive_ms: orElse(
       60_000,
@@ -158,7 +169,10 @@ export const TABLES = {
     ),
     idle_ms: orElse(300_000, whole(0, 604_800_000, "a connection without a byte in either direction is closed; 0: never")),
     lifetime_ms: orElse(0, whole(0, 2_592_000_000, "the longest life of a connection, or of a flow of datagrams; 0: no end")),
-    udp_fresh_ms: orElse(3_000, whole(100, 600_000, "a flow of datagrams whose client has not sent again after an answer ends")),
+    udp_fresh_ms: orElse(
+      3_000,
+      whole(100, 600_000, "the time after an answer in which the client of a new flow of datagrams has to send again, or the flow ends"),
+    ),
     udp_idle_ms: orElse(30_000, whole(100, 86_400_000, "any other flow of datagrams ends without one in either direction")),
     drain_ms: orElse(10_000, whole(0, 3_600_000, "how long connections may stay open after SIGTERM")),
     interface_poll_ms: orElse(5_000, whole(100, 3_600_000, "how often the interface addresses are read for `bind NET` listeners")),
@@ -223,7 +237,7 @@ export const NAMED = {
     entry: "the files of one authority",
     name: credentialName,
     keys: {
-      file: needed(path("absolute path of the certificates in PEM that clients' certificates must lead to")),
+      file: needed(path("absolute path of the certificates in PEM to which clients' certificates must chain")),
       crl: list(
         path("a revocation list"),
         1,

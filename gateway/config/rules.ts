@@ -1,5 +1,7 @@
 // Rules that the schema can't express: values that clash with each other, and texts that
 // need more than a pattern. A rule is a function and a row at the end.
+import { parsePrefix } from "../../runtime/net/prefix.ts";
+import { notRemote } from "../../runtime/net/remote.ts";
 import { canonicalBackend } from "../forward/backend.ts";
 import type { Config } from "./keys.ts";
 
@@ -51,6 +53,17 @@ function backendsLocal({ allowed_backends: backends }: Config): readonly Clash[]
   });
 }
 
+function networksRemote({ backends: { networks } }: Config): readonly Clash[] {
+  return networks.flatMap((network) => {
+    const prefix = parsePrefix(network);
+    const wrong = (reason: string): readonly Clash[] => [{ key: "backends.networks", reason: `has \`${network}\`${reason}` }];
+    if (prefix === null) return wrong(": write an address and a length, with no bit set behind it: 10.0.3.0/24");
+    const { first, last } = prefix;
+    const fault = notRemote(first);
+    return fault !== null && fault === notRemote(last) ? wrong(", in which there is no other host") : [];
+  });
+}
+
 function engineServed({ forwarder, tls }: Config): readonly Clash[] {
   return forwarder === "node" && tls.engine === "openssl" ?
       [
@@ -74,4 +87,4 @@ function threadsServed({ threads, forwarder, tls }: Config): readonly Clash[] {
   return tls.engine === "node" ? [needs("OpenSSL's engine of TLS", "tls.engine", tls.engine)] : [];
 }
 
-export const RULES: readonly Rule[] = [socketsApart, servicesApart, backendsLocal, engineServed, threadsServed];
+export const RULES: readonly Rule[] = [socketsApart, servicesApart, backendsLocal, networksRemote, engineServed, threadsServed];

@@ -2,7 +2,7 @@
 import type { Code } from "../../runtime/abi/names.ts";
 import type { Decision } from "../../runtime/host/decision.ts";
 import { CONNECTING, PENDING } from "../connection/states.ts";
-import type { Backend } from "../forward/backends.ts";
+import { isRemote, type Backend } from "../forward/backends.ts";
 import type { MakeRoom } from "./decider.ts";
 import { free, type Bound, type Desk } from "./desk.ts";
 
@@ -78,24 +78,33 @@ function settle<A>(d: Desk<A>, row: number, decision: Decision | undefined): voi
 
 export function dial<A>(d: Desk<A>, row: number): void {
   let backend = d.table.backend[row];
-  for (let wrong = ownerFault(backend); wrong !== null; wrong = ownerFault(backend)) {
-    d.decider.notOwned(row, wrong);
-    d.decider.backendFailed(row, "not_owned");
-    if (!d.decider.nextBackend(row)) {
-      free(d, row, "backend_not_owned");
-      return;
-    }
+  for (let wrong = ownerFault(backend, null); wrong !== null; wrong = ownerFault(backend, null)) {
+    if (!passBy(d, row, wrong)) return;
     backend = d.table.backend[row];
   }
   if (backend === undefined) free(d, row, "backend_refused");
   else d.transport.connect(row, backend.address);
 }
 
+/** The row has another backend to try; false where there is none, and the flow has ended. */
+export function passBy<A>(d: Desk<A>, row: number, because: string): boolean {
+  d.decider.notOwned(row, because);
+  d.decider.backendFailed(row, "not_owned");
+  if (d.decider.nextBackend(row)) return true;
+  free(d, row, "backend_not_owned");
+  return false;
+}
+
+/** Where a route leads is known only from the socket of a flow; it is looked at where the backend is on another host. */
+export function nearFault<A>({ transport }: Desk<A>, row: number, backend: Backend | undefined): string | null {
+  return backend === undefined || !isRemote(backend.address) ? null : ownerFault(backend, transport.nearEnd(row)?.host ?? "");
+}
+
 /** INVARIANT: a check that fails inside is a refusal. */
-export function ownerFault(backend: Backend | undefined): string | null {
+export function ownerFault(backend: Backend | undefined, near: string | null): string | null {
   if (backend === undefined || backend.owner === null) return null;
   try {
-    return backend.owner(backend.address);
+    return backend.owner(backend.address, near);
   } catch (error) {
     return `it could not be looked at (${error instanceof Error ? error.message : String(error)})`;
   }

@@ -8,7 +8,7 @@ import { CONNECTING, FREE, OPEN, PENDING } from "../connection/states.ts";
 import type { End } from "../end.ts";
 import type { UdpPlaces } from "../listen/addresses.ts";
 import { mayAnswer } from "./budget.ts";
-import { dial, evict, queue } from "./deciding.ts";
+import { dial, evict, nearFault, passBy, queue } from "./deciding.ts";
 import { end, endAll, free, unbindIfOver, type Bound, type Desk } from "./desk.ts";
 import { FlowTable } from "./flow_table.ts";
 import { adoptFlow, handedFlows, handedKey, type HandedFlow } from "./handed_flows.ts";
@@ -224,6 +224,12 @@ function begun<A>(d: Desk<A>, number: number, key: string, way: A): number | nul
 
 function connected<A>(d: Desk<A>, row: number): void {
   if (d.table.state[row] !== CONNECTING) return;
+  const wrong = nearFault(d, row, d.table.backend[row]);
+  if (wrong !== null) {
+    d.transport.close(row);
+    if (passBy(d, row, wrong)) dial(d, row);
+    return;
+  }
   d.table.state[row] = OPEN;
   for (const bytes of d.flows.takePending(row)) {
     if (d.table.state[row] === OPEN) forward(d, row, bytes);
@@ -268,6 +274,6 @@ function answered<A>(d: Desk<A>, row: number, bytes: Buffer): void {
 }
 
 function connectedFrom<A>(d: Desk<A>, port: number): string | null {
-  for (const row of d.flows.rows()) if (d.transport.nearPort(row) === port) return d.table.backend[row]?.address.key ?? null;
+  for (const row of d.flows.rows()) if (d.transport.nearEnd(row)?.port === port) return d.table.backend[row]?.address.key ?? null;
   return null;
 }

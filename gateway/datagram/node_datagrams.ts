@@ -6,7 +6,7 @@ import type { PeerAddress } from "../connection/transport.ts";
 import type { BackendAddress } from "../forward/backend.ts";
 import { peerOf } from "../listen/peer.ts";
 import { createFlows, type Flows, type FlowsSetup } from "./flows.ts";
-import type { DatagramEvents, DatagramTransport } from "./transport.ts";
+import type { DatagramEvents, DatagramTransport, FlowEnd } from "./transport.ts";
 
 /** The kernel's buffer of a bound socket, for bursts; net.core.rmem_max may be lower. */
 const RECEIVE_BYTES = 4 * 1024 * 1024;
@@ -96,7 +96,10 @@ class NodeDatagrams implements DatagramTransport<RemoteInfo> {
       else this.#events.answered(row, bytes);
     });
     try {
-      socket.bind({ address: backend.host.includes(":") ? "::1" : "127.0.0.1", port: 0, exclusive: true }, () => {
+      const isV6 = backend.host.includes(":");
+      const loopback = isV6 ? "::1" : "127.0.0.1";
+      // To another host the kernel chooses the address.
+      socket.bind({ ...(!backend.remote && { address: loopback }), port: 0, exclusive: true }, () => {
         if (isCurrent()) socket.connect(backend.port, backend.host);
       });
     } catch (error) {
@@ -144,9 +147,11 @@ class NodeDatagrams implements DatagramTransport<RemoteInfo> {
   /** Its sockets are all that it has. */
   shut(): void {}
 
-  nearPort(row: number): number | null {
+  nearEnd(row: number): FlowEnd | null {
     const upstream = this.#upstreams[row];
-    return upstream?.isConnected === true ? upstream.socket.address().port : null;
+    if (upstream?.isConnected !== true) return null;
+    const { address: host, port } = upstream.socket.address();
+    return { host, port };
   }
 
   buffered(row: number): number {

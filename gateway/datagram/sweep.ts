@@ -1,7 +1,7 @@
 // Ends what is over by the clock, what another gateway has taken over, and flows whose backend is no longer its owner's.
 import { CONNECTING, OPEN } from "../connection/states.ts";
-import type { Backend } from "../forward/backends.ts";
-import { ownerFault } from "./deciding.ts";
+import { isRemote, type Backend } from "../forward/backends.ts";
+import { nearFault, ownerFault } from "./deciding.ts";
 import { free, type Desk } from "./desk.ts";
 
 export function sweep<A>(d: Desk<A>, now: number): void {
@@ -21,10 +21,14 @@ export function sweep<A>(d: Desk<A>, now: number): void {
     const state = table.state[row];
     const backend = table.backend[row];
     if ((state !== CONNECTING && state !== OPEN) || backend === undefined) continue;
-    const wrong = found.has(backend) ? (found.get(backend) ?? null) : ownerFault(backend);
-    found.set(backend, wrong);
+    let wrong = found.get(backend);
+    if (wrong === undefined) {
+      if (!isRemote(backend.address)) wrong = ownerFault(backend, null);
+      else if (state === OPEN) wrong = nearFault(d, row, backend);
+      if (wrong !== undefined) found.set(backend, wrong);
+    }
     const age = now - (table.openedMs[row] ?? now);
-    if (wrong !== null) {
+    if (typeof wrong === "string") {
       d.decider.notOwned(row, wrong);
       d.decider.backendFailed(row, "not_owned");
       free(d, row, "backend_not_owned");

@@ -11,6 +11,12 @@ import type { UdpPlaces } from "../listen/addresses.ts";
 /** Why a flow got no socket to its backend. */
 export type ConnectFailure = "no_descriptor" | "refused";
 
+/** The local address and port of a flow's socket. */
+export interface FlowEnd {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** `A` is the way of a datagram: where it came from, and to which address. */
 export interface DatagramTransport<A> {
   readonly udpPlaces: UdpPlaces;
@@ -32,8 +38,8 @@ export interface DatagramTransport<A> {
   /** The answer is sent from the address and port that the datagram of `way` came to. */
   toClient(number: number, way: A, bytes: Buffer): void;
   close(row: number): void;
-  /** The port at the near end of the backend's side; null where there is none. */
-  nearPort(row: number): number | null;
+  /** The near end of the backend's side; null where there is none. */
+  nearEnd(row: number): FlowEnd | null;
   /** Bytes that wait to be sent to the backend. */
   buffered(row: number): number;
   /** Gives up what it has opened for itself; no flow and no bound socket is left. */

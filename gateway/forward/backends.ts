@@ -14,8 +14,11 @@ export type NearEnd = Socket | (OwnSocket & Pick<Socket, "localAddress" | "local
 /** Says at a connect whether the far side is (still) who it must be; a string is why not. */
 export type Verify = (socket: NearEnd, address: BackendAddress) => string | typeof AGAIN | null;
 
-/** Says who has bound a udp backend, where it is not (any more) who it must be. Such a socket has no connection that could be looked at. */
-export type OwnerCheck = (address: BackendAddress) => string | null;
+/**
+ * Says who has bound a udp backend, where it is not (any more) who it must be. Such a socket has no connection that could be looked at.
+ * `near` is the local address of a flow's socket, and null before the flow has one.
+ */
+export type OwnerCheck = (address: BackendAddress, near: string | null) => string | null;
 
 /** The checks of a backend that the policy names for a service over udp. */
 export type StaticOwnerCheck = (service: string, address: BackendAddress) => OwnerCheck | null;
@@ -36,6 +39,36 @@ export interface Backend {
   readonly load: Load;
   /** Shared by all exposes of one service. */
   readonly pause: Pause;
+}
+
+/** The checks of backends on other hosts, whose owners can't be looked at. Each says nothing of one on this host. */
+export interface RemoteChecks {
+  readonly verify: Verify;
+  readonly owner: OwnerCheck;
+  /** Why no connection may be made to it now; null where one may. */
+  readonly fault: (address: BackendAddress) => string | null;
+  /** Why a policy that names it can't be put in force, under the configuration that would be in force with it; null where it can. */
+  readonly refusal: (address: BackendAddress) => string | null;
+  /** The addresses of this host may be others now. */
+  readonly hostChanged: () => void;
+  /** Whether the configuration in force does not allow it, so that connections to it end. */
+  readonly isOutside: (address: BackendAddress) => boolean;
+}
+
+const noOther = (address: BackendAddress): string | null => (isRemote(address) ? "no other host is allowed" : null);
+
+/** INVARIANT: without networks there is no way to another host. */
+const NOWHERE: RemoteChecks = {
+  verify: (_socket, address) => noOther(address),
+  owner: noOther,
+  fault: noOther,
+  refusal: noOther,
+  isOutside: isRemote,
+  hostChanged: () => undefined,
+};
+
+export function isRemote(address: BackendAddress): boolean {
+  return address.kind === "tcp" && address.remote;
 }
 
 export interface Load {
@@ -66,6 +99,8 @@ export class Backends {
   readonly #ofStatic: StaticVerify;
   readonly #ownerOf: StaticOwnerCheck;
   readonly #ownedBy: (service: string, address: BackendAddress) => string;
+  /** Whether a backend on another host may be used. */
+  readonly remote: RemoteChecks;
 
   /** `ownedBy` is a word for what a check of a service's backend depends on. `notOwn` is called at every connect to a unix socket, whether a policy or a lease named it. */
   constructor(
@@ -73,17 +108,19 @@ export class Backends {
     ofStatic: StaticVerify = () => null,
     ownerOf: StaticOwnerCheck = () => null,
     ownedBy = (_service: string, _address: BackendAddress): string => "",
+    remote: RemoteChecks = NOWHERE,
   ) {
     this.#ownedBy = ownedBy;
     this.#notOwn = notOwn;
     this.#ofStatic = ofStatic;
     this.#ownerOf = ownerOf;
+    this.remote = remote;
   }
 
   /** One of a udp expose, that the policy names for a service. */
   namedUdp(service: string, address: BackendAddress): Backend {
     const { pause } = this.#namedAs(`udp ${service} ${address.key}`, () => null);
-    return { ...this.udpAt(address, this.#ownerOf(service, address)), pause };
+    return { ...this.udpAt(address, isRemote(address) ? this.remote.owner : this.#ownerOf(service, address)), pause };
   }
 
   /** Nothing counts as under way there: a flow is connected at once. */
@@ -93,7 +130,9 @@ export class Backends {
 
   /** One that the policy names for a service. */
   named(service: string, address: BackendAddress, proxy: ProxyVersion | null = null): Backend {
-    const { check, pause } = this.#namedAs(`tcp ${service} ${address.key} ${this.#ownedBy(service, address)}`, () => this.#ofStatic(service, address));
+    const { check, pause } = this.#namedAs(`tcp ${service} ${address.key} ${this.#ownedBy(service, address)}`, () =>
+      isRemote(address) ? this.remote.verify : this.#ofStatic(service, address),
+    );
     return { ...this.at(address, check, proxy), pause };
   }
 

@@ -23,7 +23,7 @@ export function udpBelongsTo(owners: readonly number[], { sockets }: Pick<Owners
 
 /** Why a registration can't claim a backend. */
 export function udpClaimable(backend: BackendAddress, uid: number | null, setup: Pick<OwnershipSetup, "sockets">): string | null {
-  return uid === null ? "this service has no uid in the configuration, so no backend can be proved to be its own" : udpBelongsTo([uid], setup)(backend);
+  return uid === null ? "this service has no uid in the configuration, so no backend can be proved to be its own" : udpBelongsTo([uid], setup)(backend, null);
 }
 
 /** Null where the kernel gives no answer. */

@@ -4,13 +4,14 @@ import { getSystemErrorName } from "node:util";
 import { failed, type Result } from "../../runtime/result/result.ts";
 import type { ListenFailure, Local } from "../connection/forwarder.ts";
 import { NO_ROW, type PeerAddress } from "../connection/transport.ts";
-import type { DatagramEvents, DatagramTransport } from "../datagram/transport.ts";
+import type { DatagramEvents, DatagramTransport, FlowEnd } from "../datagram/transport.ts";
 import type { BackendAddress } from "../forward/backend.ts";
 import { EAGAIN, ECONNREFUSED, EINTR, EMFILE, ENFILE, MSG_NOSIGNAL, type KernelCalls } from "./calls.ts";
 import { DESTINATION_AT, LOCAL_AT, Messages, V4_INFO_BYTES, V6_INFO_BYTES } from "./messages.ts";
+import { nearEnd } from "./near_end.ts";
 import { Paused } from "./paused.ts";
 import { EPOLLIN, Poller } from "./poller.ts";
-import { backendAddress, peerFrom, portOf } from "./sockaddr.ts";
+import { backendAddress, peerFrom } from "./sockaddr.ts";
 import { boundSocket, connectedSocket } from "./udp_sockets.ts";
 
 /** Datagrams of one call. */
@@ -209,10 +210,11 @@ export class KernelDatagrams implements DatagramTransport<Way> {
     this.#calls.close(fd);
   }
 
-  nearPort(row: number): number | null {
+  nearEnd(row: number): FlowEnd | null {
     const fd = this.#upstreams[row] ?? NONE;
-    const near = Buffer.alloc(28);
-    return fd === NONE || this.#calls.getsockname(fd, near) < 0 ? null : portOf(near);
+    if (fd === NONE) return null;
+    const { localAddress, localPort } = nearEnd(this.#calls, fd);
+    return localAddress === undefined || localPort === undefined ? null : { host: localAddress, port: localPort };
   }
 
   /** The kernel has all that was sent. */

@@ -108,11 +108,16 @@ export class Ports {
   readonly #byNumber = new Map<number, OpenPort>();
   readonly #ownSockets: () => readonly string[];
   readonly #ownPort: () => number | null;
+  readonly #isBarred: (backend: BackendAddress) => boolean;
 
-  /** `ownSockets` are the paths of the gateway's own unix sockets, `ownPort` that of its HTTP, now. */
-  constructor(ownSockets: () => readonly string[], ownPort: () => number | null) {
+  /**
+   * `ownSockets` are the paths of the gateway's own unix sockets, `ownPort` that of its HTTP, now. `isBarred`: whether a
+   * backend on another host is not allowed, or is this host; without it none is.
+   */
+  constructor(ownSockets: () => readonly string[], ownPort: () => number | null, isBarred: (backend: BackendAddress) => boolean = () => true) {
     this.#ownSockets = ownSockets;
     this.#ownPort = ownPort;
+    this.#isBarred = isBarred;
   }
 
   get size(): number {
@@ -175,9 +180,11 @@ export class Ports {
     return false;
   }
 
-  /** Whether what is sent to `backend` over `proto` would come back to the gateway. */
+  /** Whether what is sent to `backend` over `proto` would come back to the gateway, or must not be sent there. */
   isOwn(proto: Proto, backend: BackendAddress): boolean {
     if (backend.kind === "unix") return this.#ownSockets().some((own) => sameFile(own, backend.path));
+    // The gateway listens at no address but this host's.
+    if (backend.remote) return this.#isBarred(backend);
     // On any loopback address, because no other program should listen on that number.
     if (proto === "tcp" && backend.port === this.#ownPort()) return true;
     for (const open of this.#byKey.values()) if (open.proto === proto && overlaps(open, backend)) return true;

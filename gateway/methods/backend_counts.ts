@@ -16,12 +16,15 @@ export interface BackendCount {
   connections: number;
   /** How much longer others are tried first; 0: it is not left out. */
   readonly skippedMs: number;
+  /** Why no connection goes there, where it is on another host; null where connections go. */
+  readonly unusedBecause: string | null;
   readonly failures: ReadonlyMap<BackendFailure, number>;
 }
 
-type Sources = Pick<Context, "counters" | "forwarder" | "ports" | "clock" | "isPrepared">;
+type Sources = Pick<Context, "backends" | "counters" | "forwarder" | "ports" | "clock" | "isPrepared">;
 
-export function backendCounts({ counters: { traffic }, forwarder: { table }, ports, clock, isPrepared }: Sources): readonly BackendCount[] {
+export function backendCounts({ backends: { remote }, counters, forwarder: { table }, ports, clock, isPrepared }: Sources): readonly BackendCount[] {
+  const { traffic } = counters;
   const counts = new Map<string, BackendCount>();
   const now = clock.monoMs();
   const at = (listener: string, proto: Proto, backend: string, known: Backend | undefined): BackendCount => {
@@ -34,6 +37,7 @@ export function backendCounts({ counters: { traffic }, forwarder: { table }, por
       backend,
       connections: 0,
       skippedMs: Math.max(0, Math.ceil((known?.pause.untilMs ?? 0) - now)),
+      unusedBecause: known === undefined ? null : remote.fault(known.address),
       failures: traffic.failuresOf(listener, backend),
     };
     counts.set(key, made);
@@ -62,6 +66,12 @@ export function backendFamilies(out: Families, context: Sources): void {
     "gauge",
     "1 while a backend has failed and others are tried first",
     all.map(([labels, { skippedMs }]) => [labels, skippedMs > 0 ? 1 : 0]),
+  );
+  out.family(
+    "ingressd_backend_unused",
+    "gauge",
+    "1 while no connection goes to a backend on another host, because it is in none of backends.networks or is an address of this host",
+    all.map(([labels, { unusedBecause }]) => [labels, unusedBecause === null ? 0 : 1]),
   );
 }
 

@@ -2,7 +2,7 @@
 import { MOST_BLOCKS } from "../blocks/blocks.ts";
 import { BACKLOG, longestBacklog } from "../listen/backlog.ts";
 import { backendsText } from "../listen/ports.ts";
-import { backendCounts } from "./backend_counts.ts";
+import { backendCounts, type BackendCount } from "./backend_counts.ts";
 import type { Counters } from "../audit/counters.ts";
 import type { SignatureInfo } from "../../runtime/host/module.ts";
 import type { Keeper } from "../reload/keeper.ts";
@@ -64,9 +64,7 @@ export function statusOf(context: Context): object {
         .filter((open) => open.proto === info.proto && !context.isPrepared(open))
         .flatMap(({ local, serves: { exposes } }) => exposes.filter((one) => one.info.name === info.name).map((one) => ({ local, ...one })))
         .map(({ local, backends, lease }) => ({ local, backend: backendsText(backends), lease: lease !== null })),
-      backends: counts
-        .filter(({ listener, proto }) => listener === info.name && proto === info.proto)
-        .map(({ backend, connections, skippedMs, failures }) => ({ backend, connections, skipped_ms: skippedMs, failures: Object.fromEntries(failures) })),
+      backends: counts.filter(({ listener, proto }) => listener === info.name && proto === info.proto).map(countJson),
     })),
     waiting: Object.fromEntries(context.nameWaits.byPort()),
     connections: { live: forwarder.live, cap: context.connectionCap, buffered_bytes: buffered },
@@ -94,6 +92,10 @@ export function statusOf(context: Context): object {
     reloads: reloadsOf(context),
     top_denied: topDenied.first(TOP_SOURCES),
   };
+}
+
+function countJson({ backend, connections, skippedMs, unusedBecause, failures }: BackendCount): object {
+  return { backend, connections, skipped_ms: skippedMs, unused_because: unusedBecause, failures: Object.fromEntries(failures) };
 }
 
 function auditOf(counters: Counters): object {

@@ -131,6 +131,7 @@ function show(now) {
     open.map((one) => {
       const connects = (all) => all.find((pair) => pair.listener === one.listener && pair.backend === one.backend)?.connects ?? 0;
       const failures = Object.values(one.failures).reduce((sum, count) => sum + count, 0);
+      const unused = typeof one.unused_because === "string";
       const skipped = one.skipped_ms > 0;
       return [
         cell(one.backend),
@@ -138,7 +139,12 @@ function show(now) {
         cell(number(one.connections), "number"),
         cell(perSecond(Math.max(0, connects(traffic) - connects(past.traffic)) / seconds), "number"),
         cell(number(failures), "number"),
-        cell(skipped ? "left out for " + Math.ceil(one.skipped_ms / 1000) + " s" : "in use", skipped ? "bad" : ""),
+        cell(
+          unused ? "not used: " + one.unused_because
+          : skipped ? "left out for " + Math.ceil(one.skipped_ms / 1000) + " s"
+          : "in use",
+          unused || skipped ? "bad" : "",
+        ),
       ];
     }),
     "no port is open",

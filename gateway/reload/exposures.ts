@@ -3,7 +3,7 @@ import { isLinkLocal6, type Address } from "../../runtime/net/address.ts";
 import type { BackendInfo, ListenerInfo, PolicyEngine, PolicyInfo, PortRange } from "../../runtime/host/module.ts";
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { Backend, Backends } from "../forward/backends.ts";
-import { tcpBackend, unixBackend } from "../forward/backend.ts";
+import { remoteBackend, tcpBackend, unixBackend, type BackendAddress } from "../forward/backend.ts";
 import type { Lease } from "../intents/leases.ts";
 import { bareAddress, candidateAddresses, listensAt, type HostAddress, type UdpPlaces } from "../listen/addresses.ts";
 import { exposure, overlaps, type Exposure, type Served, type Shared } from "../listen/ports.ts";
@@ -45,7 +45,7 @@ export function staticExposures(
     if (addresses.length === 0) continue;
     sockets += addresses.length * ports.reduce((sum, range) => sum + range.last - range.first + 1, 0);
     if (sockets > maxPorts) {
-      return failed(`the policy exposes more than ${maxPorts} sockets (one an address and port): raise caps.ports or expose fewer`);
+      return failed(`the policy exposes more than ${maxPorts} sockets (one per address and port): raise caps.ports or expose fewer`);
     }
     for (const range of ports) {
       for (let port = range.first; port <= range.last; port++) {
@@ -59,7 +59,8 @@ export function staticExposures(
   for (const { exposes, proto } of wanted)
     for (const { info, backends: own } of exposes)
       for (const { address } of own) {
-        if (address.kind !== "tcp" || byPort.get(address.port)?.some((other) => other.proto === proto && overlaps(other, address)) !== true) continue;
+        if (address.kind !== "tcp" || address.remote) continue;
+        if (byPort.get(address.port)?.some((other) => other.proto === proto && overlaps(other, address)) !== true) continue;
         return failed(`expose \`${info.name}\`: its backend ${address.key} is a port that ingressd itself opens; name the service's own port`);
       }
   return ok(wanted);
@@ -112,11 +113,28 @@ export function groupedByPort<E extends { readonly port: number }>(endpoints: It
   return groups;
 }
 
+/**
+ * The answers of `say` about the backends of a policy that are on other hosts, each with the name of its expose; null where it says
+ * nothing.
+ */
+export function ofRemotes({ info: { listeners } }: Pick<PolicyEngine, "info">, say: (address: BackendAddress) => string | null): readonly string[] {
+  return listeners.flatMap(({ name, backends }) =>
+    backends.flatMap((named) => {
+      const address = named.kind === "remote" ? remoteBackend(named.host, named.port) : null;
+      const said = address === null || typeof address === "string" ? address : say(address);
+      return said === null ? [] : [`expose \`${name}\`: ${said}`];
+    }),
+  );
+}
+
 /** Why a udp expose can't have the backend. */
 export const NO_UNIX_DATAGRAMS = "a unix socket is no backend of udp: name a loopback address with a port";
 
 function staticBackend(info: ListenerInfo, named: BackendInfo, backends: Backends): Result<Backend, string> {
-  const address = named.kind === "tcp" ? tcpBackend(named.host, named.port) : unixBackend(named.path);
+  const address =
+    named.kind === "unix" ? unixBackend(named.path)
+    : named.kind === "tcp" ? tcpBackend(named.host, named.port)
+    : remoteBackend(named.host, named.port);
   if (typeof address === "string") return failed(address);
   if (info.proto === "tcp") return ok(backends.named(info.service, address, info.proxy));
   return address.kind === "unix" ? failed(NO_UNIX_DATAGRAMS) : ok(backends.namedUdp(info.service, address));

@@ -9,7 +9,7 @@ import type { HostAddress, UdpPlaces } from "../listen/addresses.ts";
 import { isNotOpened, type Opener } from "../listen/open.ts";
 import { byKey, exposureOf, type Exposure, type OpenPort, type Ports } from "../listen/ports.ts";
 import type { Markers } from "../audit/markers.ts";
-import { leasedExposures, staticExposures } from "./exposures.ts";
+import { leasedExposures, ofRemotes, staticExposures } from "./exposures.ts";
 
 /** Before an expose's name where a sentence is about the expose and not about an address. */
 const WAITS = "expose ";
@@ -117,14 +117,24 @@ export class Openings {
     return engine === null ? [] : withoutAddress(engine.info.listeners, this.#setup.ports, this.#setup.hostAddresses(), this.#absent);
   }
 
-  /** Says once of each expose that its address is absent, and again if the address was there in between. */
-  sayAbsent(engine: PolicyEngine | null): void {
-    const names = new Set<string>();
-    for (const info of this.absent(engine)) {
-      names.add(WAITS + info.name);
-      this.sayOnce(WAITS + info.name, addressSentence(info));
-    }
-    for (const key of this.#said.keys()) if (key.startsWith(WAITS) && !names.has(key)) this.#said.delete(key);
+  /** Backends on other hosts to which no connection goes now, a sentence each. */
+  unused(engine: PolicyEngine | null): readonly string[] {
+    return engine === null ? [] : ofRemotes(engine, this.#setup.backends.remote.fault).map((sentence) => `${sentence}: no connection goes there`);
+  }
+
+  /** Why a policy can't be put in force: it names backends on other hosts that the configuration doesn't allow. Null where it can. */
+  refusal(engine: PolicyEngine): string | null {
+    const [first, ...others] = ofRemotes(engine, this.#setup.backends.remote.refusal);
+    if (first === undefined) return null;
+    return others.length === 0 ? first : `${first} (and the networks of ${others.length} more)`;
+  }
+
+  /** Says once of each expose that its address is absent, or a backend of it not used, and again if that was not so in between. */
+  sayUnserved(engine: PolicyEngine | null): void {
+    const now = new Map(this.absent(engine).map((info) => [WAITS + info.name, addressSentence(info)]));
+    for (const sentence of this.unused(engine)) now.set(WAITS + sentence, sentence);
+    for (const [about, sentence] of now) this.sayOnce(about, sentence);
+    for (const key of this.#said.keys()) if (key.startsWith(WAITS) && !now.has(key)) this.#said.delete(key);
   }
 
   sayOnce(about: string, message: string): void {

@@ -13,6 +13,7 @@ import {
   CODE_CERTIFICATE_REVOKED,
   CODE_HELLO_MALFORMED,
   CODE_NOT_EXPOSED,
+  CODE_NO_BACKEND,
   CODE_NO_NAME,
   CODE_RECHECKED,
 } from "../../runtime/abi/verdicts.ts";
@@ -31,10 +32,15 @@ import { connectionFacts } from "../admit/entries.ts";
 import { mayNameSource } from "../admit/balancers.ts";
 import type { NameWaits } from "../admit/name_waits.ts";
 import type { Blocks } from "../blocks/blocks.ts";
+import type { BackendAddress } from "../forward/backend.ts";
 import type { OpenPort } from "../listen/ports.ts";
 import { REVOKED } from "./cut_revoked.ts";
 import type { NameFault } from "../tls/server_name.ts";
 
+/** No policy answers so about a connection that it admitted: its backend is on another host that is not allowed any more. */
+const OUTSIDE = "no_backend";
+/** The record has it as its `detail`. */
+const NOT_ALLOWED = "backend_not_allowed";
 /** The most rows that are decided, and connections that are closed, in one turn. */
 const ROWS_PER_TURN = 256;
 const CLOSED_PER_TURN = 32;
@@ -48,6 +54,8 @@ export interface RecheckSetup {
   readonly blocks: Pick<Blocks, "of" | "size">;
   /** Whether a client's certificate is on a revocation list by now. */
   readonly isRevoked: (known: Known) => boolean;
+  /** Whether a backend is on another host that the configuration does not allow. */
+  readonly isOutside: (address: BackendAddress) => boolean;
   /** The socket that a row came by. */
   readonly numbered: (number: number) => OpenPort | undefined;
   readonly nameWaits: Pick<NameWaits, "count" | "give">;
@@ -200,7 +208,7 @@ class Round {
       forwarder.refuse(row, { denial: answer, by: { info: engine.info, generation } });
       return "unread";
     }
-    const isDue = onReload === "recheck" || answer.code === "blocked" || answer.code === REVOKED;
+    const isDue = onReload === "recheck" || answer.code === "blocked" || answer.code === REVOKED || answer.code === OUTSIDE;
     return isDue && typeof table.sourceOf(row) !== "number" ? this.#entryOf(row, answer) : null;
   }
 
@@ -212,6 +220,7 @@ class Round {
       onReload,
       blocks,
       isRevoked,
+      isOutside,
       forwarder: { table },
     } = this.#setup;
     const state = table.state[row];
@@ -239,6 +248,8 @@ class Round {
     if (state !== CONNECTING && state !== OPEN) return null;
     const known = table.identity[row];
     if (known !== undefined && isRevoked(known)) return denial(CODE_CERTIFICATE_REVOKED);
+    const backend = table.backend[row];
+    if (backend !== undefined && isOutside(backend.address)) return denial(CODE_NO_BACKEND);
     if (listener < 0) return onReload === "keep" ? null : gone;
     if (this.#isMisnamed(row, listener)) return denial(CODE_BAD_PEER);
     if (!nameMayCount(engine, listener, table.nameFault[row])) return denial(CODE_HELLO_MALFORMED);
@@ -273,7 +284,7 @@ class Round {
       op: "recheck",
       decision: decision.code === "blocked" ? decision : denial(CODE_RECHECKED, decision.rule),
       ...connectionFacts(table, row, this.#ports.get(table.socket[row] ?? 0), generation),
-      detail: blockDetail({ table, blocks }, row, decision) ?? decision.code,
+      detail: blockDetail({ table, blocks }, row, decision) ?? (decision.code === OUTSIDE ? NOT_ALLOWED : decision.code),
     };
   }
 }

@@ -25,6 +25,7 @@ export class Reconciler {
       inForce: { engine, generation },
       openings,
       ports,
+      backends,
       hostAddresses,
       ending,
     } = this.#setup;
@@ -33,6 +34,7 @@ export class Reconciler {
     const now = this.#situation(engine, host);
     if (now === this.#settled) return;
     this.#settled = "";
+    backends.remote.hostChanged();
     const want = openings.wanted(engine, host);
     if (!want.ok) {
       openings.sayOnce("", want.error);
@@ -48,7 +50,7 @@ export class Reconciler {
     const { opened, failures } = await openings.openNow(openings.missing(want.value), engine, generation);
     if (ending.aborted) return;
     openings.announce(opened, before);
-    if (failures.length === 0) openings.sayAbsent(engine);
+    if (failures.length === 0) openings.sayUnserved(engine);
     tidy(this.#setup);
     if (failures.length === 0) this.#settled = now;
   }

@@ -96,6 +96,10 @@ export class Swap {
     if (!opening.ok) return failed(refusedBy(opening.error));
     const engine = opening.value;
     this.#setClock(engine);
+    // A change of the configuration alone takes effect, whatever the policy says; and the previous policy is not refused.
+    const isOther = busy === "refuse" && this.#current?.policy.info.sha256 !== policy.info.sha256;
+    const refusal = isOther ? openings.refusal(engine) : null;
+    if (refusal !== null) return failed({ cause: "policy", message: refusal });
     const want = openings.wanted(engine, hostAddresses());
     if (!want.ok) return failed({ cause: "policy", message: want.error });
     const foreign = inForce.generation > 0 ? null : inherited.check(engine, 1, (key) => want.value.has(key), recorder);
@@ -134,7 +138,7 @@ export class Swap {
     const late = await openings.openNow(openings.missing(this.#withLeases(want)), engine, generation);
     const opens = [...ready.opened, ...late.opened].filter((open) => !open.closing);
     openings.announce(opens, before);
-    openings.sayAbsent(inForce.engine);
+    openings.sayUnserved(inForce.engine);
     this.#tidy();
     return ok({
       generation,
@@ -164,7 +168,7 @@ export class Swap {
 
   /** Runs without a pause. */
   #turn({ policy, open, engine, opened, want: prepared }: Ready, commit: Commit, owed: PolicyEngine | null): Turned {
-    const { inForce, ports, forwarder, recorder, onReload, ruleHits, nameWaits, places, blocks, isRevoked } = this.#setup;
+    const { inForce, ports, backends, forwarder, recorder, onReload, ruleHits, nameWaits, places, blocks, isRevoked } = this.#setup;
     // A lease may have ended since `ready`.
     const want = this.#withLeases(prepared);
     const before = portsOf(ports.all().filter((p) => !opened.includes(p)));
@@ -179,6 +183,7 @@ export class Swap {
       places,
       blocks,
       isRevoked,
+      isOutside: backends.remote.isOutside,
       numbered: (n) => ports.numbered(n),
     });
     const closed = ports.all().filter(({ key }) => !want.has(key));

@@ -13,7 +13,7 @@ import type { GatewayClock } from "../clock.ts";
 import type { Forwarder } from "../connection/forwarder.ts";
 import type { Flows } from "../datagram/flows.ts";
 import { ENDS, type End } from "../end.ts";
-import { canonicalBackend } from "../forward/backend.ts";
+import { keyedBackend } from "../forward/backend.ts";
 import type { Backends } from "../forward/backends.ts";
 import { exposure, type Ports } from "../listen/ports.ts";
 import type { HandedPlace } from "./handed_state.ts";
@@ -82,7 +82,7 @@ function exhaust({ recorder, say }: AdoptSetup, engine: PolicyEngine): void {
 /** The number of a socket that stands for the other process's. */
 function absentSocket({ forwarder, ports, backends }: AdoptSetup, place: HandedPlace, engine: PolicyEngine): Result<number, string> {
   const address = parseAddress(place.host);
-  const backend = canonicalBackend(place.backend);
+  const backend = keyedBackend(place.backend);
   if (address === null || typeof backend === "string") return failed("its state is damaged");
   const served = { info: listenerOf(place, engine), backends: [backends.at(backend, null)], lease: null };
   const serves = exposure([...address, place.zone], place.port, "tcp", { number: -1, isGroup: false }, [served]);

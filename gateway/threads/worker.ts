@@ -9,7 +9,7 @@ import type { MessagePort } from "node:worker_threads";
 import { CODE_TLS_FAILED } from "../../runtime/abi/verdicts.ts";
 import { systemClock } from "../../runtime/shell/clock.ts";
 import type { DialFailure, Handshake, TransportEvents } from "../connection/transport.ts";
-import { canonicalBackend, type BackendAddress } from "../forward/backend.ts";
+import { keyedBackend, type BackendAddress } from "../forward/backend.ts";
 import { HeaderReading } from "../forward/proxy_reading.ts";
 import { openCalls, type KernelCalls } from "../kernel/calls.ts";
 import { KernelTransport } from "../kernel/kernel_transport.ts";
@@ -204,7 +204,8 @@ class ThreadWorker {
 
   #dial(row: number, key: string): void {
     const known = this.#backends.get(key);
-    const address = known ?? canonicalBackend(key);
+    // The main thread has decided whether it may be dialed.
+    const address = known ?? keyedBackend(key);
     if (known === undefined) {
       if (this.#backends.size >= MOST_BACKENDS) this.#backends.clear();
       this.#backends.set(key, address);

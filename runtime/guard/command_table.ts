@@ -31,7 +31,7 @@ export const INGRESS_GUARD = {
       isolate: {
         short: null,
         value: null,
-        says: "the program gets a network namespace with loopback alone; for each port that it listens on there is a unix socket, PORT.sock, to be the gateway's backend",
+        says: "the program gets a network namespace with only loopback; for each port that it listens on there is a unix socket, PORT.sock, which the policy names as the backend",
       },
       sockets: { short: null, value: "FOLDER", says: "where these sockets are made; the folder's group may use them (default: a folder for this user alone)" },
       ingressd: { short: null, value: "SOCKET", says: "ingressd's registration socket: tokens for what the policy exposes as direct come from there" },

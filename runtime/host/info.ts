@@ -292,6 +292,7 @@ function readBackends(value: unknown): readonly BackendInfo[] {
 
 function readBackend(f: Fields): BackendInfo {
   if (f["unix"] !== undefined) return { kind: "unix", path: text(f["unix"]) };
+  if (f["remote"] !== undefined) return { kind: "remote", host: text(f["remote"]), port: whole(f["port"], 1, 65535) };
   return { kind: "tcp", host: text(f["host"]), port: whole(f["port"], 1, 65535) };
 }
 

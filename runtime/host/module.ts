@@ -13,8 +13,8 @@ export interface PortRange {
 
 export type ProxyVersion = "v1" | "v2";
 
-/** As the policy names it. */
-export type BackendInfo = { readonly kind: "tcp"; readonly host: string; readonly port: number } | { readonly kind: "unix"; readonly path: string };
+/** As the policy names it; `tcp` is on this host, `remote` on another one. */
+export type BackendInfo = { readonly kind: "tcp" | "remote"; readonly host: string; readonly port: number } | { readonly kind: "unix"; readonly path: string };
 
 /** One listener as the module's semantic JSON describes it. */
 export interface ListenerInfo {

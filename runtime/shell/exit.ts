@@ -26,7 +26,7 @@ export const EXIT_MEANINGS: Readonly<Record<ExitClass, string>> = {
   usage: "usage",
   reject: "rejected",
   missing: "missing dependency",
-  delegate: "another party failed",
+  delegate: "something outside the program failed",
   unsupported: "unsupported",
   internal: "internal error",
 };

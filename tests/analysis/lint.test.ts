@@ -271,6 +271,23 @@ const OTHERS: readonly Row[] = [
     warnings: [],
   },
   {
+    name: "decrypted bytes to another host",
+    text: only('cert "w" allow from any', TLS).replace("backend 127.0.0.1:8080", "backend 127.0.0.1:8080, remote 10.0.3.7:8080"),
+    warnings: ['ING837 1 expose web on tcp 443 as tls { backend 127.0.0.1:8080, remote 10.0.3.7:8080 cert "w" allow from any }'],
+  },
+  {
+    name: "the same with certificates of clients",
+    text: only('cert "w" ca "c" allow from any', MTLS).replace("127.0.0.1", "remote 10.0.3.7"),
+    warnings: ['ING837 1 expose web on tcp 443 as mtls { backend remote 10.0.3.7:8080 cert "w" ca "c" allow from any }'],
+  },
+  {
+    name: "an encrypted network",
+    text: `@lint off ING837 "WireGuard" ${only('cert "w" allow from any', TLS).replace("127.0.0.1", "remote 10.0.3.7")}`,
+    warnings: [],
+  },
+  { name: "bytes of the client to another host", text: only("allow from any", "tcp 443 as passthrough").replace("127.0.0.1", "remote 10.0.3.7"), warnings: [] },
+  { name: "bytes of the client, whatever they are", text: only("allow from any").replace("127.0.0.1", "remote 10.0.3.7"), warnings: [] },
+  {
     name: "an off for a rule",
     text: only('allow from any @lint off ING822 "x" deny from 10.0.0.0/8 @lint off ING823 "x" deny from 10.0.0.0/9'),
     warnings: ['ING835 1 @lint off ING822 "x"'],

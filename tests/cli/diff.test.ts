@@ -144,6 +144,14 @@ const CHANGES: readonly Change[] = [
     out: [/with a name in \*\*\.example\.com but www\.example\.com$/m],
   },
   {
+    name: "a backend on another host",
+    edit: (t) => t.replace("127.0.0.1:22\n", "remote 10.0.3.7:22\n"),
+    exit: 1,
+    openings: 1,
+    closings: 0,
+    out: [/^\+ ssh \(tcp 2222\): backend is another one: 127\.0\.0\.1:22, now remote 10\.0\.3\.7:22$/m],
+  },
+  {
     name: "a backend",
     edit: (t) => t.replace("127.0.0.1:22\n", "127.0.0.1:23\n"),
     exit: 1,

@@ -48,6 +48,7 @@ large("fmt and test of 500,000 members stay below 1 GiB", () => {
     const { code, out, kib } = measured(args, dir.path);
     assert.is(code, 0, out);
     assert.match(out, says);
+    console.log(`${args.join(" ")}: ${Math.round(kib / 1024)} MiB`);
     assert.ok(kib > 100_000 && kib < MOST_KIB, `${args.join(" ")}: ${kib} KiB`);
   }
 });

@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { backendText } from "../../compiler/cli/backends_text.ts";
 import { compileAndTest } from "../../compiler/cli/tested.ts";
 import { folder, ingresscHere, PROJECT } from "./programs.ts";
 
@@ -46,6 +47,12 @@ const ROWS: readonly Row[] = [
     policy: (backend = "") => web(`${backend} allow from any`),
     lines: "from 192.0.2.1 to web => allow",
     backend: "127.0.0.1:8080",
+  },
+  {
+    there: "proxy_pass 10.0.3.7:8443",
+    policy: (backend = "") => web(`${backend} allow from any`),
+    lines: "from 192.0.2.1 to web => allow",
+    backend: "remote 10.0.3.7:8443",
   },
   {
     there: "upstream b {",
@@ -156,7 +163,7 @@ for (const [i, { there, policy, lines, backend }] of ROWS.entries()) {
       [],
     );
     const targets = tested.policy.exposes[0]?.backends ?? [];
-    if (backend !== undefined) assert.is(targets.map((target) => (target.kind === "tcp" ? `${target.host}:${target.port}` : "")).join(", "), backend);
+    if (backend !== undefined) assert.is(targets.map(backendText).join(", "), backend);
   });
 }
 

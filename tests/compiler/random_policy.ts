@@ -233,6 +233,7 @@ export class RandomPolicy {
     this.put("backend");
     for (let n = 1 + this.c.below(3); n > 0; n--) {
       if (this.c.oneIn(2)) this.put("unix", this.text());
+      else if (this.c.oneIn(3)) this.put("remote", this.param() ?? "10.0.3.7:8080");
       else this.put(this.param() ?? "127.0.0.1:8080");
       if (n > 1) this.put(",");
     }

@@ -150,6 +150,11 @@ semantics("backends", () => {
   for (const clause of ['backend 127.0.0.1:80, 127.0.0.1:8080, unix "/run/a.sock"', 'backend unix "/run/a.sock", 127.0.0.1:8080, [::ffff:127.0.0.1]:80'])
     assert.equal(exposeOf(clause).backends, several, "their order means nothing");
   assert.is(exposeOf("backend 127.0.0.1:80, 127.0.0.1:81 proxy v2").proxy, "v2");
+  assert.equal(exposeOf("backend remote [::ffff:10.0.3.7]:80").backends, [{ kind: "remote", host: "10.0.3.7", port: 80 }]);
+  assert.equal(exposeOf("backend remote [2001:DB8:0::7]:80, 127.0.0.1:80").backends, [
+    { kind: "tcp", host: "127.0.0.1", port: 80 },
+    { kind: "remote", host: "2001:db8::7", port: 80 },
+  ]);
 });
 
 semantics("caps and limits with their defaults", () => {

@@ -68,6 +68,8 @@ const ACCEPTED: readonly (readonly [document: unknown, text: string])[] = [
   ],
   [inExpose({ kind: "backend", tcp: "127.0.0.1:80" }), "  backend 127.0.0.1:80"],
   [inExpose({ kind: "backend", unix: "/run/x" }), '  backend unix "/run/x"'],
+  [inExpose({ kind: "backend", remote: "10.0.3.7:80", proxy: "v2" }), "  backend remote 10.0.3.7:80 proxy v2"],
+  [inExpose({ kind: "backend", backends: [{ remote: "[2001:db8::7]:80" }, { tcp: "[::1]:80" }] }), "  backend remote [2001:db8::7]:80, [::1]:80"],
   [inExpose({ kind: "ca", name: "corp" }), '  ca "corp"'],
   [
     inExpose({ kind: "cap", connections: "5", perSource: { connections: "2", key: { v4: "/24", v6: "/48" } }, perIdentity: "1" }),

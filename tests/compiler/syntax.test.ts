@@ -241,6 +241,16 @@ const CLAUSES: readonly (readonly [string, Shape])[] = [
   ["backend 127.0.0.1:80", { kind: "backend", targets: [{ kind: "tcp", text: "127.0.0.1:80" }] }],
   ['backend unix "/run/x"', { kind: "backend", targets: [{ kind: "unix", text: "/run/x" }] }],
   [
+    "backend remote 10.0.3.7:80, remote [2001:db8::7]:80",
+    {
+      kind: "backend",
+      targets: [
+        { kind: "remote", text: "10.0.3.7:80" },
+        { kind: "remote", text: "[2001:db8::7]:80" },
+      ],
+    },
+  ],
+  [
     'backend 127.0.0.1:80, unix "/run/x", [::1]:81 proxy v2',
     {
       kind: "backend",

@@ -1,7 +1,7 @@
 // The owner of a static backend: the gateway looks it up in the kernel at each connect, where the service has a uid.
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { chownSync, rmSync } from "node:fs";
+import { chownSync, readFileSync, rmSync } from "node:fs";
 import { connect, createServer, Socket } from "node:net";
 import { join } from "node:path";
 import { suite } from "../suite.ts";
@@ -242,18 +242,40 @@ else {
   });
 }
 
+/** Stops a process, and returns when the kernel has stopped it: until then it may accept. */
+async function stopped(child: ChildProcess): Promise<void> {
+  child.kill("SIGSTOP");
+  await eventually(
+    () =>
+      readFileSync(`/proc/${child.pid ?? 0}/stat`, "latin1")
+        .split(") ")[1]
+        ?.startsWith("T") === true,
+    "a stopped process",
+  );
+}
+
+/** Fills the queue of a stopped process, until it refuses. */
+async function filled(path: string): Promise<Socket[]> {
+  const sockets: Socket[] = [];
+  for (let isFull = false; !isFull;) {
+    const socket = connect(path);
+    sockets.push(socket);
+    isFull = await new Promise<boolean>((resolve) => {
+      socket.on("connect", () => resolve(false)).on("error", () => resolve(true));
+    });
+  }
+  return sockets;
+}
+
 test("a unix backend whose queue is full is tried again until the connect timeout", async () => {
   const folder = temporaryFolder();
   const path = join(folder, "app.sock");
   const port = await freePort();
-  // A stopped process accepts nobody, and its queue takes one more than its backlog.
   const script = `require("net").createServer((s) => s.end("hello")).listen({ path: ${JSON.stringify(path)}, backlog: 1 }, () => process.stdout.write("up"))`;
   const child = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "pipe", "inherit"] });
   await once(child.stdout, "data");
-  child.kill("SIGSTOP");
-  const full = [connect(path), connect(path), connect(path), connect(path)];
-  const busy = await Promise.race(full.map((socket) => new Promise<boolean>((resolve) => socket.on("error", () => resolve(true)))));
-  assert.ok(busy);
+  await stopped(child);
+  const full = await filled(path);
   const gateway = await running({ policy: `edition 1\nexpose web on tcp ${port} { backend unix "${path}" allow from any }` });
   const [late, served] = [visit(port), visit(port)];
   await eventually(() => gateway.daemon.forwarder.live === 2, "both are under way");
@@ -261,11 +283,14 @@ test("a unix backend whose queue is full is tried again until the connect timeou
   assert.is(gateway.daemon.counters.ends.get("backend_refused"), undefined);
   late.socket.destroy();
   child.kill("SIGCONT");
+  // The queue has room when its clients are answered.
+  await Promise.all(full.slice(0, -1).map((socket) => new Promise<void>((resolve) => socket.on("data", () => resolve()))));
   let answered = false;
   void served.first.then((text) => (answered = text === "hello"));
-  await eventually(() => (gateway.clock.advance(10), answered), "the backend's answer");
-  child.kill("SIGSTOP");
-  const again = Array.from({ length: 6 }, () => connect(path).on("error", () => undefined));
+  gateway.clock.advance(1_000);
+  await eventually(() => answered, "the backend's answer");
+  await stopped(child);
+  const again = await filled(path);
   const gone = visit(port);
   await eventually(() => gateway.daemon.forwarder.live > 0, "one under way");
   for (let i = 0; i < 30; i++) {

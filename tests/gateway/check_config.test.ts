@@ -77,7 +77,7 @@ test("a wrong one: all of it, in text and as JSON", () => {
     [
       `ingressd: ${path}:2: \`timers.idle_ms\` = -1 must be a whole number from 0`.slice(0, 60 + path.length),
       `ingressd: ${path}:4: unknown key \`prots\` in \`caps\`: the keys here are ports`.slice(0, 60 + path.length),
-      "ingressd: INGRESSD__CAPS__PORTS: `caps.ports` = 0 must be a whole number from 1 to 65535; it is: listening sockets (one an address and port)".slice(
+      "ingressd: INGRESSD__CAPS__PORTS: `caps.ports` = 0 must be a whole number from 1 to 65535; it is: listening sockets (one per address and port)".slice(
         0,
         60 + path.length,
       ),
@@ -112,7 +112,7 @@ test("a wrong one: all of it, in text and as JSON", () => {
           code: "config",
           key: "caps.ports",
           value: "0",
-          reason: "must be a whole number from 1 to 65535; it is: listening sockets (one an address and port)",
+          reason: "must be a whole number from 1 to 65535; it is: listening sockets (one per address and port)",
           place: { layer: "environment", variable: "INGRESSD__CAPS__PORTS" },
         },
       ],
@@ -125,7 +125,7 @@ test("the configuration to begin with is sound, and so is all that is commented 
   const whole = text.replace(/^# (?=\[|\w+ = )/gm, "");
   for (const [shown, keys] of [
     [text, 3],
-    [whole, 9],
+    [whole, 10],
   ] as const) {
     const decoded = readConfig({ file: { name: "ingressd.toml", text: shown }, env: {}, sets: [], flags: [] });
     assert.ok(decoded.ok, JSON.stringify(decoded));

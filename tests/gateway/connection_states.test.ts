@@ -252,6 +252,7 @@ function reload(w: World): void {
     nameWaits: { count: () => undefined, give: () => undefined },
     places: w.places,
     isRevoked: () => false,
+    isOutside: () => false,
   });
   w.inForce.engine = engine;
   w.inForce.generation = generation;

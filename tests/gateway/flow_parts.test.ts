@@ -201,7 +201,7 @@ async function silent(refusesAgain = (): boolean => false) {
         toBackend: (row) => void sent.push(`in ${row}`),
         toClient: () => void sent.push("out"),
         close: () => undefined,
-        nearPort: () => null,
+        nearEnd: () => null,
         shut: () => undefined,
         buffered: () => 0,
       };

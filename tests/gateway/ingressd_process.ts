@@ -37,12 +37,20 @@ export interface LaunchOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** With what the environment gives every gateway of a test. */
+function configText(folder: string, config: string): string {
+  const text = withThreads(withEngine(withForwarder(config, GIVEN_FORWARDER), GIVEN_ENGINE), GIVEN_THREADS);
+  return `${text}\n[audit]\nfile = "${join(folder, "audit.jsonl")}"\n`;
+}
+
+/** Puts another configuration at its path by rename; a reload reads it. */
+export function configure(folder: string, config: string): void {
+  writeFileSync(join(folder, "new.toml"), configText(folder, config), { mode: 0o644 });
+  renameSync(join(folder, "new.toml"), join(folder, "config.toml"));
+}
+
 export function launch(folder: string, config: string, options: LaunchOptions = {}): Running {
-  writeFileSync(
-    join(folder, "config.toml"),
-    `${withThreads(withEngine(withForwarder(config, GIVEN_FORWARDER), GIVEN_ENGINE), GIVEN_THREADS)}\n[audit]\nfile = "${join(folder, "audit.jsonl")}"\n`,
-    { mode: 0o644 },
-  );
+  writeFileSync(join(folder, "config.toml"), configText(folder, config), { mode: 0o644 });
   const control = join(folder, "run", "control.sock");
   const { passed } = options;
   const listen =

@@ -36,7 +36,7 @@ const twenty = Array.from({ length: 20 }, (_, i) => `expose e${i} on tcp 1-65535
 const wide = engineOf(`edition 1\n${twenty}`);
 const narrow = engineOf("edition 1\nexpose e on tcp 1000-1099, 2000 bind 10.0.0.0/8 { backend 127.0.0.1:9 allow from any }");
 const outside = Array.from({ length: 50 }, (_, i) => address(`192.0.2.${i}`));
-const TOO_MANY = /^the policy exposes more than [0-9]+ sockets \(one an address and port\): raise caps\.ports or expose fewer$/;
+const TOO_MANY = /^the policy exposes more than [0-9]+ sockets \(one per address and port\): raise caps\.ports or expose fewer$/;
 
 const rows: readonly (readonly [name: string, engine: PolicyEngine, host: readonly Address[], most: number, due: number | RegExp, calls: number])[] = [
   ["no address of the host is in any bind", wide, outside, 1024, 0, 0],

@@ -1,7 +1,7 @@
 // The test runner: each row is a test file and the output that the runner must print for it.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -190,6 +190,32 @@ runnerTest("files are summed up, and a filter selects files", async () => {
   writeFileSync(join(folder, "helper.ts"), "throw new Error();");
   assert.is((await run("--root", folder)).lines.at(-1), "2 passed, 1 failed, 0 skipped");
   assert.is((await run("--root", folder, "a.test")).lines.at(-1), "1 passed, 0 failed, 0 skipped");
+});
+
+runnerTest("--again: a failed file is run once more, and one that passes then is named", async () => {
+  const folder = join(root, "again");
+  mkdirSync(folder);
+  const tries = join(folder, "tries");
+  writeFileSync(join(folder, "a.test.ts"), `${uvu}${passing}t.run();`);
+  writeFileSync(
+    join(folder, "b.test.ts"),
+    `${uvu}import { appendFileSync, readFileSync } from "node:fs"; appendFileSync(${JSON.stringify(tries)}, "x"); t("f", () => assert.is(readFileSync(${JSON.stringify(tries)}, "utf8"), "xx"));t.run();`,
+  );
+  const once = await run("--root", folder);
+  assert.is(once.lines.at(-1), "1 passed, 1 failed, 0 skipped");
+  assert.not.match(once.output, /unstable/);
+  rmSync(tries);
+  const again = await run("--root", folder, "--again");
+  assert.is(again.status, 0);
+  assert.is(again.lines.at(-1), "2 passed, 0 failed, 0 skipped");
+  assert.match(again.lines.at(-2) ?? "", /^unstable: .*b\.test\.ts: t "f"$/);
+  writeFileSync(tries, "xxxx");
+  const never = await run("--root", folder, "--again");
+  assert.is(never.status, 1);
+  assert.is(never.lines.at(-1), "1 passed, 1 failed, 0 skipped");
+  assert.match(never.lines.at(-2) ?? "", /^failed: .*b\.test\.ts: t "f"$/);
+  assert.not.match(never.output, /unstable/);
+  assert.is(readFileSync(tries, "utf8"), "xxxxxx");
 });
 
 runnerTest("a file that does not parse does not affect others", async () => {

@@ -1,5 +1,6 @@
-// Where an expose leads to: loopback endpoints and unix sockets.
+// Where an expose leads to: loopback endpoints, unix sockets, and endpoints of other hosts.
 import { formatAddress, isLoopback } from "../../../runtime/net/address.ts";
+import { notRemote } from "../../../runtime/net/remote.ts";
 import type { BackendNode, BackendTarget } from "../../ast/nodes.ts";
 import { MAX_BACKENDS, MAX_UNIX_PATH_BYTES } from "../../source/bounds.ts";
 import type { Span } from "../../source/source.ts";
@@ -46,6 +47,12 @@ function checkBackend(report: Report, target: BackendTarget): Backend | null {
     return null;
   }
   const { address, port } = endpoint.value;
+  if (target.kind === "remote") {
+    const fault = notRemote(address);
+    if (fault === null) return { kind: "remote", host: formatAddress(address), port };
+    report.say("ING447", { backend: target.text, fault }, target.span);
+    return null;
+  }
   if (!isLoopback(address)) {
     report.say("ING403", { backend: target.text }, target.span);
     return null;

@@ -194,6 +194,7 @@ function checkClauses(context: CheckContext, clauses: readonly Clause[], facts: 
 function noteBackends({ hostOnly }: CheckContext, { targets, proxy, span }: BackendNode): void {
   if (targets.some(({ kind }) => kind === "unix")) noteHostOnly(hostOnly, "unix", "backend unix", span);
   if (targets.length > 1) noteHostOnly(hostOnly, "backends", "backend A, B", span);
+  for (const target of targets) if (target.kind === "remote") noteHostOnly(hostOnly, "remote", "backend remote", target.span);
   if (proxy !== null) noteHostOnly(hostOnly, "proxy", `proxy ${proxy.text}`, proxy.span);
 }
 

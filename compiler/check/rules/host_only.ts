@@ -18,6 +18,7 @@ const KINDS = {
   proxy: "ING811",
   via: "ING812",
   backends: "ING813",
+  remote: "ING814",
 } as const satisfies Record<string, HostOnly["code"]>;
 
 export type HostOnlyKind = keyof typeof KINDS;

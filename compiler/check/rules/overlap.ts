@@ -10,7 +10,7 @@ import { readEndpoint } from "../names/endpoint.ts";
 import { readPorts } from "../names/port_numbers.ts";
 import type { CheckContext } from "./context.ts";
 
-type TcpBackend = Extract<Backend, { readonly kind: "tcp" }>;
+type TcpBackend = Exclude<Backend, { readonly kind: "unix" }>;
 
 interface Claim {
   readonly first: number;
@@ -118,6 +118,7 @@ export function checkCircles(context: CheckContext, exposes: readonly PartialExp
   const byPort = new Map<number, (readonly [PartialExpose, TcpBackend])[]>();
   for (const expose of exposes) {
     for (const backend of expose.backends) {
+      // Whether an address of another host is one of this host's is known where the policy runs.
       if (backend.kind !== "tcp") continue;
       const same = byPort.get(backend.port);
       if (same === undefined) byPort.set(backend.port, [[expose, backend]]);

@@ -47,11 +47,12 @@ export function backendText(value: unknown): string | null {
 
 function targetText(target: unknown): string | null {
   if (!isFields(target)) return null;
-  const { host, port, unix, ...other } = target;
-  if (Object.keys(other).length > 0) return null;
-  if (typeof unix === "string" && host === undefined && port === undefined) return codeText(`unix "${unix}"`);
-  if (typeof host !== "string" || typeof port !== "number" || unix !== undefined) return null;
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+  const { host, remote, port, unix, ...other } = target;
+  if (Object.keys(other).length > 0 || Object.keys(target).length !== (unix === undefined ? 2 : 1)) return null;
+  if (typeof unix === "string") return codeText(`unix "${unix}"`);
+  const address = host ?? remote;
+  if (typeof address !== "string" || typeof port !== "number") return null;
+  return `${remote === undefined ? "" : "remote "}${address.includes(":") ? `[${address}]` : address}:${port}`;
 }
 
 /** `100 connections, 10 per source /32 /64 from office, 5 per identity` */

@@ -159,13 +159,15 @@ function byRows(rule: RuleInfo, root: string | null): readonly Row[] {
   return [["", `by ${ruleText(rule, root)}`], ...(about === "" ? [] : [["", `   ${about}`] as const])];
 }
 
-/** Where there is a choice. */
+/** Where there is a choice, or the connection goes to another host. */
 function backendRows({ decision, listener }: Explanation, request: Request): readonly Row[] {
-  if (request.kind === "bind" || !decision.allowed || listener === null || listener.backends.length < 2) return [];
-  return [
-    ["backend", backendsText(listener)],
-    ["", `the one with the fewest open ${listener.proto === "udp" ? "flows" : "connections"}; what fails is left out for a while`],
-  ];
+  if (request.kind === "bind" || !decision.allowed || listener === null) return [];
+  const { backends, proto } = listener;
+  const found: Row[] = [];
+  if (backends.length > 1) found.push(["", `the one with the fewest open ${proto === "udp" ? "flows" : "connections"}; what fails is left out for a while`]);
+  if (backends.some(({ kind }) => kind === "remote"))
+    found.push(["", "on another host, in plain, and only where `backends.networks` of the configuration has its address"]);
+  return found.length === 0 ? [] : [["backend", backendsText(listener)], ...found];
 }
 
 function shadowRows({ shadow, decision }: Explanation, root: string | null): readonly Row[] {

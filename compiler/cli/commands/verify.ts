@@ -8,7 +8,7 @@ import { readModule, refusedModule } from "../modules.ts";
 import { usage, type Outcome } from "../outcome.ts";
 import { rows } from "../terminal.ts";
 
-/** Refusals that answer the question with no; every other one says that the file is no sound policy. */
+/** Refusals that answer the question with no; every other one says that the file is not a valid policy. */
 const NO: Readonly<Partial<Record<Refusal["code"], string>>> = {
   signature_missing: "sign it with `ingressc sign`",
   signature_key: "add its public key with another `--key`, if you trust it; else have the module signed again",

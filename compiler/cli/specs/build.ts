@@ -19,7 +19,7 @@ export const build = {
     "With `--target c` OUT is a folder: the engine as C, the same for every policy, and the policy's",
     "data as a file beside it. It needs the npm package wabt; docs/os.md has the host for it.",
     "With `--target abi-filter` or `abi-filter-v2` OUT is what SERVICE may bind, for an OS that checks",
-    "a filter and no engine; what the version has no words for is refused. docs/abi-filter-v2.md.",
+    "a filter and no engine; what the version can't express is refused. docs/abi-filter-v2.md.",
     "With --watch, an error keeps the last good module in its place.",
     "",
     "  ingressc build policies/demo.ingress",

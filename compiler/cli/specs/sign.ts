@@ -12,7 +12,7 @@ export const sign = {
   manual: [
     "The signature covers every byte of the module, the key's id and the revision. A gateway that",
     "trusts the key takes no revision below the highest that it has served, so that an older policy",
-    "can't come back by itself. To roll back, sign the older module again with a higher revision.",
+    "can't be loaded again. To roll back, sign the older module again with a higher revision.",
     "A signature that is there already is replaced. OUT is replaced in one step.",
     "",
     "  ingressc sign edge.wasm --key release-2026.key --revision 7",

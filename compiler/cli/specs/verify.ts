@@ -8,7 +8,7 @@ export const verify = {
   manual: [
     "Checks the module as ingressd does where these keys are its `policy.trusted_keys`. Exits 0 when",
     "one of them has signed exactly these bytes, 1 when not (unsigned, another key, or changed since),",
-    "3 when the file is no sound policy. Which revision a gateway still takes, only that gateway knows.",
+    "3 when the file is not a valid policy. Which revision a gateway still takes, only that gateway knows.",
     "",
     "  ingressc verify edge.wasm --key release-2026.pub",
     "  ingressc verify edge.wasm --key release-2026.pub --key release-2027.pub",
