@@ -38,7 +38,7 @@ function isPlain({ dryrun, ordered }: WrittenRule): boolean {
   return !dryrun && ordered.every(({ sni, client, after, until }) => sni === null && client === null && after === null && until === null);
 }
 
-/** Null: it is no small policy. */
+/** Null where the policy is not small. */
 function itemsOf(exposes: readonly CheckedExpose[], texts: readonly WrittenRule[]): readonly ListenerItems[] | null {
   const listeners = exposes.map((): ListenerItems => ({ allow: [], deny: [] }));
   let [items, intervals] = [0, 0];

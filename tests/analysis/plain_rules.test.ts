@@ -1,4 +1,4 @@
-// What is said of a small policy without the analysis is what the analysis says.
+// A small policy that is judged without the analysis has nothing that the analysis would find.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { modelOf } from "../../compiler/analysis/model.ts";
@@ -14,7 +14,7 @@ import { anyPolicy } from "./random_policies.ts";
 
 const test = suite("analysis: small policies without it");
 
-/** What it says, and how many rules the analysis finds. */
+/** Its answer, and how many rules the analysis finds. */
 function both(text: string, files: ReadonlyMap<string, string> = new Map()): { readonly alone: boolean; readonly found: number } {
   const { policy, module, diagnostics } = compile({ path: ENTRY, text }, readerOf(files));
   if (policy === null || module === null) throw new Error(`${diagnostics[0]?.message ?? ""}\n${text}`);
@@ -38,7 +38,7 @@ function smallPolicy(c: Chance): string {
 
 test("where it says that every rule has an effect, the analysis finds none without", () => {
   const seen = { alone: 0, none: 0, some: 0 };
-  for (let seed = 0; seed < atLength(20_000, 200); seed++) {
+  for (let seed = 0; seed < atLength(2_000, 200); seed++) {
     const text = smallPolicy(chance(3_400_000 + seed));
     const { alone, found } = both(text);
     if (alone) assert.is(found, 0, `seed ${seed}:\n${text}`);
@@ -47,12 +47,12 @@ test("where it says that every rule has an effect, the analysis finds none witho
     else seen.some++;
   }
   assert.ok(seen.alone > 20 && seen.some > 20, JSON.stringify(seen));
-  // Most of those that it leaves to the analysis have something to find.
+  // The analysis finds something in most of the others.
   assert.ok(seen.none < seen.some, JSON.stringify(seen));
 });
 
 test("the same for policies with every clause", () => {
-  for (let seed = 0; seed < atLength(400, 25); seed++) {
+  for (let seed = 0; seed < atLength(200, 25); seed++) {
     const { printed } = run(anyPolicy(chance(3_500_000 + seed)));
     const { alone, found } = both(printed.text, printed.files);
     if (alone) assert.is(found, 0, `seed ${seed}:\n${printed.text}`);
