@@ -10,7 +10,8 @@ export const INVALID_NAMES = "invalid names";
 export interface FactChange {
   /** The clause: `backend`, `cap`, `limit`, or a key that a later release made. */
   readonly what: string;
-  readonly effect: Effect;
+  /** Null: of dryrun caps and limits, which bound nothing. */
+  readonly effect: Effect | null;
   /** As JSON; null: not written. */
   readonly before: unknown;
   readonly after: unknown;
@@ -30,7 +31,8 @@ function factsOf({ name, mode, rest }: ListenerModel): ReadonlyMap<string, unkno
 }
 
 /** Both, where a change loosens one thing and tightens another. */
-function effectsOf(what: string, before: unknown, after: unknown): readonly Effect[] {
+function effectsOf(what: string, before: unknown, after: unknown): readonly FactChange["effect"][] {
+  if (what === "dryrun") return [null];
   if (what === "cap") return compared(capBounds(before), capBounds(after));
   if (what === "limits") return compared(limitBounds(before), limitBounds(after));
   if (what === "amplify") return compared(amplifyBounds(before), amplifyBounds(after));

@@ -60,7 +60,7 @@ const RULE_KEYS = new Set(["from", "sni", "client", "after", "until", "dryrun", 
 const LISTENER_KEYS = new Set(["name", "proto", "ports", "bind", "mode", "for", "allow", "deny"]);
 
 /** And those that are compared as facts, and decide nothing about who is admitted. */
-const ALL_LISTENER_KEYS = new Set([...LISTENER_KEYS, "alpn", "amplify", "backend", "ca", "cap", "cert", "limits", "service", "via"]);
+const ALL_LISTENER_KEYS = new Set([...LISTENER_KEYS, "alpn", "amplify", "backend", "ca", "cap", "cert", "dryrun", "limits", "service", "via"]);
 
 /** The model of a module whose bytes were verified, or what in it this release can't read. */
 export function modelOf(module: Uint8Array): Result<PolicyModel, string> {

@@ -43,7 +43,7 @@ export function buildCap(r: Reader, cst: Cst): CapNode | null {
       else say(r, "ING405", { clause: "per identity", in: "cap" }, span, { related: [perIdentity.span] });
     }
   }
-  return { kind: "cap", connections: isOfListener ? first : null, perSource, perIdentity, span: spanOf(r, cst) };
+  return { kind: "cap", dryrun: false, connections: isOfListener ? first : null, perSource, perIdentity, span: spanOf(r, cst) };
 }
 
 export function buildLimit(r: Reader, cst: Cst): LimitNode | null {
@@ -52,7 +52,7 @@ export function buildLimit(r: Reader, cst: Cst): LimitNode | null {
   const key = node(by, "sourceKey");
   const whole = keyword(r, by, ["listener", "identity"]);
   if (rate === null || by === null) return null;
-  const base = { kind: "limit", rate, burst: piece(r, cst, "Integer"), span: spanOf(r, cst) } as const;
+  const base = { kind: "limit", dryrun: false, rate, burst: piece(r, cst, "Integer"), span: spanOf(r, cst) } as const;
   if (key !== null) return { ...base, per: { kind: "source", key: buildKey(r, key), from: buildSetOf(r, key), span: spanOf(r, key) } };
   return whole === null ? null : { ...base, per: { kind: whole.word, span: whole.piece.span } };
 }

@@ -101,6 +101,7 @@ export type KeyNode = { readonly v4: Piece; readonly v6: Piece } | null;
 
 export interface CapNode {
   readonly kind: "cap";
+  readonly dryrun: boolean;
   /** Of the listener; null where the clause has no such number. */
   readonly connections: Piece | null;
   readonly perSource: readonly SourceCapNode[];
@@ -119,6 +120,7 @@ export interface SourceCapNode {
 
 export interface LimitNode {
   readonly kind: "limit";
+  readonly dryrun: boolean;
   readonly rate: Piece;
   readonly burst: Piece | null;
   readonly per:

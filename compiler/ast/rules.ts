@@ -59,8 +59,7 @@ export function buildRule(r: Reader, cst: Cst, place: Place): RuleNode {
         break;
     }
   }
-  const dryrun = tokens(cst, "kw_dryrun").length > 0;
-  return { kind: "rule", action, dryrun, name, on, ...sets, ...times, annotations: [], broken: broken || mixedUp, span: spanOf(r, cst) };
+  return { kind: "rule", action, dryrun: false, name, on, ...sets, ...times, annotations: [], broken: broken || mixedUp, span: spanOf(r, cst) };
 }
 
 function refuseOrder(r: Reader, seen: ReadonlyMap<Clause, Piece>, clause: Clause, word: Piece): boolean {

@@ -3,8 +3,8 @@ import type { Cst } from "../syntax/cst.ts";
 import { attach, buildAnnotation, type Item } from "./annotations.ts";
 import { buildBudget, buildInvariant } from "./claims.ts";
 import { buildAmplify, buildBackend, buildCap, buildLimit, buildTexts, buildUse } from "./clauses.ts";
-import type { ClauseNode, DialNode, ExposeNode, ImportNode, SetNode, StatementNode, TemplateNode } from "./nodes.ts";
-import { firstPart, isBroken, node, nodes, piece, pieces, say, spanOf, tokens, type Reader } from "./reader.ts";
+import type { CapNode, ClauseNode, DialNode, ExposeNode, ImportNode, LimitNode, RuleNode, SetNode, StatementNode, TemplateNode } from "./nodes.ts";
+import { firstPart, isBroken, keyword, node, nodes, piece, pieces, say, spanOf, tokens, type Reader } from "./reader.ts";
 import { buildRule, type Place } from "./rules.ts";
 import { buildDeclaration, buildProto, buildProtos, buildSet } from "./sets.ts";
 import { buildTest } from "./tests.ts";
@@ -32,6 +32,8 @@ function buildItem(r: Reader, cst: Cst, place: Place): Item<ItemNode>["built"] {
       return buildDial(r, cst);
     case "rule":
       return buildRule(r, cst, place);
+    case "dryrun":
+      return buildDryrun(r, cst, place);
     case "template":
       return buildTemplate(r, cst);
     case "use":
@@ -58,6 +60,24 @@ function buildItem(r: Reader, cst: Cst, place: Place): Item<ItemNode>["built"] {
     default:
       return null;
   }
+}
+
+/** A rule, a cap or a limit that is not enforced. */
+function buildDryrun(r: Reader, cst: Cst, place: Place): RuleNode | CapNode | LimitNode | null {
+  const span = spanOf(r, cst);
+  const rule = node(cst, "rule");
+  if (rule !== null) return { ...buildRule(r, rule, place), dryrun: true, span };
+  const [cap, limit] = [node(cst, "cap"), node(cst, "limit")];
+  const found = keyword(r, cap ?? limit, ["cap", "limit"]);
+  if (place === "top" && found !== null) {
+    say(r, "ING104", { place: "statement", found: "keyword", word: found.word, belongs: "clause" }, found.piece.span);
+    return null;
+  }
+  const built =
+    cap !== null ? buildCap(r, cap)
+    : limit !== null ? buildLimit(r, limit)
+    : null;
+  return built === null ? null : { ...built, dryrun: true, span };
 }
 
 function buildImport(r: Reader, cst: Cst): ImportNode | null {

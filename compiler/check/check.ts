@@ -179,7 +179,9 @@ function withinBounds({ exposes, denies }: Flat, report: Report): boolean {
 /** Records that a clause has in the engine's table of limits. */
 function recordsOf(clause: Flat["exposes"][number]["clauses"][number]): number {
   if (clause.kind === "limit") return 1;
-  return clause.kind === "cap" ? clause.perSource.length + (clause.perIdentity === null ? 0 : 1) : 0;
+  if (clause.kind !== "cap") return 0;
+  // The listener's own record has the enforced cap of its connections.
+  return clause.perSource.length + (clause.perIdentity === null ? 0 : 1) + (clause.dryrun && clause.connections !== null ? 1 : 0);
 }
 
 function portsWithinBounds(exposes: readonly PartialExpose[], report: Report): boolean {

@@ -1,5 +1,5 @@
-// Finds what a policy's tests don't cover: rules that decide no line, and members of named sets that no
-// line meets: with its addresses, its ports, its name or its certificate. Counted in test lines.
+// Finds what a policy's tests don't cover: rules that decide no line, members of named sets that no line meets (with its addresses,
+// its ports, its name or its certificate), and caps and limits `from NET` that count the source of no line. Counted in test lines.
 import { hasHost } from "../check/sets/host_trie.ts";
 import { contains } from "../check/sets/intervals.ts";
 import type { AddressSet, AddressWords, CheckedPolicy, NamedSet, PortRange } from "../policy/policy.ts";
@@ -29,9 +29,23 @@ export interface MemberCoverage {
   readonly met: number;
 }
 
+/** A cap or limit of an expose that counts some sources alone. */
+export interface CountCoverage {
+  readonly kind: "cap" | "limit";
+  readonly dryrun: boolean;
+  readonly expose: string;
+  /** Of the limit, or of the expose's first clause of such caps. */
+  readonly span: Span;
+  /** Its number: connections of a cap; new ones in its window of a limit. */
+  readonly most: number;
+  /** Lines whose source it counts at that expose. */
+  readonly met: number;
+}
+
 export interface Coverage {
   readonly rules: readonly RuleCoverage[];
   readonly members: readonly MemberCoverage[];
+  readonly counts: readonly CountCoverage[];
 }
 
 export function coverageOf(policy: CheckedPolicy, module: Uint8Array, loaded: LoadedPolicy, results: readonly LineResult[]): Coverage {
@@ -56,7 +70,28 @@ export function coverageOf(policy: CheckedPolicy, module: Uint8Array, loaded: Lo
     members: policy.sets.flatMap((set) =>
       meeting(set).map(({ text, span, isMet }) => ({ kind: set.kind, set: set.name, text, span, met: lines.filter(isMet).length })),
     ),
+    counts: countsOf(policy, results),
   };
+}
+
+function countsOf({ exposes }: CheckedPolicy, results: readonly LineResult[]): readonly CountCoverage[] {
+  return exposes.flatMap((expose, id) =>
+    [false, true].flatMap((dryrun) => {
+      const { perSource, span } = dryrun ? expose.dryrun : expose.cap;
+      const { limits } = dryrun ? expose.dryrun : expose;
+      const of = { dryrun, expose: expose.name };
+      const metBy = (from: AddressSet): number =>
+        results.filter(({ probes }) => probes.some((p) => p.listener.id === id && contains(from, p.facts.source))).length;
+      return [
+        ...perSource.flatMap(({ connections, from }) =>
+          from === null ? [] : [{ ...of, kind: "cap" as const, most: connections, span: span ?? expose.span, met: metBy(from) }],
+        ),
+        ...limits.flatMap(({ count, key, span: at }) =>
+          key.kind !== "source" || key.from === null ? [] : [{ ...of, kind: "limit" as const, most: count, span: at, met: metBy(key.from) }],
+        ),
+      ];
+    }),
+  );
 }
 
 /** The facts of a line that may be in a set. */

@@ -12,7 +12,7 @@ import { ruleText } from "./test_report.ts";
 const MOST_GAPS = 50;
 
 export function coverageText(coverage: Coverage, root: string, p: Paint): string {
-  const { rules, members } = coverage;
+  const { rules, members, counts } = coverage;
   const decisive = rules.filter(({ decides }) => decides > 0).length;
   const met = members.filter((m) => m.met > 0).length;
   const gaps = [
@@ -28,6 +28,13 @@ export function coverageText(coverage: Coverage, root: string, p: Paint): string
         const { line, column } = positionOf(span.file, span.start);
         return `${p.bad("never met ")}  \`${text}\` of \`${kind} ${set}\`, ${shownPath(root, span.file.path)}:${line}:${column}`;
       }),
+    ...counts
+      .filter((c) => c.met === 0)
+      .map(({ kind, dryrun, expose, span, most }) => {
+        const { line, column } = positionOf(span.file, span.start);
+        const word = `${dryrun ? "dryrun " : ""}${kind} ${most}`;
+        return `${p.bad("never met ")}  a source that \`${word} … from\` of \`${expose}\` counts, ${shownPath(root, span.file.path)}:${line}:${column}`;
+      }),
   ];
   const more = gaps.length - MOST_GAPS;
   return [
@@ -35,6 +42,10 @@ export function coverageText(coverage: Coverage, root: string, p: Paint): string
     rows([
       ["rules", share(decisive, rules.length, "decide a line")],
       ["members of sets", share(met, members.length, "are met by a line")],
+      // Any other cap or limit counts every source.
+      ...(counts.length === 0 ?
+        []
+      : [["caps and limits from nets", share(counts.filter((c) => c.met > 0).length, counts.length, "count the source of a line")] as const]),
     ]),
     ...gaps.slice(0, MOST_GAPS).map((gap) => `  ${gap}`),
     ...(more > 0 ? [`  … and ${grouped(more)} more; \`--json\` has all`] : []),
@@ -46,7 +57,7 @@ function share(part: number, whole: number, what: string): string {
   return `${grouped(part)} of ${grouped(whole)} ${what} (${Math.floor((100 * part) / whole)}%)`;
 }
 
-export function coverageJson({ rules, members }: Coverage): unknown {
+export function coverageJson({ rules, members, counts }: Coverage): unknown {
   return {
     rules: rules.map(({ rule: { id, action, listener, proto, dryrun, names, origins }, decides, matches }) => ({
       id,
@@ -60,6 +71,15 @@ export function coverageJson({ rules, members }: Coverage): unknown {
       matches,
     })),
     members: members.map(({ kind, set, text, span, met }) => ({ kind, set, text, file: span.file.path, ...positionOf(span.file, span.start), met })),
+    capsAndLimits: counts.map(({ kind, dryrun, expose, most, span, met }) => ({
+      kind,
+      dryrun,
+      expose,
+      most,
+      file: span.file.path,
+      ...positionOf(span.file, span.start),
+      met,
+    })),
   };
 }
 

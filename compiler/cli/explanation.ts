@@ -7,6 +7,7 @@ import type { GroupInfo, ListenerInfo, LoadedPolicy, PolicyEngine, RuleInfo } fr
 import { ANY4, formatAddress, formatEndpoint, isLinkLocal6 } from "../../runtime/net/address.ts";
 import { evaluateAll, readsHeaderOf } from "./evaluate.ts";
 import { listeningAddress } from "./bindable.ts";
+import { countsOf, type Counted } from "./counts.ts";
 import { ruleBook, type Facts, type RuleBook } from "./matching.ts";
 import { nearestBind, nearestName, nearestPlace, nearMisses, type NearMiss } from "./near_miss.ts";
 import { freshEngine } from "./policy_tests.ts";
@@ -32,6 +33,8 @@ export interface Explanation {
   readonly decision: Decision;
   /** Null where no `dryrun` rule applies. */
   readonly shadow: (Omit<Shadow, "rule"> & { readonly rule: RuleInfo | null }) | null;
+  /** The caps and limits of the listener; empty where the request does not come as far. */
+  readonly counts: readonly Counted[];
   /** Empty where it is allowed. */
   readonly nearMisses: readonly NearMiss[];
   /** The facts of the request that made no difference, and why. */
@@ -49,21 +52,25 @@ export function explainRequest(module: Uint8Array, loaded: LoadedPolicy, request
   if (request.kind === "bind") return [explainBind(loaded, request)];
   const { source, via, to, sni, client, at } = request;
   const fresh = (): PolicyEngine => freshEngine(loaded, at);
-  const book = ruleBook(semanticOf(module), loaded.info);
+  const semantic = semanticOf(module);
+  const book = ruleBook(semantic, loaded.info);
   return evaluateAll(loaded.info, fresh, { source, to, sni, client }).map(({ place, listener, group, decision }) => {
     if (group !== null && (listener === null || decision.code === "no_expose")) {
       return refusedByGroup(loaded, group, { source, sni, client, wallSeconds: at }, place, decision);
     }
     if (listener === null) {
-      return { listener, decision, steps: [stepOf(loaded, "accept", place, decision, [])], shadow: null, nearMisses: nearestPlace(loaded, request), notes: [] };
+      const steps = [stepOf(loaded, "accept", place, decision, [])];
+      return { listener, decision, steps, shadow: null, counts: [], nearMisses: nearestPlace(loaded, request), notes: [] };
     }
     const facts: Facts = { source, sni, client, wallSeconds: at };
     const shadow = fresh().shadow(listener.id, source, sni, client === null ? undefined : identityOf(client));
+    const steps = [bindStep(loaded, listener), ...connectionSteps(book, loaded, listener, group, facts, place)];
     return {
       listener,
       decision,
-      steps: [bindStep(loaded, listener), ...connectionSteps(book, loaded, listener, group, facts, place)],
+      steps,
       shadow: shadow === null ? null : { ...shadow, rule: ruleNumbered(loaded, shadow.rule) },
+      counts: steps.some(({ phase }) => phase === "limits") ? countsOf(semantic, listener, source) : [],
       nearMisses: decision.allowed ? [] : nearMisses(book, loaded, listener, facts, group?.id),
       notes: [
         ...(via === null ? [] : [`the PROXY header of \`${formatAddress(via)}\` names the source`]),
@@ -99,6 +106,7 @@ function refusedByGroup(loaded: LoadedPolicy, group: GroupInfo, facts: Facts, pl
         [openStep("accept", place), stepOf(loaded, "hello", nameText(facts.sni), decision, [])]
       : [stepOf(loaded, "accept", place, decision, [])],
     shadow: shadow === null ? null : { ...shadow, rule: ruleNumbered(loaded, shadow.rule) },
+    counts: [],
     nearMisses: isPending(early) ? nearestName(loaded, group, facts) : [],
     notes: [`the exposes of this port are ${names.join(", ")}`],
   };
@@ -114,6 +122,7 @@ function explainBind(loaded: LoadedPolicy, request: Extract<Request, { kind: "bi
     steps: [stepOf(loaded, "bind", `${subject} on ${proto === "udp" ? "udp " : ""}${formatEndpoint(address, port)}`, decision, [])],
     decision,
     shadow: null,
+    counts: [],
     nearMisses: decision.allowed || decision.code === "no_token" ? [] : nearestBind(loaded, request),
     notes: [],
   };

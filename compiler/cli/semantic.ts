@@ -17,8 +17,25 @@ export interface SemanticRule {
   readonly on: { readonly proto: "tcp" | "udp"; readonly ports: readonly string[] } | null;
 }
 
+/** A cap or a limit. */
+export interface SemanticCount {
+  readonly dryrun: boolean;
+  /** Of a cap; null for a limit. */
+  readonly most: number | null;
+  /** Of a limit; null for a cap. */
+  readonly rate: { readonly count: number; readonly periodMs: number; readonly burst: number } | null;
+  readonly per: "listener" | "source" | "identity";
+  /** Of a source. */
+  readonly v4: number;
+  readonly v6: number;
+  /** Key of `nets`; null: every source. */
+  readonly from: string | null;
+}
+
 export interface SemanticExpose {
   readonly name: string;
+  /** Caps first, the enforced ones before the others. */
+  readonly counts: readonly SemanticCount[];
   readonly allow: readonly SemanticRule[];
   readonly deny: readonly SemanticRule[];
 }
@@ -46,7 +63,13 @@ export function semanticOf(module: Uint8Array): Semantic {
     deny: list(deny).map(readRule),
     expose: list(expose).map((x) => {
       const f = fields(x);
-      return { name: text(f["name"]), allow: list(f["allow"]).map(readRule), deny: list(f["deny"]).map(readRule) };
+      const dryrun = fields(f["dryrun"]);
+      return {
+        name: text(f["name"]),
+        counts: [...readCaps(f["cap"], false), ...readLimits(f["limits"], false), ...readCaps(dryrun["cap"], true), ...readLimits(dryrun["limits"], true)],
+        allow: list(f["allow"]).map(readRule),
+        deny: list(f["deny"]).map(readRule),
+      };
     }),
     nets: texts(nets),
     // Version 1 of the tables had no names.
@@ -68,6 +91,41 @@ function readRule(value: unknown): SemanticRule {
     dryrun: dryrun === true,
     on: ranges === undefined ? null : { proto: proto === "udp" ? "udp" : "tcp", ports: list(ranges).map(text) },
   };
+}
+
+function readCaps(value: unknown, dryrun: boolean): readonly SemanticCount[] {
+  const { connections, perSource, perIdentity } = fields(value);
+  const whole = (most: unknown, per: "listener" | "identity"): readonly SemanticCount[] =>
+    typeof most === "number" ? [{ dryrun, most, rate: null, per, v4: 0, v6: 0, from: null }] : [];
+  const sources = Array.isArray(perSource) ? list(perSource) : [perSource];
+  return [
+    ...whole(connections, "listener"),
+    ...sources
+      .map(fields)
+      .flatMap(({ connections: most, ...key }): readonly SemanticCount[] =>
+        typeof most === "number" ? [{ dryrun, most, rate: null, ...readSource(key) }] : [],
+      ),
+    ...whole(perIdentity, "identity"),
+  ];
+}
+
+function readLimits(value: unknown, dryrun: boolean): readonly SemanticCount[] {
+  return list(value)
+    .map(fields)
+    .map(({ count, periodMs, burst, key }): SemanticCount => {
+      const rate = { count: number(count), periodMs: number(periodMs), burst: number(burst) };
+      const { kind, ...source } = fields(key);
+      const per = kind === "identity" || kind === "listener" ? kind : null;
+      return { dryrun, most: null, rate, ...(per === null ? readSource(source) : { per, v4: 0, v6: 0, from: null }) };
+    });
+}
+
+function readSource({ v4, v6, from }: Readonly<Record<string, unknown>>): Pick<SemanticCount, "per" | "v4" | "v6" | "from"> {
+  return { per: "source", v4: number(v4), v6: number(v6), from: typeof from === "string" ? from : null };
+}
+
+function number(value: unknown): number {
+  return typeof value === "number" ? value : 0;
 }
 
 function fields(value: unknown): Readonly<Record<string, unknown>> {

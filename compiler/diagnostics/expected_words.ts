@@ -24,6 +24,8 @@ export type Part =
   | "reason"
   | "outcome"
   | "rule"
+  /** What `dryrun` comes before. */
+  | "dryrun"
   | "subject"
   | "use"
   | "statement"
@@ -98,7 +100,8 @@ const PARTS: Readonly<Record<Part, readonly [wanted: string, help: string | null
   fact: ["`sni` or `client`", null],
   reason: ["a reason", "the reasons are policy, cidr, sni, rate and mtls"],
   outcome: ["`allow` or `deny REASON`", "the reasons are policy, cidr, sni, rate and mtls"],
-  rule: ["`allow` or `deny`", "write `dryrun` before `allow` or `deny`"],
+  rule: ["`allow` or `deny`", null],
+  dryrun: ["`allow`, `deny`, `cap` or `limit`", "write `dryrun` before a rule, a cap or a limit that is evaluated and not enforced"],
   subject: ["`any`, the name of an expose, or `tcp` and ports", "`never from internet to any as tcp`, `only from office to console`"],
   use: ["the name of a template", "a template is used as `use NAME(ARGUMENT, …)`"],
   statement: ["a statement", null],

@@ -5,7 +5,22 @@ import type { Words } from "./sentence.ts";
 
 /** The subject of another language's keyword. */
 export type ForeignTopic =
-  "default" | "import" | "set" | "ports" | "expose" | "backend" | "names" | "http" | "certificate" | "rate" | "cap" | "plain_rule" | "mode" | "allow" | "deny";
+  | "default"
+  | "import"
+  | "set"
+  | "ports"
+  | "expose"
+  | "backend"
+  | "names"
+  | "http"
+  | "certificate"
+  | "rate"
+  | "cap"
+  | "dryrun"
+  | "plain_rule"
+  | "mode"
+  | "allow"
+  | "deny";
 
 export const FOREIGN_TOPICS: Readonly<Record<ForeignTopic, string>> = {
   default: "nothing is needed: what no `allow` admits is denied",
@@ -19,6 +34,7 @@ export const FOREIGN_TOPICS: Readonly<Record<ForeignTopic, string>> = {
   certificate: 'write `as tls` in the first line and `cert "NAME"`: the gateway\'s configuration says where the certificate lies',
   rate: "new connections are bounded by `limit 10/s burst 20 per source`",
   cap: "open connections are bounded by `cap 4000 connections, 20 per source`",
+  dryrun: "a limit or a cap that is only tried is written with the word before it: `dryrun limit 10/s per source`",
   plain_rule: "write the rule alone: `allow from NET`, `deny from NET`",
   mode: "write the mode in the first line of an expose: `expose NAME on tcp 443 as passthrough { … }`",
   allow: "the word is `allow`",

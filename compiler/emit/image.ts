@@ -4,7 +4,7 @@ import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import { fnv1a64 } from "../../runtime/abi/fnv.ts";
 import * as abi from "../../runtime/abi/layout.ts";
 import { OS_PAGES, type Profile } from "../../runtime/abi/profiles.ts";
-import type { CellTree, ClassTable, PolicyTables } from "../lower/tables.ts";
+import type { CellTree, ClassTable, LimitRow, PolicyTables } from "../lower/tables.ts";
 import { writeIdentities } from "./identities.ts";
 import { writeNames } from "./names.ts";
 import { sealOf } from "./seal.ts";
@@ -123,7 +123,12 @@ function writeListeners(out: ImageWriter, { listeners, groups, limits, shadows, 
   });
 }
 
-const LIMIT_KINDS = { listener: abi.LIMIT_PER_LISTENER, key: abi.LIMIT_PER_KEY, cap: abi.CAP_PER_KEY } as const;
+const LIMIT_KINDS = {
+  listener: abi.LIMIT_PER_LISTENER,
+  key: abi.LIMIT_PER_KEY,
+  cap: abi.CAP_PER_KEY,
+  connections: abi.CAP_PER_LISTENER,
+} as const satisfies Record<LimitRow["kind"], number>;
 
 function writeLimits(out: ImageWriter, { limits }: PolicyTables): void {
   out.header(abi.H_LIMITS, out.end());
@@ -134,10 +139,16 @@ function writeLimits(out: ImageWriter, { limits }: PolicyTables): void {
     out.u32(at + abi.R_LIMIT_COUNT, limit.count, abi.MAX_LIMIT_COUNT);
     out.u32(at + abi.R_LIMIT_PERIOD_MS, limit.periodMs, abi.MAX_PERIOD_MS);
     out.u32(at + abi.R_LIMIT_BURST, limit.burst, abi.MAX_LIMIT_BURST);
-    out.u32(at + abi.R_LIMIT_KIND, LIMIT_KINDS[limit.kind]);
+    // Two halves of a word: R_LIMIT_KIND and R_LIMIT_FROM.
+    out.u32(at + abi.R_LIMIT_KIND, LIMIT_KINDS[limit.kind] + (limit.dryrun ? abi.LIMIT_DRYRUN : 0) + 2 ** 16 * sourcesHash(limit.from));
     out.u32(at + abi.R_LIMIT_V4, limit.v4, 32);
     out.u32(at + abi.R_LIMIT_V6, limit.v6, 128);
   }
+}
+
+/** 12 bits of FNV-1a-32 by words, and not 0; 0 where all sources are counted. */
+function sourcesHash(from: LimitRow["from"]): number {
+  return from === null ? 0 : 1 + ((from.bounds.reduce((hash, word) => Math.imul(hash ^ word, 0x01000193), 0x811c9dc5) >>> 20) % 0xfff);
 }
 
 function writePorts(out: ImageWriter, { ports }: PolicyTables): void {

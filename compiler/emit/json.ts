@@ -2,7 +2,18 @@
 // the fewest prefixes, each net once; no tests, names of rules or places. Two policies that mean
 // the same have the same text, and its SHA-256 is the policy's tree hash.
 import { bytesToHex } from "@noble/hashes/utils.js";
-import type { AddressSet, CheckedExpose, CheckedLimit, CheckedPolicy, HostSet, IdSet, NamePattern, PortRange, SourceCap } from "../policy/policy.ts";
+import type {
+  AddressSet,
+  CheckedExpose,
+  CheckedLimit,
+  CheckedPolicy,
+  DryrunCounts,
+  HostSet,
+  IdSet,
+  NamePattern,
+  PortRange,
+  SourceCap,
+} from "../policy/policy.ts";
 import type { OrderedRule } from "../lower/tables.ts";
 import { sha256, type Sha256 } from "./hash.ts";
 import { prefixText, type PrefixText } from "./prefixes.ts";
@@ -62,6 +73,12 @@ export function semanticJson(policy: CheckedPolicy, rules: readonly OrderedRule[
   const counted = <T extends { readonly from: AddressSet | null }>({ from, ...key }: T): object => ({ ...key, ...(from !== null && { from: net(from) }) });
   const limitJson = ({ count, periodMs, burst, key }: CheckedLimit): object => ({ count, periodMs, burst, key: key.kind === "source" ? counted(key) : key });
   const capsJson = (caps: readonly SourceCap[]): unknown => (caps.length > 1 ? caps.map(counted).sort(byText) : (caps.map(counted)[0] ?? null));
+  const dryrunJson = ({ connections, perSource, perIdentity, limits }: DryrunCounts): object => ({
+    ...((connections !== null || perIdentity !== null || perSource.length > 0) && {
+      cap: { ...(connections !== null && { connections }), ...(perIdentity !== null && { perIdentity }), perSource: capsJson(perSource) },
+    }),
+    ...(limits.length > 0 && { limits: limits.map(limitJson).sort(byText) }),
+  });
   const exposes = policy.exposes.map((expose, i) => ({
     allow: rulesOf(i, "allow").map(rule),
     ...(expose.alpn.length > 0 && { alpn: expose.alpn }),
@@ -76,6 +93,7 @@ export function semanticJson(policy: CheckedPolicy, rules: readonly OrderedRule[
     },
     ...(expose.certs.length > 0 && { cert: expose.certs.length === 1 ? expose.certs[0] : expose.certs }),
     deny: rulesOf(i, "deny").map(rule),
+    ...(hasCounts(expose.dryrun) && { dryrun: dryrunJson(expose.dryrun) }),
     ...(expose.names !== null && { for: expose.names.map(nameJson) }),
     limits: expose.limits.map(limitJson).sort(byText),
     mode: expose.mode,
@@ -115,6 +133,10 @@ function byOwner(rules: readonly OrderedRule[]): ReadonlyMap<string, readonly Or
     else list.push(rule);
   }
   return own;
+}
+
+function hasCounts({ connections, perSource, perIdentity, limits }: DryrunCounts): boolean {
+  return connections !== null || perIdentity !== null || perSource.length + limits.length > 0;
 }
 
 function owner(listener: number | null, action: "allow" | "deny"): string {

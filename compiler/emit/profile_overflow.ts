@@ -22,7 +22,9 @@ export function profileOverflow(misfit: Misfit, parts: Overflow["parts"], policy
 
 function tooManyCounted(most: number, { exposes }: CheckedPolicy, entry: Span): Diagnostic {
   const counted = exposes
-    .flatMap(({ cap: { connections, perSource, span } }) => (span === null ? [] : perSource.map(() => ({ connections, span }))))
+    .flatMap(({ cap, dryrun }) =>
+      [cap, dryrun].flatMap(({ perSource, span }) => (span === null ? [] : perSource.map(() => ({ connections: cap.connections, span })))),
+    )
     .sort((x, y) => y.connections - x.connections);
   const sum = counted.reduce((n, { connections }) => n + connections, 0);
   const [first, ...others] = counted;
@@ -64,5 +66,6 @@ const USERS: Readonly<Record<Part, (policy: CheckedPolicy, tables: PolicyTables)
       const n = ports.length + (bind === null ? 0 : bind.bounds.length / 8);
       return { use: { part: "ports", expose: name, ranges: n }, n, span };
     }),
-  exposes: ({ exposes }) => exposes.map(({ limits, span }) => ({ use: { part: "exposes", exposes: exposes.length }, n: limits.length, span })),
+  exposes: ({ exposes }) =>
+    exposes.map(({ limits, dryrun, span }) => ({ use: { part: "exposes", exposes: exposes.length }, n: limits.length + dryrun.limits.length, span })),
 };

@@ -46,9 +46,9 @@ export interface StateSizes {
   readonly capEntries: number;
 }
 
-/** Sources a day whose debts have places of their own, if each uses up every limit that counts it; null where no limit counts sources. */
+/** Sources a day whose debts have places of their own, if each uses up every enforced limit that counts it; null where none counts sources. Dryrun ones take no place from them. */
 export function exactSourcesPerDay({ limitSets }: StateSizes, limits: PolicyTables["limits"]): number | null {
-  const owedMs = limits.reduce((sum, { kind, count, periodMs, burst }) => (kind !== "key" ? sum : sum + (burst * periodMs) / count), 0);
+  const owedMs = limits.reduce((sum, { kind, dryrun, count, periodMs, burst }) => (kind !== "key" || dryrun ? sum : sum + (burst * periodMs) / count), 0);
   return owedMs === 0 ? null : Math.floor((EXACT_SHARE * limitSets * abi.WAYS * 86_400_000) / owedMs);
 }
 
@@ -61,8 +61,10 @@ export type Misfit =
 
 export function stateSizes(tables: PolicyTables, end: number, profile: Profile): Result<StateSizes, Misfit> {
   const keyed = tables.limits.some(({ kind }) => kind === "key");
-  // A connection may have an entry for each cap that counts it.
-  const capped = tables.listeners.flatMap(({ expose: { cap } }) => [...cap.perSource, ...(cap.perIdentity === null ? [] : [cap.perIdentity])].map(() => cap));
+  // A connection may have an entry for each cap that counts it, dryrun ones too.
+  const capped = tables.listeners.flatMap(({ expose: { cap, dryrun } }) =>
+    [cap, dryrun].flatMap(({ perSource, perIdentity }) => [...perSource, ...(perIdentity === null ? [] : [perIdentity])].map(() => cap)),
+  );
   const connections = capped.reduce((sum, cap) => sum + cap.connections, 0);
   if (profile === "os") return osSizes(osRoom(tables, end), keyed, capped.length === 0 ? null : connections);
   const wanted = CAP_ENTRIES_PER_CONNECTION * connections;

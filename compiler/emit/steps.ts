@@ -13,7 +13,7 @@ export function maximumSteps(tables: PolicyTables, names: NameSearch, identities
   const charges = tables.listeners.map(({ expose, limitFirst, some }, i) => {
     const phases = expose.mode === "mtls" ? 2 : 1;
     const rows = tables.limits.slice(limitFirst, tables.listeners[i + 1]?.limitFirst ?? tables.limits.length);
-    const steps = { listener: 0, key: keySteps, cap: HASH_STEPS + 2 * abi.CAP_PROBE_SETS * abi.WAYS };
+    const steps = { listener: 0, connections: 0, key: keySteps, cap: HASH_STEPS + 2 * abi.CAP_PROBE_SETS * abi.WAYS };
     return rows.reduce((sum, { kind }) => sum + 2 * phases + steps[kind], some.length === 0 ? 0 : search + treeSteps(tables.cells));
   });
   const times = tables.residuals.reduce((most, { timeCount }) => Math.max(most, timeCount), 0);

@@ -59,7 +59,7 @@ export function lineDocs(clauses: readonly (readonly Doc[])[]): Doc[] {
   return more.length === 0 ? [SPACE, ...first] : [SPACE, group([...first, ...more.flatMap((c) => [LINE, ...c])])];
 }
 
-function capDocs({ connections, perSource, perIdentity }: CapNode): Doc[] {
+function capDocs({ dryrun, connections, perSource, perIdentity }: CapNode): Doc[] {
   const parts = [
     ...perSource.map((part) =>
       placed([...words(part.connections.text, "per", "source"), ...keyDocs(part.key), ...fromDocs(part.from)], { kind: "at", offset: part.span.start }),
@@ -68,11 +68,11 @@ function capDocs({ connections, perSource, perIdentity }: CapNode): Doc[] {
   ];
   const comma: Doc = { kind: "token", text: ",", from: { kind: "separator" } };
   const [first = [], more] = connections === null ? [parts[0], parts.slice(1)] : [words(connections.text, "connections"), parts];
-  return [token("cap"), SPACE, ...first, group(more.flatMap((docs) => [comma, LINE, ...docs]))];
+  return [...words(...(dryrun ? ["dryrun"] : []), "cap"), SPACE, ...first, group(more.flatMap((docs) => [comma, LINE, ...docs]))];
 }
 
-function limitDocs({ rate, burst, per }: LimitNode): Doc[] {
-  const head = words("limit", rate.text, ...(burst === null ? [] : ["burst", burst.text]), "per", per.kind);
+function limitDocs({ dryrun, rate, burst, per }: LimitNode): Doc[] {
+  const head = words(...(dryrun ? ["dryrun"] : []), "limit", rate.text, ...(burst === null ? [] : ["burst", burst.text]), "per", per.kind);
   return per.kind === "source" ? [...head, ...keyDocs(per.key), ...fromDocs(per.from)] : head;
 }
 

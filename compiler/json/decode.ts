@@ -177,6 +177,7 @@ function clause(json: ClauseJson): ClauseNode {
       const { connections, perSource, perSources = [], perIdentity } = json;
       return {
         kind: "cap",
+        dryrun: json.dryrun === true,
         connections: maybe(connections),
         perSource: [...(perSource === undefined ? [] : [perSource]), ...perSources].map((each) => ({
           connections: piece(each.connections),
@@ -194,7 +195,7 @@ function clause(json: ClauseJson): ClauseNode {
         typeof per !== "string" ? ({ kind: "source", key: key(per.source), from: "from" in per ? set(per.from) : null, span: NOWHERE } as const)
         : per === "source" ? ({ kind: "source", key: null, from: null, span: NOWHERE } as const)
         : { kind: per, span: NOWHERE };
-      return { kind: "limit", rate: piece(json.rate), burst: maybe(json.burst), per: counted, span: NOWHERE };
+      return { kind: "limit", dryrun: json.dryrun === true, rate: piece(json.rate), burst: maybe(json.burst), per: counted, span: NOWHERE };
     }
     case "amplify":
       return { kind: "amplify", factor: piece(json.factor), broken: false, span: NOWHERE };

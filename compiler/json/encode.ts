@@ -140,10 +140,11 @@ function protos(nodes: readonly ProtoNode[]): string {
   return nodes.map(({ proto }) => proto).join(", ");
 }
 
-function cap({ connections, perSource, perIdentity }: CapNode): Json {
+function cap({ dryrun, connections, perSource, perIdentity }: CapNode): Json {
   const parts = perSource.map((each) => object({ connections: each.connections.text, key: key(each.key), from: maybeSet(each.from) }));
   return object({
     kind: "cap",
+    dryrun: dryrun ? true : null,
     connections: word(connections),
     perSource: parts.length === 1 ? (parts[0] ?? null) : null,
     perSources: parts.length > 1 ? parts : null,
@@ -151,9 +152,9 @@ function cap({ connections, perSource, perIdentity }: CapNode): Json {
   });
 }
 
-function limit({ rate, burst, per }: LimitNode): Json {
+function limit({ dryrun, rate, burst, per }: LimitNode): Json {
   const counted = per.kind === "source" && (per.key !== null || per.from !== null) ? object({ source: key(per.key), from: maybeSet(per.from) }) : per.kind;
-  return object({ kind: "limit", rate: rate.text, burst: word(burst), per: counted });
+  return object({ kind: "limit", dryrun: dryrun ? true : null, rate: rate.text, burst: word(burst), per: counted });
 }
 
 function key(node: KeyNode): Json | null {

@@ -79,7 +79,10 @@ function clauseParts(part: Name, { name, word, set, literal, annotations, slash,
   const ca = part("ca", object({ kind: constant("ca"), name: quoted }, {}));
   const alpn = part("alpn", object({ kind: constant("alpn"), protocols: list(quoted, 1) }, {}));
   const perSource = object({ connections: number }, { key, from: set });
-  const cap = part("cap", object({ kind: constant("cap") }, { connections: number, perSource, perSources: list(perSource, 1), perIdentity: number }));
+  const cap = part(
+    "cap",
+    object({ kind: constant("cap") }, { dryrun: yes, connections: number, perSource, perSources: list(perSource, 1), perIdentity: number }),
+  );
   const per = wordOr(
     constant("source", "listener", "identity"),
     oneOf("what a limit counts", [
@@ -87,7 +90,7 @@ function clauseParts(part: Name, { name, word, set, literal, annotations, slash,
       { mark: "source", shape: object({ source: key }, {}) },
     ]),
   );
-  const limit = part("limit", object({ kind: constant("limit"), rate, per }, { burst: number }));
+  const limit = part("limit", object({ kind: constant("limit"), rate, per }, { dryrun: yes, burst: number }));
   const amplify = part("amplify", object({ kind: constant("amplify"), factor }, {}));
   const use = part("use", object({ kind: constant("use"), template: path, args: list(member, 0) }, {}));
   const clause = part(

@@ -1,5 +1,5 @@
 // The records of caps per key and of limits, one after the other in the order of their listeners.
-import type { CheckedExpose } from "../policy/policy.ts";
+import type { CheckedExpose, CheckedLimit, SourceCap } from "../policy/policy.ts";
 import { IDENTITY_KEY_V4, IDENTITY_KEY_V6 } from "../../runtime/abi/layout.ts";
 import { fnv1a64 } from "../../runtime/abi/fnv.ts";
 import { compareWords } from "./order.ts";
@@ -13,30 +13,46 @@ export function lowerListeners(exposes: readonly CheckedExpose[]): { readonly li
     // Two listeners of one name have limits of their own; a name has no space in it.
     const name = expose.proto === "udp" ? `${expose.name} udp` : expose.name;
     const limitFirst = limits.length;
-    const caps = capsOf(expose).sort((x, y) => x.count - y.count || inKey(x, y));
+    // As an enforced one is, a dryrun cap of all connections is named before the others.
+    const caps = capsOf(expose).sort((x, y) => Number(x.kind !== "connections") - Number(y.kind !== "connections") || x.count - y.count || inKey(x, y));
     const rates = limitsOf(expose).sort(
       (x, y) => x.periodMs - y.periodMs || order(x.of, y.of) || x.v4 - y.v4 || x.v6 - y.v6 || x.count - y.count || x.burst - y.burst || inKey(x, y),
     );
     // Connections are counted again after a reload, so that a cap's identity has only to be another than its neighbours'.
     caps.forEach((row, i) => limits.push({ ...row, identity: fnv1a64(`cap ${name} #${i}`) }));
-    // The identity of a limit over reloads: its rate and its sources may change and the debts stay.
+    // The identity of a limit over reloads: its rate, its sources and `dryrun` may change and the debts stay.
     for (const row of rates) limits.push({ ...row, identity: fnv1a64(`limit ${name} ${row.of} ${row.periodMs} /${row.v4} /${row.v6}`) });
     return { expose, identity: fnv1a64(`listener ${name}`), limitFirst, ...bitsOf(limits.slice(limitFirst)) };
   });
   return { listeners, limits };
 }
 
-function capsOf({ cap: { perSource, perIdentity } }: CheckedExpose): Row[] {
-  const cap = { kind: "cap", periodMs: 1, burst: 1 } as const;
+function capsOf({ cap, dryrun }: CheckedExpose): Row[] {
+  const once = { periodMs: 1, burst: 1 };
+  const { connections } = dryrun;
+  return [
+    ...keyedCaps(cap, false),
+    ...keyedCaps(dryrun, true),
+    // The enforced one is in the listener's own record.
+    ...(connections === null ? [] : [{ ...once, kind: "connections", dryrun: true, of: "listener", count: connections, v4: 0, v6: 0, from: null } as const]),
+  ];
+}
+
+function keyedCaps({ perSource, perIdentity }: { readonly perSource: readonly SourceCap[]; readonly perIdentity: number | null }, dryrun: boolean): Row[] {
+  const cap = { kind: "cap", dryrun, periodMs: 1, burst: 1 } as const;
   return [
     ...perSource.map(({ connections, v4, v6, from }): Row => ({ ...cap, of: "source", count: connections, v4, v6, from })),
     ...(perIdentity === null ? [] : [{ ...cap, of: "identity", count: perIdentity, v4: IDENTITY_KEY_V4, v6: IDENTITY_KEY_V6, from: null } as const]),
   ];
 }
 
-function limitsOf({ limits }: CheckedExpose): Row[] {
+function limitsOf({ limits, dryrun }: CheckedExpose): Row[] {
+  return [...ratesOf(limits, false), ...ratesOf(dryrun.limits, true)];
+}
+
+function ratesOf(limits: readonly CheckedLimit[], dryrun: boolean): Row[] {
   return limits.map(({ count, periodMs, burst, key }): Row => {
-    const rate = { count, periodMs, burst };
+    const rate = { count, periodMs, burst, dryrun };
     if (key.kind === "source") return { ...rate, kind: "key", of: "source", v4: key.v4, v6: key.v6, from: key.from };
     if (key.kind === "identity") return { ...rate, kind: "key", of: "identity", v4: IDENTITY_KEY_V4, v6: IDENTITY_KEY_V6, from: null };
     return { ...rate, kind: "listener", of: "listener", v4: 0, v6: 0, from: null };
@@ -61,7 +77,8 @@ function inKey(x: Row, y: Row): number {
     x.v6 - y.v6 ||
     (x.from === null ? Number(y.from !== null)
     : y.from === null ? -1
-    : compareWords(x.from.bounds, y.from.bounds))
+    : compareWords(x.from.bounds, y.from.bounds)) ||
+    Number(x.dryrun) - Number(y.dryrun)
   );
 }
 

@@ -116,7 +116,10 @@ export interface LimitRow {
   readonly count: number;
   readonly periodMs: number;
   readonly burst: number;
-  readonly kind: "listener" | "key" | "cap";
+  /** `connections`: a dryrun cap of all connections of the listener. */
+  readonly kind: "listener" | "key" | "cap" | "connections";
+  /** It counts, and refuses nothing. */
+  readonly dryrun: boolean;
   readonly of: "listener" | "source" | "identity";
   readonly v4: number;
   readonly v6: number;

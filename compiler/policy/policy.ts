@@ -42,6 +42,17 @@ export interface CheckedCap {
   readonly span: Span | null;
 }
 
+/** `dryrun cap` and `dryrun limit`: they count, and refuse nothing. */
+export interface DryrunCounts {
+  /** Concurrent connections of the listener; null where none is written. */
+  readonly connections: number | null;
+  readonly perSource: readonly SourceCap[];
+  readonly perIdentity: number | null;
+  readonly limits: readonly CheckedLimit[];
+  /** Of the caps; null where none is written. */
+  readonly span: Span | null;
+}
+
 export interface SourceCap extends SourceKey {
   readonly connections: number;
   /** The sources that it counts; null: all. */
@@ -185,6 +196,7 @@ export interface CheckedExpose {
   readonly proxy: ProxyVersion | null;
   readonly cap: CheckedCap;
   readonly limits: readonly CheckedLimit[];
+  readonly dryrun: DryrunCounts;
   /** Bytes that a client is sent at most for each that it sent; null where the gateway forwards no datagrams. */
   readonly amplify: number | "any" | null;
   readonly allows: readonly CheckedRule[];

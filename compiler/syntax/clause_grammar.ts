@@ -149,8 +149,19 @@ export class ClauseGrammar extends TestGrammar {
     });
   });
 
+  /** Read before what it is about is known, so that an error is behind the word. */
+  dryrun = this.RULE("dryrun", () => {
+    this.CONSUME(KW.dryrun);
+    this.OR(this.triedKinds);
+  });
+
+  private readonly triedKinds: IOrAlt<CstNode>[] = [
+    { ALT: () => this.SUBRULE(this.rule) },
+    { ALT: () => this.SUBRULE(this.cap) },
+    { ALT: () => this.SUBRULE(this.limit) },
+  ];
+
   rule = this.RULE("rule", () => {
-    this.OPTION(() => this.CONSUME(KW.dryrun));
     this.OR(this.actions);
     this.MANY(this.matchers);
   });

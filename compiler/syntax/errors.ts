@@ -36,6 +36,7 @@ const PARTS: ReadonlySet<string> = new Set<Part>([
   "reason",
   "outcome",
   "rule",
+  "dryrun",
   "subject",
   "use",
 ]);

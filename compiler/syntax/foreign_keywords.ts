@@ -41,6 +41,8 @@ const TOPICS: Readonly<Record<string, ForeignTopic>> = {
   "stick-table": "rate",
   limit_conn: "cap",
   limit_conn_zone: "cap",
+  limit_req_dry_run: "dryrun",
+  limit_conn_dry_run: "dryrun",
   maxconn: "cap",
   "tcp-request": "plain_rule",
   mode: "mode",

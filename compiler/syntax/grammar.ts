@@ -36,6 +36,7 @@ class Grammar extends ClauseGrammar {
     { ALT: () => this.SUBRULE(this.expose) },
     { ALT: () => this.SUBRULE(this.dial) },
     { ALT: () => this.SUBRULE(this.rule) },
+    { ALT: () => this.SUBRULE(this.dryrun) },
     { ALT: () => this.SUBRULE(this.template) },
     { ALT: () => this.SUBRULE(this.use) },
     { ALT: () => this.SUBRULE(this.budget) },
@@ -128,6 +129,7 @@ class Grammar extends ClauseGrammar {
     { ALT: () => this.SUBRULE(this.limit) },
     { ALT: () => this.SUBRULE(this.amplify) },
     { ALT: () => this.SUBRULE(this.rule) },
+    { ALT: () => this.SUBRULE(this.dryrun) },
     { ALT: () => this.SUBRULE(this.use) },
     { ALT: () => this.SUBRULE(this.annotation) },
   ];
@@ -165,6 +167,7 @@ class Grammar extends ClauseGrammar {
       { ALT: () => this.SUBRULE(this.limit) },
       { ALT: () => this.SUBRULE(this.amplify) },
       { ALT: () => this.SUBRULE(this.rule) },
+      { ALT: () => this.SUBRULE(this.dryrun) },
       { ALT: () => this.SUBRULE(this.use) },
       { ALT: () => this.SUBRULE(this.annotation) },
     ]);

@@ -26,7 +26,7 @@ const CERTAIN = new Map<TokenType, Certain>([
   [KW.dial, (a, b) => isName(a) && is(KW.on)(b)],
   [KW.deny, matcher],
   [KW.allow, matcher],
-  [KW.dryrun, is(KW.allow, KW.deny)],
+  [KW.dryrun, is(KW.allow, KW.deny, KW.cap, KW.limit)],
   [KW.template, called],
   [KW.use, called],
   [KW.budget, is(LBrace)],

@@ -211,6 +211,7 @@ function decide(desk: Desk, socket: number, rows: readonly number[]): readonly (
     }
     if (verdict.allowed || verdict.later) {
       table.listener[row] = serves?.number ?? -1;
+      table.would[row] = verdict.would;
       charge(account, row, charged);
     }
     // INVARIANT: a connection has its backend before its record is written, which names it.
@@ -324,8 +325,9 @@ function verdictOf<A>(desk: Desk, row: number, evaluate: (facts: Facts, shut: Re
       room: (all) => desk.choosing.room(all),
       areOwn: (all) => all.every(({ address }) => ports.isOwn("tcp", address)),
     };
-    const { answer, charged, expose } = evaluate(facts, closedFor(open, inForce.engine, ports, desk.draining), backends);
+    const { answer, charged, expose, would } = evaluate(facts, closedFor(open, inForce.engine, ports, desk.draining), backends);
     if (expose !== undefined) table.expose[row] = expose;
+    table.would[row] ??= would;
     if ((charged & CHARGED_LISTENER) !== 0) {
       table.listener[row] = expose?.id ?? -1;
       release(account, row, CHARGED_NAME_WAIT);

@@ -12,7 +12,7 @@ import {
   CODE_NOT_EXPOSED,
   CODE_TLS_CHANGED,
 } from "../../runtime/abi/verdicts.ts";
-import type { CodeNumber } from "../../runtime/abi/names.ts";
+import type { Code, CodeNumber } from "../../runtime/abi/names.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import type { Decision, Denial } from "../../runtime/host/decision.ts";
 import type { Identity } from "../../runtime/host/identity.ts";
@@ -45,6 +45,8 @@ export interface Verdict<A> {
   readonly charged: number;
   /** The expose that the name has led to, or that has the port alone; undefined where there is none. */
   readonly expose?: ListenerInfo | undefined;
+  /** With which code a dryrun cap or limit that was charged now would have refused it. */
+  readonly would?: Code | undefined;
 }
 
 /** The gateway's own checks of the backends of an expose. */
@@ -94,7 +96,7 @@ export function decideByName(
   }
   if (!serves.isGroup) return { answer: context ?? (answer.allowed ? answer : denial(CODE_INTERNAL)), charged: 0, expose: info };
   const charged = engine.charge({ listener: info.id, source, zone: facts.zone }, answer.allowed ? answer.rule : NO_RULE);
-  return charged.allowed ? { answer: context ?? charged, charged: CHARGED_LISTENER, expose: info } : no(charged);
+  return charged.allowed ? { answer: context ?? charged, charged: CHARGED_LISTENER, expose: info, would: charged.would } : no(charged);
 }
 
 /** The expose of a group that the name leads to. Names that lead nowhere cost their source what a connection does. */
@@ -132,7 +134,7 @@ export function decideByIdentity(
   if (backends.room(all) <= 0) return no(denial(CODE_CAP_BACKEND));
   if (identity === null) return { answer: engine.hello(info.id, source, facts.name), charged: 0, expose: info };
   const answer = engine.admitIdentity(info.id, source, facts.name, identity);
-  return { answer, charged: answer.allowed ? CHARGED_IDENTITY : 0, expose: info };
+  return answer.allowed ? { answer, charged: CHARGED_IDENTITY, expose: info, would: answer.would } : no(answer);
 }
 
 /** The inputs of the decision, or a denial where a fact is missing. */

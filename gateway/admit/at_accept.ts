@@ -120,7 +120,8 @@ function decideKnown(engine: PolicyEngine, serves: Exposure, { overall, backend 
  * charged: such a module contradicts itself, and the host must not trust its counts).
  */
 function atAccept(answer: Answer, reads: boolean): Answer {
-  if (reads) return answer.allowed ? PENDING : answer;
+  if (reads && answer.allowed) return answer.would === undefined ? PENDING : { ...PENDING, would: answer.would };
+  if (reads) return answer;
   return !answer.allowed && answer.later ? denial(CODE_INTERNAL) : answer;
 }
 

@@ -48,6 +48,7 @@ export function acceptEntry(
     client: words?.client,
     client_more: words?.client_more,
     shadow: evaluable ? engine.shadow(at, source, name, identity) : null,
+    would: decision.allowed ? table.would[row] : undefined,
     // The first choice: where it fails, the record of the end has another one.
     backend: decision.allowed ? table.backend[row]?.address.key : undefined,
     detail,

@@ -162,6 +162,7 @@ function verdictOf(desk: FlowDesk, row: number, open: OpenPort | undefined, make
       const { answer, charged } = decideOnce(desk, row, open);
       if (answer.allowed) {
         table.listener[row] = info?.id ?? -1;
+        table.would[row] = answer.would;
         charge(account, row, charged | CHARGED_OVERALL);
         return desk.choosing.first(row, soleOf(open)?.backends ?? [], CHARGED_OPEN) ? answer : denial(CODE_NO_BACKEND);
       }

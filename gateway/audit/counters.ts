@@ -26,6 +26,8 @@ export interface Counters {
   readonly traffic: Traffic;
   /** Shadow verdicts by what they say, and those in which the rules would have decided otherwise with every dryrun rule enforced. */
   readonly shadow: { allow: number; deny: number; undetermined: number; differs: number };
+  /** Admitted connections that a dryrun cap or limit would have refused, by expose and code. */
+  readonly dryrunRate: Map<string, Map<Code, number>>;
   /** Audit lines written in full, and decisions whose line was not. */
   auditRecords: number;
   auditDropped: number;
@@ -63,6 +65,7 @@ export function newCounters(): Counters {
     ruleHits: new RuleCounts(),
     traffic: new Traffic(),
     shadow: { allow: 0, deny: 0, undetermined: 0, differs: 0 },
+    dryrunRate: new Map(),
     auditRecords: 0,
     auditDropped: 0,
     endRecords: 0,
@@ -95,6 +98,13 @@ export function countDecision(counters: Counters, decision: Decision, listener =
 export function countShadow({ shadow }: Counters, decision: Decision, { verdict }: Shadow): void {
   shadow[verdict]++;
   if (verdict === "deny" ? decision.allowed : verdict === "allow" && BY_RULES.has(decision.code)) shadow.differs++;
+}
+
+/** A connection that is admitted although a dryrun cap or limit would have refused it with `code`. */
+export function countWould({ dryrunRate }: Counters, listener: string, code: Code): void {
+  const codes = dryrunRate.get(listener);
+  if (codes === undefined) dryrunRate.set(listener, new Map([[code, 1]]));
+  else bump(codes, code);
 }
 
 /** Refusals that a rule, or the lack of one, made: what a cap or a broken hello refuses, no other rule would have admitted. */

@@ -1,5 +1,6 @@
 // One decision as one line of JSON. Bytes from outside can neither end the line nor reach a
 // terminal as control bytes, and no field but `client` is longer than FIELD_BYTES.
+import type { Code } from "../../runtime/abi/names.ts";
 import type { Decision, Shadow } from "../../runtime/host/decision.ts";
 
 export const FIELD_BYTES = 256;
@@ -32,6 +33,8 @@ export interface AuditFacts {
   readonly client_more?: number | undefined;
   /** The verdict of the rules with every dryrun rule enforced; null where there is none. */
   readonly shadow?: Shadow | null | undefined;
+  /** Of an allow: the code with which the first dryrun cap or limit would have refused it; none where none would. */
+  readonly would?: Code | undefined;
   readonly backend?: string | undefined;
   /** The connection's number; numbers are used again after an end. */
   readonly connection?: number | undefined;
@@ -58,6 +61,7 @@ export function auditLine(facts: AuditFacts, wallMs: number, words: RuleWords = 
   let json = beginning(facts, wallMs, words) + text("source", facts.source) + peerOf(facts) + text("sni", facts.sni);
   if (facts.client !== undefined) json += jsonOf("client", facts.client) + number("client_more", facts.client_more);
   if (shadow) json += `,"shadow":${JSON.stringify(shadowJson(shadow))}`;
+  if (facts.would !== undefined) json += `,"would":"${facts.would}"`;
   if (facts.backend !== undefined) json += backend(facts.backend);
   if (facts.connection !== undefined) json += `,"connection":${facts.connection}`;
   json += text("detail", facts.detail) + number("unrecorded", facts.unrecorded);

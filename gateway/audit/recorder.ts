@@ -5,7 +5,7 @@ import type { Decision, Denial } from "../../runtime/host/decision.ts";
 import type { PolicyInfo } from "../../runtime/host/module.ts";
 import { denial as deny } from "../../runtime/host/ask.ts";
 import type { GatewayClock } from "../clock.ts";
-import { countDecision, countShadow, type Counters } from "./counters.ts";
+import { countDecision, countShadow, countWould, type Counters } from "./counters.ts";
 import type { Markers } from "./markers.ts";
 import type { Audit } from "./audit.ts";
 import { endLine, type EndFacts } from "./end_line.ts";
@@ -76,6 +76,7 @@ export function createRecorder(setup: RecorderSetup): Recorder {
         const lost = decisions.length >= recorded && setup.onError === "closed";
         const decision = lost && entry.decision.allowed ? refused : entry.decision;
         if (entry.shadow) countShadow(counters, decision, entry.shadow);
+        if (entry.would !== undefined && decision.allowed) countWould(counters, entry.listener ?? "", entry.would);
         decisions.push(decision);
         if (last !== null && isAlike(decision, last.decision) && isOneKind(entry, last.entry)) same++;
         else {

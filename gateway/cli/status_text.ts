@@ -48,6 +48,7 @@ function head(status: unknown): string[] {
       `${of("connections.live", "connections.cap")}, ${text(at(status, "connections.buffered_bytes"))} bytes buffered, ${text(at(status, "leases"))} leases`,
     ],
     ["decisions", `${text(at(status, "decisions.allowed"))} allowed, ${text(at(status, "decisions.denied"))} denied${reasons === "" ? "" : ` (${reasons})`}`],
+    ...dryrunLines(at(status, "dryrun_rate")),
     ["audit", `${text(at(status, "audit.records"))} records, ${text(at(status, "audit.dropped"))} dropped`],
     ...(at(status, "audit.refusals_unrecorded") === 0 ?
       []
@@ -69,6 +70,13 @@ function head(status: unknown): string[] {
   ];
   const width = Math.max(...lines.map(([name]) => name.length));
   return lines.map(([name, words]) => `${name.padEnd(width)}${COLUMN_GAP}${words}`);
+}
+
+/** The connections that dryrun caps and limits would have refused, by expose and code. */
+function dryrunLines(rates: unknown): (readonly [string, string])[] {
+  const all = typeof rates === "object" && rates !== null ? Object.entries(rates) : [];
+  const words = all.flatMap(([listener, codes]) => counted(codes).map(([code, count]) => `${text(listener)} ${code} ${count}`));
+  return words.length === 0 ? [] : [["dryrun", words.join(", ")]];
 }
 
 /** With more than one, the connections of each but the main one. */

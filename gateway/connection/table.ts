@@ -3,6 +3,7 @@
 // is used again after its connection ended.
 import type { Identity } from "../../runtime/host/identity.ts";
 import { formatEndpoint, formatHost, formatV4, MAPPED, type Address } from "../../runtime/net/address.ts";
+import type { Code } from "../../runtime/abi/names.ts";
 import type { Permit } from "../../runtime/host/decision.ts";
 import type { ListenerInfo } from "../../runtime/host/module.ts";
 import type { Backend } from "../forward/backends.ts";
@@ -108,6 +109,8 @@ export class ConnectionTable {
   readonly tried: (Set<string> | undefined)[] = [];
   /** The backend of a remote connection, as its process says at the end; undefined: the one that it was handed over with. */
   readonly servedBy: (string | undefined)[] = [];
+  /** The code with which the first dryrun cap or limit would have refused it; undefined where none would, and before it was charged. */
+  readonly would: (Code | undefined)[] = [];
   /** From its admission on. */
   readonly permit: (Permit | undefined)[] = [];
   /** While its PROXY header is read. */
@@ -147,6 +150,7 @@ export class ConnectionTable {
     this.expose[row] = undefined;
     this.via[row] = undefined;
     this.protocol[row] = undefined;
+    this.would[row] = undefined;
     return row;
   }
 

@@ -4,7 +4,7 @@ import type { ListenerInfo, PolicyEngine } from "../../runtime/host/module.ts";
 import { backendFamilies } from "./backend_counts.ts";
 import { closedExposes } from "./closed.ts";
 import type { Context, Endpoint } from "./context.ts";
-import { Families, type Labels } from "./families.ts";
+import { Families, type Labels, type Sample } from "./families.ts";
 import { processMetrics } from "./process_metrics.ts";
 import { trafficFamilies } from "./traffic_metrics.ts";
 
@@ -92,6 +92,12 @@ function decisionFamilies(out: Families, { counters }: Context): void {
   ]);
   out.byKey("ingressd_decisions_by_code_total", "code", "decisions by the code of the audit", counters.byCode);
   out.byKey("ingressd_shadow_total", "verdict", "shadow verdicts of dryrun rules", new Map(Object.entries(counters.shadow)));
+  out.family(
+    "ingressd_dryrun_rate_total",
+    "counter",
+    "admitted connections that a dryrun cap or limit would have refused, by its code",
+    [...counters.dryrunRate].flatMap(([listener, codes]) => [...codes].map(([code, count]): Sample => [{ listener, code }, count])),
+  );
 }
 
 function connectionFamilies(out: Families, context: Context): void {

@@ -73,14 +73,10 @@ export function statusOf(context: Context): object {
     blocks: { active: context.blocks.size, most: MOST_BLOCKS },
     withdrawn_ports: context.withdrawn.open(),
     certificates: context.certificates().map(({ kind, name, notAfter }) => ({ kind, name, not_after: notAfter.toISOString() })),
-    decisions: {
-      allowed: counters.allowed,
-      denied: counters.denied,
-      by_reason: Object.fromEntries(counters.byReason),
-      by_code: Object.fromEntries(counters.byCode),
-    },
+    decisions: decisionsOf(counters),
     rules: engine === null ? [] : counters.ruleHits.ofPolicy(engine.info, TOP_RULES),
     shadow: { ...counters.shadow },
+    dryrun_rate: Object.fromEntries([...counters.dryrunRate].map(([listener, codes]) => [listener, Object.fromEntries(codes)])),
     audit: auditOf(counters),
     clients_turned_away: counters.clientsTurnedAway,
     ends: Object.fromEntries(counters.ends),
@@ -92,6 +88,10 @@ export function statusOf(context: Context): object {
     reloads: reloadsOf(context),
     top_denied: topDenied.first(TOP_SOURCES),
   };
+}
+
+function decisionsOf({ allowed, denied, byReason, byCode }: Counters): object {
+  return { allowed, denied, by_reason: Object.fromEntries(byReason), by_code: Object.fromEntries(byCode) };
 }
 
 function countJson({ backend, connections, skippedMs, unusedBecause, failures }: BackendCount): object {

@@ -105,7 +105,7 @@ function show(now) {
   const [sumsNow, sumsBefore] = [sums(traffic), sums(past.traffic)];
   table(
     "listeners",
-    [["name"], ["ports"], ["connections", "number"], ["cap", "number"], ["connects", "number"], ["bytes", "number"], ["refused", "number"], ["state"]],
+    [["name"], ["ports"], ["connections", "number"], ["cap", "number"], ["connects", "number"], ["bytes", "number"], ["refused", "number"], ["dryrun would refuse", "number"], ["state"]],
     status.listeners.map((one) => {
       const sum = sumsNow.get(one.name) ?? { denied: 0, connects: 0, bytes: 0 };
       const old = sumsBefore.get(one.name) ?? { denied: 0, connects: 0, bytes: 0 };
@@ -119,6 +119,7 @@ function show(now) {
         cell(perSecond(Math.max(0, sum.connects - old.connects) / seconds), "number"),
         cell(bytes(Math.max(0, sum.bytes - old.bytes) / seconds) + "/s", "number"),
         cell(number(sum.denied), "number"),
+        cell(number(Object.values(status.dryrun_rate[one.name] ?? {}).reduce((all, count) => all + count, 0)), "number"),
         cell(closed ?? "open", closed === null ? "" : "bad"),
       ];
     }),

@@ -25,7 +25,9 @@ export const DETAIL_CODE = 8;
 export const DETAIL_RULE = 12;
 /** The listener that decided: the one of the request, or that to which a group's name led; the group where none did. */
 export const DETAIL_LISTENER = 16;
-export const DETAIL_BYTES = 20;
+/** Of a charge that admits: the code with which the first dryrun cap or limit would have refused, or 0. */
+export const DETAIL_WOULD = 20;
+export const DETAIL_BYTES = 24;
 /** u64 milliseconds, never falling. */
 export const CLOCK_MONO = 64;
 /** u64 UTC seconds, never falling. */
@@ -209,8 +211,8 @@ export const R_LISTENER_IDENTITIES = 32;
 /** u64 FNV-1a-64 of the subject that may bind there: ingressd, or in mode `direct` the service, with a token. */
 export const R_LISTENER_BINDER = 40;
 export const LISTENER_BYTES = 48;
-/** 8 limits, 8 caps per source and one per identity. */
-export const MAX_LIMITS_PER_LISTENER = 17;
+/** 8 limits and 8 caps per source, dryrun ones included; two caps per identity, one of them dryrun; and a dryrun cap of all connections. */
+export const MAX_LIMITS_PER_LISTENER = 19;
 
 // ---- residual set: what is still undecided after phase 1 ----------------------------------
 // Rules with an end make the outcome depend on the wall clock. The fields of a record apply when
@@ -306,7 +308,7 @@ export const MAX_DIALERS = 4096;
 // ---- limit record -------------------------------------------------------------------------
 /**
  * u64 from listener, kind, period and prefix lengths: what identifies a limit across reloads. Several limits may have the same one, and a debt
- * under one of them is then taken over by all. That of a cap is its own.
+ * under one of them is then taken over by all. That of a cap is its own. `dryrun` has no part in it.
  */
 export const R_LIMIT_IDENTITY = 0;
 /** Of a cap: connections at a time. */
@@ -314,7 +316,10 @@ export const R_LIMIT_COUNT = 8;
 /** Of a cap 1, and so is its burst. */
 export const R_LIMIT_PERIOD_MS = 12;
 export const R_LIMIT_BURST = 16;
+/** u16 LIMIT_PER_LISTENER, LIMIT_PER_KEY, CAP_PER_KEY or CAP_PER_LISTENER; LIMIT_DRYRUN is added where the limit or cap refuses nothing. */
 export const R_LIMIT_KIND = 20;
+/** u16 12 bits of a hash of the sources that it counts, 0 where it counts all; it decides only which enforced limits take over the debts of a dryrun one. */
+export const R_LIMIT_FROM = 22;
 export const R_LIMIT_V4 = 24;
 export const R_LIMIT_V6 = 28;
 export const LIMIT_BYTES = 32;
@@ -322,6 +327,9 @@ export const LIMIT_PER_LISTENER = 0;
 /** The key is a source, or 128 bits of an identity's hash, which are stored like an address. */
 export const LIMIT_PER_KEY = 1;
 export const CAP_PER_KEY = 2;
+/** The connections of the listener, which its own state counts; only a dryrun cap has a record for them. */
+export const CAP_PER_LISTENER = 3;
+export const LIMIT_DRYRUN = 256;
 /** The first 10 bits of fe80::/10; prefix lengths do not apply to such a source. */
 export const LINK_LOCAL_BITS = 1018;
 export const IDENTITY_KEY_V4 = 32;
@@ -341,7 +349,7 @@ export const LIMIT_STATE_BYTES = 8;
 /** Entries of one set: one cache line. */
 export const WAYS = 4;
 // limit entry: u64 fingerprint (48 bits) << 16 | limit + 1, u64 theoretical arrival time
-// cap entry:   u64 fingerprint, u32 connections, u32 0
+// cap entry:   u64 fingerprint, u32 connections, u32 1 for a dryrun cap, else 0
 export const ENTRY_BYTES = 16;
 export const SET_BYTES = 64;
 export const SKETCH_ROWS = 2;
@@ -354,7 +362,7 @@ export const MONO_BITS = 43;
 export const DEBT_SHIFT = 20;
 
 // ---- scratch: batch and state records -----------------------------------------------------
-// batch: listener, a, b, c, d, zone in; verdict, reason << 16 | code, rule out
+// batch: listener, a, b, c, d, zone in; verdict, would << 24 | reason << 16 | code, rule out
 export const R_BATCH_LISTENER = 0;
 export const R_BATCH_SOURCE = 4;
 export const R_BATCH_VERDICT = 20;
@@ -367,7 +375,9 @@ export const BATCH_BYTES = 32;
 export const R_STATE_IDENTITY = 0;
 export const R_STATE_PRINT = 8;
 export const R_STATE_DEBT = 16;
+/** STATE_*; of a dryrun limit with its count above the low byte, so that only a limit of that rate takes its debt over. */
 export const R_STATE_KIND = 24;
+/** Cells in a row of the sketch; of a dryrun limit R_LIMIT_FROM << 20 and its burst. */
 export const R_STATE_CELLS = 28;
 export const STATE_BYTES = 32;
 export const STATE_LISTENER = 1;

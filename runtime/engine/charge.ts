@@ -1,11 +1,14 @@
 // Caps and limits of a connection that the rules admit. All caps and limits of a phase are checked first; then
 // either all are charged or none. Caps are checked before limits, so a cap is reported when both are full. Phase 1
 // charges the listener and the source, phase 4 the identity, whose key has the format of a source address. `countedBits` says
-// which records of the listener count a source.
+// which records of the listener count a source. A dryrun cap or limit refuses nothing; the charge only says what it would have refused.
 
 import {
   CAP_LOST,
   CAP_PER_KEY,
+  CAP_PER_LISTENER,
+  DETAIL_BASE,
+  DETAIL_WOULD,
   H_LISTENER_STATE,
   LIMIT_BYTES,
   LIMIT_PER_KEY,
@@ -13,7 +16,6 @@ import {
   LISTENER_STATE_BYTES,
   NO_RULE,
   R_LIMIT_COUNT,
-  R_LIMIT_KIND,
   R_LIMIT_PERIOD_MS,
   R_LISTENER_CAP,
   R_LISTENER_LIMIT_COUNT,
@@ -39,7 +41,7 @@ import {
 import { capCount, capEntry, dropCap, keepCap } from "./caps";
 import { countedBits, listenerCount, listenerRecord, valid } from "./decide";
 import { allow, deny } from "./detail";
-import { conforms, keyPrint, limitRecord, listenerDebt, setListenerDebt, setSourceDebt, sourceDebt } from "./limits";
+import { conforms, isDryrun, keyPrint, kindOf, limitRecord, listenerDebt, setListenerDebt, setSourceDebt, sourceDebt } from "./limits";
 
 function connectionsAt(listener: u32): usize {
   return load<usize>(TABLES_BASE + H_LISTENER_STATE) + <usize>listener * LISTENER_STATE_BYTES;
@@ -49,8 +51,12 @@ export function connections(listener: u32): u32 {
   return valid() && listener < listenerCount() ? load<u32>(connectionsAt(listener)) : 0;
 }
 
-/** Checks and charges a phase's caps and limits for one connection that the allow `rule` admitted. `zone` is the interface number of a link-local source, else 0. */
+/**
+ * Checks and charges a phase's caps and limits for one connection that the allow `rule` admitted. `zone` is the interface number of a link-local source, else 0.
+ * Where a dryrun cap or limit would have refused it, it is charged to no dryrun limit; dryrun caps count it, because it is open.
+ */
 export function charge(listener: u32, a: u32, b: u32, c: u32, d: u32, zone: u32, rule: i32, ofIdentity: bool): i32 {
+  store<u32>(DETAIL_BASE, 0, DETAIL_WOULD);
   if (!valid()) return deny(REASON_POLICY, CODE_BAD_TABLES, NO_RULE);
   if (listener >= listenerCount()) return deny(REASON_POLICY, CODE_BAD_LISTENER, NO_RULE);
   const record = listenerRecord(listener);
@@ -60,38 +66,50 @@ export function charge(listener: u32, a: u32, b: u32, c: u32, d: u32, zone: u32,
   const counted = countedBits(record, a, b, c, d, ofIdentity);
   const first = load<u32>(record, R_LISTENER_LIMIT_FIRST);
   const count = load<u32>(record, R_LISTENER_LIMIT_COUNT);
+  let would: i32 = 0;
   for (let i: u32 = 0; i < count; i++) {
     if (((counted >>> i) & 1) == 0) continue;
     const limit = limitRecord(first + i);
-    const kind = load<u32>(limit, R_LIMIT_KIND);
+    const kind = kindOf(limit);
     let debt: u64 = 0;
+    let full: i32 = 0;
     if (kind == LIMIT_PER_LISTENER) {
       debt = listenerDebt(first + i);
-      if (!conforms(limit, debt)) return deny(REASON_RATE, CODE_LIMIT_LISTENER, rule);
+      if (!conforms(limit, debt)) full = CODE_LIMIT_LISTENER;
+    } else if (kind == CAP_PER_LISTENER) {
+      if (load<u32>(state) >= load<u32>(limit, R_LIMIT_COUNT)) full = CODE_CAP_LISTENER;
     } else {
       const print = keyPrint(limit, a, b, c, d, zone);
       store<u64>(WORK_PRINTS + (i << 3), print);
       if (kind == CAP_PER_KEY) {
-        const entry = capEntry(print);
-        if (entry == 0 || load<u32>(CAP_LOST) != 0) return deny(REASON_RATE, CODE_CAP_TABLE, rule);
-        if (capCount(entry) >= load<u32>(limit, R_LIMIT_COUNT)) return deny(REASON_RATE, ofIdentity ? CODE_CAP_IDENTITY : CODE_CAP_SOURCE, rule);
+        const entry = capEntry(print, isDryrun(limit));
+        if (entry == 0 || load<u32>(CAP_LOST) != 0) full = CODE_CAP_TABLE;
+        else if (capCount(entry) >= load<u32>(limit, R_LIMIT_COUNT)) full = ofIdentity ? CODE_CAP_IDENTITY : CODE_CAP_SOURCE;
       } else {
         debt = sourceDebt(first + i, print >>> 16);
-        if (!conforms(limit, debt)) return deny(REASON_RATE, ofIdentity ? CODE_LIMIT_IDENTITY : CODE_LIMIT_SOURCE, rule);
+        if (!conforms(limit, debt)) full = ofIdentity ? CODE_LIMIT_IDENTITY : CODE_LIMIT_SOURCE;
       }
+    }
+    if (full != 0) {
+      if (!isDryrun(limit)) return deny(REASON_RATE, full, rule);
+      if (would == 0) would = full;
     }
     store<u64>(WORK_DEBTS + (i << 3), debt + load<u32>(limit, R_LIMIT_PERIOD_MS));
   }
+  store<u32>(DETAIL_BASE, would, DETAIL_WOULD);
 
   if (!ofIdentity) store<u32>(state, load<u32>(state) + 1);
   for (let i: u32 = 0; i < count; i++) {
     if (((counted >>> i) & 1) == 0) continue;
-    const kind = load<u32>(limitRecord(first + i), R_LIMIT_KIND);
+    const at = limitRecord(first + i);
+    const kind = kindOf(at);
+    const dryrun = isDryrun(at);
     const print = load<u64>(WORK_PRINTS + (i << 3));
     const debt = load<u64>(WORK_DEBTS + (i << 3));
-    if (kind == LIMIT_PER_LISTENER) setListenerDebt(first + i, debt);
     // Two caps may have found the same free entry, so each is looked up again.
-    else if (kind == CAP_PER_KEY) keepCap(print);
+    if (kind == CAP_PER_KEY) keepCap(print, dryrun);
+    else if (dryrun && (would != 0 || kind == CAP_PER_LISTENER)) continue;
+    else if (kind == LIMIT_PER_LISTENER) setListenerDebt(first + i, debt);
     else setSourceDebt(first + i, print >>> 16, debt);
   }
   return allow(CODE_ALLOWED, rule);
@@ -105,7 +123,7 @@ export function spend(listener: u32, a: u32, b: u32, c: u32, d: u32, zone: u32):
   let limit = load<u32>(record, R_LISTENER_LIMIT_FIRST);
   for (let left = load<u32>(record, R_LISTENER_LIMIT_COUNT); left > 0; left--, limit++, counted >>>= 1) {
     const at = limitRecord(limit);
-    if ((counted & 1) == 0 || load<u32>(at, R_LIMIT_KIND) != LIMIT_PER_KEY) continue;
+    if ((counted & 1) == 0 || kindOf(at) != LIMIT_PER_KEY) continue;
     const key = keyPrint(at, a, b, c, d, zone) >>> 16;
     const debt = sourceDebt(limit, key);
     if (conforms(at, debt)) setSourceDebt(limit, key, debt + load<u32>(at, R_LIMIT_PERIOD_MS));
@@ -125,9 +143,9 @@ export function recount(listener: u32, a: u32, b: u32, c: u32, d: u32, zone: u32
   let counted = countedBits(record, a, b, c, d, ofIdentity);
   let at = limitRecord(load<u32>(record, R_LISTENER_LIMIT_FIRST));
   for (let left = load<u32>(record, R_LISTENER_LIMIT_COUNT); left > 0; left--, at += LIMIT_BYTES, counted >>>= 1) {
-    if ((counted & 1) == 0 || load<u32>(at, R_LIMIT_KIND) != CAP_PER_KEY) continue;
+    if ((counted & 1) == 0 || kindOf(at) != CAP_PER_KEY) continue;
     const print = keyPrint(at, a, b, c, d, zone);
-    if (back) dropCap(print);
-    else keepCap(print);
+    if (back) dropCap(print, isDryrun(at));
+    else keepCap(print, isDryrun(at));
   }
 }

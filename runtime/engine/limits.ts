@@ -21,6 +21,7 @@ import {
   LINK_LOCAL_BITS,
   R_LIMIT_BURST,
   R_LIMIT_COUNT,
+  R_LIMIT_KIND,
   R_LIMIT_PERIOD_MS,
   R_LIMIT_V4,
   R_LIMIT_V6,
@@ -35,6 +36,15 @@ import { fingerprint } from "./siphash";
 
 export function limitRecord(limit: u32): usize {
   return load<usize>(TABLES_BASE + H_LIMITS) + <usize>limit * LIMIT_BYTES;
+}
+
+export function kindOf(record: usize): u32 {
+  return load<u8>(record, R_LIMIT_KIND);
+}
+
+/** LIMIT_DRYRUN is all of the second byte. */
+export function isDryrun(record: usize): bool {
+  return load<u8>(record, R_LIMIT_KIND + 1) != 0;
 }
 
 function scaledNow(record: usize): u64 {
@@ -109,13 +119,16 @@ export function entryDebt(entry: usize): u64 {
   return arrival > now ? arrival - now : 0;
 }
 
-function freeEntry(print: u64): usize {
+/** INVARIANT: an enforced limit takes the entry of a dryrun one where no entry is free, so that a dryrun limit never changes an answer. */
+function freeEntry(print: u64, dryrun: bool): usize {
   let entry = setOf(print);
+  let spare: usize = 0;
   for (let way: u32 = 0; way < <u32>WAYS; way++) {
     if (entryDebt(entry) == 0) return entry;
+    if (!dryrun && isDryrun(limitRecord(<u32>load<u16>(entry) - 1))) spare = entry;
     entry += ENTRY_BYTES;
   }
-  return 0;
+  return spare;
 }
 
 function sketchCell(row: u32, print: u64): usize {
@@ -147,13 +160,14 @@ export function sourceDebt(limit: u32, print: u64): u64 {
   return debtIn(limitRecord(limit), sketchDebt(print));
 }
 
-/** Sets the debt of a source. */
+/** Sets the debt of a source. That of a dryrun limit is not kept where no entry is free, because enforced limits read the sketch. */
 export function setSourceDebt(limit: u32, print: u64, debt: u64): void {
   const record = limitRecord(limit);
+  const dryrun = isDryrun(record);
   let entry = findEntry(print, limit);
-  if (entry == 0) entry = freeEntry(print);
+  if (entry == 0) entry = freeEntry(print, dryrun);
   if (entry == 0) {
-    raiseSketch(print, debtOut(record, debt));
+    if (!dryrun) raiseSketch(print, debtOut(record, debt));
     return;
   }
   store<u64>(entry, (print << 16) | (limit + 1));

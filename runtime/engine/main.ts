@@ -13,6 +13,7 @@ import {
   DETAIL_CODE,
   DETAIL_REASON,
   DETAIL_RULE,
+  DETAIL_WOULD,
   H_SCRATCH,
   H_SCRATCH_BYTES,
   MONO_BITS,
@@ -163,14 +164,16 @@ export function batch(count: u32): u32 {
     const c = load<u32>(at, R_BATCH_SOURCE + 8);
     const d = load<u32>(at, R_BATCH_SOURCE + 12);
     let verdict = accept(listener, a, b, c, d);
+    let would: i32 = 0;
     // At a group nothing is charged before the name has led to a listener.
     if (verdict != VERDICT_DENY && !isGroup(listener)) {
       const waits = verdict != VERDICT_ALLOW;
       verdict = chargeOne(listener, a, b, c, d, load<u32>(at, BATCH_ZONE), load<i32>(DETAIL_BASE, DETAIL_RULE), false);
+      would = load<i32>(DETAIL_BASE, DETAIL_WOULD);
       if (waits && verdict != VERDICT_DENY) verdict = open(VERDICT_OPEN, CODE_OPEN);
     }
     store<i32>(at, verdict, R_BATCH_VERDICT);
-    store<i32>(at, (load<i32>(DETAIL_BASE, DETAIL_REASON) << 16) | load<i32>(DETAIL_BASE, DETAIL_CODE), R_BATCH_CODE);
+    store<i32>(at, (would << 24) | (load<i32>(DETAIL_BASE, DETAIL_REASON) << 16) | load<i32>(DETAIL_BASE, DETAIL_CODE), R_BATCH_CODE);
     store<i32>(at, load<i32>(DETAIL_BASE, DETAIL_RULE), R_BATCH_RULE);
     at += BATCH_BYTES;
   }

@@ -13,7 +13,9 @@ import {
   H_SKETCH,
   H_SKETCH_CELLS,
   LIMIT_PER_LISTENER,
-  R_LIMIT_KIND,
+  R_LIMIT_BURST,
+  R_LIMIT_COUNT,
+  R_LIMIT_FROM,
   R_STATE_CELLS,
   R_STATE_DEBT,
   R_STATE_IDENTITY,
@@ -27,7 +29,7 @@ import {
   TABLES_BASE,
   WAYS,
 } from "../abi/layout";
-import { debtIn, debtOut, entryDebt, limitRecord, listenerDebt, setListenerDebt, setSourceDebt, sourceDebt } from "./limits";
+import { debtIn, debtOut, entryDebt, isDryrun, kindOf, limitRecord, listenerDebt, setListenerDebt, setSourceDebt, sourceDebt } from "./limits";
 
 function entryCount(): u32 {
   return load<u32>(TABLES_BASE + H_LIMIT_SETS) * WAYS;
@@ -41,15 +43,27 @@ function put(at: usize, kind: u32, identity: u64, print: u64, debt: u64): void {
   store<u32>(at, load<u32>(TABLES_BASE + H_SKETCH_CELLS), R_STATE_CELLS);
 }
 
+/** Sources in the highest 12 bits, burst and count of a limit, in a word whose lowest byte is the kind of a record of state. */
+function markOf(record: usize): u64 {
+  const burst = load<u32>(record, R_LIMIT_BURST) | ((<u32>load<u16>(record, R_LIMIT_FROM)) << 20);
+  return ((<u64>burst) << 32) | (load<u32>(record, R_LIMIT_COUNT) << 8);
+}
+
+/** Writes the record of a limit's debt. */
+function putDebt(at: usize, kind: u32, record: usize, print: u64, debt: u64): void {
+  put(at, kind, load<u64>(record), print, debtOut(record, debt));
+  if (isDryrun(record)) store<u64>(at, markOf(record) | kind, R_STATE_KIND);
+}
+
 /** Writes the record at `cursor` if it has a debt. */
 function exportPlace(cursor: u32, at: usize): bool {
   const limits = load<u32>(TABLES_BASE + H_LIMIT_COUNT);
   if (cursor < limits) {
     const record = limitRecord(cursor);
-    if (load<u32>(record, R_LIMIT_KIND) != LIMIT_PER_LISTENER) return false;
+    if (kindOf(record) != LIMIT_PER_LISTENER) return false;
     const debt = listenerDebt(cursor);
     if (debt == 0) return false;
-    put(at, STATE_LISTENER, load<u64>(record), 0, debtOut(record, debt));
+    putDebt(at, STATE_LISTENER, record, 0, debt);
     return true;
   }
   const entries = entryCount();
@@ -60,7 +74,7 @@ function exportPlace(cursor: u32, at: usize): bool {
     if (debt == 0) return false;
     const tag = load<u64>(entry);
     const record = limitRecord(<u32>(tag & 0xffff) - 1);
-    put(at, STATE_SOURCE, load<u64>(record), tag >> 16, debtOut(record, debt));
+    putDebt(at, STATE_SOURCE, record, tag >> 16, debt);
     return true;
   }
   const cell = cursor - entries;
@@ -114,13 +128,19 @@ function importSketch(cell: u32, cells: u32, debt: u64): void {
   }
 }
 
-/** A debt of every limit that has the identity; those of limits that no longer exist are dropped. An import can only add debt, never reduce it. */
-function importDebt(identity: u64, kind: u32, print: u64, debt: u64): void {
+/**
+ * A debt of every limit that has the identity, and the `mark` if that is not 0, as of a dryrun limit; those of limits that no longer exist are dropped. An import can only add debt,
+ * never reduce it.
+ */
+function importDebt(identity: u64, kind: u32, mark: u64, print: u64, debt: u64): void {
   const limits = load<u32>(TABLES_BASE + H_LIMIT_COUNT);
   for (let limit: u32 = 0; limit < limits; limit++) {
     const record = limitRecord(limit);
     // A record of a listener's debt has the next number after the limit's kind, and so has that of a key's.
-    if (load<u64>(record) != identity || load<u32>(record, R_LIMIT_KIND) + 1 != kind) continue;
+    if (load<u64>(record) != identity || kindOf(record) + 1 != kind) continue;
+    // INVARIANT: an enforced limit never takes over the debts of a dryrun one of another rate, or of other sources.
+    const other = markOf(record) ^ mark;
+    if (<u32>mark != 0 && (isDryrun(record) ? other << 12 : other) != 0) continue;
     const owed = debtIn(record, debt);
     if (kind == STATE_LISTENER) setListenerDebt(limit, max(owed, listenerDebt(limit)));
     else if (kind == STATE_SOURCE) setSourceDebt(limit, print, max(owed, sourceDebt(limit, print)));
@@ -132,10 +152,10 @@ export function importRecords(count: u32): void {
   let at = load<usize>(TABLES_BASE + H_SCRATCH);
   const room = load<u32>(TABLES_BASE + H_SCRATCH_BYTES) / STATE_BYTES;
   for (let left = min(count, room); left > 0; left--) {
-    const kind = load<u32>(at, R_STATE_KIND);
+    const kind = load<u64>(at, R_STATE_KIND);
     const debt = load<u64>(at, R_STATE_DEBT) & (u64.MAX_VALUE >> 1);
-    if (kind == STATE_SKETCH) importSketch(load<u32>(at, R_STATE_PRINT), load<u32>(at, R_STATE_CELLS), debt);
-    else importDebt(load<u64>(at, R_STATE_IDENTITY), kind, load<u64>(at, R_STATE_PRINT), debt);
+    if (<u32>kind == STATE_SKETCH) importSketch(load<u32>(at, R_STATE_PRINT), load<u32>(at, R_STATE_CELLS), debt);
+    else importDebt(load<u64>(at, R_STATE_IDENTITY), (<u32>kind) & 0xff, kind & ~0xff, load<u64>(at, R_STATE_PRINT), debt);
     at += STATE_BYTES;
   }
 }

@@ -5,6 +5,7 @@ import {
   ABI_VERSION,
   BIND_BYTES,
   CAP_PER_KEY,
+  CAP_PER_LISTENER,
   CELL_BITS,
   CELL_SLOTS,
   DEBT_BITS,
@@ -74,6 +75,7 @@ import {
   IDENTITY_BYTES,
   IDENTITY_END_BYTES,
   LIMIT_BYTES,
+  LIMIT_DRYRUN,
   LIMIT_PER_KEY,
   LIMIT_STATE_BYTES,
   LISTENER_BYTES,
@@ -237,8 +239,8 @@ function checkLimits(): bool {
     if (load<u32>(at, R_LIMIT_COUNT) - 1 >= <u32>MAX_LIMIT_COUNT || load<u32>(at, R_LIMIT_BURST) - 1 >= <u32>MAX_LIMIT_BURST) return false;
     if (load<u32>(at, R_LIMIT_PERIOD_MS) - 1 >= <u32>MAX_PERIOD_MS) return false;
     if (ceiling(at) >>> DEBT_BITS != 0) return false;
-    const kind = load<u32>(at, R_LIMIT_KIND);
-    if (kind > <u32>CAP_PER_KEY) return false;
+    const kind = (<u32>load<u16>(at, R_LIMIT_KIND)) & ~LIMIT_DRYRUN;
+    if (kind > <u32>CAP_PER_LISTENER) return false;
     if (kind == CAP_PER_KEY && head(H_CAP_SETS) == 0) return false;
     if (kind == LIMIT_PER_KEY && (head(H_LIMIT_SETS) == 0 || head(H_SKETCH_CELLS) == 0)) return false;
     if (load<u32>(at, R_LIMIT_V4) > 32 || load<u32>(at, R_LIMIT_V6) > 128) return false;

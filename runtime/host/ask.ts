@@ -43,6 +43,17 @@ const ADMITTING: ReadonlySet<CodeNumber> = new Set([v.CODE_ALLOWED, v.CODE_LOOPB
 
 const PENDING: Pending = { allowed: false, later: true };
 
+/** The codes with which a dryrun cap or limit may say that it would have refused. */
+const RATE_CODES: ReadonlySet<CodeNumber> = new Set([
+  v.CODE_CAP_LISTENER,
+  v.CODE_CAP_SOURCE,
+  v.CODE_CAP_IDENTITY,
+  v.CODE_CAP_TABLE,
+  v.CODE_LIMIT_LISTENER,
+  v.CODE_LIMIT_SOURCE,
+  v.CODE_LIMIT_IDENTITY,
+]);
+
 class RunningPolicy implements PolicyEngine {
   readonly info: PolicyInfo;
   readonly #exports: EngineExports;
@@ -125,7 +136,7 @@ class RunningPolicy implements PolicyEngine {
 
   charge({ listener, source: [a, b, c, d], zone = 0 }: Peer, rule: number): Decision {
     if (!this.#has(listener)) return this.#failure ?? denial(v.CODE_BAD_LISTENER);
-    const answer = this.#query(() => this.#exports.charge(listener, a, b, c, d, zone));
+    const answer = this.#charged(() => this.#exports.charge(listener, a, b, c, d, zone));
     if (!answer.allowed && answer.later) return this.#poison(v.CODE_MODULE_RESULT);
     if (rule === abi.NO_RULE || this.#failure !== null) return answer;
     return { ...answer, rule };
@@ -173,7 +184,7 @@ class RunningPolicy implements PolicyEngine {
     const { chargeIdentity } = this.#exports;
     if (!decision.allowed || chargeIdentity === undefined) return decision.allowed ? denial(v.CODE_BAD_REQUEST) : decision;
     const [a, b, c, d] = identity.key;
-    const charged = this.#query(() => chargeIdentity(listener, a, b, c, d, decision.rule));
+    const charged = this.#charged(() => chargeIdentity(listener, a, b, c, d, decision.rule));
     return charged.allowed || !charged.later ? charged : this.#poison(v.CODE_MODULE_RESULT);
   }
 
@@ -276,7 +287,8 @@ class RunningPolicy implements PolicyEngine {
     for (let i = 0, at = this.#scratch; i < peers.length; i++, at += abi.BATCH_BYTES) {
       if (this.#failure === null) {
         const word = view.getUint32(at + abi.R_BATCH_CODE, true);
-        answers.push(this.#decision(view.getInt32(at + abi.R_BATCH_VERDICT, true), word >>> 16, word & 0xffff, view.getInt32(at + abi.R_BATCH_RULE, true)));
+        const [verdict, rule] = [view.getInt32(at + abi.R_BATCH_VERDICT, true), view.getInt32(at + abi.R_BATCH_RULE, true)];
+        answers.push(this.#decision(verdict, (word >>> 16) & 0xff, word & 0xffff, rule, word >>> 24));
       } else answers.push(this.#failure);
     }
     return answers;
@@ -364,23 +376,34 @@ class RunningPolicy implements PolicyEngine {
     return this.#failure ?? this.#answer(verdict);
   }
 
-  #answer(verdict: number): Answer {
+  /** The same for a call that charges, which also says what dryrun caps and limits would have refused. Modules of earlier releases have 0 there. */
+  #charged(call: () => number): Answer {
+    const verdict = this.#run(call, v.VERDICT_DENY);
+    return this.#failure ?? this.#answer(verdict, this.#detail(abi.DETAIL_WOULD));
+  }
+
+  #answer(verdict: number, would: number = v.CODE_NONE): Answer {
     if (this.#detail(abi.DETAIL_VERDICT) !== verdict) return this.#poison(v.CODE_MODULE_RESULT);
-    return this.#decision(verdict, this.#detail(abi.DETAIL_REASON), this.#detail(abi.DETAIL_CODE), this.#detail(abi.DETAIL_RULE));
+    return this.#decision(verdict, this.#detail(abi.DETAIL_REASON), this.#detail(abi.DETAIL_CODE), this.#detail(abi.DETAIL_RULE), would);
   }
 
   #detail(field: number): number {
     return this.#view.getInt32(abi.DETAIL_BASE + field, true);
   }
 
-  /** INVARIANT: the answer's four numbers agree with each other; otherwise the engine is poisoned. */
-  #decision(verdict: number, reason: number, code: number, rule: number): Answer {
+  /** INVARIANT: the answer's numbers agree with each other; otherwise the engine is poisoned. */
+  #decision(verdict: number, reason: number, code: number, rule: number, wouldCode: number): Answer {
     if (!isCode(code) || rule < abi.NO_RULE || rule >= this.info.rules.length) return this.#poison(v.CODE_MODULE_RESULT);
     const { name, reason: due } = CODES[code];
     if (reason !== due) return this.#poison(v.CODE_MODULE_RESULT);
-    if (verdict === v.VERDICT_ALLOW && ADMITTING.has(code)) return mintPermit(name, rule);
-    if (verdict === v.VERDICT_OPEN && code === v.CODE_OPEN) return PENDING;
-    if (verdict === v.VERDICT_IDENTITY && code === v.CODE_OPEN_IDENTITY) return PENDING;
+    // A connection that is refused was charged to nothing.
+    if (wouldCode !== v.CODE_NONE && (verdict === v.VERDICT_DENY || !isCode(wouldCode) || !RATE_CODES.has(wouldCode)))
+      return this.#poison(v.CODE_MODULE_RESULT);
+    const would = wouldCode !== v.CODE_NONE && isCode(wouldCode) ? CODES[wouldCode].name : undefined;
+    if (verdict === v.VERDICT_ALLOW && ADMITTING.has(code)) return mintPermit(name, rule, would);
+    const pending = would === undefined ? PENDING : { ...PENDING, would };
+    if (verdict === v.VERDICT_OPEN && code === v.CODE_OPEN) return pending;
+    if (verdict === v.VERDICT_IDENTITY && code === v.CODE_OPEN_IDENTITY) return pending;
     if (verdict === v.VERDICT_DENY && due !== v.REASON_NONE) {
       if (this.#refusal === null || this.#refusal.code !== name || this.#refusal.rule !== rule) this.#refusal = denial(code, rule);
       return this.#refusal;

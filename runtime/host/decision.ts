@@ -10,6 +10,8 @@ export interface Permit {
   readonly code: Code;
   /** Canonical number of the rule that admits, or -1 (built-in allows). */
   readonly rule: number;
+  /** Of a charge: the code with which a dryrun cap or limit would have refused the connection; absent where none would. */
+  readonly would?: Code;
   readonly [minted]: true;
 }
 
@@ -31,6 +33,8 @@ export type Decision = Permit | Denial;
 export interface Pending {
   readonly allowed: false;
   readonly later: true;
+  /** As that of a Permit. */
+  readonly would?: Code;
 }
 
 /** The answer of a phase that another phase may follow. */
@@ -47,6 +51,6 @@ export interface Shadow {
 }
 
 /** @internal Only `ask.ts` imports it; a test checks that. */
-export function mintPermit(code: Code, rule: number): Permit {
-  return { allowed: true, code, rule, [minted]: true };
+export function mintPermit(code: Code, rule: number, would?: Code): Permit {
+  return would === undefined ? { allowed: true, code, rule, [minted]: true } : { allowed: true, code, rule, would, [minted]: true };
 }

@@ -75,10 +75,16 @@ function matched(before: Limiter, after: Limiter): Matched {
   for (const [identity, [limit = GONE, ...others]] of was ?? []) {
     const [now, ...more] = is?.get(identity) ?? [];
     if (now === undefined) continue;
-    if (others.length === 0 && more.length === 0 && sameBytes(before.record(limit), after.record(now))) moves[limit] = now;
+    if (others.length === 0 && more.length === 0 && isSameLimit(before.record(limit), after.record(now))) moves[limit] = now;
     else changed.add(identity);
   }
   return { moves, changed };
+}
+
+/** Its sources may be others; the engine knows them by R_LISTENER_COUNTED. */
+function isSameLimit(before: Uint8Array, after: Uint8Array): boolean {
+  const end = abi.R_LIMIT_FROM + 2;
+  return sameBytes(before.subarray(0, abi.R_LIMIT_FROM), after.subarray(0, abi.R_LIMIT_FROM)) && sameBytes(before.subarray(end), after.subarray(end));
 }
 
 function byIdentity(limiter: Limiter): Map<bigint, number[]> {
@@ -149,8 +155,9 @@ export function exhausted(exports: EngineExports): { readonly records: Uint8Arra
     const [count, period, burst] = [abi.R_LIMIT_COUNT, abi.R_LIMIT_PERIOD_MS, abi.R_LIMIT_BURST].map((at) => BigInt(view.getUint32(at, true)));
     if (count === undefined || period === undefined || burst === undefined || count === 0n) continue;
     const debt = (((burst * period) << BigInt(abi.DEBT_SHIFT)) + count - 1n) / count;
-    const kind = view.getUint32(abi.R_LIMIT_KIND, true);
-    if (kind === abi.CAP_PER_KEY) continue;
+    const kind = view.getUint16(abi.R_LIMIT_KIND, true);
+    // A dryrun limit bounds nothing, and the sketch is shared with those that do. Caps have no debts.
+    if (kind !== abi.LIMIT_PER_LISTENER && kind !== abi.LIMIT_PER_KEY) continue;
     longestMs = Math.max(longestMs, Number(debt >> BigInt(abi.DEBT_SHIFT)));
     if (kind === abi.LIMIT_PER_LISTENER) records.push(stateRecord(abi.STATE_LISTENER, limiter.identity(limit), 0n, MOST_DEBT));
     else if (debt > keyed) keyed = debt;

@@ -155,8 +155,9 @@ struct ingress_answer ingress_admit(uint32_t listener, const uint32_t a[4]) {
   put(at + INGRESS_BATCH_ZONE, 0);
   if (!enter(call_batch, NULL, &done)) return deny(INGRESS_CODE_MODULE_TRAP);
   if (done != 1) return checked(-1, 0, 0, 0);
+  /* The first byte is what a dryrun cap or limit would have refused, which changes nothing. */
   const uint32_t both = (uint32_t)word(at + INGRESS_R_BATCH_CODE);
-  return checked(word(at + INGRESS_R_BATCH_VERDICT), (int32_t)(both >> 16), (int32_t)(both & 0xffff), word(at + INGRESS_R_BATCH_RULE));
+  return checked(word(at + INGRESS_R_BATCH_VERDICT), (int32_t)(both >> 16 & 0xff), (int32_t)(both & 0xffff), word(at + INGRESS_R_BATCH_RULE));
 }
 
 struct ingress_answer ingress_hello(uint32_t listener, const uint32_t a[4], const char *name, size_t bytes) {

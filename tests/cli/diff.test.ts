@@ -249,6 +249,22 @@ const CHANGES: readonly Change[] = [
     out: [/are equivalent$/m],
   },
   {
+    name: "a limit that refuses nothing any more",
+    edit: (t) => t.replace("  limit 60", "  dryrun limit 60"),
+    exit: 1,
+    openings: 1,
+    closings: 0,
+    out: [/^\+ ssh \(tcp 2222\): limits are looser: /m, /^ {2}ssh \(tcp 2222\): its dryrun caps and limits are other ones: none, now /m],
+  },
+  {
+    name: "a dryrun limit and a dryrun cap more, which bound nothing",
+    edit: (t) => t.replace("  limit 60", "  dryrun cap 5 per source\n  dryrun limit 1/h per source\n  limit 60"),
+    exit: 0,
+    openings: 0,
+    closings: 0,
+    out: [/^ {2}ssh \(tcp 2222\): its dryrun caps and limits are other ones: none, now \{"cap":.*"limits":\[/m],
+  },
+  {
     name: "the last rule that looks at names, which admits nobody by itself",
     before: 'edition 1\nexpose web on tcp 443 as passthrough { backend 127.0.0.1:8443 allow from any allow from 10.0.0.0/8 sni "in.example.com" }\n',
     edit: (t) => t.replace(/ allow from 10.*com"/, ""),

@@ -112,6 +112,11 @@ const ROWS: readonly Row[] = [
     lines: "repeat 25 in 0s from 192.0.2.1 to web => allow 20, deny rate 5 repeat 30 in 3s from 192.0.2.1 to web => allow",
   },
   {
+    there: "limit_req_dry_run on",
+    policy: (limit = "") => web(`${limit} allow from any`),
+    lines: "repeat 25 in 0s from 192.0.2.1 to web => allow",
+  },
+  {
     there: "store conn_rate(30s)",
     policy: (half = "", day = "") => `${web(`${half} allow from any`)}\n${web(`${day} allow from any`, "expose slow on tcp 444")}`,
     lines:

@@ -243,6 +243,9 @@ export class RandomPolicy {
   }
 
   private cap(): void {
+    this.maybe(() => {
+      this.put("dryrun");
+    });
     this.put("cap", this.number(), "connections");
     const parts = this.c.shuffle([
       () => {
@@ -266,6 +269,9 @@ export class RandomPolicy {
   }
 
   private limit(): void {
+    this.maybe(() => {
+      this.put("dryrun");
+    });
     this.put("limit", this.param() ?? this.c.pick(["200/s", "6/30s", "100/d"]));
     this.maybe(() => {
       this.put("burst", this.number());

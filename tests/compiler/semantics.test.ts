@@ -65,6 +65,7 @@ semantics("an empty expose admits nobody and has the documented defaults", () =>
     alpn: [],
     cap: { connections: 10_000, perSource: [], perIdentity: null, span: null },
     limits: [],
+    dryrun: { connections: null, perSource: [], perIdentity: null, span: null, limits: [] },
     amplify: null,
     allows: [],
     denies: [],

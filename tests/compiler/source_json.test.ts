@@ -80,6 +80,9 @@ const ACCEPTED: readonly (readonly [document: unknown, text: string])[] = [
     "  cap 2 per source from any except office, 9 per source",
   ],
   [inExpose({ kind: "limit", rate: "6/30s", per: { from: { members: ["office"] } } }), "  limit 6/30s per source from office"],
+  [inExpose({ kind: "limit", rate: "6/30s", per: "source", dryrun: true, burst: "9" }), "  dryrun limit 6/30s burst 9 per source"],
+  [inExpose({ kind: "cap", dryrun: true, connections: "5", perIdentity: "1" }), "  dryrun cap 5 connections, 1 per identity"],
+  [inExpose({ kind: "cap", dryrun: true, perSource: { connections: "2", from: { members: ["office"] } } }), "  dryrun cap 2 per source from office"],
   [
     inExpose({ kind: "limit", rate: "5/m", per: { source: { v4: "/24", v6: "/48" }, from: { members: ["office"] } } }),
     "  limit 5/m per source /24 /48 from office",
@@ -169,6 +172,8 @@ const REFUSED: readonly (readonly [document: unknown, messages: string])[] = [
   [one({ kind: "net", name: "a", set: any, annotations: {} }), "/statements/0/annotations: the object is empty"],
   [one({ kind: "net", name: "a", set: any, annotations: { team: "x" } }), '/statements/0/annotations/team: unknown key "team"'],
   [one({ kind: "deny", dryrun: false }), "/statements/0/dryrun: expected true, found false"],
+  [inExpose({ kind: "limit", rate: "5/m", per: "source", dryrun: false }), "/statements/0/clauses/0/dryrun: expected true, found false"],
+  [inExpose({ kind: "cap", connections: "5", dryrun: "true" }), '/statements/0/clauses/0/dryrun: expected true, found "true"'],
   [one({ kind: "deny", until: "soon" }), '/statements/0/until: expected a literal, found "soon"'],
   [one({ kind: "deny", until: "5" }), '/statements/0/until: expected a literal, found "5"'],
   [one({ kind: "deny", on: { proto: "sctp", ports: any } }), '/statements/0/on/proto: expected "tcp" or "udp" or "tcp, udp" or "udp, tcp", found "sctp"'],

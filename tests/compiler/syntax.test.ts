@@ -300,6 +300,11 @@ const CLAUSES: readonly (readonly [string, Shape])[] = [
     { kind: "limit", rate: "6/30s", per: { kind: "source", from: { members: [{ kind: "name", text: "any" }], except: [{ kind: "name", text: "office" }] } } },
   ],
   ["limit 5/m per listener", { kind: "limit", rate: "5/m", per: { kind: "listener" } }],
+  ["dryrun limit 5/m burst 7 per listener", { kind: "limit", dryrun: true, rate: "5/m", burst: "7", per: { kind: "listener" } }],
+  [
+    "dryrun cap 9 connections, 3 per source /24 /56, 1 per identity",
+    { kind: "cap", dryrun: true, connections: "9", perSource: [{ connections: "3", key: { v4: "/24", v6: "/56" } }], perIdentity: { connections: "1" } },
+  ],
   ["limit 5/h per identity", { kind: "limit", rate: "5/h", per: { kind: "identity" } }],
   ["allow named n from any until 2027-03-01T00:00Z", { kind: "rule", action: "allow", name: "n", from: set(name("any")), until: "2027-03-01T00:00Z" }],
   [

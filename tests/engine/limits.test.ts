@@ -76,14 +76,21 @@ interface Connection {
   readonly zone: number;
 }
 
-/** One random run; returns how many connections caps and limits admitted and refused, and how many the name refused. */
-function play(policy: ModelPolicy, running: Running, c: Chance, steps: number, where: string): { admitted: number; refused: number; named: number } {
+/** One random run; returns how many connections caps and limits admitted and refused, how many the name refused, and of how many dryrun ones would have refused. */
+function play(
+  policy: ModelPolicy,
+  running: Running,
+  c: Chance,
+  steps: number,
+  where: string,
+): { admitted: number; refused: number; named: number; tried: number } {
   const meters = new Map(policy.exposes.map((e) => [e, new Meter(e, DEFAULT_CAP_CONNECTIONS)]));
   const open: Connection[] = [];
   let now = 0;
   let admitted = 0;
   let refused = 0;
   let named = 0;
+  let tried = 0;
   for (let step = 0; step < steps; step++) {
     now = nextTime(c, now);
     running.engine.setClock({ monoMs: now, wallSeconds: null });
@@ -109,6 +116,9 @@ function play(policy: ModelPolicy, running: Running, c: Chance, steps: number, w
         expectRefusal(decided(answer), full, at);
       } else {
         assert.is(answer?.allowed, rules.allowed, at);
+        const would = answer !== undefined && (answer.allowed || answer.later) ? (answer.would ?? null) : null;
+        assert.is(would, meters.get(expose)?.would ?? null, at);
+        if (would !== null) tried++;
         admitted++;
         open.push({ expose, source, zone });
         if (rules.later) pending.push({ expose, source, zone });
@@ -131,8 +141,49 @@ function play(policy: ModelPolicy, running: Running, c: Chance, steps: number, w
     }
   }
   for (const [expose, meter] of meters) assert.is(running.engine.connections(running.ids.get(expose.name) ?? -1), meter.connections, where);
-  return { admitted, refused, named };
+  return { admitted, refused, named, tried };
 }
+
+const DRYRUN_LIMITS: readonly ModelLimit[] = [
+  { count: 2, per: "s", burst: 3, key: { kind: "source", v4: 24, v6: 48, written: true } },
+  { count: 1, per: "m", burst: 4, key: { kind: "listener" } },
+  { count: 3, per: "30s", burst: null, key: { kind: "source", v4: 32, v6: 64, written: false } },
+  {
+    count: 100,
+    per: "d",
+    burst: 2,
+    key: { kind: "source", v4: 32, v6: 64, written: false },
+    from: { members: [{ kind: "prefix", prefix: readPrefix("192.0.2.0/24") }], except: [] },
+  },
+];
+
+engine("random runs with dryrun caps and limits agree with the oracle: who is admitted, and what they would have refused", () => {
+  let tried = 0;
+  let admitted = 0;
+  for (let i = 0; i < 60; i++) {
+    const c = chance(310_000 + i);
+    const made = randomPolicy(c, { nets: 2, exposes: 2, rules: 1, denies: 0 });
+    const policy: ModelPolicy = {
+      ...made,
+      exposes: made.exposes.map((e): ModelExpose => ({
+        ...e,
+        ...(c.oneIn(3) && { mode: "passthrough" as const }),
+        rules: [{ action: "allow", name: null, from: ANY }],
+        limits: e.limits.slice(0, 2),
+        cap: e.cap === null ? null : { connections: e.cap.connections, perSource: e.cap.perSource },
+        dryrun: {
+          connections: c.oneIn(2) ? null : 1 + c.below(6),
+          perSource: c.oneIn(2) ? [] : [{ connections: 1 + c.below(3), v4: 32, v6: 64, written: false }],
+          limits: DRYRUN_LIMITS.filter(() => c.oneIn(2)),
+        },
+      })),
+    };
+    const counts = play(policy, run(policy), c, 150, `seed ${i}`);
+    tried += counts.tried;
+    admitted += counts.admitted;
+  }
+  assert.ok(tried > 300 && admitted - tried > 300, `${admitted} admitted, of which dryrun caps and limits would have refused ${tried}`);
+});
 
 engine("random runs agree with the oracle", () => {
   let admitted = 0;

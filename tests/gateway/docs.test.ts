@@ -79,6 +79,7 @@ test("every audit field has its row", () => {
       backend: "b",
       sni: "n",
       shadow: { verdict: "deny", reason: "sni", code: "deny_name", rule: 1 },
+      would: "limit_source",
       connection: 1,
       detail: "d",
     },
@@ -87,7 +88,7 @@ test("every audit field has its row", () => {
   );
   const record: unknown = JSON.parse(text);
   const fields = typeof record === "object" && record !== null ? Object.keys(record) : [];
-  assert.is(fields.length, 20);
+  assert.is(fields.length, 21);
   for (const name of fields) row(`\`${name}\``);
 });
 

@@ -89,6 +89,7 @@ export interface Record {
   readonly client?: string;
   readonly client_more?: number;
   readonly shadow?: { readonly decision: string; readonly reason: string; readonly code: string };
+  readonly would?: string;
 }
 
 export interface Under {

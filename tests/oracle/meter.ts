@@ -1,6 +1,6 @@
 // Caps and limits for the oracle, phase 1's and phase 4's: buckets of exact fractions of a token, and plain lists of
-// the connections that are open. All are checked, then all are charged or none.
-import { setHas, type ModelExpose, type ModelLimit, type ModelSet } from "./model.ts";
+// the connections that are open. All are checked, then all are charged or none. Dryrun ones are a second set of them, which has no say in who is admitted.
+import { setHas, type ModelExpose, type ModelLimit, type ModelSet, type ModelSourceCap } from "./model.ts";
 import { isV4, prefixOf } from "./space.ts";
 
 /** Milliseconds of a window. */
@@ -38,6 +38,8 @@ interface Peer {
 }
 
 export class Meter {
+  /** The code with which the dryrun caps and limits would have refused the connection that `admit` admitted last; null: they would not have. */
+  would: string | null = null;
   private now = 0n;
   private readonly open: Peer[] = [];
   /** Of the identities that are in. */
@@ -72,23 +74,41 @@ export class Meter {
   /** The code of a refusal, or null: then the connection is open. */
   admit(source: bigint, zone = 0): string | null {
     const peer: Peer = { source, zone };
-    const cap = this.expose.cap;
-    if (this.open.length >= (cap?.connections ?? this.defaultCap)) return "cap_listener";
+    const { cap, limits, dryrun } = this.expose;
     const per = [...(cap === null || cap.perSource === null ? [] : [cap.perSource]), ...(cap?.more ?? [])];
+    const refused = this.full(cap?.connections ?? this.defaultCap, per, limits, peer);
+    if (refused !== null) return refused;
+    this.would = dryrun === undefined ? null : this.full(dryrun.connections ?? Infinity, dryrun.perSource, dryrun.limits, peer);
+    this.take(limits, peer);
+    if (dryrun !== undefined && this.would === null) this.take(dryrun.limits, peer);
+    this.open.push(peer);
+    return null;
+  }
+
+  private keyIn({ key }: ModelLimit, peer: Peer): string {
+    return key.kind === "source" ? keyOf(peer, key.v4, key.v6) : "";
+  }
+
+  /** A token of each of the limits that count the peer. */
+  private take(limits: readonly ModelLimit[], peer: Peer): void {
+    for (const l of limits) if (l.key.kind !== "identity" && counts(l.from, peer.source)) this.bucket(l, this.keyIn(l, peer)).parts -= periodOf(l);
+  }
+
+  /** The code of the first cap or limit that has no place or token for the peer. */
+  private full(most: number, per: readonly ModelSourceCap[], all: readonly ModelLimit[], peer: Peer): string | null {
+    const { source } = peer;
+    if (this.open.length >= most) return "cap_listener";
     for (const { v4, v6, connections, from } of per) {
       if (!counts(from, source)) continue;
       const key = keyOf(peer, v4, v6);
       if (this.open.filter((s) => counts(from, s.source) && keyOf(s, v4, v6) === key).length >= connections) return "cap_source";
     }
-    const key = ({ key: of }: ModelLimit): string => (of.kind === "source" ? keyOf(peer, of.v4, of.v6) : "");
-    const limits = this.expose.limits.filter((l) => l.key.kind !== "identity" && counts(l.from, source));
-    const short = limits.filter((l) => this.bucket(l, key(l)).parts < periodOf(l));
+    const limits = all.filter((l) => l.key.kind !== "identity" && counts(l.from, source));
+    const short = limits.filter((l) => this.bucket(l, this.keyIn(l, peer)).parts < periodOf(l));
     // The shortest period is named, and of one period the listener's.
     const [first] = [...short].sort((a, b) => Number(periodOf(a) - periodOf(b)) || Number(a.key.kind === "source") - Number(b.key.kind === "source"));
-    if (first !== undefined) return first.key.kind === "listener" ? "limit_listener" : "limit_source";
-    for (const l of limits) this.bucket(l, key(l)).parts -= periodOf(l);
-    this.open.push(peer);
-    return null;
+    if (first === undefined) return null;
+    return first.key.kind === "listener" ? "limit_listener" : "limit_source";
   }
 
   /** Phase 4, of a connection that `admit` let in. `names`: of its certificate, in any order. */
@@ -110,7 +130,7 @@ export class Meter {
 
   /** A source whose name led to no expose of the port loses a token of each limit per source that has one. */
   spend(source: bigint, zone = 0): void {
-    for (const limit of this.expose.limits) {
+    for (const limit of [...this.expose.limits, ...(this.expose.dryrun?.limits ?? [])]) {
       if (limit.key.kind !== "source" || !counts(limit.from, source)) continue;
       const bucket = this.bucket(limit, keyOf({ source, zone }, limit.key.v4, limit.key.v6));
       if (bucket.parts >= periodOf(limit)) bucket.parts -= periodOf(limit);

@@ -81,6 +81,14 @@ export interface ModelCap {
   readonly more?: readonly ModelSourceCap[];
 }
 
+/** `dryrun cap` and `dryrun limit`. */
+export interface ModelDryrun {
+  /** Null: none. */
+  readonly connections: number | null;
+  readonly perSource: readonly ModelSourceCap[];
+  readonly limits: readonly ModelLimit[];
+}
+
 export interface ModelExpose {
   readonly name: string;
   readonly ports: readonly Ports[];
@@ -97,6 +105,8 @@ export interface ModelExpose {
   readonly backend?: "registers";
   readonly cap: ModelCap | null;
   readonly limits: readonly ModelLimit[];
+  /** Not written: none. */
+  readonly dryrun?: ModelDryrun;
   /** In mode direct one that no text has: `allow from any`. */
   readonly rules: readonly ModelRule[];
 }

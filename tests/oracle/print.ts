@@ -79,9 +79,10 @@ export function printPolicy(policy: ModelPolicy, shuffle: Shuffle = asWritten): 
       (r.until ?? null) === null ? "" : ` until ${time(r.until ?? 0)}`,
     ].join("");
   const counted = (from: ModelSet | undefined): string => (from === undefined ? "" : ` from ${set(from)}`);
-  const limit = (l: ModelLimit): string => {
+  const capPerSource = (one: ModelSourceCap): string => `${one.connections} per source${one.written ? ` /${one.v4} /${one.v6}` : ""}${counted(one.from)}`;
+  const limit = (l: ModelLimit, before = ""): string => {
     const key = l.key.kind !== "source" ? l.key.kind : `source${l.key.written ? ` /${l.key.v4} /${l.key.v6}` : ""}${counted(l.from)}`;
-    return `  limit ${l.count}/${l.per}${l.burst === null ? "" : ` burst ${l.burst}`} per ${key}`;
+    return `  ${before}limit ${l.count}/${l.per}${l.burst === null ? "" : ` burst ${l.burst}`} per ${key}`;
   };
   const writeRule = (r: ModelRule, indent: string): void => {
     out.push(rule(r, indent));
@@ -102,13 +103,17 @@ export function printPolicy(policy: ModelPolicy, shuffle: Shuffle = asWritten): 
     if (e.amplify !== undefined) out.push(`  amplify ${e.amplify}`);
     if (e.cap !== null) {
       const s = e.cap.perSource;
-      const each = (one: ModelSourceCap): string => `${one.connections} per source${one.written ? ` /${one.v4} /${one.v6}` : ""}${counted(one.from)}`;
-      const perSource = s === null ? "" : `, ${each(s)}`;
+      const perSource = s === null ? "" : `, ${capPerSource(s)}`;
       const perIdentity = (e.cap.perIdentity ?? null) === null ? "" : `, ${e.cap.perIdentity} per identity`;
-      const caps = [`  cap ${e.cap.connections} connections${perSource}${perIdentity}`, ...(e.cap.more ?? []).map((one) => `  cap ${each(one)}`)];
+      const caps = [`  cap ${e.cap.connections} connections${perSource}${perIdentity}`, ...(e.cap.more ?? []).map((one) => `  cap ${capPerSource(one)}`)];
       out.push(...shuffle(caps));
     }
     for (const l of shuffle(e.limits)) out.push(limit(l));
+    if (e.dryrun !== undefined) {
+      const { connections, perSource, limits } = e.dryrun;
+      const caps = [...(connections === null ? [] : [`${connections} connections`]), ...perSource.map(capPerSource)];
+      out.push(...shuffle([...caps.map((one) => `  dryrun cap ${one}`), ...limits.map((l) => limit(l, "dryrun "))]));
+    }
     for (const r of shuffle(e.rules)) writeRule(r, "  ");
     out.push("}");
   };

@@ -108,6 +108,14 @@ function localsOf(policy: ModelPolicy): readonly bigint[] {
 const STEPS_MS = [0, 0, 1, 1, 2, 17, 17, 100, 999, 1_000, 1_001, 60_000, 3_600_000, 2 ** 31, 2 ** 32, 2 ** 32 + 1];
 const SUBJECTS = ["ingressd", "ingressd", "ingressd", "ingress", "web", ""];
 
+/** Dryrun caps and limits, which the image counts, and which change no answer. */
+function withDryrun(expose: ModelExpose): ModelExpose {
+  const key = { v4: 32, v6: 64, written: false };
+  // Without a cap of its own there are more connections than the page can count by source.
+  const perSource = expose.cap === null ? [] : [{ connections: 1, ...key }];
+  return { ...expose, dryrun: { connections: 2, perSource, limits: [{ count: 1, per: "h", burst: 2, key: { kind: "source", ...key } }] } };
+}
+
 /** Runs requests on one policy and records them with their answers. */
 class Session {
   readonly part = new Part();
@@ -131,7 +139,8 @@ class Session {
     this.#c = chance(seed);
     // Every fourth policy has exposes that share ports.
     const make = seed % 4 === 0 ? sharedPolicy : wholePolicy;
-    this.#policy = make(this.#c, { nets: 3, exposes: 1 + this.#c.below(4), rules: 1 + this.#c.below(8), denies: 3 });
+    const made = make(this.#c, { nets: 3, exposes: 1 + this.#c.below(4), rules: 1 + this.#c.below(8), denies: 3 });
+    this.#policy = seed % 3 === 1 ? { ...made, exposes: made.exposes.map(withDryrun) } : made;
     const printed = printPolicy(this.#policy);
     const module = compileText(printed.text, printed.files, "os");
     const engine = openEngine(load(module), SEED);

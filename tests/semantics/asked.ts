@@ -15,7 +15,8 @@
 // NAME is the name of an expose, with `/udp` where its listener over udp is meant, or `:PORT` for the group of exposes at that
 // port of tcp. Its answers to a name begin with the expose to which the name leads; `admit` has a name, and is charged there.
 //
-// An answer is `allow CODE RULE`, `deny REASON CODE RULE` or `open`; RULE is the rule's names, or `-`.
+// An answer is `allow CODE RULE`, `deny REASON CODE RULE` or `open`; RULE is the rule's names, or `-`. Behind an answer to `admit` that is no
+// refusal, `would CODE` says that a dryrun cap or limit would have refused.
 import * as assert from "uvu/assert";
 import { connect } from "../../compiler/cli/evaluate.ts";
 import type { Answer, Shadow } from "../../runtime/host/decision.ts";
@@ -128,9 +129,9 @@ const named = (engine: PolicyEngine, rule: number): string => (rule < 0 ? "-" : 
 
 function said(engine: PolicyEngine, answer: Answer | undefined): string {
   if (answer === undefined) return "no answer";
-  if (!answer.allowed && answer.later) return "open";
-  const rule = named(engine, answer.rule);
-  return answer.allowed ? `allow ${answer.code} ${rule}` : `deny ${answer.reason} ${answer.code} ${rule}`;
+  if (!answer.allowed && !answer.later) return `deny ${answer.reason} ${answer.code} ${named(engine, answer.rule)}`;
+  const would = answer.would === undefined ? "" : ` would ${answer.would}`;
+  return answer.allowed ? `allow ${answer.code} ${named(engine, answer.rule)}${would}` : `open${would}`;
 }
 
 function saidShadow(engine: PolicyEngine, shadow: Shadow | null): string {

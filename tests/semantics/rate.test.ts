@@ -276,6 +276,45 @@ expose api on tcp 444 { limit 1/m per source limit 1/m per listener allow named 
     ],
   },
   {
+    title: "dryrun: a cap or limit refuses nobody, and says whom it would have refused; a shadow is about rules alone",
+    policy: `expose web on tcp 443 {
+  cap 4 connections
+  limit 3/h per source
+  dryrun cap 2 connections, 1 per source
+  dryrun limit 1/h per source from 203.0.113.0/28
+  allow named all from any
+  deny named no from 192.0.2.0/24
+}`,
+    rows: [
+      [`admit from ${A} to web`, "allow allowed all"],
+      [`admit from ${A} to web`, "allow allowed all would cap_source"],
+      [`admit from ${C} to web`, "allow allowed all would cap_listener"],
+      ["admit from 192.0.2.9 to web", "deny cidr deny_rule no"],
+      [`admit from ${A} to web`, "allow allowed all would cap_listener"],
+      [`admit from ${B} to web`, "deny rate cap_listener all"],
+      [`close from ${A} to web`, ""],
+      [`close from ${A} to web`, ""],
+      [`close from ${A} to web`, ""],
+      [`admit from ${A} to web`, "deny rate limit_source all"],
+      [`admit from ${B} to web`, "allow allowed all"],
+      [`close from ${B} to web`, ""],
+      [`admit from ${B} to web`, "allow allowed all would limit_source"],
+      [`close from ${B} to web`, ""],
+      [`close from ${C} to web`, ""],
+      [`admit from ${C} to web`, "allow allowed all"],
+      [`shadow from ${A} to web`, "none"],
+    ],
+  },
+  {
+    title: "dryrun: what waits for its name says it before the name comes",
+    policy: `expose web on tcp 443 as passthrough { dryrun limit 1/h per listener allow named site from any sni "a.example" }`,
+    rows: [
+      [`admit from ${A} to web`, "open"],
+      [`admit from ${B} to web`, "open would limit_listener"],
+      [`from ${B} to web sni a.example`, "allow allowed site"],
+    ],
+  },
+  {
     title: "the shadow has no caps and no limits",
     policy: "expose web on tcp 443 { cap 1 connections allow named all from any dryrun deny named no from 192.0.2.0/24 }",
     rows: [

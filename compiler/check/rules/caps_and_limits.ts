@@ -6,12 +6,32 @@ import { equal } from "../sets/intervals.ts";
 import type { Span } from "../../source/source.ts";
 import { noteHostOnly } from "./host_only.ts";
 import { readCount, readKey, readRate } from "../names/numbers.ts";
-import type { AddressSet, CheckedCap, CheckedLimit, SourceCap } from "../../policy/policy.ts";
+import type { AddressSet, CheckedCap, CheckedLimit, DryrunCounts, SourceCap } from "../../policy/policy.ts";
 import type { CheckContext } from "./context.ts";
 import type { Facts } from "./rules.ts";
 
-/** All `cap` clauses of an expose as one; null where one of them is wrong. */
-export function checkCaps(context: CheckContext, nodes: readonly CapNode[], facts: Facts): CheckedCap | null {
+type DryrunCaps = Omit<DryrunCounts, "limits">;
+
+/** All `cap` clauses of an expose as one, and all `dryrun cap` clauses; null where there is none, or one of them is wrong. */
+export function checkCaps(
+  context: CheckContext,
+  nodes: readonly CapNode[],
+  facts: Facts,
+): { readonly enforced: CheckedCap | null; readonly dryrun: DryrunCaps | null } {
+  // Those that refuse nothing cost as much time as the others.
+  const extra = nodes.flatMap(({ perSource }) => perSource)[MAX_SOURCE_CAPS];
+  if (extra !== undefined) context.report.say("ING435", null, extra.span);
+  const of = (dryrun: boolean): DryrunCaps | null =>
+    checkCapsAlike(
+      context,
+      nodes.filter((node) => node.dryrun === dryrun),
+      facts,
+    );
+  const enforced = of(false);
+  return { enforced: enforced === null ? null : { ...enforced, connections: enforced.connections ?? DEFAULT_CAP_CONNECTIONS }, dryrun: of(true) };
+}
+
+function checkCapsAlike(context: CheckContext, nodes: readonly CapNode[], facts: Facts): DryrunCaps | null {
   const { report } = context;
   const wrong = report.diagnostics.length;
   const first = nodes[0];
@@ -19,7 +39,7 @@ export function checkCaps(context: CheckContext, nodes: readonly CapNode[], fact
   const connections = onlyOne(
     context,
     nodes.flatMap(({ connections: written, span }) => (written === null ? [] : [{ written, span }])),
-    "cap",
+    first.dryrun ? "dryrun cap" : "cap",
   );
   const perIdentity = onlyOne(
     context,
@@ -28,13 +48,11 @@ export function checkCaps(context: CheckContext, nodes: readonly CapNode[], fact
   );
   if (perIdentity !== null) hasIdentity(context, facts, perIdentity.span);
   const parts = nodes.flatMap(({ perSource }) => perSource);
-  const extra = parts[MAX_SOURCE_CAPS];
-  if (extra !== undefined) report.say("ING435", null, extra.span);
   const perSource = parts.flatMap((part) => checkSourceCap(context, part) ?? []);
   sayEqualCaps(context, parts);
-  const ofAll = connections === null ? DEFAULT_CAP_CONNECTIONS : readCount(report, connections.written.text, connections.written, MAX_CAP_CONNECTIONS, "cap");
+  const ofAll = connections === null ? null : readCount(report, connections.written.text, connections.written, MAX_CAP_CONNECTIONS, "cap");
   const ofIdentity = perIdentity === null ? null : readCount(report, perIdentity.written.text, perIdentity.written, MAX_CAP_CONNECTIONS, "cap_per_identity");
-  if (ofAll === null || report.diagnostics.length > wrong) return null;
+  if (report.diagnostics.length > wrong) return null;
   return { connections: ofAll, perSource, perIdentity: ofIdentity, span: (connections ?? first).span };
 }
 

@@ -18,6 +18,7 @@ import type {
   CheckedExpose,
   CheckedLimit,
   CheckedRule,
+  DryrunCounts,
   Mode,
   NamePattern,
   ProxyVersion,
@@ -64,7 +65,7 @@ export function checkExpose(context: CheckContext, { node, clauses }: FlatExpose
     protos.length > 0 &&
     report.diagnostics.length === wrong;
   if (!good) return protos.length === 0 ? [{ ...partial, proto: null, checked: null }] : protos.map((proto) => ({ ...partial, proto, checked: null }));
-  const { backends, proxy, cap, limits, denies } = inside;
+  const { backends, proxy, cap, limits, dryrunCap, dryrunLimits, denies } = inside;
   const allows = mode === "direct" ? [byItself(node, annotations)] : inside.allows;
   const checked: Omit<CheckedExpose, "proto" | "amplify"> = {
     name: node.name.text,
@@ -79,6 +80,7 @@ export function checkExpose(context: CheckContext, { node, clauses }: FlatExpose
     proxy,
     cap: cap ?? { connections: mode === "direct" ? UNCOUNTED : DEFAULT_CAP_CONNECTIONS, perSource: [], perIdentity: null, span: null },
     limits,
+    dryrun: { ...(dryrunCap ?? NO_DRYRUN_CAP), limits: dryrunLimits },
     allows,
     denies,
     annotations,
@@ -86,6 +88,8 @@ export function checkExpose(context: CheckContext, { node, clauses }: FlatExpose
   };
   return protos.map((proto) => ({ ...partial, proto, checked: { ...checked, proto, amplify: proto === "udp" ? inside.amplify : null } }));
 }
+
+const NO_DRYRUN_CAP: Omit<DryrunCounts, "limits"> = { connections: null, perSource: [], perIdentity: null, span: null };
 
 /** With udp `amplify` is written, and a backend is an address; with tcp alone there is nothing to amplify. */
 function checkDatagrams({ report }: CheckContext, node: ExposeNode, clauses: readonly Clause[], whole: boolean): void {
@@ -118,11 +122,13 @@ interface Inside {
   backends: readonly Backend[];
   proxy: ProxyVersion | null;
   cap: CheckedCap | null;
+  dryrunCap: Omit<DryrunCounts, "limits"> | null;
   amplify: number | "any" | null;
   cert: TextsNode | null;
   ca: TextsNode | null;
   alpn: TextsNode | null;
   readonly limits: CheckedLimit[];
+  readonly dryrunLimits: CheckedLimit[];
   readonly allows: CheckedRule[];
   readonly denies: CheckedRule[];
   /** False where a rule was refused. */
@@ -137,18 +143,21 @@ function checkClauses(context: CheckContext, clauses: readonly Clause[], facts: 
     backends: [],
     proxy: null,
     cap: null,
+    dryrunCap: null,
     amplify: null,
     cert: null,
     ca: null,
     alpn: null,
     limits: [],
+    dryrunLimits: [],
     allows: [],
     denies: [],
     whole: true,
   };
   const once = new Map<string, Clause>();
   const caps = clauses.filter((clause) => clause.kind === "cap");
-  inside.cap = checkCaps(context, caps, facts);
+  const { enforced, dryrun } = checkCaps(context, caps, facts);
+  [inside.cap, inside.dryrunCap] = [enforced, dryrun];
   let limitCount = 0;
   for (const clause of clauses) {
     switch (clause.kind) {
@@ -163,7 +172,7 @@ function checkClauses(context: CheckContext, clauses: readonly Clause[], facts: 
         if (++limitCount === MAX_LIMITS + 1) {
           report.say("ING408", null, clause.span);
         }
-        if (limit !== null) inside.limits.push(limit);
+        if (limit !== null) (clause.dryrun ? inside.dryrunLimits : inside.limits).push(limit);
         break;
       }
       case "cap":

@@ -12,11 +12,11 @@ import { rowSentence, rowsText, witnessText, type RowsText } from "./row_text.ts
 import type { Side } from "./side.ts";
 import { placesText, targetText } from "./place_text.ts";
 
-export type LineKind = "listener_opened" | "listener_closed" | "opened" | "closed" | "changed" | "dryrun_opened" | "dryrun_closed" | "dial";
+export type LineKind = "listener_opened" | "listener_closed" | "opened" | "closed" | "changed" | "dryrun_opened" | "dryrun_closed" | "dryrun_changed" | "dial";
 
 export interface DiffLine {
   readonly kind: LineKind;
-  /** Null: it only says what a `dryrun` rule would do. */
+  /** Null: it only says what a `dryrun` rule, cap or limit would do. */
   readonly effect: "opens" | "closes" | null;
   /** The name of the listener, in the second policy where it is there; or of a service that dials. */
   readonly listener: string;
@@ -31,7 +31,17 @@ export interface DiffLine {
 }
 
 const MOST_RANGES = 8;
-const ORDER: readonly LineKind[] = ["listener_opened", "listener_closed", "opened", "closed", "changed", "dial", "dryrun_opened", "dryrun_closed"];
+const ORDER: readonly LineKind[] = [
+  "listener_opened",
+  "listener_closed",
+  "opened",
+  "closed",
+  "changed",
+  "dial",
+  "dryrun_opened",
+  "dryrun_closed",
+  "dryrun_changed",
+];
 
 export function differenceLines(difference: Difference, before: Side, after: Side): readonly DiffLine[] {
   const writer = new LineWriter(difference, before, after);
@@ -126,6 +136,10 @@ class LineWriter {
 
   #fact(fact: FactChange, listener: ListenerModel, change: ListenerChange): DiffLine {
     const { what, effect, before, after } = fact;
+    if (effect === null) {
+      const text = `its \`${what}\` caps and limits are other ones: ${valueText(before)}, now ${valueText(after)}`;
+      return { ...this.#line("dryrun_changed", null, listener, change, text, null, NEVER), fact };
+    }
     if (what === INVALID_NAMES) {
       const now = effect === "opens" ? "is no longer refused, and counts as one without a name" : "is refused, and counted as one without a name";
       return {

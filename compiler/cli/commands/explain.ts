@@ -120,7 +120,13 @@ function explanationText(text: string, request: Request, e: Explanation, root: s
   return [
     p.bold(text),
     "",
-    rows([...timeRows(request), ...e.steps.flatMap((s) => stepRows(s, root, p, e.listener)), ...shadowRows(e, root), ...backendRows(e, request)]),
+    rows([
+      ...timeRows(request),
+      ...e.steps.flatMap((s) => stepRows(s, root, p, e.listener)),
+      ...countRows(e),
+      ...shadowRows(e, root),
+      ...backendRows(e, request),
+    ]),
     ...e.notes.map((note) => `  ${note}`),
     "",
     `  ${verdict}`,
@@ -170,6 +176,18 @@ function backendRows({ decision, listener }: Explanation, request: Request): rea
   return found.length === 0 ? [] : [["backend", backendsText(listener)], ...found];
 }
 
+/** The caps and limits that count some sources alone, and those that refuse nothing; the others count every connection. */
+function countRows({ counts }: Explanation): readonly Row[] {
+  const shown = counts.filter(({ ofSome, dryrun }) => ofSome || dryrun);
+  return shown.map(({ text, counts: has, dryrun, per }, i): Row => {
+    const who =
+      has ? "the source counts in"
+      : per === "identity" ? "the client counts in"
+      : "the source does not count in";
+    return [i === 0 ? "counts" : "", `${who} \`${text}\`${dryrun ? ", which refuses nothing" : ""}`];
+  });
+}
+
 function shadowRows({ shadow, decision }: Explanation, root: string | null): readonly Row[] {
   if (shadow === null) return [];
   const said = shadow.verdict === "deny" ? `deny ${shadow.reason}` : shadow.verdict;
@@ -203,6 +221,7 @@ function explanationJson(e: Explanation): unknown {
     code: e.decision.code,
     phases: e.steps.map((s) => ({ ...s, rule: s.rule === null ? null : ruleJson(s.rule), overrides: s.overrides.map(ruleJson) })),
     dryrun: e.shadow === null ? null : { ...e.shadow, rule: e.shadow.rule === null ? null : ruleJson(e.shadow.rule) },
+    capsAndLimits: e.counts.map(({ text, dryrun, per, counts }) => ({ text, dryrun, per, counts })),
     nearMisses: e.nearMisses.map((miss) => ({ ...miss, rule: miss.rule === null ? null : ruleJson(miss.rule) })),
     notes: e.notes,
   };

@@ -23,6 +23,7 @@ const TESTS = [
   "engine/state",
   "engine/places",
   "engine/shared_ports",
+  "engine/dryrun_limits",
 ];
 /** The test that is nearest to a file goes first; the first that fails ends the row. */
 const NEAREST: Readonly<Record<Mutant["file"], string>> = {

@@ -6,6 +6,7 @@ const NAMES = "engine/names_and_ends";
 const EXPORTS = "engine/exports";
 const PLACES = "engine/places";
 const STATE = "engine/state";
+const DRYRUN = "engine/dryrun_limits";
 
 export const PHASES: readonly Mutant[] = [
   // ends
@@ -73,12 +74,12 @@ export const PHASES: readonly Mutant[] = [
   { file: "charge", text: "if (kind == CAP_PER_KEY) {", instead: "if (kind != CAP_PER_KEY) {" },
   { file: "charge", text: "if (!ofIdentity) store<u32>(state, load<u32>(state) + 1);", instead: "if (!ofIdentity) store<u32>(state, load<u32>(state) - 1);" },
   { file: "charge", text: "back ? open - 1 : open + 1", instead: "back ? open + 1 : open - 1" },
-  { file: "charge", text: "if (back) dropCap(print);", instead: "if (!back) dropCap(print);", nearest: PLACES },
-  { file: "charge", text: "R_LIMIT_KIND) != CAP_PER_KEY) continue;", instead: "R_LIMIT_KIND) == CAP_PER_KEY) continue;" },
+  { file: "charge", text: "if (back) dropCap(print, isDryrun(at));", instead: "if (!back) dropCap(print, isDryrun(at));", nearest: PLACES },
+  { file: "charge", text: "kindOf(at) != CAP_PER_KEY) continue;", instead: "kindOf(at) == CAP_PER_KEY) continue;" },
   { file: "caps", text: "if (free == 0) free = entry;", instead: "if (free != 0) free = entry;" },
   { file: "caps", text: "& (sets - 1);", instead: "& (sets + 1);" },
   { file: "caps", text: "store<u32>(entry, load<u32>(entry, 8) + 1, 8);", instead: "store<u32>(entry, load<u32>(entry, 8) - 1, 8);" },
-  { file: "caps", text: "if (entry != 0) addCap(entry, print);", instead: "if (entry == 0) addCap(entry, print);", nearest: PLACES },
+  { file: "caps", text: "if (entry != 0) addCap(entry, print, dryrun);", instead: "if (entry == 0) addCap(entry, print, dryrun);", nearest: PLACES },
   { file: "caps", text: "load<u32>(CAP_LOST) + 1", instead: "load<u32>(CAP_LOST) - 1", nearest: PLACES },
   { file: "caps", text: "load<u32>(CAP_LOST) - 1", instead: "load<u32>(CAP_LOST) + 1", nearest: PLACES },
   { file: "caps", text: "load<u32>(entry, 8) > 0)", instead: "load<u32>(entry, 8) >= 0)" },
@@ -87,8 +88,8 @@ export const PHASES: readonly Mutant[] = [
   { file: "charge", text: "if (kind == LIMIT_PER_LISTENER) setListenerDebt", instead: "if (kind != LIMIT_PER_LISTENER) setListenerDebt" },
   {
     file: "charge",
-    text: "if (!conforms(limit, debt)) return deny(REASON_RATE, CODE_LIMIT_LISTENER, rule);",
-    instead: "if (conforms(limit, debt)) return deny(REASON_RATE, CODE_LIMIT_LISTENER, rule);",
+    text: "if (!conforms(limit, debt)) full = CODE_LIMIT_LISTENER;",
+    instead: "if (conforms(limit, debt)) full = CODE_LIMIT_LISTENER;",
   },
   { file: "limits", text: "return debt + load<u32>(record, R_LIMIT_PERIOD_MS)", instead: "return debt - load<u32>(record, R_LIMIT_PERIOD_MS)" },
   { file: "limits", text: "R_LIMIT_BURST) * load<u32>(record, R_LIMIT_PERIOD_MS)", instead: "R_LIMIT_BURST) + load<u32>(record, R_LIMIT_PERIOD_MS)" },
@@ -109,7 +110,29 @@ export const PHASES: readonly Mutant[] = [
   { file: "decide", text: "if (ofIdentity) return identities;", instead: "if (!ofIdentity) return identities;", nearest: "engine/limits" },
   { file: "charge", text: "if (((counted >>> i) & 1) == 0) continue;\n    const limit", instead: "if (((counted >>> i) & 1) != 0) continue;\n    const limit" },
   { file: "charge", text: "at += LIMIT_BYTES, counted >>>= 1", instead: "at += LIMIT_BYTES, counted <<= 1" },
-  { file: "charge", text: "else if (kind == CAP_PER_KEY) keepCap(print);", instead: "else if (kind != CAP_PER_KEY) keepCap(print);" },
-  { file: "state", text: "R_LIMIT_KIND) + 1 != kind) continue;", instead: "R_LIMIT_KIND) + 1 == kind) continue;" },
+  { file: "charge", text: "if (kind == CAP_PER_KEY) keepCap(print, dryrun);", instead: "if (kind != CAP_PER_KEY) keepCap(print, dryrun);" },
+  { file: "state", text: "kindOf(record) + 1 != kind) continue;", instead: "kindOf(record) + 1 == kind) continue;" },
   { file: "limits", text: "+ count - 1) / count", instead: "- count - 1) / count", nearest: STATE },
+  // dryrun caps and limits
+  { file: "charge", text: "if (!isDryrun(limit)) return deny", instead: "if (isDryrun(limit)) return deny" },
+  { file: "charge", text: "if (would == 0) would = full;", instead: "would = full;", nearest: DRYRUN },
+  { file: "charge", text: "dryrun && (would != 0 ||", instead: "dryrun && (would == 0 ||", nearest: DRYRUN },
+  {
+    file: "charge",
+    text: "if (load<u32>(state) >= load<u32>(limit, R_LIMIT_COUNT))",
+    instead: "if (load<u32>(state) > load<u32>(limit, R_LIMIT_COUNT))",
+    nearest: DRYRUN,
+  },
+  { file: "charge", text: "store<u32>(DETAIL_BASE, 0, DETAIL_WOULD);", instead: "store<u32>(DETAIL_BASE, 1, DETAIL_WOULD);", nearest: DRYRUN },
+  { file: "state", text: "if (<u32>mark != 0 && (", instead: "if (<u32>mark != 0 || (", nearest: DRYRUN },
+  { file: "state", text: "(isDryrun(record) ? other << 12 : other)", instead: "(isDryrun(record) ? other : other << 12)", nearest: DRYRUN },
+  { file: "state", text: "if (isDryrun(record)) store<u64>", instead: "if (!isDryrun(record)) store<u64>", nearest: DRYRUN },
+  { file: "state", text: "R_LIMIT_FROM)) << 20", instead: "R_LIMIT_FROM)) << 19", nearest: DRYRUN },
+  { file: "main", text: "(would << 24) |", instead: "(would << 23) |", nearest: DRYRUN },
+  { file: "limits", text: "if (!dryrun && isDryrun(", instead: "if (dryrun && isDryrun(", nearest: DRYRUN },
+  { file: "limits", text: "if (!dryrun) raiseSketch", instead: "if (dryrun) raiseSketch", nearest: DRYRUN },
+  { file: "caps", text: "else if (load<u32>(entry, 12) != 0) spare = entry;", instead: "else if (load<u32>(entry, 12) == 0) spare = entry;", nearest: DRYRUN },
+  { file: "caps", text: "if (free != 0 || dryrun) return free;", instead: "if (free == 0 || dryrun) return free;", nearest: PLACES },
+  { file: "caps", text: "else if (!dryrun) store", instead: "else if (dryrun) store", nearest: PLACES },
+  { file: "validate", text: "load<u16>(at, R_LIMIT_KIND)) & ~LIMIT_DRYRUN;", instead: "load<u16>(at, R_LIMIT_KIND)) | LIMIT_DRYRUN;" },
 ];
