@@ -137,7 +137,7 @@ class LineWriter {
   #fact(fact: FactChange, listener: ListenerModel, change: ListenerChange): DiffLine {
     const { what, effect, before, after } = fact;
     if (effect === null) {
-      const text = `its \`${what}\` caps and limits are other ones: ${valueText(before)}, now ${valueText(after)}`;
+      const text = `its \`${what}\` caps and limits are other ones: ${factText(what, before, this.#before)}, now ${factText(what, after, this.#after)}`;
       return { ...this.#line("dryrun_changed", null, listener, change, text, null, NEVER), fact };
     }
     if (what === INVALID_NAMES) {
