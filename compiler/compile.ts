@@ -3,6 +3,7 @@
 // run in the finished module by the commands (compiler/cli).
 import { overBudget } from "./check/rules/budget.ts";
 import { check } from "./check/check.ts";
+import type { Program } from "./check/names/program.ts";
 import { osRefusals } from "./check/rules/host_only.ts";
 import type { CheckedPolicy } from "./policy/policy.ts";
 import type { Diagnostic } from "./diagnostics/diagnostic.ts";
@@ -59,6 +60,8 @@ export interface Platform {
   readonly sha256?: Sha256;
   /** Called as each phase begins. */
   begin?(phase: Phase): void;
+  /** Called with the trees of all files, before anything is checked; nothing keeps them for long. */
+  loaded?(program: Program): void;
 }
 
 export const PHASES = ["read", "check", "lower", "tables", "texts", "module"] as const;
@@ -78,6 +81,7 @@ export interface CheckedSource {
 export function checkSource(entry: SourceFile, reader: SourceReader, platform: Platform = {}): CheckedSource {
   platform.begin?.("read");
   const { program, diagnostics: loading, files } = load(entry, reader);
+  if (program !== null) platform.loaded?.(program);
   platform.begin?.("check");
   const { policy, diagnostics: found, prefixes } = check(program, reader);
   const diagnostics = inOrder(files, [...loading, ...found]);

@@ -1,6 +1,7 @@
 // Reduced ordered binary decision diagrams: sets of requests as functions of bits. Every diagram is made once (equal functions
 // are one number), so two sets are equal exactly when their numbers are. Nodes are counted in the order in which they are made,
 // so a policy exceeds the budget on every machine or on none.
+import { MOST_NODES } from "./budget.ts";
 
 /** A set. Numbers of one Diagrams are comparable with each other and with no others. */
 export type Diagram = number;
@@ -9,8 +10,6 @@ export const NEVER: Diagram = 0;
 /** The set of everything. */
 export const ALWAYS: Diagram = 1;
 
-/** Nodes that an analysis may make, where nothing else is said. */
-export const MOST_NODES = 4_000_000;
 /** Steps for each node of the budget, and for a small one: a bound on work that makes no node. */
 const STEPS_PER_NODE = 64;
 const FREE_STEPS = 1_000_000;

@@ -5,6 +5,7 @@ import { cellsOf, type Cell } from "./cells.ts";
 import { NEVER, type Diagram } from "./diagrams.ts";
 import { factChanges, INVALID_NAMES, type FactChange } from "./facts.ts";
 import { readsNames, type ListenerModel, type PolicyModel } from "./model.ts";
+import { NAMELESS } from "./names.ts";
 import type { NumberRange } from "./number_ranges.ts";
 import { Permitted, type Rules } from "./permitted.ts";
 import { Space } from "./space.ts";
@@ -166,11 +167,15 @@ function pairsOf({ space, before, after }: Sides, { members: [old = [], now = []
 }
 
 /** Where names decide, and where a rule looks at them, a client whose name is no host name is refused; at other listeners it counts as one without a name. */
-function invalidNames({ before, after }: Sides, { before: old, after: now, isShared }: Pair): FactChange | null {
+function invalidNames({ space, before, after }: Sides, { before: old, after: now, isShared }: Pair): FactChange | null {
   const [x, y] = [before.model.listeners[old ?? -1], after.model.listeners[now ?? -1]];
   if (x === undefined || y === undefined || !readsNames(x.mode) || !readsNames(y.mode)) return null;
   const [was, is] = [x.refusesInvalidNames || isShared[0], y.refusesInvalidNames || isShared[1]];
-  return was === is ? null : { what: INVALID_NAMES, effect: was ? "opens" : "closes", before: was ? "refused" : "no name", after: is ? "refused" : "no name" };
+  if (was === is) return null;
+  // Where clients without a name are refused, these are in any case.
+  const permitted = was ? after.listener(now ?? -1) : before.listener(old ?? -1);
+  if (space.diagrams.and(permitted, space.named([{ first: NAMELESS, last: NAMELESS }])) === NEVER) return null;
+  return { what: INVALID_NAMES, effect: was ? "opens" : "closes", before: was ? "refused" : "no name", after: is ? "refused" : "no name" };
 }
 
 /** The only listener, where every name leads to it; null: none is there; undefined: names decide. */

@@ -35,7 +35,7 @@ export interface ListenerModel {
   readonly denies: readonly RuleModel[];
   /** A client whose server name is no host name is refused, because a rule here looks at names; else it counts as one without a name. */
   readonly refusesInvalidNames: boolean;
-  /** Everything else that the policy says of it: backend, cap, limits, certificates, and so on. */
+  /** Everything else that the policy says of it: `backend`, `via`, `cap`, `limits`, `cert`, and so on. */
   readonly rest: ReadonlyMap<string, unknown>;
 }
 
@@ -176,8 +176,23 @@ function readListener(x: Fields, rule: (x: unknown) => RuleModel, sets: Sets, to
     allows,
     denies,
     refusesInvalidNames: readsNames(mode) && looks,
-    rest: new Map(Object.entries(x).filter(([key]) => !LISTENER_KEYS.has(key))),
+    rest: otherFacts(x, sets),
   };
+}
+
+/** The sets that these facts name are read here, as those of rules are. */
+function otherFacts(x: Fields, sets: Sets): ReadonlyMap<string, unknown> {
+  const { via = null, cap, limits } = x;
+  if (via !== null) sets.net(string(via));
+  const perSource = isFields(cap) ? cap["perSource"] : null;
+  const keys = Array.isArray(limits) ? (limits as readonly unknown[]).map((limit) => (isFields(limit) ? limit["key"] : null)) : [];
+  const counted = [...(Array.isArray(perSource) ? (perSource as readonly unknown[]) : [perSource]), ...keys];
+  for (const key of counted) if (isFields(key) && typeof key["from"] === "string") sets.net(key["from"]);
+  return new Map(Object.entries(x).filter(([key]) => !LISTENER_KEYS.has(key)));
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 export function readsNames(mode: string): boolean {

@@ -1,12 +1,13 @@
 // Annotations are written before an expose, a `dial`, a rule or a set and belong to it: `@owner "web"`.
+import { isDiagnosticCode, isWarning } from "../diagnostics/codes.ts";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { nearest } from "../../runtime/text/nearest.ts";
 import type { DataOf } from "../diagnostics/words.ts";
 import type { Cst } from "../syntax/cst.ts";
-import type { AnnotationName, AnnotationNode } from "./nodes.ts";
-import { joined, piece, say, spanOf, type Reader } from "./reader.ts";
+import type { AnnotationName, AnnotationNode, Piece } from "./nodes.ts";
+import { isBroken, joined, piece, say, spanOf, type Reader } from "./reader.ts";
 
-const NAMES: readonly AnnotationName[] = ["owner", "ticket", "why"];
+const NAMES: readonly AnnotationName[] = ["owner", "ticket", "why", "lint"];
 
 /** Null where it is wrong. */
 export function buildAnnotation(r: Reader, cst: Cst): AnnotationNode | null {
@@ -21,7 +22,24 @@ export function buildAnnotation(r: Reader, cst: Cst): AnnotationNode | null {
     say(r, "ING116", { fault: "unknown", annotation: name.text, near: guess }, joined(at, name), { fix });
     return null;
   }
+  if (known === "lint") return buildLint(r, cst, value);
   return { name: known, value, span: spanOf(r, cst) };
+}
+
+/** `@lint off ING821 "why"`; null where it does not say which warning is meant. */
+function buildLint(r: Reader, cst: Cst, value: Piece): AnnotationNode | null {
+  const [word, code] = [piece(r, cst, "Name", 1), piece(r, cst, "Name", 2)];
+  const span = spanOf(r, cst);
+  if (isBroken(r, cst)) return null;
+  if (word?.text !== "off" || code === null) {
+    say(r, "ING116", { fault: "lint" }, span);
+    return null;
+  }
+  if (!isDiagnosticCode(code.text) || !isWarning(code.text)) {
+    say(r, "ING116", { fault: "code", code: code.text, known: isDiagnosticCode(code.text) }, code.span);
+    return null;
+  }
+  return { name: "lint", off: code, value, span };
 }
 
 /** One item of a block, in the order of the text. */
@@ -68,10 +86,12 @@ function canHave<T extends { readonly kind: string }>(built: T): built is T & An
 }
 
 function once(r: Reader, pending: readonly AnnotationNode[]): AnnotationNode[] {
-  const seen = new Map<AnnotationName, AnnotationNode>();
+  const seen = new Map<string, AnnotationNode>();
   for (const annotation of pending) {
-    const first = seen.get(annotation.name);
-    if (first === undefined) seen.set(annotation.name, annotation);
+    // Several warnings may be off.
+    const key = `${annotation.name} ${annotation.off?.text ?? ""}`;
+    const first = seen.get(key);
+    if (first === undefined) seen.set(key, annotation);
     else say(r, "ING405", { clause: `@${annotation.name}`, in: "annotations" }, annotation.span, { related: [first.span] });
   }
   return [...seen.values()];

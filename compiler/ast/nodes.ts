@@ -37,11 +37,13 @@ export interface SetNode {
   readonly span: Span;
 }
 
-export type AnnotationName = "owner" | "ticket" | "why";
+export type AnnotationName = "owner" | "ticket" | "why" | "lint";
 
 /** `@owner "web"`, before an expose, a `dial`, a rule or a set; `value` without its quotes. */
 export interface AnnotationNode {
   readonly name: AnnotationName;
+  /** `@lint off ING821 "why"`: the code; only of `lint`. */
+  readonly off?: Piece;
   readonly value: Piece;
   readonly span: Span;
 }

@@ -3,7 +3,9 @@ import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import { relative, resolve } from "node:path";
 import type { Profile } from "../../runtime/abi/profiles.ts";
 import { compile, type CompileResult } from "../compile.ts";
+import type { Program } from "../check/names/program.ts";
 import type { CheckedPolicy } from "../policy/policy.ts";
+import { isWarning } from "../diagnostics/codes.ts";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { render } from "../diagnostics/render.ts";
 import { notTextSays, positionOf, type NotText, type Position, type SourceFile, type SourceReader, type Span } from "../source/source.ts";
@@ -12,6 +14,7 @@ import { count, usage, type Outcome } from "./outcome.ts";
 import { PHASE_WORDS, SILENT, type Progress } from "./progress.ts";
 import { sha256 } from "./sha256.ts";
 import { isStandardInput, shownName, standardInputName } from "./standard_input.ts";
+import type { Paint } from "./terminal.ts";
 
 export interface Compiled {
   readonly disk: DiskPolicy;
@@ -26,14 +29,26 @@ export interface NotCompiled {
   readonly inputs: Inputs;
 }
 
-export function compileFile(path: string, profile: Profile = "host", progress: Progress = SILENT): Result<Compiled, NotCompiled> {
+/** `loaded` gets the trees of the policy's files, which are gone afterwards. */
+export function compileFile(
+  path: string,
+  profile: Profile = "host",
+  progress: Progress = SILENT,
+  loaded: (program: Program) => void = () => undefined,
+): Result<Compiled, NotCompiled> {
   const opened = openPolicy(path);
   if (!opened.ok) return failed({ outcome: cannotOpen(path, opened.error.failure), inputs: opened.error.inputs });
-  return compileOpened(path, opened.value, profile, progress);
+  return compileOpened(path, opened.value, profile, progress, loaded);
 }
 
 /** Of a policy whose files are read by its own reader. */
-export function compileOpened(path: string, disk: DiskPolicy, profile: Profile, progress: Progress): Result<Compiled, NotCompiled> {
+export function compileOpened(
+  path: string,
+  disk: DiskPolicy,
+  profile: Profile,
+  progress: Progress,
+  loaded: (program: Program) => void = () => undefined,
+): Result<Compiled, NotCompiled> {
   progress.step(disk.entry.text.length);
   const reader: SourceReader = {
     read(named, from) {
@@ -42,7 +57,11 @@ export function compileOpened(path: string, disk: DiskPolicy, profile: Profile, 
       return file;
     },
   };
-  const { diagnostics, policy, module, stats } = compile(disk.entry, reader, profile, { sha256, begin: (phase) => progress.begin(PHASE_WORDS[phase]) });
+  const { diagnostics, policy, module, stats } = compile(disk.entry, reader, profile, {
+    sha256,
+    begin: (phase) => progress.begin(PHASE_WORDS[phase]),
+    loaded,
+  });
   if (diagnostics.length > 0 || policy === null || module === null || stats === null) {
     return failed({ outcome: rejected(path, disk, diagnostics), inputs: disk.inputs });
   }
@@ -58,28 +77,33 @@ export function shownPath(root: string, path: string): string {
 
 export function rejected(path: string, disk: DiskPolicy, diagnostics: readonly Diagnostic[]): Outcome {
   const message = `${count(diagnostics.length, "error")} in \`${shownName(path)}\``;
+  return {
+    class: "reject",
+    code: "policy.rejected",
+    message,
+    report: (p) => diagnosticsText(disk, diagnostics, p),
+    data: { root: disk.root, diagnostics: diagnostics.map(diagnosticJson) },
+  };
+}
+
+/** Each with its place, as it is seen from the current folder; with an empty line between them. */
+export function diagnosticsText(disk: DiskPolicy, diagnostics: readonly Diagnostic[], { color }: Pick<Paint, "color">): string {
   const files = new Map<SourceFile, SourceFile>();
   const shown = (span: Span): Span => {
     const file = files.get(span.file) ?? { ...span.file, path: shownPath(disk.root, span.file.path) };
     files.set(span.file, file);
     return { ...span, file };
   };
-  return {
-    class: "reject",
-    code: "policy.rejected",
-    message,
-    report: (p) =>
-      diagnostics
-        .map((d) => ({ ...d, span: shown(d.span), related: d.related.map((r) => ({ ...r, span: shown(r.span) })) }))
-        .map((d) => `${render(d, { color: p.color }).trimEnd()}\n`)
-        .join("\n"),
-    data: { root: disk.root, diagnostics: diagnostics.map(diagnosticJson) },
-  };
+  return diagnostics
+    .map((d) => ({ ...d, span: shown(d.span), related: d.related.map((r) => ({ ...r, span: shown(r.span) })) }))
+    .map((d) => `${render(d, { color }).trimEnd()}\n`)
+    .join("\n");
 }
 
-function diagnosticJson(d: Diagnostic): unknown {
+export function diagnosticJson(d: Diagnostic): unknown {
   return {
     code: d.code,
+    severity: isWarning(d.code) ? "warning" : "error",
     data: d.data,
     message: d.message,
     ...placeJson(d.span),

@@ -1,18 +1,24 @@
 // The stable codes of diagnostics. A code is never renumbered or reused; docs/diagnostics.md
 // has a heading for each, with a before and an after, and a test compares the two.
 // ING1xx the text, 2xx names and sets, 3xx literals, 4xx statements, 5xx other files, 6xx bounds,
-// 8xx what the profile `os` does not have, 850 to 864 what an `invariant` can't claim, 873 to 879 files of other programs.
+// 801 to 817 what the profile `os` does not have, 818 to 849 warnings of `ingressc check`, 850 to 864 what an `invariant` can't claim,
+// 873 to 879 files of other programs, 880 to 899 warnings that depend on the date.
 
 /** How much of the source a rendering may show: list files give no more than the token. */
 type Excerpt = "line" | "token";
 
+/** A policy with errors can't be used; one with warnings alone is what its author wrote. */
+type Severity = "error" | "warning";
+
 interface CodeRow {
   readonly title: string;
   readonly excerpt: Excerpt;
+  readonly severity: Severity;
 }
 
-const line = (title: string): CodeRow => ({ title, excerpt: "line" });
-const token = (title: string): CodeRow => ({ title, excerpt: "token" });
+const line = (title: string): CodeRow => ({ title, excerpt: "line", severity: "error" });
+const token = (title: string): CodeRow => ({ title, excerpt: "token", severity: "error" });
+const warning = (title: string): CodeRow => ({ title, excerpt: "line", severity: "warning" });
 
 export const CODES = {
   ING101: line("a character that the language does not have"),
@@ -150,12 +156,50 @@ export const CODES = {
   ING813: line("an expose has one backend in the profile `os`"),
   ING814: line("a backend is not on another host in the profile `os`"),
 
+  ING818: warning("an `allow` whose requests a `deny` refuses"),
+  ING819: warning("an `allow` and a `deny` that say the same"),
+  ING820: warning("an `allow` that no request can reach"),
+  ING821: warning("an `allow` beside others that admit the same"),
+  ING822: warning("a `deny` of what nothing admits"),
+  ING823: warning("a `deny` beside others that refuse the same"),
+  ING824: warning("a `deny` on ports that nobody exposes"),
+  ING825: warning("a `deny` by what nobody reads"),
+  ING826: warning("a `dryrun` that never differs"),
+  ING827: warning("an `allow` from everywhere without a reason"),
+  ING828: warning("a set that is not used"),
+  ING829: warning("an import that is not used"),
+  ING830: warning("a template that is not used"),
+  ING831: warning("a list file without entries"),
+  ING832: warning("members of a `bind` that overlap"),
+  ING833: warning("an expose without a test"),
+  ING834: warning("a certificate that is shared by a name with h2"),
+  ING835: warning("an `@lint off` that is not used"),
+  ING836: warning("rules that were not judged"),
+  ING837: warning("decrypted bytes that go to another host"),
+
   ING850: line("a claim about an expose that has another mode"),
   ING851: line("a claim that is true of every policy"),
   ING873: line("a file that is not of the format that `--from` names"),
   ING874: line("a part that an imported file lacks, or that is of another kind"),
   ING875: line("an imported file that admits nobody"),
   ING877: line("an imported file that is too large"),
+
+  ING880: warning("an `allow` that has ended"),
+  ING881: warning("an `allow` that ends soon"),
 } as const satisfies Record<`ING${number}`, CodeRow>;
 
 export type DiagnosticCode = keyof typeof CODES;
+
+export function isDiagnosticCode(text: string): text is DiagnosticCode {
+  return Object.hasOwn(CODES, text);
+}
+
+/** A warning changes nothing but what `ingressc check` prints. */
+export function isWarning(code: DiagnosticCode): boolean {
+  return CODES[code].severity === "warning";
+}
+
+/** Warnings that come and go with the date, and not with the policy. */
+export function isDated(code: string): boolean {
+  return code.startsWith("ING88");
+}

@@ -127,7 +127,7 @@ const NAMES: Partial<Readonly<Record<Construct, string>>> = {
   template: "a name for the template",
   import: "a name for the import",
   rule: "a name for the rule",
-  annotation: "`owner`, `ticket` or `why`",
+  annotation: "`owner`, `ticket`, `why` or `lint`",
   bind: "the name of a service",
   outcome: "the name of a rule",
 };

@@ -1,4 +1,4 @@
-// ING8xx: what the profile `os` does not have. Their data and their words.
+// ING801 to ING817: what the profile `os` does not have. Their data and their words.
 import { OS_PAGES } from "../../runtime/abi/profiles.ts";
 import { PAGE_BYTES } from "../../runtime/abi/layout.ts";
 import { quote } from "./quote.ts";

@@ -1,6 +1,6 @@
 // A diagnostic as text for a person: the sentence, the line with carets under the place, the
 // other places, and what to do. Control characters of the source never reach the terminal.
-import { CODES } from "./codes.ts";
+import { CODES, isWarning } from "./codes.ts";
 import type { Diagnostic } from "./diagnostic.ts";
 import { MAX_QUOTE } from "../source/bounds.ts";
 import { printable, quote } from "./quote.ts";
@@ -13,12 +13,13 @@ const LEAD_COLUMNS = 40;
 
 interface Paint {
   readonly error: (text: string) => string;
+  readonly warning: (text: string) => string;
   readonly place: (text: string) => string;
   readonly bold: (text: string) => string;
 }
 
-const PLAIN: Paint = { error: (t) => t, place: (t) => t, bold: (t) => t };
-const COLOR: Paint = { error: sgr("1;31"), place: sgr("34"), bold: sgr("1") };
+const PLAIN: Paint = { error: (t) => t, warning: (t) => t, place: (t) => t, bold: (t) => t };
+const COLOR: Paint = { error: sgr("1;31"), warning: sgr("1;33"), place: sgr("34"), bold: sgr("1") };
 
 function sgr(code: string): (text: string) => string {
   return (text) => `\u001b[${code}m${text}\u001b[0m`;
@@ -28,14 +29,15 @@ function sgr(code: string): (text: string) => string {
 export function render(diagnostic: Diagnostic, { color }: { readonly color: boolean }): string {
   const paint = color ? COLOR : PLAIN;
   const { code, message, span, label, related, help, fix } = diagnostic;
+  const [word, paintWord] = isWarning(code) ? (["warning", paint.warning] as const) : (["error", paint.error] as const);
   const lines = [span, ...related.map((r) => r.span)].map((s) => positionOf(s.file, s.start).line);
   const gutter = String(Math.max(...lines)).length;
   const pad = " ".repeat(gutter);
   const out = [
-    `${paint.error(`error[${code}]`)}${paint.bold(`: ${printable(message)}`)}`,
+    `${paintWord(`${word}[${code}]`)}${paint.bold(`: ${printable(message)}`)}`,
     `${pad}${paint.place("-->")} ${where(span)}`,
     `${pad} ${paint.place("|")}`,
-    ...excerpt(span, label, "^", gutter, paint.error, paint, CODES[code].excerpt === "token"),
+    ...excerpt(span, label, "^", gutter, paintWord, paint, CODES[code].excerpt === "token"),
   ];
   for (const r of related) {
     out.push(`${pad} ${paint.place("|")}`, `${pad}${paint.place("-->")} ${where(r.span)}`);

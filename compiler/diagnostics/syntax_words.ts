@@ -61,6 +61,8 @@ export interface SyntaxData {
     | { readonly fault: "template_name"; readonly statement: "template" | "use" };
   ING116:
     | { readonly fault: "unknown"; readonly annotation: string; readonly near: string | null }
+    | { readonly fault: "lint" }
+    | { readonly fault: "code"; readonly code: string; readonly known: boolean }
     | { readonly fault: "before"; readonly statement: string }
     | { readonly fault: "nothing_follows" };
   ING117: { readonly found: "statement" | "clause" };
@@ -170,7 +172,17 @@ export const SYNTAX_WORDS: WordsOf<SyntaxData> = {
       case "unknown":
         return {
           message: `${quote(`@${data.annotation}`)} is not an annotation`,
-          help: data.near === null ? "the annotations are `@owner`, `@ticket` and `@why`" : didYouMean(`@${data.near}`),
+          help: data.near === null ? "the annotations are `@owner`, `@ticket`, `@why` and `@lint`" : didYouMean(`@${data.near}`),
+        };
+      case "lint":
+        return {
+          message: "`@lint` does not say which warning is off",
+          help: 'write the code of the warning, and why it is off: `@lint off ING823 "a second line of defence"`',
+        };
+      case "code":
+        return {
+          message: `${quote(data.code)} is ${data.known ? "an error, which can't be off" : "not the code of a warning"}`,
+          help: "warnings have the codes ING818 to ING899, as `ingressc check` shows them",
         };
       case "before":
         return { message: `\`${data.statement}\` has no annotations`, help };

@@ -5,6 +5,7 @@ import type { DiagnosticCode } from "./codes.ts";
 import { FILE_WORDS, type FileData } from "./file_words.ts";
 import { INVARIANT_WORDS, type InvariantData } from "./invariant_words.ts";
 import { IMPORT_WORDS, type ImportData } from "./import_words.ts";
+import { LINT_WORDS, type LintData } from "./lint_words.ts";
 import { LITERAL_WORDS, type LiteralData } from "./literal_words.ts";
 import { NAME_WORDS, type NameData } from "./name_words.ts";
 import { PROFILE_WORDS, type ProfileData } from "./profile_words.ts";
@@ -12,7 +13,7 @@ import { STATEMENT_WORDS, type StatementData } from "./statement_words.ts";
 import type { Words, WordsOf } from "./sentence.ts";
 import { SYNTAX_WORDS, type SyntaxData } from "./syntax_words.ts";
 
-type Data = SyntaxData & NameData & LiteralData & FileData & StatementData & BoundData & InvariantData & ProfileData & ImportData;
+type Data = SyntaxData & NameData & LiteralData & FileData & StatementData & BoundData & InvariantData & ProfileData & ImportData & LintData;
 
 /** Every code is here: a code without data and words does not compile. */
 const WORDS: WordsOf<Pick<Data, DiagnosticCode>> = {
@@ -25,6 +26,7 @@ const WORDS: WordsOf<Pick<Data, DiagnosticCode>> = {
   ...INVARIANT_WORDS,
   ...PROFILE_WORDS,
   ...IMPORT_WORDS,
+  ...LINT_WORDS,
 };
 
 /** The data of a code, ready for JSON; null where there is nothing to say beyond the code. */

@@ -55,10 +55,13 @@ export function protosDocs(protos: readonly ProtoNode[]): Doc[] {
 
 /** In one order, whatever it was. */
 export function annotationDocs(annotations: readonly AnnotationNode[]): Doc[] {
-  const sorted = [...annotations].sort((a, b) => (a.name < b.name ? -1 : 1));
-  const each = sorted.flatMap(({ name, value, span }, i): Doc[] => [
+  const sorted = [...annotations].sort((a, b) => (a.name < b.name ? -1 : Number(a.name > b.name)));
+  const each = sorted.flatMap(({ name, off, value, span }, i): Doc[] => [
     ...(i === 0 ? [] : [LINE]),
-    ...placed([token("@"), token(name), SPACE, quotedDoc(value)], { kind: "at", offset: span.start }),
+    ...placed([token("@"), token(name), ...(off === undefined ? [] : [SPACE, token("off"), SPACE, token(off.text)]), SPACE, quotedDoc(value)], {
+      kind: "at",
+      offset: span.start,
+    }),
   ]);
   return [group(each, 0)];
 }

@@ -281,10 +281,12 @@ function member(json: MemberJson): Member {
 }
 
 function annotations(json: AnnotationsJson | undefined): AnnotationNode[] {
-  return ANNOTATIONS.flatMap((name) => {
+  const said = ANNOTATIONS.flatMap((name): AnnotationNode[] => {
     const value = json?.[name];
     return value === undefined ? [] : [{ name, value: quoted(value), span: NOWHERE }];
   });
+  const off = (json?.lint ?? []).map(({ off: code, why }): AnnotationNode => ({ name: "lint", off: piece(code), value: quoted(why), span: NOWHERE }));
+  return [...off, ...said];
 }
 
 const ANNOTATIONS = ["owner", "ticket", "why"] as const;

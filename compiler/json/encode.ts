@@ -238,7 +238,11 @@ function member(node: Member): Json {
 }
 
 function annotations(nodes: readonly AnnotationNode[]): Json | null {
-  return nodes.length === 0 ? null : Object.fromEntries(nodes.map(({ name, value }) => [name, quoted(value)]));
+  if (nodes.length === 0) return null;
+  const off = nodes.flatMap((node) => (node.off === undefined ? [] : [{ off: node.off.text, why: quoted(node.value) }]));
+  const said = nodes.filter(({ name }) => name !== "lint").map(({ name, value }): readonly [string, Json] => [name, quoted(value)]);
+  const all: readonly (readonly [string, Json])[] = off.length === 0 ? said : [...said, ["lint", off]];
+  return Object.fromEntries(all);
 }
 
 function quoted(piece: Piece): Json {

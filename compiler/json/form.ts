@@ -2,7 +2,7 @@
 // are strings as they are written (`"443"`, `"198.51.100.0/24"`, `"200/s"`); a text that has
 // quotes in a policy is an object among the members of a set, so that it differs from a word.
 import { constant, eitherList, list, named, object, oneOf, some, withAny, wordOr, type Definitions, type Of, type Schema, type Shape } from "./shape.ts";
-import { parameter, path, plainName, wordsIn } from "./word_patterns.ts";
+import { parameter, path, plainName, warningCode, wordsIn } from "./word_patterns.ts";
 
 const proto = constant("tcp", "udp");
 /** As an expose and a `deny on` write them. */
@@ -37,7 +37,8 @@ function setParts(template: boolean, part: Name) {
   /** The identity in a client's certificate. */
   const shown: Shape<string | Of<typeof identity>> = part("identity", template ? wordOr(parameter, identity) : identity);
   const set = part("set", object({ members: list(member, 1) }, { except: list(member, 1) }));
-  const annotations = part("annotations", some(object({}, { owner: quoted, ticket: quoted, why: quoted })));
+  const off = part("lint_off", object({ off: warningCode, why: quoted }, {}));
+  const annotations = part("annotations", some(object({}, { owner: quoted, ticket: quoted, why: quoted, lint: list(off, 1) })));
   return { ...words, name, word, number, literal, quoted, member, shown, set, annotations };
 }
 

@@ -1,5 +1,6 @@
 // The words of source JSON as patterns: what the lexer reads as one token of the kind that a place
 // wants. In a template its parameters are allowed in most places.
+import { CODES, isDiagnosticCode, isWarning } from "../diagnostics/codes.ts";
 import { object, text, wordOr, type Shape } from "./shape.ts";
 
 const NAME = "[A-Za-z_][A-Za-z0-9_\\-]*";
@@ -20,6 +21,15 @@ const A_NAME = "a name is a letter or `_`, then letters, digits, `_` and `-`";
 export const parameter = text({ pattern: `\\$${NAME}`, what: "a parameter", help: 'a parameter is a `$` and a name: "$a"' });
 
 export const plainName = text({ pattern: NAME, what: "a name", help: A_NAME });
+
+/** The code of a warning. */
+export const warningCode = text({
+  pattern: Object.keys(CODES)
+    .filter((code) => isDiagnosticCode(code) && isWarning(code))
+    .join("|"),
+  what: "the code of a warning",
+  help: 'write it as `ingressc check` shows it: "ING823"',
+});
 
 /** A template, or one out of an import. */
 export const path = text({ pattern: `${NAME}(?:\\.${NAME})*`, what: "a name, or one out of an import", help: 'write "name" or "alias.name"' });

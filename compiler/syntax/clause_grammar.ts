@@ -227,9 +227,21 @@ export class ClauseGrammar extends TestGrammar {
     this.CONSUME(RParen);
   });
 
+  /** `off ING821`, behind `lint` alone. */
+  private readonly lintOff: DSLMethodOpts<void> = {
+    // With more, the tokens behind every annotation would be looked at whenever a parser is made.
+    MAX_LOOKAHEAD: 1,
+    GATE: () => this.LA(0).image === "lint",
+    DEF: () => {
+      this.CONSUME2(Name);
+      this.CONSUME3(Name);
+    },
+  };
+
   annotation = this.RULE("annotation", () => {
     this.CONSUME(At);
     this.CONSUME(Name);
+    this.OPTION(this.lintOff);
     this.CONSUME(Text);
   });
 }

@@ -196,7 +196,7 @@ export function parseTokens(tokens: IToken[]): Tree {
   return { cst, errors, stray, fresh, inserted };
 }
 
-/** Throws where the rules contradict themselves; the tests call it, so that no compilation has to. */
+/** Throws where the rules or the tokens contradict themselves; the tests call it, so that no compilation has to. */
 export function validateGrammar(): void {
   validateTokens();
   new Grammar(true);

@@ -88,7 +88,7 @@ export type Keyword = keyof typeof KEYWORDS;
 export const WORDS = {
   mode: ["tcp", "passthrough", "tls", "mtls", "direct"],
   reason: ["policy", "cidr", "sni", "rate", "mtls"],
-  annotation: ["owner", "ticket", "why"],
+  annotation: ["owner", "ticket", "why", "lint"],
 } as const;
 
 const words: ReadonlySet<string> = new Set(Object.keys(KEYWORDS));

@@ -165,7 +165,7 @@ const CHANGES: readonly Change[] = [
     exit: 1,
     openings: 1,
     closings: 0,
-    out: [/cert is another one: web, now \["web","old"\]/],
+    out: [/cert is another one: web, now (web and old|old and web)$/m],
   },
   {
     name: "a rename",
@@ -183,7 +183,14 @@ const CHANGES: readonly Change[] = [
     closings: 0,
     out: [/^\+ ssh \(tcp 2222\): via is another one: none, now office$/m],
   },
-  { name: "a looser cap", edit: (t) => t.replace("cap 100", "cap 101"), exit: 1, openings: 1, closings: 0, out: [/cap is looser/] },
+  {
+    name: "a looser cap",
+    edit: (t) => t.replace("cap 100", "cap 101"),
+    exit: 1,
+    openings: 1,
+    closings: 0,
+    out: [/cap is looser: 100 connections, 10 per source \/\d+ \/\d+, now 101 connections, 10 per source \/\d+ \/\d+$/m],
+  },
   { name: "a tighter cap", edit: (t) => t.replace("10 per source", "9 per source"), exit: 0, openings: 0, closings: 1, out: [/cap is tighter/] },
   {
     name: "a cap that is both",
@@ -207,7 +214,7 @@ const CHANGES: readonly Change[] = [
     exit: 0,
     openings: 0,
     closings: 1,
-    out: [/cap is tighter/],
+    out: [/cap is tighter: .*, now .*5 per source \/\d+ \/\d+ from 10\.0\.0\.0\/8/],
   },
   {
     name: "a limit that exempts some sources",
@@ -215,7 +222,23 @@ const CHANGES: readonly Change[] = [
     exit: 1,
     openings: 1,
     closings: 0,
-    out: [/limits (is|are) looser/],
+    out: [/limits are looser: .*burst 20 per source .*, now .*burst 20 per source \/\d+ \/\d+ from the whole internet but 10\.0\.0\.0\/8/],
+  },
+  {
+    name: "two backends, one of them a unix socket, with a PROXY header",
+    edit: (t) => t.replace("127.0.0.1:22\n", '127.0.0.1:22, unix "/run/ssh.sock" proxy v2\n'),
+    exit: 1,
+    openings: 1,
+    closings: 0,
+    out: [/backend is another one: 127\.0\.0\.1:22, now .*unix "\/run\/ssh\.sock".* proxy v2$/m],
+  },
+  {
+    name: "a limit over another window",
+    edit: (t) => t.replace("60/m", "60/90s"),
+    exit: 0,
+    openings: 0,
+    closings: 1,
+    out: [/limits are tighter: 60\/m burst 20 per source .*, now 60\/90s burst 20 per source/],
   },
   {
     name: "a limit over a longer window, at the same rate",

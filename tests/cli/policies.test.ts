@@ -4,7 +4,7 @@ import { basename, dirname, join, sep } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Profile } from "../../runtime/abi/profiles.ts";
-import { MOST_NODES } from "../../compiler/analysis/diagrams.ts";
+import { MOST_NODES } from "../../compiler/analysis/budget.ts";
 import { prove } from "../../compiler/cli/proven.ts";
 import { compileAndTest } from "../../compiler/cli/tested.ts";
 import { ingresscHere, PROJECT } from "./programs.ts";

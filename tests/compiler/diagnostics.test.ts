@@ -3,8 +3,9 @@
 import { readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { CODES } from "../../compiler/diagnostics/codes.ts";
-import { codes } from "./front.ts";
+import { CODES, isDiagnosticCode, isWarning } from "../../compiler/diagnostics/codes.ts";
+import { linted } from "../analysis/linted.ts";
+import { codes, filesOf } from "./front.ts";
 
 const docs = suite("diagnostics");
 const text = readFileSync(new URL("../../docs/diagnostics.md", import.meta.url), "utf8");
@@ -41,6 +42,7 @@ const WITHOUT_EXAMPLE = new Set([
   "ING614",
   "ING616",
   "ING806",
+  "ING836",
   "ING873",
   "ING874",
   "ING875",
@@ -69,9 +71,17 @@ for (const { code, body } of sections) {
     });
     continue;
   }
-  docs(`${code}: before and after`, () => {
+  docs(`${code}: before and after`, async () => {
     const [before, after] = [example("before"), example("after")];
     if (before === null || after === null) throw new Error("an example is missing");
+    if (isDiagnosticCode(code) && isWarning(code)) {
+      // The examples have no tests but where they are about them.
+      const ignore = new Set(code === "ING833" ? [] : ["ING833"]);
+      const warnings = async (t: string): Promise<string[]> => (await linted(whole(t), filesOf(FILES), { ignore })).warnings.map((d) => d.code);
+      assert.equal(await warnings(before), [code]);
+      assert.equal(await warnings(after), []);
+      return;
+    }
     // A clause of a later release, or of another profile, is parsed; only the examples of ING7 and ING8 are about those.
     const [waits, os] = [code.startsWith("ING7"), code.startsWith("ING8")];
     const codesOf = (t: string): string[] => codes(whole(t), FILES, os ? "os" : "host").filter((c) => waits || !c.startsWith("ING7"));

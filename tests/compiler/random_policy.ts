@@ -131,6 +131,7 @@ export class RandomPolicy {
   private annotations(): void {
     if (this.c.oneIn(2)) return;
     for (const word of this.c.shuffle(["owner", "ticket", "why"]).slice(0, 1 + this.c.below(3))) this.put("@", word, this.text());
+    if (this.c.oneIn(4)) for (const code of this.c.shuffle(["ING823", "ING827"]).slice(0, 1 + this.c.below(2))) this.put("@", "lint", "off", code, this.text());
   }
 
   private set(): void {

@@ -139,6 +139,12 @@ const REPORTED: readonly (readonly [what: string, text: string, reported: readon
   ["a parameter in place of a keyword", "template t($a) { $a from any }\ntemplate u($p) { deny on $p 1 }", ["ING105 $a", "ING106 $p"]],
   ["parameters behind a torn head", "templte t($a) { allow from $a }", ["ING104 templte"]],
   ["an unknown annotation", '@ower "x" net a = any', ["ING116 @ower"]],
+  ["a warning off without its code", '@lint "x" net a = any', ['ING116 @lint "x"']],
+  ["a warning that is not off", '@lint on ING823 "x" net a = any', ['ING116 @lint on ING823 "x"']],
+  ["an error that is off", '@lint off ING204 "x" net a = any', ["ING116 ING204"]],
+  ["no such warning", '@lint off ING999 "x" net a = any', ["ING116 ING999"]],
+  ["a warning off twice", '@lint off ING823 "x" @lint off ING823 "y" net a = any', ['ING405 @lint off ING823 "y"']],
+  ["two warnings off", '@lint off ING823 "x" @why "z" @lint off ING827 "y" net a = any', []],
   ["an annotation twice", '@why "x" @owner "y" @why "z" net a = any', ['ING405 @why "z"']],
   ["an annotation of nothing", 'net a = any\n@why "x" @owner "y"', ['ING116 @why "x" @owner "y"']],
   [

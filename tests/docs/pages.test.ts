@@ -122,4 +122,17 @@ for (const { path, text } of pages.filter((page) => /^docs\/(quick_start\.md|how
   }
 }
 
+for (const { path, text } of pages.filter((page) => /^(docs\/|README\.md)/.test(page.path) && page.path !== "docs/diagnostics.md")) {
+  for (const [i, block] of [...text.matchAll(/^```ingress\n([^]*?)^```$/gm)].map(([, policy = ""]) => policy).entries()) {
+    test(`${path}: policy ${i + 1} has no warning but that it may have no tests`, async () => {
+      const dir = folder();
+      dir.write("page.ingress", /^edition 1$/m.test(block) ? block : `edition 1\n${block}`);
+      for (const [, list = ""] of block.matchAll(/ file "([^"]+)"/g)) dir.write(list, "192.0.2.66\n");
+      const { code, out, err } = await ingresscHere(["check", "--deny-warnings", "--ignore", "ING833", "--at", "2026-12-01T00:00Z", "page.ingress"], dir.path);
+      assert.is(code, 0, out + err);
+      dir.remove();
+    });
+  }
+}
+
 test.run();

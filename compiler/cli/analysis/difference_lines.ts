@@ -7,9 +7,9 @@ import type { ListenerModel } from "../../analysis/model.ts";
 import { witnessOf } from "../../analysis/rows.ts";
 import type { AddressSet } from "../../policy/policy.ts";
 import { countAddresses } from "../../lower/order.ts";
+import { backendText, codeText, factText } from "./fact_text.ts";
 import { rowSentence, rowsText, witnessText, type RowsText } from "./row_text.ts";
 import type { Side } from "./side.ts";
-import { listText, sourcesText } from "./sources_text.ts";
 import { placesText, targetText } from "./place_text.ts";
 
 export type LineKind = "listener_opened" | "listener_closed" | "opened" | "closed" | "changed" | "dryrun_opened" | "dryrun_closed" | "dryrun_changed" | "dial";
@@ -120,7 +120,7 @@ class LineWriter {
       : isOther ? "no longer listens here"
       : "listener removed";
     const owner = side.owners[number] ?? null;
-    const facts = opens ? `, ${backendText(listener)}, owner ${owner === null ? "nobody" : codeText(owner)}` : "";
+    const facts = opens ? `, ${openingBackend(listener)}, owner ${owner === null ? "nobody" : codeText(owner)}` : "";
     const kind = opens ? "listener_opened" : "listener_closed";
     const text = `${head}, ${d === NEVER ? `which nobody ${opens ? "can reach" : "could reach"}` : `${verb} ${reach}`}${facts}`;
     return { line: this.#line(kind, effect, listener, change, text, rows, d), size: this.#size(d) };
@@ -140,7 +140,7 @@ class LineWriter {
   #fact(fact: FactChange, listener: ListenerModel, change: ListenerChange): DiffLine {
     const { what, effect, before, after } = fact;
     if (effect === null) {
-      const text = `its \`${what}\` caps and limits are other ones: ${valueText(before)}, now ${valueText(after)}`;
+      const text = `its \`${what}\` caps and limits are other ones: ${factText(what, before, this.#before)}, now ${factText(what, after, this.#after)}`;
       return { ...this.#line("dryrun_changed", null, listener, change, text, null, NEVER), fact };
     }
     if (what === INVALID_NAMES) {
@@ -156,13 +156,7 @@ class LineWriter {
       !bounds ? "is another one"
       : effect === "opens" ? `${be} looser`
       : `${be} tighter`;
-    // Load balancers are a net, which the policy's JSON names by a key.
-    const textOf = (value: unknown, { model, nets }: Side): string => {
-      if (what !== "via" || typeof value !== "string") return valueText(value);
-      const { parts, more } = sourcesText(model.net(value), nets, MOST_RANGES);
-      return listText(parts, more);
-    };
-    const text = `\`${what}\` ${verb}: ${textOf(before, this.#before)}, now ${textOf(after, this.#after)}`;
+    const text = `\`${what}\` ${verb}: ${factText(what, before, this.#before)}, now ${factText(what, after, this.#after)}`;
     return { ...this.#line("changed", effect, listener, change, text, null, NEVER), fact };
   }
 
@@ -229,29 +223,8 @@ function rowsSentence({ rows, more }: RowsText): string {
   return `${rows.map(rowSentence).join("; ")}${more > 0 ? `; and ${more} more combinations` : ""}`;
 }
 
-function backendText({ mode, rest }: ListenerModel): string {
+function openingBackend({ mode, rest }: ListenerModel): string {
   if (mode === "direct") return "served by the service itself";
-  const backend = rest.get("backend");
-  return backend === null || backend === undefined ? "backend that the service registers" : `backend ${valueText(backend)}`;
-}
-
-/** A value of the policy's JSON for people: `127.0.0.1:8080` for a backend, else the JSON. */
-function valueText(value: unknown): string {
-  if (value === null) return "none";
-  if (typeof value === "string") return codeText(value);
-  return endpointText(value, "host") ?? endpointText(value, "remote") ?? codeText(JSON.stringify(value));
-}
-
-/** Null for anything but the address and the port of one backend; `remote` is on another host. */
-function endpointText(value: unknown, key: "host" | "remote"): string | null {
-  if (typeof value !== "object" || value === null || Object.keys(value).length !== 2) return null;
-  const host: unknown = Reflect.get(value, key);
-  const port: unknown = Reflect.get(value, "port");
-  if (typeof host !== "string" || typeof port !== "number") return null;
-  return `${key === "remote" ? "remote " : ""}${host.includes(":") ? `[${host}]` : host}:${port}`;
-}
-
-/** An author's text between marks, which it can't end. */
-function codeText(text: string): string {
-  return `\`${text.replaceAll("`", "'")}\``;
+  const backend = rest.get("backend") ?? null;
+  return backend === null ? "backend that the service registers" : `backend ${backendText(backend) ?? codeText(JSON.stringify(backend))}`;
 }

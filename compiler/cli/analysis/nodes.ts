@@ -1,7 +1,7 @@
 // `--nodes N`, for the commands that analyse.
 import { failed, ok, type Result } from "../../../runtime/result/result.ts";
 import type { Arguments } from "../../../runtime/shell/command_line.ts";
-import { MOST_NODES } from "../../analysis/diagrams.ts";
+import { MOST_NODES } from "../../analysis/budget.ts";
 import { usage, type Outcome } from "../outcome.ts";
 
 /** Of four numbers of 32 bits each; with tables and caches a node takes about forty bytes. */

@@ -22,7 +22,7 @@ _ingressc() {
   if [ "$before" = = ]; then before=${COMP_WORDS[COMP_CWORD-2]}; fi
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      --profile|--stdin-name|-o|--out|--target|--subject|--nodes|--filter|--min-coverage|--tap|--junit|--lcov|--audit|--format|--git|--accept|--output|--round|--min|--only|--source|--from|-k|--key|-r|--revision) ((i++)); if [ "${COMP_WORDS[i]}" = = ]; then ((i++)); fi ;;
+      --profile|--ignore|--at|--nodes|--stdin-name|-o|--out|--target|--subject|--filter|--min-coverage|--tap|--junit|--lcov|--audit|--format|--git|--accept|--output|--round|--min|--only|--source|--from|-k|--key|-r|--revision) ((i++)); if [ "${COMP_WORDS[i]}" = = ]; then ((i++)); fi ;;
       -*) ;;
       *) if [ -z "$command" ]; then command=${COMP_WORDS[i]}; else ((operand++)); fi ;;
     esac
@@ -34,9 +34,12 @@ _ingressc() {
     check)
       case $before in
         --profile) _ingressc_words host os; return ;;
+        --ignore) :; return ;;
+        --at) :; return ;;
+        --nodes) :; return ;;
         --stdin-name) :; return ;;
       esac
-      case $word in -*) _ingressc_words --profile --fix --stdin-name --json -h --help -V --version; return ;; esac
+      case $word in -*) _ingressc_words --profile --fix --deny-warnings --deny-expired --ignore --at --nodes --stdin-name --json -h --help -V --version; return ;; esac
       case $operand in
         0) _ingressc_files ingress ;;
       esac ;;
