@@ -102,8 +102,11 @@ export const STATEMENT_WORDS: WordsOf<StatementData> = {
     help: 'write the socket\'s whole path: `backend unix "/run/web.sock"`',
   }),
   ING405: ({ clause, in: place }) => ({
-    message: `${quote(clause)} is given twice${place === "annotations" ? "" : ` in one ${place === "cap" || place === "deny" ? `\`${place}\`` : place}`}`,
-    help: place === "budget" ? "keep the smaller of them" : "keep one of them",
+    message:
+      clause === "per source" ?
+        "another `cap … per source` counts the same sources by the same prefix lengths"
+      : `${quote(clause)} is given twice${place === "annotations" ? "" : ` in one ${place === "cap" || place === "deny" ? `\`${place}\`` : place}`}`,
+    help: place === "budget" || clause === "per source" ? "keep the smaller of them" : "keep one of them",
     related: ["first here"],
   }),
   ING406: (data) =>

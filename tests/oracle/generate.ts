@@ -1,7 +1,9 @@
 // Random policies: nets that overlap and are built of each other, `except`, several listeners,
 // top-level denies with and without `on`, rules written twice, caps and limits.
 import {
+  ANY,
   isEmpty,
+  rangesOf,
   type BuiltIn,
   type ModelCap,
   type ModelDeny,
@@ -104,11 +106,22 @@ function limits(c: Chance, nets: readonly ModelNet[]): ModelLimit[] {
   return [...made.filter((l, i) => made.findIndex((m) => m.key.kind === l.key.kind) === i), ...some];
 }
 
+function countedBy({ v4, v6 }: { readonly v4: number; readonly v6: number }, from: ModelSet): string {
+  const ranges = rangesOf(from).map(({ first, last }) => `${first.toString(16)}-${last.toString(16)}`);
+  return `${v4} ${v6} ${ranges.join()}`;
+}
+
 function cap(c: Chance, nets: readonly ModelNet[]): ModelCap | null {
   if (c.oneIn(3)) return null;
   const connections = c.pick([1, 2, 5, 40]);
   const perSource = c.oneIn(2) ? null : { connections: Math.min(connections, 1 + c.below(3)), ...sourceKey(c) };
-  const more = Array.from({ length: c.oneIn(2) ? 0 : c.below(4) }, () => ({ connections: 1 + c.below(3), ...sourceKey(c), from: set(c, nets) }));
+  const some = Array.from({ length: c.oneIn(2) ? 0 : c.below(4) }, () => ({ connections: 1 + c.below(3), ...sourceKey(c), from: set(c, nets) }));
+  // Two caps that count the same sources by the same key are an error, however they are written.
+  const counted = new Set(perSource === null ? [] : [countedBy(perSource, ANY)]);
+  const more = some.filter((one) => {
+    const by = countedBy(one, one.from);
+    return !counted.has(by) && counted.add(by).size > 0;
+  });
   return { connections, perSource, ...(more.length > 0 && { more }) };
 }
 
