@@ -15,7 +15,8 @@ export const build = {
   },
   manual: [
     "Nothing is written unless the policy has no error, each of its tests passes in the module itself,",
-    "and each of its invariants is proven (`ingressc prove` shows them). OUT is replaced in one step: a reader sees the old module or the new one.",
+    "and each of its invariants is proven (`ingressc prove` shows them). OUT is replaced in one step: a",
+    "reader sees the old module or the new one.",
     "With `--profile os` the module has one page of memory, and what does not fit there is an error.",
     "With `--target c` OUT is a folder: the engine as C, the same for every policy, and the policy's",
     "data as a file beside it. It needs the npm package wabt; docs/os.md has the host for it.",

@@ -14,7 +14,8 @@ export const diff = {
     "stdin-name": STDIN_NAME_FLAG,
   },
   manual: [
-    "FILES are OLD and NEW, policies or compiled modules in any mix; with `--git REV` one file. Listeners are compared where they share",
+    "FILES are OLD and NEW, policies or compiled modules in any mix; with `--git REV` one file.",
+    "Listeners are compared where they share",
     "protocol, port, local address and names, whatever they are called. Of each the requests that only",
     "NEW admits and those that only OLD admitted are shown as disjoint ranges, with one request of each",
     "as `ingressc explain` reads it. Another name, backend, mode or certificate is an opening too, and so",
