@@ -31,7 +31,7 @@ import { FREE } from "../connection/states.ts";
 import type { ConnectionTable } from "../connection/table.ts";
 import { NO_ROW } from "../connection/transport.ts";
 import { bump, type Counters } from "../audit/counters.ts";
-import { backendsOf, soleExpose, type OpenPort, type Ports } from "../listen/ports.ts";
+import { backendsOf, soleExpose, type Exposure, type OpenPort, type Ports } from "../listen/ports.ts";
 import type { TlsContext } from "../tls/secure.ts";
 import { passedName } from "../tls/server_name.ts";
 import { decideByIdentity, decideByName, type BackendFacts, type Facts, type Verdict } from "./after_hello.ts";
@@ -41,7 +41,7 @@ import type { NameWaits } from "./name_waits.ts";
 import { placeKeys, waitsForPlace } from "./place_waits.ts";
 import { isBelieved } from "./balancers.ts";
 import { blockDetail, blockOf } from "./blocked.ts";
-import { Choosing } from "./choosing.ts";
+import { Choosing, unlessFailed } from "./choosing.ts";
 import { acceptEntry, endFacts, faultEntry, notOwnedEntry, secondHelloEntry } from "./entries.ts";
 import { createFlowDecider } from "./flow_decider.ts";
 import { arrivals, headed } from "./headers.ts";
@@ -123,7 +123,7 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
       },
       notOwned: (row, because) => record(desk, notOwnedEntry(table, row, portOf(desk, row), inForce.generation, because), null),
       backendFailed: (row, because) => choosing.failed(row, because),
-      nextBackend: (row) => choosing.next(row, backendsOf(portOf(desk, row)?.serves, table.listener[row] ?? -1)),
+      nextBackend: (row) => unlessFailed(() => choosing.next(row, backendsOf(portOf(desk, row)?.serves, table.listener[row] ?? -1))),
       secondHello: (row, detail) => record(desk, secondHelloEntry(table, row, portOf(desk, row), inForce.generation, detail), inForce.engine),
       fault: (row, detail) => record(desk, faultEntry(table, row, table.state[row] === FREE ? undefined : portOf(desk, row), inForce.generation, detail), null),
       closed: (row, end) => closed(desk, row, end),
@@ -188,7 +188,7 @@ function lost({ counters }: Desk): Denial {
 }
 
 function decide(desk: Desk, socket: number, rows: readonly number[]): readonly (Answer | WaitsForPlace)[] {
-  const { table, inForce, ports, recorder, account } = desk;
+  const { table, inForce, ports, recorder } = desk;
   const open = ports.numbered(socket);
   const serves = open?.serves;
   const { engine } = inForce;
@@ -199,20 +199,15 @@ function decide(desk: Desk, socket: number, rows: readonly number[]): readonly (
   makeRoomFor(desk, open, shut === null ? peers : []);
   const verdicts = decideAtAccept(engine, serves, shut, roomFor(desk, open), waitAt(desk, open), peers);
   const expose = serves === undefined ? undefined : soleExpose(serves)?.info;
+  rows.forEach((row, i) => noteCharged(desk, row, serves, expose, verdicts[i] ?? REFUSED));
   const answers: (Answer | WaitsForPlace)[] = [];
   const entries: Entry[] = [];
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i] ?? NO_ROW;
-    const { answer: verdict, charged } = verdicts[i] ?? REFUSED;
-    table.expose[row] = expose;
+    const { answer: verdict } = verdicts[i] ?? REFUSED;
     if (waitsForPlace(desk, row, expose, verdict)) {
       answers.push(WAITS_FOR_PLACE);
       continue;
-    }
-    if (verdict.allowed || verdict.later) {
-      table.listener[row] = serves?.number ?? -1;
-      table.would[row] = verdict.would;
-      charge(account, row, charged);
     }
     // INVARIANT: a connection has its backend before its record is written, which names it.
     const answer = verdict.allowed ? withBackend(desk, row, open, verdict) : verdict;
@@ -230,6 +225,21 @@ function decide(desk: Desk, socket: number, rows: readonly number[]): readonly (
     answers[i] = settled(desk, row, open, isRecorded ? (recorded[next++] ?? REFUSED.answer) : answer);
   }
   return answers;
+}
+
+/** INVARIANT: of the whole batch, before anything that may fail, so that whatever fails, all that the module has charged is given back. */
+function noteCharged(
+  { table, account }: Desk,
+  row: number,
+  serves: Exposure | undefined,
+  expose: ListenerInfo | undefined,
+  { answer, charged }: Charged,
+): void {
+  table.expose[row] = expose;
+  if (!answer.allowed && !answer.later) return;
+  table.listener[row] = serves?.number ?? -1;
+  table.would[row] = answer.would;
+  charge(account, row, charged);
 }
 
 /** Where `caps.connections` is full, fresh flows of datagrams make room. INVARIANT: none ends for a peer that the rules refuse. */

@@ -17,14 +17,17 @@ export interface NetworksSetup {
   readonly networks: () => readonly string[];
   /** Those of the configuration that a change under way would put in force; else those in force. */
   readonly upcoming: () => readonly string[];
-  /** The addresses of this host's interfaces, now. */
+  /** The addresses of this host's interfaces, now. May throw. */
   readonly hostAddresses: () => readonly (readonly [...Address, zone?: string])[];
   readonly monoMs: () => number;
 }
 
+type TcpBackend = BackendAddress & { readonly kind: "tcp" };
+
 export class Networks implements RemoteChecks {
   readonly #setup: NetworksSetup;
-  #host: ReadonlySet<string> = new Set();
+  /** Null: they can't be read. */
+  #host: ReadonlySet<string> | null = null;
   #seenMs = -Infinity;
 
   constructor(setup: NetworksSetup) {
@@ -47,14 +50,14 @@ export class Networks implements RemoteChecks {
   readonly fault = (backend: BackendAddress): string | null => {
     if (backend.kind !== "tcp" || !backend.remote) return null;
     if (!contains(this.#setup.networks(), backend.address)) return `${backend.key} is in none of backends.networks`;
-    return this.#isOwn(backend.address) ? ownAddress(backend) : null;
+    return this.#ownFault(backend);
   };
 
   /** A flow is checked when it begins, when it has its socket, and while it lasts; narrower networks end it by the recheck of their reload. */
   readonly owner = (backend: BackendAddress, near: string | null): string | null => {
     if (backend.kind !== "tcp" || !backend.remote) return null;
     if (near === null) return this.fault(backend);
-    return this.#isOwn(backend.address) ? ownAddress(backend) : nearFault(near, backend);
+    return this.#ownFault(backend) ?? nearFault(near, backend);
   };
 
   /** Whatever route leads there, a connection from this host to itself has the same address at both ends, or one of an interface's. */
@@ -64,17 +67,27 @@ export class Networks implements RemoteChecks {
     return nearFault(socket.localAddress ?? "", backend);
   };
 
-  #isOwn(address: Address): boolean {
+  /** INVARIANT: where the host's addresses are not known, any may be one of them. */
+  #ownFault(backend: TcpBackend): string | null {
     const now = this.#setup.monoMs();
     if (now - this.#seenMs >= HOST_SEEN_MS) {
-      this.#host = new Set(this.#setup.hostAddresses().map(([a, b, c, d]) => `${a} ${b} ${c} ${d}`));
+      this.#host = this.#read();
       this.#seenMs = now;
     }
-    return this.#host.has(address.join(" "));
+    if (this.#host === null) return `${backend.key} may be an address of this host, whose addresses can't be read`;
+    return this.#host.has(backend.address.join(" ")) ? ownAddress(backend) : null;
+  }
+
+  #read(): ReadonlySet<string> | null {
+    try {
+      return new Set(this.#setup.hostAddresses().map(([a, b, c, d]) => `${a} ${b} ${c} ${d}`));
+    } catch {
+      return null;
+    }
   }
 }
 
-function nearFault(near: string, backend: BackendAddress & { readonly kind: "tcp" }): string | null {
+function nearFault(near: string, backend: TcpBackend): string | null {
   const { address } = backend;
   const end = parseAddress(near);
   if (end === null) return "its near end is not known";

@@ -14,6 +14,7 @@ import { FREE } from "../connection/states.ts";
 import type { Forwarder } from "../connection/forwarder.ts";
 import type { Known } from "../connection/table.ts";
 import type { Places } from "../connection/places.ts";
+import { triedAddresses } from "../listen/addresses.ts";
 import type { Inherited } from "../listen/inherited.ts";
 import { byKey, exposureOf, overlaps, type Exposure, type OpenPort } from "../listen/ports.ts";
 import { grants, groupedByPort } from "./exposures.ts";
@@ -100,7 +101,9 @@ export class Swap {
     const isOther = busy === "refuse" && this.#current?.policy.info.sha256 !== policy.info.sha256;
     const refusal = isOther ? openings.refusal(engine) : null;
     if (refusal !== null) return failed({ cause: "policy", message: refusal });
-    const want = openings.wanted(engine, hostAddresses());
+    const host = triedAddresses(hostAddresses);
+    if (!host.ok) return failed({ cause: "port", message: `the addresses of this host can't be read: ${host.error}` });
+    const want = openings.wanted(engine, host.value);
     if (!want.ok) return failed({ cause: "policy", message: want.error });
     const foreign = inForce.generation > 0 ? null : inherited.check(engine, 1, (key) => want.value.has(key), recorder);
     if (foreign !== null) return failed({ cause: "sockets", message: foreign });

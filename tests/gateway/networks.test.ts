@@ -6,6 +6,7 @@ import { parseConfig } from "../../gateway/config/read.ts";
 import { canonicalBackend, keyedBackend, remoteBackend, tcpBackend, unixBackend, type BackendAddress } from "../../gateway/forward/backend.ts";
 import { Backends, type NearEnd } from "../../gateway/forward/backends.ts";
 import { Networks } from "../../gateway/forward/networks.ts";
+import { keepingLast } from "../../gateway/listen/addresses.ts";
 import { staticExposures } from "../../gateway/reload/exposures.ts";
 import type { BackendInfo } from "../../runtime/host/module.ts";
 import { parseAddress, type Address } from "../../runtime/net/address.ts";
@@ -197,6 +198,66 @@ test("an address of this host is none of another, at any port, also one that com
   w.host = [];
   w.nowMs = 2_000;
   assert.is(checks.fault(remote("10.0.3.7")), null);
+});
+
+test("where the host's addresses can't be read, any may be one of them, until they can", () => {
+  let isLacking = true;
+  let nowMs = 0;
+  let reads = 0;
+  const networks: readonly string[] = ["10.0.0.0/8"];
+  const checks = new Networks({
+    networks: () => networks,
+    upcoming: () => networks,
+    hostAddresses: () => {
+      reads++;
+      if (isLacking) throw new Error("EMFILE");
+      return [addressOf("10.0.3.1")];
+    },
+    monoMs: () => nowMs,
+  });
+  const unknown = /^10\.0\.3\.7:80 may be an address of this host, whose addresses can't be read$/;
+  const there = remote("10.0.3.7");
+  for (const said of [
+    checks.fault(there),
+    checks.owner(there, null),
+    checks.owner(there, "10.0.3.1"),
+    checks.verify({ fd: 3, localAddress: "10.0.3.1", localPort: 1 }, there),
+  ])
+    assert.match(said ?? "", unknown);
+  assert.is(reads, 1, "it is tried once a second, too");
+  isLacking = false;
+  nowMs = 999;
+  assert.match(checks.fault(there) ?? "", unknown);
+  nowMs = 1_000;
+  assert.is(checks.fault(there), null);
+  isLacking = true;
+  nowMs = 2_000;
+  assert.match(checks.fault(there) ?? "", unknown);
+});
+
+test("addresses that were read last count while they can't be read, which is said once", () => {
+  let isLacking = true;
+  const said: string[] = [];
+  let host: readonly Address[] = [addressOf("10.0.3.1")];
+  const kept = keepingLast(
+    () => {
+      if (isLacking) throw new Error("EMFILE");
+      return host;
+    },
+    (sentence) => said.push(sentence),
+  );
+  assert.throws(kept, /^EMFILE$/, "none were ever read");
+  isLacking = false;
+  assert.is(kept(), host);
+  for (let time = 1; time <= 2; time++) {
+    isLacking = true;
+    assert.equal([kept(), kept()], [host, host]);
+    assert.equal(said.length, time);
+    assert.match(said.at(-1) ?? "", /addresses of this host can't be read: EMFILE/);
+    isLacking = false;
+    host = [addressOf(`10.0.3.${time + 1}`)];
+    assert.is(kept(), host);
+  }
 });
 
 test("when it is connected, its near end is looked at: a connection of this host to itself is none", () => {
