@@ -4,6 +4,7 @@
 import type { PolicyEngine } from "../../runtime/host/module.ts";
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { Candidate } from "../../runtime/shell/policy_in_force.ts";
+import { prepareSets, setsOf } from "../admit/address_sets.ts";
 import type { InForce } from "../admit/admit.ts";
 import type { NameWaits } from "../admit/name_waits.ts";
 import type { RuleCounts } from "../audit/rule_hits.ts";
@@ -96,6 +97,8 @@ export class Swap {
     const opening = await open(seed);
     if (!opening.ok) return failed(refusedBy(opening.error));
     const engine = opening.value;
+    // Before the turn of the swap, which looks up every connection in them.
+    await prepareSets(setsOf(engine.info.listeners));
     this.#setClock(engine);
     // A change of the configuration alone takes effect, whatever the policy says; and the previous policy is not refused.
     const isOther = busy === "refuse" && this.#current?.policy.info.sha256 !== policy.info.sha256;
