@@ -79,7 +79,7 @@ export interface Admitter {
   readonly flowDecider: FlowDecider;
   /** Refuses every peer from now on. */
   drain(): void;
-  /** Refuses every peer until `resume`, unless it is drained by then. */
+  /** Refuses every peer until `resume`, unless it is drained by then, and leaves each connection at its backend. */
   suspend(): void;
   resume(): void;
 }
@@ -89,6 +89,8 @@ interface Desk extends AdmitSetup {
   readonly account: Account;
   readonly choosing: Choosing;
   draining: boolean;
+  /** Its connections are handed to another gateway, or may be any moment. */
+  isSuspended: boolean;
 }
 
 export function createAdmitter(setup: AdmitSetup): Admitter {
@@ -96,13 +98,14 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
   const account: Account = { table, inForce, overall: 0, nameWaits, places, placeKeys: placeKeys(inForce) };
   const isOwn = ({ address }: Backend): boolean => ports.isOwn("tcp", address);
   const choosing = new Choosing({ account, counters, monoMs: clock.monoMs, mostUnderWay: () => caps.backend_connecting, isOwn });
-  const desk: Desk = { ...setup, account, choosing, draining: false };
+  const desk: Desk = { ...setup, account, choosing, draining: false, isSuspended: false };
   let isDrained = false;
   return {
     flowDecider: createFlowDecider({
       ...setup,
       account: desk.account,
       isDraining: () => desk.draining,
+      isSuspended: () => desk.isSuspended,
       lost: () => lost(desk),
       setClock: () => setClock(desk),
       closed: (row, end) => closed(desk, row, end),
@@ -123,7 +126,8 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
       },
       notOwned: (row, because) => record(desk, notOwnedEntry(table, row, portOf(desk, row), inForce.generation, because), null),
       backendFailed: (row, because) => choosing.failed(row, because),
-      nextBackend: (row) => unlessFailed(() => choosing.next(row, backendsOf(portOf(desk, row)?.serves, table.listener[row] ?? -1))),
+      // INVARIANT: once handed over, a connection goes to no backend that the other gateway has not decided about.
+      nextBackend: (row) => !desk.isSuspended && unlessFailed(() => choosing.next(row, backendsOf(portOf(desk, row)?.serves, table.listener[row] ?? -1))),
       secondHello: (row, detail) => record(desk, secondHelloEntry(table, row, portOf(desk, row), inForce.generation, detail), inForce.engine),
       fault: (row, detail) => record(desk, faultEntry(table, row, table.state[row] === FREE ? undefined : portOf(desk, row), inForce.generation, detail), null),
       closed: (row, end) => closed(desk, row, end),
@@ -135,10 +139,12 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
     },
     suspend() {
       desk.draining = true;
+      desk.isSuspended = true;
       places.wake();
     },
     resume() {
       desk.draining = isDrained;
+      desk.isSuspended = false;
     },
   };
 }

@@ -283,6 +283,36 @@ test("a record that can't be written gives the chosen backend's place back", asy
   ]);
 });
 
+test("what may be handed over, or is, goes to no other backend; a gateway that stops, or serves on, tries the next one", async () => {
+  const rows: readonly (readonly [steps: readonly ("suspend" | "resume" | "drain")[], triesNext: boolean])[] = [
+    [[], true],
+    [["drain"], true],
+    [["suspend"], false],
+    [["suspend", "drain"], false],
+    [["suspend", "resume"], true],
+    [["drain", "suspend", "resume"], true],
+  ];
+  for (const [steps, triesNext] of rows) {
+    for (const fail of ["refused", "timeout", "not_owned"] as const) {
+      const w = await world();
+      const row = admitted(w);
+      for (const step of steps) w.admitter[step]();
+      if (fail === "refused") w.events.connectFailed(row, fail);
+      else if (fail === "timeout") {
+        w.clock.advance(TIMERS.backend_connect_ms / 3);
+        w.forwarder.sweep(w.clock.monoMs());
+      } else {
+        w.transport.verdict = "another's";
+        w.events.connected(row);
+      }
+      w.clock.advance(0);
+      const name = `${steps.join()} ${fail}`;
+      assert.equal([w.table.state[row] === CONNECTING, dials(w)], triesNext ? [true, 2] : [false, 1], name);
+      if (!triesNext) assert.is(counted(w), w.table.state[row] === FREE ? 0 : 1, name);
+    }
+  }
+});
+
 /** Connections that the policy counts at the expose. */
 function counted({ inForce: { engine } }: World): number | undefined {
   return engine?.connections(engine.info.listeners.find(({ name }) => name === "several")?.id ?? -1);
