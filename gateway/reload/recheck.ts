@@ -143,6 +143,8 @@ class Round {
     if ((charged & CHARGED_NAME_WAIT) === 0) nameWaits.count(row, numbered(table.socket[row] ?? 0)?.port ?? 0, source, table.zone[row] ?? 0);
     table.charged[row] = (charged & ~CHARGED_LISTENER) | CHARGED_NAME_WAIT;
     table.expose[row] = undefined;
+    // Nobody's caps and limits count it.
+    table.would[row] = undefined;
   }
 
   /** It waited for its name, so that no caps and limits of a listener have counted it: those of the new one decide, as at an accept. */
@@ -158,6 +160,7 @@ class Round {
     const charged = answer.allowed || answer.later ? engine.charge({ listener: id, source, zone }, NO_RULE) : answer;
     if (charged.allowed) {
       table.charged[row] = (table.charged[row] ?? 0) | CHARGED_LISTENER;
+      table.would[row] = charged.would;
       const info = engine.info.listeners[id];
       if (info !== undefined) places.take(row, capKeysOf(info, source, zone));
     } else {
