@@ -343,6 +343,7 @@ function verdictOf<A>(desk: Desk, row: number, evaluate: (facts: Facts, shut: Re
       engine: inForce.engine,
       serves: open?.serves,
       countedBy: table.listener[row] ?? -1,
+      due: table.due[row],
       source: table.sourceOf(row),
       zone: table.zone[row] ?? 0,
       name: table.name[row] ?? null,
