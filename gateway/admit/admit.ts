@@ -251,7 +251,7 @@ function noteCharged(
 /** Where `caps.connections` is full, fresh flows of datagrams make room. INVARIANT: none ends for a peer that the rules refuse. */
 function makeRoomFor(desk: Desk, open: OpenPort | undefined, peers: readonly PeerFacts[]): void {
   const { engine } = desk.inForce;
-  let { overall: room } = roomFor(desk, open);
+  let room = desk.caps.connections - desk.account.overall;
   if (engine === null || open === undefined || room >= peers.length) return;
   for (const { source, isBlocked } of peers) {
     if (isBlocked || typeof source === "number") continue;

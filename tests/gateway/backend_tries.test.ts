@@ -329,8 +329,8 @@ function failsFrom(w: World, from: number): void {
 
 test("where the choice fails inside in the middle of a batch, all that the policy has counted is given back", async () => {
   const PEERS = 3 * CAPS.backend_connecting;
-  // One look for the socket, then one for each of the three backends of a row.
-  for (const from of [2, 3, 5, 3 * PEERS + 1]) {
+  // One look for the socket and three for its room, then one for each of the three backends of a row.
+  for (const from of [1, 2, 5, 6, 8, 3 * PEERS + 4]) {
     const w = await world();
     failsFrom(w, from);
     const rows = Array.from({ length: PEERS }, (_, host) => w.peer(SEVERAL, host + 1));
