@@ -37,6 +37,7 @@ import { passedName } from "../tls/server_name.ts";
 import { decideByIdentity, decideByName, type BackendFacts, type Facts, type Verdict } from "./after_hello.ts";
 import { decideAtAccept, closedFor, type Charged, type PeerFacts, type Room, type Wait } from "./at_accept.ts";
 import type { Backend } from "../forward/backends.ts";
+import { makeRoomFor } from "./make_room.ts";
 import type { NameWaits } from "./name_waits.ts";
 import { placeKeys, waitsForPlace } from "./place_waits.ts";
 import { isBelieved } from "./balancers.ts";
@@ -246,18 +247,6 @@ function noteCharged(
   table.listener[row] = serves?.number ?? -1;
   table.would[row] = answer.would;
   charge(account, row, charged);
-}
-
-/** Where `caps.connections` is full, fresh flows of datagrams make room. INVARIANT: none ends for a peer that the rules refuse. */
-function makeRoomFor(desk: Desk, open: OpenPort | undefined, peers: readonly PeerFacts[]): void {
-  const { engine } = desk.inForce;
-  let room = desk.caps.connections - desk.account.overall;
-  if (engine === null || open === undefined || room >= peers.length) return;
-  for (const { source, isBlocked } of peers) {
-    if (isBlocked || typeof source === "number") continue;
-    const answer = engine.accept(open.serves.number, source);
-    if ((answer.allowed || answer.later) && room-- <= 0 && !desk.makeRoom()) return;
-  }
 }
 
 /** A connection to a group waits for its name within the gateway's own caps. */
