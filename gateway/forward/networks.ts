@@ -4,8 +4,8 @@
 // INVARIANT: a backend on another host has no check of its owner: who listens there only that host knows. An address of this
 // host is therefore never one, or the check would be evaded, and no connection leads back to a port of the gateway.
 import { isWithin, parsePrefix, type Prefix } from "../../runtime/net/prefix.ts";
-import { isV4, parseAddress, type Address } from "../../runtime/net/address.ts";
-import { notRemote } from "../../runtime/net/remote.ts";
+import { fromV4, isV4, parseAddress, type Address } from "../../runtime/net/address.ts";
+import { embeddedV4, notRemote } from "../../runtime/net/remote.ts";
 import type { BackendAddress } from "./backend.ts";
 import type { NearEnd, RemoteChecks } from "./backends.ts";
 
@@ -75,7 +75,10 @@ export class Networks implements RemoteChecks {
       this.#seenMs = now;
     }
     if (this.#host === null) return `${backend.key} may be an address of this host, whose addresses can't be read`;
-    return this.#host.has(backend.address.join(" ")) ? ownAddress(backend) : null;
+    const host = this.#host;
+    // A translator on the way may send it back.
+    const all = [backend.address, ...embeddedV4(backend.address).map(fromV4)];
+    return all.some((address) => host.has(address.join(" "))) ? ownAddress(backend) : null;
   }
 
   #read(): ReadonlySet<string> | null {

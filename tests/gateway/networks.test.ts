@@ -88,6 +88,26 @@ const KINDS: readonly (readonly [text: string, kind: NotRemote | null])[] = [
   ["64:ff9b:1::a00:307", null],
   ["64:ff9b:1:fffe::a9fe:a9fe", "link_local"],
   ["64:ff9b:2::a9fe:a9fe", null],
+  // The lengths of a prefix below 64:ff9b:1::/48, each with an address of another host and one that is none.
+  ["64:ff9b:1:a00:3:700::", null],
+  ["64:ff9b:1:7f00:0:100::", "loopback"],
+  ["64:ff9b:1:a9fe:a9:fe00::", "link_local"],
+  ["64:ff9b:1:a9ff:aa:fe00::", null],
+  ["64:ff9b:1:6464:64:c800::", "metadata"],
+  ["64:ff9b:1:e000:0:100::", "multicast"],
+  ["64:ff9b:1:1200:a:3:700:0", null],
+  ["64:ff9b:1:127f:0:1::", "loopback"],
+  ["64:ff9b:1:12a9:fe:a9fe::", "link_local"],
+  ["64:ff9b:1:12a9:ff:a9fe::", null],
+  ["64:ff9b:1:1234:a:3:700:0", null],
+  ["64:ff9b:1:1234:7f:0:100:0", "loopback"],
+  ["64:ff9b:1:1234:a9:fea9:100:0", "link_local"],
+  ["64:ff9b:1:1234:64:6464:c800:0", "metadata"],
+  ["64:ff9b:1:fffe::a00:307", null],
+  ["64:ff9b:1:fffe::f000:1", "reserved"],
+  ["64:ff9b:1::", "unspecified"],
+  ["64:ff9b:1::5", "unspecified"],
+  ["64:ff9b:1:fffe::", "unspecified"],
   ["::ffff:0:a00:307", null],
   ["::ffff:0:7f00:1", "loopback"],
   ["::ffff:0:a9fe:a9fe", "link_local"],
@@ -257,6 +277,28 @@ test("addresses that were read last count while they can't be read, which is sai
     isLacking = false;
     host = [addressOf(`10.0.3.${time + 1}`)];
     assert.is(kept(), host);
+  }
+});
+
+test("an address that a translator may send back to this host is one of this host's", () => {
+  const { w, checks } = world(["64:ff9b::/64", "64:ff9b:1::/48", "2002::/16", "::ffff:0:0:0/96"]);
+  w.host = [addressOf("10.0.3.1"), addressOf("2001:db8::1")];
+  for (const [host, isOwn] of [
+    ["64:ff9b::a00:301", true],
+    ["64:ff9b::a00:307", false],
+    ["64:ff9b:1:fffe::a00:301", true],
+    ["64:ff9b:1:a00:3:100::", true],
+    ["64:ff9b:1:120a:0:301::", true],
+    ["64:ff9b:1:1234:a:3:100:0", true],
+    ["64:ff9b:1:1234:a:3:700:0", false],
+    ["2002:a00:301::1", true],
+    ["2002:a00:307::1", false],
+    ["::ffff:0:a00:301", true],
+    ["::ffff:0:a00:307", false],
+  ] as const) {
+    const said = checks.fault(remote(host));
+    if (isOwn) assert.match(said ?? "", /is an address of this host$/, host);
+    else assert.is(said, null, host);
   }
 });
 
