@@ -26,7 +26,7 @@ export function setsOf(listeners: readonly Pick<ListenerInfo, "sourceCaps" | "vi
   return new Set(listeners.flatMap(({ sourceCaps, via }) => [...sourceCaps.map(({ from }) => from), via].filter((set) => set !== null)));
 }
 
-/** Reads sets in turns, so that the first lookup in a large one does not hold up everything else. */
+/** Reads sets in turns, so that everything else has its turns while a large one is read. */
 export async function prepareSets(sets: Iterable<readonly string[]>): Promise<void> {
   let left = PREFIXES_PER_TURN;
   for (const prefixes of sets) {

@@ -80,7 +80,7 @@ export interface Admitter {
   readonly flowDecider: FlowDecider;
   /** Refuses every peer from now on. */
   drain(): void;
-  /** Refuses every peer until `resume`, unless it is drained by then, and leaves each connection at its backend. */
+  /** Refuses every peer until `resume`, unless it is drained by then; each connection stays at its backend. */
   suspend(): void;
   resume(): void;
 }

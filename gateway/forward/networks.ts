@@ -26,7 +26,7 @@ type TcpBackend = BackendAddress & { readonly kind: "tcp" };
 
 export class Networks implements RemoteChecks {
   readonly #setup: NetworksSetup;
-  /** Null: they can't be read. */
+  /** Null where they can't be read. */
   #host: ReadonlySet<string> | null = null;
   #seenMs = -Infinity;
 

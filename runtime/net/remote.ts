@@ -44,8 +44,8 @@ function notRemoteV4(bits: number): NotRemote | null {
  */
 function notTranslated(embedded: readonly number[]): NotRemote | null {
   const kinds = embedded.map(notRemoteV4);
-  const elsewhere = kinds.find((kind, i) => kind !== null && kind !== "unspecified" && (i === 0 || kind !== "reserved"));
-  return elsewhere ?? (kinds.includes(null) ? null : "unspecified");
+  const harmful = kinds.find((kind, i) => kind !== null && kind !== "unspecified" && (i === 0 || kind !== "reserved"));
+  return harmful ?? (kinds.includes(null) ? null : "unspecified");
 }
 
 /**

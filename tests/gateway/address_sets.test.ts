@@ -47,12 +47,12 @@ test("so many prefixes are read in a turn, of all sets together, and then everyt
   }
 });
 
-test("a set that was prepared has the addresses of one that was not, also when it is asked before it is ready", async () => {
+test("a set that was prepared has the addresses of one that was not, also when one is looked up before it is ready", async () => {
   const large = set(3 * PREFIXES_PER_TURN);
   const underWay = prepareSets([large]);
   const random = chance(5);
-  const asked: readonly Address[] = Array.from({ length: 500 }, () => fromV4(((10 << 24) | random.below(3 * PREFIXES_PER_TURN * 3)) >>> 0));
-  const has = (prefixes: readonly string[]): readonly boolean[] => asked.map((address) => hasAddress(prefixes, address));
+  const sources: readonly Address[] = Array.from({ length: 500 }, () => fromV4(((10 << 24) | random.below(3 * PREFIXES_PER_TURN * 3)) >>> 0));
+  const has = (prefixes: readonly string[]): readonly boolean[] => sources.map((address) => hasAddress(prefixes, address));
   const due = has([...large]);
   assert.ok(due.includes(true) && due.includes(false));
   assert.equal(has(large), due, "before");
