@@ -22,6 +22,7 @@ import { endLease } from "./intents/end_lease.ts";
 import { FREE, HEADING, READING, SECURING } from "./connection/states.ts";
 import type { Forwarder } from "./connection/forwarder.ts";
 import { chooseForwarder, type Chosen } from "./kernel/choice.ts";
+import { keepingLast } from "./listen/addresses.ts";
 import { KEPT_MS } from "./listen/inherited.ts";
 import { LiveConfig } from "./config/live.ts";
 import { unusable } from "./live_parts.ts";
@@ -68,7 +69,7 @@ export async function startDaemon(setup: DaemonSetup): Promise<Result<Daemon, Fa
   const chosen = setup.calls === undefined ? await chooseForwarder(setup.config.forwarder) : ok<Chosen>({ name: "kernel", calls: setup.calls, because: null });
   if (!chosen.ok) return chosen;
   const live = new LiveConfig({ first: setup.config, read: setup.configNow ?? null, check: (next) => unusable(next, setup.stateDirectory) });
-  const served = { ...setup, config: live.config };
+  const served = { ...setup, config: live.config, hostAddresses: keepingLast(setup.hostAddresses, setup.say) };
   const parts = makeParts(served, live, chosen.value, ending.signal, () => draining);
   if (!parts.ok) return parts;
   const giveUp = (): void => ending.abort();

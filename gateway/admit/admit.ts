@@ -31,17 +31,18 @@ import { FREE } from "../connection/states.ts";
 import type { ConnectionTable } from "../connection/table.ts";
 import { NO_ROW } from "../connection/transport.ts";
 import { bump, type Counters } from "../audit/counters.ts";
-import { backendsOf, soleExpose, type OpenPort, type Ports } from "../listen/ports.ts";
+import { backendsOf, soleExpose, type Exposure, type OpenPort, type Ports } from "../listen/ports.ts";
 import type { TlsContext } from "../tls/secure.ts";
 import { passedName } from "../tls/server_name.ts";
 import { decideByIdentity, decideByName, type BackendFacts, type Facts, type Verdict } from "./after_hello.ts";
 import { decideAtAccept, closedFor, type Charged, type PeerFacts, type Room, type Wait } from "./at_accept.ts";
 import type { Backend } from "../forward/backends.ts";
+import { makeRoomFor } from "./make_room.ts";
 import type { NameWaits } from "./name_waits.ts";
 import { placeKeys, waitsForPlace } from "./place_waits.ts";
 import { isBelieved } from "./balancers.ts";
 import { blockDetail, blockOf } from "./blocked.ts";
-import { Choosing } from "./choosing.ts";
+import { Choosing, unlessFailed } from "./choosing.ts";
 import { acceptEntry, endFacts, faultEntry, notOwnedEntry, secondHelloEntry } from "./entries.ts";
 import { createFlowDecider } from "./flow_decider.ts";
 import { arrivals, headed } from "./headers.ts";
@@ -79,7 +80,7 @@ export interface Admitter {
   readonly flowDecider: FlowDecider;
   /** Refuses every peer from now on. */
   drain(): void;
-  /** Refuses every peer until `resume`, unless it is drained by then. */
+  /** Refuses every peer until `resume`, unless it is drained by then; each connection stays at its backend. */
   suspend(): void;
   resume(): void;
 }
@@ -89,6 +90,8 @@ interface Desk extends AdmitSetup {
   readonly account: Account;
   readonly choosing: Choosing;
   draining: boolean;
+  /** Its connections are handed to another gateway, or may be any moment. */
+  isSuspended: boolean;
 }
 
 export function createAdmitter(setup: AdmitSetup): Admitter {
@@ -96,13 +99,14 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
   const account: Account = { table, inForce, overall: 0, nameWaits, places, placeKeys: placeKeys(inForce) };
   const isOwn = ({ address }: Backend): boolean => ports.isOwn("tcp", address);
   const choosing = new Choosing({ account, counters, monoMs: clock.monoMs, mostUnderWay: () => caps.backend_connecting, isOwn });
-  const desk: Desk = { ...setup, account, choosing, draining: false };
+  const desk: Desk = { ...setup, account, choosing, draining: false, isSuspended: false };
   let isDrained = false;
   return {
     flowDecider: createFlowDecider({
       ...setup,
       account: desk.account,
       isDraining: () => desk.draining,
+      isSuspended: () => desk.isSuspended,
       lost: () => lost(desk),
       setClock: () => setClock(desk),
       closed: (row, end) => closed(desk, row, end),
@@ -123,7 +127,8 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
       },
       notOwned: (row, because) => record(desk, notOwnedEntry(table, row, portOf(desk, row), inForce.generation, because), null),
       backendFailed: (row, because) => choosing.failed(row, because),
-      nextBackend: (row) => choosing.next(row, backendsOf(portOf(desk, row)?.serves, table.listener[row] ?? -1)),
+      // INVARIANT: once handed over, a connection goes to no backend that the other gateway has not decided about.
+      nextBackend: (row) => !desk.isSuspended && unlessFailed(() => choosing.next(row, backendsOf(portOf(desk, row)?.serves, table.listener[row] ?? -1))),
       secondHello: (row, detail) => record(desk, secondHelloEntry(table, row, portOf(desk, row), inForce.generation, detail), inForce.engine),
       fault: (row, detail) => record(desk, faultEntry(table, row, table.state[row] === FREE ? undefined : portOf(desk, row), inForce.generation, detail), null),
       closed: (row, end) => closed(desk, row, end),
@@ -135,10 +140,12 @@ export function createAdmitter(setup: AdmitSetup): Admitter {
     },
     suspend() {
       desk.draining = true;
+      desk.isSuspended = true;
       places.wake();
     },
     resume() {
       desk.draining = isDrained;
+      desk.isSuspended = false;
     },
   };
 }
@@ -188,7 +195,7 @@ function lost({ counters }: Desk): Denial {
 }
 
 function decide(desk: Desk, socket: number, rows: readonly number[]): readonly (Answer | WaitsForPlace)[] {
-  const { table, inForce, ports, recorder, account } = desk;
+  const { table, inForce, ports, recorder } = desk;
   const open = ports.numbered(socket);
   const serves = open?.serves;
   const { engine } = inForce;
@@ -199,20 +206,15 @@ function decide(desk: Desk, socket: number, rows: readonly number[]): readonly (
   makeRoomFor(desk, open, shut === null ? peers : []);
   const verdicts = decideAtAccept(engine, serves, shut, roomFor(desk, open), waitAt(desk, open), peers);
   const expose = serves === undefined ? undefined : soleExpose(serves)?.info;
+  rows.forEach((row, i) => noteCharged(desk, row, serves, expose, verdicts[i] ?? REFUSED));
   const answers: (Answer | WaitsForPlace)[] = [];
   const entries: Entry[] = [];
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i] ?? NO_ROW;
-    const { answer: verdict, charged } = verdicts[i] ?? REFUSED;
-    table.expose[row] = expose;
+    const { answer: verdict } = verdicts[i] ?? REFUSED;
     if (waitsForPlace(desk, row, expose, verdict)) {
       answers.push(WAITS_FOR_PLACE);
       continue;
-    }
-    if (verdict.allowed || verdict.later) {
-      table.listener[row] = serves?.number ?? -1;
-      table.would[row] = verdict.would;
-      charge(account, row, charged);
     }
     // INVARIANT: a connection has its backend before its record is written, which names it.
     const answer = verdict.allowed ? withBackend(desk, row, open, verdict) : verdict;
@@ -232,16 +234,19 @@ function decide(desk: Desk, socket: number, rows: readonly number[]): readonly (
   return answers;
 }
 
-/** Where `caps.connections` is full, fresh flows of datagrams make room. INVARIANT: none ends for a peer that the rules refuse. */
-function makeRoomFor(desk: Desk, open: OpenPort | undefined, peers: readonly PeerFacts[]): void {
-  const { engine } = desk.inForce;
-  let { overall: room } = roomFor(desk, open);
-  if (engine === null || open === undefined || room >= peers.length) return;
-  for (const { source, isBlocked } of peers) {
-    if (isBlocked || typeof source === "number") continue;
-    const answer = engine.accept(open.serves.number, source);
-    if ((answer.allowed || answer.later) && room-- <= 0 && !desk.makeRoom()) return;
-  }
+/** INVARIANT: of the whole batch, before anything that may fail, so that whatever fails, all that the module has charged is given back. */
+function noteCharged(
+  { table, account }: Desk,
+  row: number,
+  serves: Exposure | undefined,
+  expose: ListenerInfo | undefined,
+  { answer, charged }: Charged,
+): void {
+  table.expose[row] = expose;
+  if (!answer.allowed && !answer.later) return;
+  table.listener[row] = serves?.number ?? -1;
+  table.would[row] = answer.would;
+  charge(account, row, charged);
 }
 
 /** A connection to a group waits for its name within the gateway's own caps. */
@@ -327,6 +332,7 @@ function verdictOf<A>(desk: Desk, row: number, evaluate: (facts: Facts, shut: Re
       engine: inForce.engine,
       serves: open?.serves,
       countedBy: table.listener[row] ?? -1,
+      due: table.due[row],
       source: table.sourceOf(row),
       zone: table.zone[row] ?? 0,
       name: table.name[row] ?? null,

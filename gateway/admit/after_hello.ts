@@ -31,6 +31,8 @@ export interface Facts {
   readonly serves: Exposure | undefined;
   /** The listener that counts the connection, or the group that it came to; -1: none of the policy in force. */
   readonly countedBy: number;
+  /** Why the policy in force does not count it, where that is known. */
+  readonly due: Denial | undefined;
   readonly source: Address | typeof SOURCE_GONE | typeof SOURCE_ODD;
   readonly zone: number;
   readonly name: string | null;
@@ -138,12 +140,12 @@ export function decideByIdentity(
 }
 
 /** The inputs of the decision, or a denial where a fact is missing. */
-function inputsOf({ engine, serves, countedBy, source, isBlocked }: Facts, closed: CodeNumber | null): Inputs | Denial {
+function inputsOf({ engine, serves, countedBy, due, source, isBlocked }: Facts, closed: CodeNumber | null): Inputs | Denial {
   if (isBlocked) return denial(CODE_BLOCKED);
   if (closed !== null) return denial(closed);
   if (engine === null || serves === undefined || typeof source === "number") return denial(CODE_INTERNAL);
-  // A connection that the policy in force did not count does not belong to it: a reload withdrew its listener.
-  return countedBy < 0 ? denial(CODE_NOT_EXPOSED) : { engine, serves, source };
+  // A connection that the policy in force did not count does not belong to it: a reload withdrew its listener, or refuses it.
+  return countedBy < 0 ? (due ?? denial(CODE_NOT_EXPOSED)) : { engine, serves, source };
 }
 
 function free<A>(answer: A): Verdict<A> {

@@ -56,10 +56,13 @@ export class BackendChoice {
     pause.untilMs = this.#setup.monoMs() + SKIPPED_MS;
   }
 
-  /** How many more connections the backends may have under way. */
+  /** How many more connections those that could be had may have under way, so that nobody is admitted, and charged, in vain. */
   room(backends: readonly Backend[]): number {
+    const { isOwn } = this.#setup;
     const mostUnderWay = this.#setup.mostUnderWay();
-    return backends.reduce((sum, { load }) => sum + Math.max(0, mostUnderWay - load.underWay), 0);
+    // INVARIANT: as for the choice.
+    const left = backends.length === 1 ? backends : backends.filter((one) => !isOwn(one));
+    return left.reduce((sum, { load }) => sum + Math.max(0, mostUnderWay - load.underWay), 0);
   }
 }
 

@@ -10,6 +10,15 @@ export interface ChoosingSetup extends ChoiceSetup {
   readonly counters: Pick<Counters, "traffic">;
 }
 
+/** INVARIANT: where the choice fails inside, there is no other backend. */
+export function unlessFailed(choose: () => boolean): boolean {
+  try {
+    return choose();
+  } catch {
+    return false;
+  }
+}
+
 export class Choosing {
   readonly #setup: ChoosingSetup;
   readonly #choice: BackendChoice;

@@ -21,7 +21,7 @@ import { closedFor, decideAtAccept, type Charged } from "./at_accept.ts";
 import type { Blocks } from "../blocks/blocks.ts";
 import { blockDetail, blockOf } from "./blocked.ts";
 import { capKeysOf, fullKeysOf } from "./cap_key.ts";
-import { Choosing } from "./choosing.ts";
+import { Choosing, unlessFailed } from "./choosing.ts";
 import { acceptEntry, faultEntry, notOwnedEntry } from "./entries.ts";
 import type { TopDenied } from "./top_denied.ts";
 
@@ -38,6 +38,8 @@ export interface FlowDeskSetup {
   readonly blocks: Pick<Blocks, "of" | "size">;
   readonly places: Pick<Places, "count">;
   readonly isDraining: () => boolean;
+  /** Its flows are handed to another gateway, or may be any moment. */
+  readonly isSuspended: () => boolean;
   /** Counts a decision whose record was lost. */
   readonly lost: () => Denial;
   readonly setClock: () => void;
@@ -74,7 +76,8 @@ export function createFlowDecider(setup: FlowDeskSetup): FlowDecider {
       charge(account, row, CHARGED_OVERALL | CHARGED_LISTENER);
     },
     backendFailed: (row, because) => choosing.failed(row, because),
-    nextBackend: (row) => choosing.next(row, soleOf(ports.numbered(table.socket[row] ?? -1))?.backends ?? [], CHARGED_OPEN),
+    nextBackend: (row) =>
+      !setup.isSuspended() && unlessFailed(() => choosing.next(row, soleOf(ports.numbered(table.socket[row] ?? -1))?.backends ?? [], CHARGED_OPEN)),
     capKeys(row) {
       const info = inForce.engine?.info.listeners[table.listener[row] ?? -1];
       const source = table.sourceOf(row);

@@ -83,7 +83,7 @@ export function createConnections(setup: ConnectionsSetup): Forwarder {
     cut: (row, end) => cut(s, row, end),
     refuse: (row, refusal) => refuse(s, row, refusal),
     sweep(now) {
-      for (let row = 0; row < table.rows; row++) sweep(s, row, now);
+      for (let row = 0; row < table.rows; row++) sweepOrEnd(s, row, now);
     },
     drained: () => (s.live === 0 ? Promise.resolve() : new Promise((resolve) => s.drainers.push(resolve))),
     close: () => transport.close(),
@@ -194,6 +194,15 @@ function refuse(s: Stage, row: number, refusal: Refusal): void {
   if (state === HEADING) heading.headed(s, row, refusal);
   else if (state === READING) reading.named(s, row, refusal);
   else if (state === SECURING) securing.secured(s, row, refusal);
+}
+
+/** INVARIANT: what is thrown at one row ends that row, and the others are swept. */
+function sweepOrEnd(s: Stage, row: number, now: number): void {
+  try {
+    sweep(s, row, now);
+  } catch (error) {
+    endFaulty(s, row, error instanceof Error ? error.message : String(error));
+  }
 }
 
 function sweep(s: Stage, row: number, now: number): void {

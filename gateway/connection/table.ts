@@ -4,7 +4,7 @@
 import type { Identity } from "../../runtime/host/identity.ts";
 import { formatEndpoint, formatHost, formatV4, MAPPED, type Address } from "../../runtime/net/address.ts";
 import type { Code } from "../../runtime/abi/names.ts";
-import type { Permit } from "../../runtime/host/decision.ts";
+import type { Denial, Permit } from "../../runtime/host/decision.ts";
 import type { ListenerInfo } from "../../runtime/host/module.ts";
 import type { Backend } from "../forward/backends.ts";
 import type { Endpoint } from "../forward/proxy_header.ts";
@@ -111,6 +111,8 @@ export class ConnectionTable {
   readonly servedBy: (string | undefined)[] = [];
   /** The code with which the first dryrun cap or limit would have refused it; undefined where none would, and before it was charged. */
   readonly would: (Code | undefined)[] = [];
+  /** Why the policy in force does not count it, where a reload has found that out and has not yet refused it. */
+  readonly due: (Denial | undefined)[] = [];
   /** From its admission on. */
   readonly permit: (Permit | undefined)[] = [];
   /** While its PROXY header is read. */
@@ -151,6 +153,7 @@ export class ConnectionTable {
     this.via[row] = undefined;
     this.protocol[row] = undefined;
     this.would[row] = undefined;
+    this.due[row] = undefined;
     return row;
   }
 

@@ -111,14 +111,18 @@ export function passBy<A>(d: Desk<A>, row: number, because: string): boolean {
 
 /** Where a route leads is known only from the socket of a flow; it is looked at where the backend is on another host. */
 export function nearFault<A>({ transport }: Desk<A>, row: number, backend: Backend | undefined): string | null {
-  return backend === undefined || !isRemote(backend.address) ? null : ownerFault(backend, transport.nearEnd(row)?.host ?? "");
+  return backend === undefined || !isRemote(backend.address) ? null : faultAt(backend, () => transport.nearEnd(row)?.host ?? "");
+}
+
+export function ownerFault(backend: Backend | undefined, near: string | null): string | null {
+  return backend === undefined ? null : faultAt(backend, () => near);
 }
 
 /** INVARIANT: a check that fails inside is a refusal. */
-export function ownerFault(backend: Backend | undefined, near: string | null): string | null {
-  if (backend === undefined || backend.owner === null) return null;
+function faultAt(backend: Backend, nearEnd: () => string | null): string | null {
+  if (backend.owner === null) return null;
   try {
-    return backend.owner(backend.address, near);
+    return backend.owner(backend.address, nearEnd());
   } catch (error) {
     return `it could not be looked at (${error instanceof Error ? error.message : String(error)})`;
   }

@@ -4,8 +4,8 @@
 // INVARIANT: a backend on another host has no check of its owner: who listens there only that host knows. An address of this
 // host is therefore never one, or the check would be evaded, and no connection leads back to a port of the gateway.
 import { isWithin, parsePrefix, type Prefix } from "../../runtime/net/prefix.ts";
-import { isV4, parseAddress, type Address } from "../../runtime/net/address.ts";
-import { notRemote } from "../../runtime/net/remote.ts";
+import { fromV4, isV4, parseAddress, type Address } from "../../runtime/net/address.ts";
+import { embeddedV4, notRemote } from "../../runtime/net/remote.ts";
 import type { BackendAddress } from "./backend.ts";
 import type { NearEnd, RemoteChecks } from "./backends.ts";
 
@@ -17,14 +17,17 @@ export interface NetworksSetup {
   readonly networks: () => readonly string[];
   /** Those of the configuration that a change under way would put in force; else those in force. */
   readonly upcoming: () => readonly string[];
-  /** The addresses of this host's interfaces, now. */
+  /** The addresses of this host's interfaces, now. May throw. */
   readonly hostAddresses: () => readonly (readonly [...Address, zone?: string])[];
   readonly monoMs: () => number;
 }
 
+type TcpBackend = BackendAddress & { readonly kind: "tcp" };
+
 export class Networks implements RemoteChecks {
   readonly #setup: NetworksSetup;
-  #host: ReadonlySet<string> = new Set();
+  /** Null where they can't be read. */
+  #host: ReadonlySet<string> | null = null;
   #seenMs = -Infinity;
 
   constructor(setup: NetworksSetup) {
@@ -47,14 +50,14 @@ export class Networks implements RemoteChecks {
   readonly fault = (backend: BackendAddress): string | null => {
     if (backend.kind !== "tcp" || !backend.remote) return null;
     if (!contains(this.#setup.networks(), backend.address)) return `${backend.key} is in none of backends.networks`;
-    return this.#isOwn(backend.address) ? ownAddress(backend) : null;
+    return this.#ownFault(backend);
   };
 
   /** A flow is checked when it begins, when it has its socket, and while it lasts; narrower networks end it by the recheck of their reload. */
   readonly owner = (backend: BackendAddress, near: string | null): string | null => {
     if (backend.kind !== "tcp" || !backend.remote) return null;
     if (near === null) return this.fault(backend);
-    return this.#isOwn(backend.address) ? ownAddress(backend) : nearFault(near, backend);
+    return this.#ownFault(backend) ?? nearFault(near, backend);
   };
 
   /** Whatever route leads there, a connection from this host to itself has the same address at both ends, or one of an interface's. */
@@ -64,17 +67,30 @@ export class Networks implements RemoteChecks {
     return nearFault(socket.localAddress ?? "", backend);
   };
 
-  #isOwn(address: Address): boolean {
+  /** INVARIANT: where the host's addresses are not known, any may be one of them. */
+  #ownFault(backend: TcpBackend): string | null {
     const now = this.#setup.monoMs();
     if (now - this.#seenMs >= HOST_SEEN_MS) {
-      this.#host = new Set(this.#setup.hostAddresses().map(([a, b, c, d]) => `${a} ${b} ${c} ${d}`));
+      this.#host = this.#read();
       this.#seenMs = now;
     }
-    return this.#host.has(address.join(" "));
+    if (this.#host === null) return `${backend.key} may be an address of this host, whose addresses can't be read`;
+    const host = this.#host;
+    // A translator on the way may send it back.
+    const all = [backend.address, ...embeddedV4(backend.address).map(fromV4)];
+    return all.some((address) => host.has(address.join(" "))) ? ownAddress(backend) : null;
+  }
+
+  #read(): ReadonlySet<string> | null {
+    try {
+      return new Set(this.#setup.hostAddresses().map(([a, b, c, d]) => `${a} ${b} ${c} ${d}`));
+    } catch {
+      return null;
+    }
   }
 }
 
-function nearFault(near: string, backend: BackendAddress & { readonly kind: "tcp" }): string | null {
+function nearFault(near: string, backend: TcpBackend): string | null {
   const { address } = backend;
   const end = parseAddress(near);
   if (end === null) return "its near end is not known";

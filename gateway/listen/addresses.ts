@@ -4,6 +4,7 @@ import { networkInterfaces } from "node:os";
 import { ANY4, ANY6, isLinkLocal6, isLoopback, isV4, parseAddress, type Address } from "../../runtime/net/address.ts";
 import { isWithin, parsePrefix, type Prefix } from "../../runtime/net/prefix.ts";
 import type { ListenerInfo, PolicyEngine } from "../../runtime/host/module.ts";
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
 
 /** An address of this host; a link-local one has the name of its interface behind it, with which it is bound. */
 export type HostAddress = readonly [...Address, zone?: string];
@@ -17,6 +18,36 @@ export function interfaceAddresses(): readonly HostAddress[] {
       return [isLinkLocal6(address) ? [...address, name] : address];
     }),
   );
+}
+
+/**
+ * Reads them, and while they can't be read, as where no descriptor is left, has those that were read last. Throws where none ever were.
+ * That they can't be read is said once.
+ */
+export function keepingLast(read: () => readonly HostAddress[], say: (sentence: string) => void): () => readonly HostAddress[] {
+  let last: readonly HostAddress[] | null = null;
+  let isSaid = false;
+  return () => {
+    const now = triedAddresses(read);
+    if (now.ok) {
+      last = now.value;
+      isSaid = false;
+      return now.value;
+    }
+    if (last === null) throw new Error(now.error);
+    if (!isSaid) say(`WARNING: the addresses of this host can't be read: ${now.error}: those that were read last count until they can`);
+    isSaid = true;
+    return last;
+  };
+}
+
+/** The error says why they can't be read. */
+export function triedAddresses(read: () => readonly HostAddress[]): Result<readonly HostAddress[], string> {
+  try {
+    return ok(read());
+  } catch (error) {
+    return failed(error instanceof Error ? error.message : String(error));
+  }
 }
 
 /** Without the zone, as a policy has it. */

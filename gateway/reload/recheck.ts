@@ -110,6 +110,7 @@ class Round {
       const state = table.state[row] ?? FREE;
       if (state === FREE || state === PENDING) continue;
       const source = table.sourceOf(row);
+      table.due[row] = undefined;
       const isCounted = state === READING || state === SECURING || state === CONNECTING || state === OPEN;
       const id = isCounted && typeof source !== "number" ? this.#numberOf(row, state, source) : -1;
       // A connection that the new policy does not count must not be released to it either.
@@ -123,6 +124,12 @@ class Round {
     }
     // Those that were admitted have their places first.
     for (const arrival of arrivals) this.#arrive(arrival);
+  }
+
+  /** The new policy does not count it. Its hello may come before its turn. */
+  #refuse(row: number, because: Denial): void {
+    this.#uncounted.set(row, because);
+    this.#setup.forwarder.table.due[row] = because;
   }
 
   /** The connection has a place of its source in the new policy. */
@@ -143,6 +150,8 @@ class Round {
     if ((charged & CHARGED_NAME_WAIT) === 0) nameWaits.count(row, numbered(table.socket[row] ?? 0)?.port ?? 0, source, table.zone[row] ?? 0);
     table.charged[row] = (charged & ~CHARGED_LISTENER) | CHARGED_NAME_WAIT;
     table.expose[row] = undefined;
+    // Nobody's caps and limits count it.
+    table.would[row] = undefined;
   }
 
   /** It waited for its name, so that no caps and limits of a listener have counted it: those of the new one decide, as at an accept. */
@@ -158,11 +167,12 @@ class Round {
     const charged = answer.allowed || answer.later ? engine.charge({ listener: id, source, zone }, NO_RULE) : answer;
     if (charged.allowed) {
       table.charged[row] = (table.charged[row] ?? 0) | CHARGED_LISTENER;
+      table.would[row] = charged.would;
       const info = engine.info.listeners[id];
       if (info !== undefined) places.take(row, capKeysOf(info, source, zone));
     } else {
       table.listener[row] = -1;
-      this.#uncounted.set(row, charged);
+      this.#refuse(row, charged);
     }
   }
 
@@ -177,17 +187,17 @@ class Round {
     if (!this.#groups.has(at)) {
       const info = engine.info.listeners[at];
       if (belongsTo(info, before, state)) return at;
-      if (name === undefined && info?.service === before?.service && info?.mode !== "tcp") this.#uncounted.set(row, denial(CODE_NO_NAME));
+      if (name === undefined && info?.service === before?.service && info?.mode !== "tcp") this.#refuse(row, denial(CODE_NO_NAME));
       return -1;
     }
     if (state === READING) return at;
     if (name === undefined || table.nameFault[row] !== null) {
-      this.#uncounted.set(row, denial(name === undefined ? CODE_NO_NAME : CODE_HELLO_MALFORMED));
+      this.#refuse(row, denial(name === undefined ? CODE_NO_NAME : CODE_HELLO_MALFORMED));
       return -1;
     }
     const lead = engine.lead(at, source, name);
     if (lead.listener === null) {
-      this.#uncounted.set(row, lead.denial);
+      this.#refuse(row, lead.denial);
       return -1;
     }
     return belongsTo(engine.info.listeners[lead.listener], before, state) ? lead.listener : -1;

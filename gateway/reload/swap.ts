@@ -4,6 +4,7 @@
 import type { PolicyEngine } from "../../runtime/host/module.ts";
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { Candidate } from "../../runtime/shell/policy_in_force.ts";
+import { prepareSets, setsOf } from "../admit/address_sets.ts";
 import type { InForce } from "../admit/admit.ts";
 import type { NameWaits } from "../admit/name_waits.ts";
 import type { RuleCounts } from "../audit/rule_hits.ts";
@@ -14,6 +15,7 @@ import { FREE } from "../connection/states.ts";
 import type { Forwarder } from "../connection/forwarder.ts";
 import type { Known } from "../connection/table.ts";
 import type { Places } from "../connection/places.ts";
+import { triedAddresses } from "../listen/addresses.ts";
 import type { Inherited } from "../listen/inherited.ts";
 import { byKey, exposureOf, overlaps, type Exposure, type OpenPort } from "../listen/ports.ts";
 import { grants, groupedByPort } from "./exposures.ts";
@@ -95,12 +97,16 @@ export class Swap {
     const opening = await open(seed);
     if (!opening.ok) return failed(refusedBy(opening.error));
     const engine = opening.value;
+    // Before the turn of the swap, which looks up every connection in them.
+    await prepareSets(setsOf(engine.info.listeners));
     this.#setClock(engine);
     // A change of the configuration alone takes effect, whatever the policy says; and the previous policy is not refused.
     const isOther = busy === "refuse" && this.#current?.policy.info.sha256 !== policy.info.sha256;
     const refusal = isOther ? openings.refusal(engine) : null;
     if (refusal !== null) return failed({ cause: "policy", message: refusal });
-    const want = openings.wanted(engine, hostAddresses());
+    const host = triedAddresses(hostAddresses);
+    if (!host.ok) return failed({ cause: "port", message: `the addresses of this host can't be read: ${host.error}` });
+    const want = openings.wanted(engine, host.value);
     if (!want.ok) return failed({ cause: "policy", message: want.error });
     const foreign = inForce.generation > 0 ? null : inherited.check(engine, 1, (key) => want.value.has(key), recorder);
     if (foreign !== null) return failed({ cause: "sockets", message: foreign });

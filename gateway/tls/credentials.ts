@@ -6,7 +6,8 @@ import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { GatewayClock } from "../clock.ts";
 import type { Part, Participant } from "../participant.ts";
 import { readAuthority, readShown, withNewerLists, type Loaded, type LoadedAuthority } from "./certificate_files.ts";
-import { filesAt, order, type ListAge, type NewestUsed } from "./revocation.ts";
+import { NewestLists } from "./newest_lists.ts";
+import { filesAt } from "./revocation.ts";
 import { kindsProblem } from "./shown_kinds.ts";
 import { createContext, type Shown, type Trusted } from "./context.ts";
 import type { NativeContext, TlsContext } from "./secure.ts";
@@ -125,8 +126,8 @@ class CredentialStore implements Credentials {
   #contexts = new Map<string, KeptContext>();
   /** Of the policy in force; null before the first. */
   #listeners: readonly ListenerInfo[] | null = null;
-  /** By authority and issuer: the newest revocation list that was ever in use, also where the configuration names none meanwhile. */
-  readonly #newest = new Map<string, ListAge>();
+  /** By authority: the newest revocation lists that were ever in use, also where the configuration names none meanwhile. */
+  readonly #newest = new Map<string, NewestLists>();
   /** The last sentence about each thing, so that it is said once. */
   readonly #said = new Map<string, string>();
 
@@ -340,7 +341,7 @@ class CredentialStore implements Credentials {
         "ca",
         cas,
         current.cas,
-        (name, entry) => readAuthority(name, entry, now, this.#newestOf(name)),
+        (name, entry) => readAuthority(name, entry, now, this.#newestOf(name).of),
         ({ crl }, { revocations }) => crl === undefined || revocations !== null,
       ),
       faults,
@@ -354,18 +355,14 @@ class CredentialStore implements Credentials {
   }
 
   /** Of an authority with this name. */
-  #newestOf(name: string): NewestUsed {
-    return (issuer) => this.#newest.get(`${name} ${issuer}`);
+  #newestOf(name: string): NewestLists {
+    const known = this.#newest.get(name) ?? new NewestLists();
+    this.#newest.set(name, known);
+    return known;
   }
 
   #noteLists({ cas }: CredentialSet): void {
-    for (const [name, { revocations }] of cas) {
-      for (const issuer of revocations?.issuers() ?? []) {
-        const [list, known] = [revocations?.newest(issuer), this.#newestOf(name)(issuer)];
-        if (list !== undefined && (known === undefined || order(known, list) < 0))
-          this.#newest.set(`${name} ${issuer}`, { number: list.number, thisUpdate: list.thisUpdate });
-      }
-    }
+    for (const [name, { revocations }] of cas) if (revocations !== null) this.#newestOf(name).note(revocations.lists);
   }
 
   #show(next: CredentialSet): readonly string[] {

@@ -22,11 +22,22 @@ const UTF8_STRING = 0x0c;
 /** Contents of object identifiers, in hexadecimal. */
 const CRL_NUMBER = "551d14";
 const DELTA_INDICATOR = "551d1b";
+const AUTHORITY_KEY = "551d23";
+const KEY_IDENTIFIER = 0x80;
 
-export interface RevocationList {
-  readonly path: string;
+/** In place of a key: the list does not say which one signed it. */
+export const NO_KEY = "";
+
+/** Several keys may have one name: those of two authorities, or of one that has a new key. Each numbers its lists by itself. */
+export interface Signer {
   /** See `nameKey`. */
   readonly issuer: string;
+  /** Its identifier, in hexadecimal, or NO_KEY. */
+  readonly key: string;
+}
+
+export interface RevocationList extends Signer {
+  readonly path: string;
   /** `crlNumber`; null where it has none. */
   readonly number: bigint | null;
   readonly thisUpdate: Date;
@@ -39,8 +50,12 @@ export interface RevocationList {
 /** When a list was made, by its number or else by its date. */
 export type ListAge = Pick<RevocationList, "number" | "thisUpdate">;
 
-/** The newest list of an issuer that was in use. */
-export type NewestUsed = (issuer: string) => ListAge | undefined;
+function isSameSigner(a: Signer, b: Signer): boolean {
+  return a.issuer === b.issuer && a.key === b.key;
+}
+
+/** The newest list of a signer that was in use. */
+export type NewestUsed = (signer: Signer) => ListAge | undefined;
 
 /** The lists of one authority. */
 export class Revocations {
@@ -55,28 +70,24 @@ export class Revocations {
     this.notAfter = new Date(Math.min(...lists.map(({ nextUpdate }) => nextUpdate.getTime())));
   }
 
-  /** The newest of an issuer. */
-  newest(issuer: string): RevocationList | undefined {
-    return this.#of(issuer).sort((a, b) => order(b, a))[0];
+  /** The newest of each signer. */
+  newest(): readonly RevocationList[] {
+    const found = new Map<string, RevocationList>();
+    for (const list of this.lists) {
+      const signer = `${list.issuer} ${list.key}`;
+      const known = found.get(signer);
+      if (known === undefined || order(known, list) < 0) found.set(signer, list);
+    }
+    return [...found.values()];
   }
 
-  issuers(): ReadonlySet<string> {
-    return new Set(this.lists.map(({ issuer }) => issuer));
-  }
-
-  /** With the lists of `other` for each issuer of which that has newer ones. */
+  /** With the lists of `other` for each signer of which that has newer ones. */
   withNewer(other: Revocations | null): Revocations {
     if (other === null) return this;
-    const isNewer = (issuer: string): boolean => {
-      const [own, its] = [this.newest(issuer), other.newest(issuer)];
-      return own !== undefined && its !== undefined && order(own, its) < 0;
-    };
-    if (![...this.issuers()].some(isNewer)) return this;
-    return new Revocations([...this.issuers()].flatMap((issuer) => (isNewer(issuer) ? other.#of(issuer) : this.#of(issuer))));
-  }
-
-  #of(issuer: string): RevocationList[] {
-    return this.lists.filter((one) => one.issuer === issuer);
+    const isNewer = (own: RevocationList): boolean => other.newest().some((one) => isSameSigner(own, one) && order(own, one) < 0);
+    const newest = this.newest();
+    if (!newest.some(isNewer)) return this;
+    return new Revocations(newest.flatMap((own) => (isNewer(own) ? other : this).lists.filter((one) => isSameSigner(own, one))));
   }
 
   /** PEM, one text each. */
@@ -109,7 +120,7 @@ export function readRevocations(paths: readonly string[], now: Date, used: Newes
     if (!(thisUpdate <= now)) throw new Error(`the revocation list \`${path}\` is not yet valid (${thisUpdate.toISOString()})`);
   }
   const read = new Revocations(lists);
-  for (const issuer of read.issuers()) checkNotOlder(read.newest(issuer), used?.(issuer));
+  for (const newest of read.newest()) checkNotOlder(newest, used?.(newest));
   return read;
 }
 
@@ -129,8 +140,8 @@ export function order(a: ListAge, b: ListAge): number {
 }
 
 /** An older list would admit again what the one in use has revoked. */
-function checkNotOlder(next: RevocationList | undefined, used: ListAge | undefined): void {
-  if (next === undefined || used === undefined || order(next, used) >= 0) return;
+function checkNotOlder(next: RevocationList, used: ListAge | undefined): void {
+  if (used === undefined || order(next, used) >= 0) return;
   const numbered = ({ number, thisUpdate }: ListAge): string => (number === null ? `that of ${thisUpdate.toISOString()}` : `number ${number}`);
   throw new Error(`the revocation list \`${next.path}\` is older (${numbered(next)}) than the one in use (${numbered(used)}): put a newer one in its place`);
 }
@@ -159,10 +170,13 @@ function listOf(path: string, der: Buffer): RevocationList {
   const extensions = extensionsOf(rest.find(({ tag }) => tag === EXTENSIONS));
   if (extensions === null) throw unreadable("its extensions can't be read");
   if (extensions.has(DELTA_INDICATOR)) throw unreadable("it is a delta list: name whole lists");
+  const key = keyIn(extensions.get(AUTHORITY_KEY));
+  if (key === null) throw unreadable("its extensions can't be read");
   const [entries] = rest;
   return {
     path,
     issuer: name,
+    key,
     number: numberIn(extensions.get(CRL_NUMBER)),
     thisUpdate,
     nextUpdate,
@@ -185,6 +199,13 @@ function extensionsOf(field: DerValue | undefined): ReadonlyMap<string, Buffer> 
 }
 
 const UNREADABLE: DerValue = { tag: 0, content: Buffer.alloc(0) };
+
+/** Null where it can't be read. */
+function keyIn(value: Buffer | undefined): string | null {
+  if (value === undefined) return NO_KEY;
+  const fields = readInside(value, SEQUENCE);
+  return fields === null ? null : (fields.find(({ tag }) => tag === KEY_IDENTIFIER)?.content.toString("hex") ?? NO_KEY);
+}
 
 function numberIn(value: Buffer | undefined): bigint | null {
   const [number] = value === undefined ? [] : (readValues(value) ?? []);

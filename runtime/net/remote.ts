@@ -21,7 +21,7 @@ export function notRemote(a: Address): NotRemote | null {
   if (isLoopback(a)) return "loopback";
   if (isV4(a)) return notRemoteV4(a[3]);
   const embedded = embeddedV4(a);
-  if (embedded !== null) return notRemoteV4(embedded);
+  if (embedded.length > 0) return notTranslated(embedded);
   if (a[0] === 0 && a[1] === 0 && a[2] === 0) return a[3] === 0 ? "unspecified" : "reserved";
   if (a[0] === AMAZON_V6 || (a[1] === 0 && a[2] === 0 && METADATA_V6.get(a[0]) === a[3])) return "metadata";
   if (a[0] >>> 22 === 0x3fa) return "link_local";
@@ -39,11 +39,24 @@ function notRemoteV4(bits: number): NotRemote | null {
 }
 
 /**
- * The IPv4 address to which a translator sends 64:ff9b::/96 and the /96 networks of 64:ff9b:1::/48 (NAT64) and ::ffff:0:0:0/96
- * (SIIT), and a relay 2002::/16 (6to4).
+ * The address is no other host's where any of them leads somewhere else; where nobody knows which one a translator takes, what leads
+ * nowhere counts only if there is nothing else.
  */
-function embeddedV4(a: Address): number | null {
-  if (a[0] === 0x64ff9b && ((a[1] === 0 && a[2] === 0) || a[1] >>> 16 === 1)) return a[3];
-  if (a[0] === 0 && a[1] === 0 && a[2] === 0xffff0000) return a[3];
-  return a[0] >>> 16 === 0x2002 ? ((a[0] << 16) | (a[1] >>> 16)) >>> 0 : null;
+function notTranslated(embedded: readonly number[]): NotRemote | null {
+  const kinds = embedded.map(notRemoteV4);
+  const harmful = kinds.find((kind, i) => kind !== null && kind !== "unspecified" && (i === 0 || kind !== "reserved"));
+  return harmful ?? (kinds.includes(null) ? null : "unspecified");
+}
+
+/**
+ * The IPv4 addresses to which a translator sends it: one of 64:ff9b::/96 (NAT64) and ::ffff:0:0:0/96 (SIIT), one to which a relay sends
+ * 2002::/16 (6to4), and of 64:ff9b:1::/48 (RFC 8215) one for each length that its prefix may have: 96, 48, 56 and 64 (RFC 6052 section 2.2).
+ */
+export function embeddedV4([a, b, c, d]: Address): readonly number[] {
+  if (a === 0x64ff9b && b === 0 && c === 0) return [d];
+  // Bits 64 to 71 are no part of any.
+  if (a === 0x64ff9b && b >>> 16 === 1)
+    return [d, (b << 16) | ((c >>> 8) & 0xffff), (b << 24) | (c & 0xffffff), (c << 8) | (d >>> 24)].map((bits) => bits >>> 0);
+  if (a === 0 && b === 0 && c === 0xffff0000) return [d];
+  return a >>> 16 === 0x2002 ? [((a << 16) | (b >>> 16)) >>> 0] : [];
 }

@@ -134,6 +134,19 @@ test("as many have room as all have together, and one that is too full has none 
   assert.is(w.choice.room([]), 0);
 });
 
+test("what leads back to the gateway has no room to give where there are others", () => {
+  const w = world();
+  w.own.add("127.0.0.1:1");
+  assert.is(w.choice.room(w.backends), 2 * MOST);
+  [w.of("b").load.underWay, w.of("c").load.underWay] = [MOST - 1, MOST];
+  assert.is(w.choice.room(w.backends), 1);
+  w.of("b").load.underWay = MOST;
+  assert.equal([w.choice.room(w.backends), w.choose()], [0, ""]);
+  const only = world(1);
+  only.own.add("127.0.0.1:1");
+  assert.equal([only.choice.room(only.backends), only.choose()], [MOST, "a1"], "of an only one the caller knows");
+});
+
 test("what leads back to the gateway is never chosen, not even as the last one", () => {
   const w = world(2);
   w.own.add("127.0.0.1:1");

@@ -283,4 +283,100 @@ test("a record that can't be written gives the chosen backend's place back", asy
   ]);
 });
 
+test("what may be handed over, or is, goes to no other backend; a gateway that stops, or serves on, tries the next one", async () => {
+  const rows: readonly (readonly [steps: readonly ("suspend" | "resume" | "drain")[], triesNext: boolean])[] = [
+    [[], true],
+    [["drain"], true],
+    [["suspend"], false],
+    [["suspend", "drain"], false],
+    [["suspend", "resume"], true],
+    [["drain", "suspend", "resume"], true],
+  ];
+  for (const [steps, triesNext] of rows) {
+    for (const fail of ["refused", "timeout", "not_owned"] as const) {
+      const w = await world();
+      const row = admitted(w);
+      for (const step of steps) w.admitter[step]();
+      if (fail === "refused") w.events.connectFailed(row, fail);
+      else if (fail === "timeout") {
+        w.clock.advance(TIMERS.backend_connect_ms / 3);
+        w.forwarder.sweep(w.clock.monoMs());
+      } else {
+        w.transport.verdict = "another's";
+        w.events.connected(row);
+      }
+      w.clock.advance(0);
+      const name = `${steps.join()} ${fail}`;
+      assert.equal([w.table.state[row] === CONNECTING, dials(w)], triesNext ? [true, 2] : [false, 1], name);
+      if (!triesNext) assert.is(counted(w), w.table.state[row] === FREE ? 0 : 1, name);
+    }
+  }
+});
+
+/** Connections that the policy counts at the expose. */
+function counted({ inForce: { engine } }: World): number | undefined {
+  return engine?.connections(engine.info.listeners.find(({ name }) => name === "several")?.id ?? -1);
+}
+
+/** From its call `from` on, the look whether a backend leads back to the gateway fails. */
+function failsFrom(w: World, from: number): void {
+  let calls = 0;
+  w.ports.isOwn = () => {
+    if (++calls >= from) throw new Error("no descriptor is left");
+    return false;
+  };
+}
+
+test("where the choice fails inside in the middle of a batch, all that the policy has counted is given back", async () => {
+  const PEERS = 3 * CAPS.backend_connecting;
+  // One look for the socket and three for its room, then one for each of the three backends of a row.
+  for (const from of [1, 2, 5, 6, 8, 3 * PEERS + 4]) {
+    const w = await world();
+    failsFrom(w, from);
+    const rows = Array.from({ length: PEERS }, (_, host) => w.peer(SEVERAL, host + 1));
+    w.turn();
+    assert.equal(
+      rows.map((row) => [w.table.state[row], w.table.charged[row]]),
+      rows.map(() => [FREE, 0]),
+    );
+    assert.is(counted(w), 0, `${from}`);
+    assert.equal(loads(w), [
+      [0, 0],
+      [0, 0],
+      [0, 0],
+    ]);
+    assert.is(w.counters.byCode.get("internal"), PEERS);
+  }
+});
+
+test("where the choice of the next one fails inside, there is none, in the sweep too", async () => {
+  for (const fail of [
+    (w: World, row: number): void => w.events.connectFailed(row, "refused"),
+    (w: World): void => w.clock.advance(TIMERS.backend_connect_ms / 3),
+  ]) {
+    const w = await world();
+    const row = admitted(w);
+    failsFrom(w, 1);
+    fail(w, row);
+    w.forwarder.sweep(w.clock.monoMs());
+    if (w.table.state[row] === CLOSING) w.events.ended(row, null);
+    assert.equal([w.table.state[row], dials(w), counted(w)], [FREE, 1, 0]);
+  }
+});
+
+test("what is thrown at one row in the sweep ends that row alone", async () => {
+  const w = await world();
+  const [first, second] = [admitted(w), admitted(w, 2)];
+  const cut = w.transport.hangUp;
+  w.transport.hangUp = (row) => {
+    if (row === first) throw new Error("no descriptor is left");
+    cut(row);
+  };
+  w.clock.advance(TIMERS.backend_connect_ms / 3);
+  w.forwarder.sweep(w.clock.monoMs());
+  w.clock.advance(0);
+  assert.equal([w.table.state[first], w.table.state[second], counted(w)], [FREE, CONNECTING, 1]);
+  assert.equal([...w.counters.ends], [["fault", 1]]);
+});
+
 test.run();

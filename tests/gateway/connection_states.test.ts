@@ -5,6 +5,7 @@ import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { CODE_DRAINING } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
+import { fromV4 } from "../../runtime/net/address.ts";
 import {
   CHARGED_BACKEND,
   CHARGED_EVERYTHING,
@@ -38,7 +39,7 @@ import { tcpBackend } from "../../gateway/forward/backend.ts";
 import { AGAIN, Backends } from "../../gateway/forward/backends.ts";
 import { PAUSED_PEERS } from "../../gateway/connection/pending.ts";
 import { isListenFailure } from "../../gateway/connection/forwarder.ts";
-import { beginRecheck } from "../../gateway/reload/recheck.ts";
+import { beginRecheck, type Recheck } from "../../gateway/reload/recheck.ts";
 import { CAPS, FAILED, HELLO, KNOWN, LISTENERS, OTHER_HELLO, SHOWN, TIMERS, world, type World } from "./connections_under_test.ts";
 
 const test = suite("connection states");
@@ -234,14 +235,13 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
       .map((verdict): Step => [`verdict ${String(verdict)}`, (w) => void (w.transport.verdict = verdict)]),
   },
   { weight: 1, arbitrary: fc.boolean().map((full): Step => [full ? "the disk is full" : "the disk has room", (w) => void (w.isFull = full)]) },
-  { weight: 1, arbitrary: fc.constant<Step>(["a reload", reload]) },
+  { weight: 1, arbitrary: fc.constant<Step>(["a reload", (w) => void reload(w)]) },
 );
 
 /** The turn of a swap: all that live on are counted in the new policy. */
-function reload(w: World): void {
-  const engine = w.newEngine();
+function reload(w: World, engine = w.newEngine()): Recheck {
   const generation = w.inForce.generation + 1;
-  beginRecheck({
+  const recheck = beginRecheck({
     forwarder: w.forwarder,
     recorder: { record: () => [], count: () => undefined, end: () => undefined, flush: () => undefined, handOver: () => undefined },
     engine,
@@ -256,7 +256,33 @@ function reload(w: World): void {
   });
   w.inForce.engine = engine;
   w.inForce.generation = generation;
+  return recheck;
 }
+
+test("whom a cap of a new policy refuses hears that also where the hello comes before the turn of the recheck", async () => {
+  for (const comesFirst of [true, false]) {
+    const w = await world();
+    const id = w.ports.numbered(w.sockets[THROUGH] ?? -1)?.serves.number ?? -1;
+    const row = w.peer(THROUGH, 1);
+    w.turn();
+    assert.is(w.table.state[row], READING);
+    // As one that has waited for its name at a port that exposes share.
+    w.table.charged[row] = CHARGED_OVERALL | CHARGED_NAME_WAIT;
+    const engine = w.newEngine();
+    engine.setClock({ monoMs: 0, wallSeconds: 0 });
+    for (let other = 0; other < 4; other++) engine.recount(id, fromV4(0x0a000063), 0);
+    const recheck = reload(w, engine);
+    if (comesFirst) w.events.clientBytes(row, HELLO);
+    await recheck();
+    assert.equal([w.table.state[row], w.lines.length], [FREE, 1]);
+    assert.match(w.lines[0] ?? "", /"reason":"rate","code":"cap_listener"/);
+    assert.is(w.counters.byCode.get("cap_listener"), 1);
+    const next = w.peer(TLS, 1);
+    w.turn();
+    w.events.clientBytes(next, OTHER_HELLO);
+    assert.match(w.lines[1] ?? "", /"code":"(?!cap)/, "the next one with this row was refused nothing");
+  }
+});
 
 test("any sequence of events gives back exactly what was charged, once, and ends with every row free", async () => {
   let most = 0;

@@ -10,7 +10,7 @@ import { fromV4 } from "../../runtime/net/address.ts";
 import { Places } from "../../gateway/connection/places.ts";
 import { NameWaits } from "../../gateway/admit/name_waits.ts";
 import { Blocks } from "../../gateway/blocks/blocks.ts";
-import { createAdmitter, type InForce } from "../../gateway/admit/admit.ts";
+import { createAdmitter, type Admitter, type InForce } from "../../gateway/admit/admit.ts";
 import { TopDenied } from "../../gateway/admit/top_denied.ts";
 import { createSuppression } from "../../gateway/audit/suppressed.ts";
 import { createRecorder } from "../../gateway/audit/recorder.ts";
@@ -131,6 +131,7 @@ class SilentTransport implements Transport {
 
 export interface World {
   readonly forwarder: Forwarder;
+  readonly admitter: Admitter;
   readonly events: TransportEvents;
   readonly transport: SilentTransport;
   readonly table: ConnectionTable;
@@ -252,6 +253,7 @@ export async function world(): Promise<World> {
   }
   const w: World = {
     forwarder,
+    admitter,
     events,
     transport,
     table,

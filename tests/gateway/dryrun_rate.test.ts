@@ -4,7 +4,8 @@ import { statusText } from "../../gateway/cli/status_text.ts";
 import { suite } from "../suite.ts";
 import { accepts, clients, onEach, query, served } from "./served_datagrams.ts";
 import { backend, eventually, FORWARDERS, freePort, moduleOf, probe, running, visit, type Under } from "./gateway_under_test.ts";
-import { sharedPort } from "./shared_port_under_test.ts";
+import { helloWith, records, serverName } from "./hello_bytes.ts";
+import { sharedPort, type Words } from "./shared_port_under_test.ts";
 
 const test = suite("dryrun rate");
 const both = onEach(test);
@@ -116,6 +117,35 @@ expose www on tcp ${port} as tls { backend 127.0.0.1:${www} cert "www" dryrun li
     ],
   );
 });
+
+/** One expose, or two of which a name says which; the first has the clauses. */
+const alone = ({ port, www }: Words, clauses: string): string => `edition 1
+expose www on tcp ${port} as passthrough { backend 127.0.0.1:${www} ${clauses} allow from any }`;
+const shared = ({ port, www, staff }: Words, clauses: string): string => `edition 1
+expose www on tcp ${port} for "www.example.com" as passthrough { backend 127.0.0.1:${www} ${clauses} allow from any }
+expose staff on tcp ${port} for "staff.example.com" as passthrough { backend 127.0.0.1:${staff} allow from any }`;
+
+for (const [what, first, next, due] of [
+  [
+    "a port that they shared, by the expose that has it alone",
+    (w: Words) => shared(w, ""),
+    (w: Words) => alone(w, "dryrun limit 1/h per source"),
+    ["limit_source", "nobody"],
+  ],
+  ["one expose, by that of its name", (w: Words) => alone(w, "dryrun limit 1/h per source"), (w: Words) => shared(w, ""), ["nobody", "nobody"]],
+] as const)
+  test(`who waits for a name over a reload is counted at ${what}`, async () => {
+    const s = await sharedPort(first);
+    const two = [visit(s.port), visit(s.port)];
+    await eventually(() => s.gateway.daemon.forwarder.live === 2, "they wait");
+    s.gateway.place(moduleOf(next(s.words)));
+    assert.ok((await s.gateway.daemon.reload()).ok);
+    for (const { socket } of two) socket.write(records(helloWith(serverName("www.example.com"))));
+    await eventually(() => s.accepts().length === 2, "they are served");
+    const said = s.accepts().map(({ would = "nobody" }) => would);
+    assert.equal(said.sort(), due);
+    for (const { socket } of two) socket.destroy();
+  });
 
 test("status for people has a line only where there is something to say", () => {
   assert.not.match(statusText({ policy: null, dryrun_rate: {} }), /dryrun/);

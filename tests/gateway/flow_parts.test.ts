@@ -9,14 +9,14 @@ import { mayAnswer, type Amplify } from "../../gateway/datagram/budget.ts";
 import { FlowTable, PENDING_BYTES, PENDING_DATAGRAMS } from "../../gateway/datagram/flow_table.ts";
 import { createFlows, PAUSED_FLOWS } from "../../gateway/datagram/flows.ts";
 import { RowLists } from "../../gateway/datagram/row_lists.ts";
-import type { DatagramEvents } from "../../gateway/datagram/transport.ts";
+import type { DatagramEvents, FlowEnd } from "../../gateway/datagram/transport.ts";
 import { CODE_ALLOWED, CODE_CAP_OVERALL } from "../../runtime/abi/verdicts.ts";
 import { CODES } from "../../runtime/abi/names.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import { mintPermit } from "../../runtime/host/decision.ts";
 import { fromV4, parseAddress, type Address } from "../../runtime/net/address.ts";
-import { tcpBackend } from "../../gateway/forward/backend.ts";
-import { Backends } from "../../gateway/forward/backends.ts";
+import { remoteBackend, tcpBackend } from "../../gateway/forward/backend.ts";
+import { Backends, type Backend } from "../../gateway/forward/backends.ts";
 import type { End } from "../../gateway/end.ts";
 import { freshEngine } from "../../compiler/cli/policy_tests.ts";
 import { loaded } from "../host/compiled.ts";
@@ -143,17 +143,24 @@ test("so many datagrams of a flow wait, and so many bytes of all", () => {
 
 const CAP = 50;
 
+function onThisHost(): Backend {
+  const address = tcpBackend("127.0.0.1", 53);
+  if (typeof address === "string") throw new Error(address);
+  return new Backends(() => null).udpAt(address, null);
+}
+
 /** Flows over a transport that does nothing, under one cap. */
-async function silent(refusesAgain = (): boolean => false) {
+async function silent({
+  refusesAgain = (): boolean => false,
+  backend = onThisHost(),
+  nearEnd = (): FlowEnd | null => null,
+}: { refusesAgain?: () => boolean; backend?: Backend; nearEnd?: () => FlowEnd | null } = {}) {
   const table = new ConnectionTable();
   const clock = manualClock();
   const flushes: (() => void)[] = [];
   const found: DatagramEvents<Address>[] = [];
   const ends = new Map<End | null, number>();
   const sent: string[] = [];
-  const address = tcpBackend("127.0.0.1", 53);
-  if (typeof address === "string") throw new Error(address);
-  const backend = new Backends(() => null).udpAt(address, null);
   let admitted = 0;
   const flows = createFlows<Address>({
     table,
@@ -201,7 +208,7 @@ async function silent(refusesAgain = (): boolean => false) {
         toBackend: (row) => void sent.push(`in ${row}`),
         toClient: () => void sent.push("out"),
         close: () => undefined,
-        nearEnd: () => null,
+        nearEnd,
         shut: () => undefined,
         buffered: () => 0,
       };
@@ -238,6 +245,29 @@ test("a paused socket keeps a bounded number of flows, and decides them when it 
   if ("release" in socket) socket.release();
   turn();
   assert.is(flows.live + (ends.get(null) ?? 0) + (ends.get("made_room") ?? 0), PAUSED_FLOWS);
+});
+
+test("a flow to another host whose near end can't be looked at ends, when it begins and in a sweep, and no other one", async () => {
+  const there = remoteBackend("10.0.3.7", 53);
+  if (typeof there === "string") throw new Error(there);
+  const nearEnd = { fails: false };
+  const { flows, events, turn, ends, sent } = await silent({
+    backend: new Backends(() => null).udpAt(there, () => null),
+    nearEnd: () => {
+      if (nearEnd.fails) throw new Error("EBADF");
+      return { host: "10.0.3.1", port: 1 };
+    },
+  });
+  await flows.open(7, { host: "0.0.0.0", port: 53 }, false);
+  events.received(7, "x", () => fromV4(1), Buffer.alloc(1));
+  turn();
+  assert.equal([flows.live, sent], [1, ["in 0"]]);
+  nearEnd.fails = true;
+  events.received(7, "y", () => fromV4(2), Buffer.alloc(1));
+  turn();
+  assert.equal([flows.live, sent, ends.get("backend_not_owned")], [1, ["in 0"], 1]);
+  flows.sweep(1_000_000);
+  assert.equal([flows.live, ends.get("backend_not_owned")], [0, 2]);
 });
 
 test("what happens to a flow that is not there, or not yet, does nothing", async () => {
@@ -311,7 +341,7 @@ test("a flow of a socket that is not here is no flow, and one whose client stays
 });
 
 test("a flow that is refused when it is decided again ends, gives its place back, and sends nothing on", async () => {
-  const { flows, events, turn, ends, sent } = await silent(() => true);
+  const { flows, events, turn, ends, sent } = await silent({ refusesAgain: () => true });
   await flows.open(7, LOCAL, false);
   flows.adopt([HANDED]);
   events.received(7, "key", () => fromV4(9), Buffer.alloc(20));

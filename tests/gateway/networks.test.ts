@@ -6,6 +6,7 @@ import { parseConfig } from "../../gateway/config/read.ts";
 import { canonicalBackend, keyedBackend, remoteBackend, tcpBackend, unixBackend, type BackendAddress } from "../../gateway/forward/backend.ts";
 import { Backends, type NearEnd } from "../../gateway/forward/backends.ts";
 import { Networks } from "../../gateway/forward/networks.ts";
+import { keepingLast } from "../../gateway/listen/addresses.ts";
 import { staticExposures } from "../../gateway/reload/exposures.ts";
 import type { BackendInfo } from "../../runtime/host/module.ts";
 import { parseAddress, type Address } from "../../runtime/net/address.ts";
@@ -87,6 +88,26 @@ const KINDS: readonly (readonly [text: string, kind: NotRemote | null])[] = [
   ["64:ff9b:1::a00:307", null],
   ["64:ff9b:1:fffe::a9fe:a9fe", "link_local"],
   ["64:ff9b:2::a9fe:a9fe", null],
+  // The lengths of a prefix below 64:ff9b:1::/48, each with an address of another host and one that is none.
+  ["64:ff9b:1:a00:3:700::", null],
+  ["64:ff9b:1:7f00:0:100::", "loopback"],
+  ["64:ff9b:1:a9fe:a9:fe00::", "link_local"],
+  ["64:ff9b:1:a9ff:aa:fe00::", null],
+  ["64:ff9b:1:6464:64:c800::", "metadata"],
+  ["64:ff9b:1:e000:0:100::", "multicast"],
+  ["64:ff9b:1:1200:a:3:700:0", null],
+  ["64:ff9b:1:127f:0:1::", "loopback"],
+  ["64:ff9b:1:12a9:fe:a9fe::", "link_local"],
+  ["64:ff9b:1:12a9:ff:a9fe::", null],
+  ["64:ff9b:1:1234:a:3:700:0", null],
+  ["64:ff9b:1:1234:7f:0:100:0", "loopback"],
+  ["64:ff9b:1:1234:a9:fea9:100:0", "link_local"],
+  ["64:ff9b:1:1234:64:6464:c800:0", "metadata"],
+  ["64:ff9b:1:fffe::a00:307", null],
+  ["64:ff9b:1:fffe::f000:1", "reserved"],
+  ["64:ff9b:1::", "unspecified"],
+  ["64:ff9b:1::5", "unspecified"],
+  ["64:ff9b:1:fffe::", "unspecified"],
   ["::ffff:0:a00:307", null],
   ["::ffff:0:7f00:1", "loopback"],
   ["::ffff:0:a9fe:a9fe", "link_local"],
@@ -197,6 +218,88 @@ test("an address of this host is none of another, at any port, also one that com
   w.host = [];
   w.nowMs = 2_000;
   assert.is(checks.fault(remote("10.0.3.7")), null);
+});
+
+test("where the host's addresses can't be read, any may be one of them, until they can", () => {
+  let isLacking = true;
+  let nowMs = 0;
+  let reads = 0;
+  const networks: readonly string[] = ["10.0.0.0/8"];
+  const checks = new Networks({
+    networks: () => networks,
+    upcoming: () => networks,
+    hostAddresses: () => {
+      reads++;
+      if (isLacking) throw new Error("EMFILE");
+      return [addressOf("10.0.3.1")];
+    },
+    monoMs: () => nowMs,
+  });
+  const unknown = /^10\.0\.3\.7:80 may be an address of this host, whose addresses can't be read$/;
+  const there = remote("10.0.3.7");
+  for (const said of [
+    checks.fault(there),
+    checks.owner(there, null),
+    checks.owner(there, "10.0.3.1"),
+    checks.verify({ fd: 3, localAddress: "10.0.3.1", localPort: 1 }, there),
+  ])
+    assert.match(said ?? "", unknown);
+  assert.is(reads, 1, "it is tried once a second, too");
+  isLacking = false;
+  nowMs = 999;
+  assert.match(checks.fault(there) ?? "", unknown);
+  nowMs = 1_000;
+  assert.is(checks.fault(there), null);
+  isLacking = true;
+  nowMs = 2_000;
+  assert.match(checks.fault(there) ?? "", unknown);
+});
+
+test("addresses that were read last count while they can't be read, which is said once", () => {
+  let isLacking = true;
+  const said: string[] = [];
+  let host: readonly Address[] = [addressOf("10.0.3.1")];
+  const kept = keepingLast(
+    () => {
+      if (isLacking) throw new Error("EMFILE");
+      return host;
+    },
+    (sentence) => said.push(sentence),
+  );
+  assert.throws(kept, /^EMFILE$/, "none were ever read");
+  isLacking = false;
+  assert.is(kept(), host);
+  for (let time = 1; time <= 2; time++) {
+    isLacking = true;
+    assert.equal([kept(), kept()], [host, host]);
+    assert.equal(said.length, time);
+    assert.match(said.at(-1) ?? "", /addresses of this host can't be read: EMFILE/);
+    isLacking = false;
+    host = [addressOf(`10.0.3.${time + 1}`)];
+    assert.is(kept(), host);
+  }
+});
+
+test("an address that a translator may send back to this host is one of this host's", () => {
+  const { w, checks } = world(["64:ff9b::/64", "64:ff9b:1::/48", "2002::/16", "::ffff:0:0:0/96"]);
+  w.host = [addressOf("10.0.3.1"), addressOf("2001:db8::1")];
+  for (const [host, isOwn] of [
+    ["64:ff9b::a00:301", true],
+    ["64:ff9b::a00:307", false],
+    ["64:ff9b:1:fffe::a00:301", true],
+    ["64:ff9b:1:a00:3:100::", true],
+    ["64:ff9b:1:120a:0:301::", true],
+    ["64:ff9b:1:1234:a:3:100:0", true],
+    ["64:ff9b:1:1234:a:3:700:0", false],
+    ["2002:a00:301::1", true],
+    ["2002:a00:307::1", false],
+    ["::ffff:0:a00:301", true],
+    ["::ffff:0:a00:307", false],
+  ] as const) {
+    const said = checks.fault(remote(host));
+    if (isOwn) assert.match(said ?? "", /is an address of this host$/, host);
+    else assert.is(said, null, host);
+  }
 });
 
 test("when it is connected, its near end is looked at: a connection of this host to itself is none", () => {

@@ -120,6 +120,42 @@ test("an address of this host is never one of another: no connection is made to 
   assert.not.match(statusText(await gateway.daemon.status()), /not used/, "it is another host's again");
 });
 
+test("while the host's addresses can't be read, clients are served, a reload succeeds and status answers", async () => {
+  const local = await backend("local");
+  const port = await freePort();
+  let isLacking = false;
+  const text = policy(port, `127.0.0.1:${local.port}, remote 192.0.2.7:${port}`);
+  const gateway = await running({
+    policy: text,
+    config: NO_WATCH + NETWORKS,
+    hostAddresses: () => {
+      if (isLacking) throw new Error("EMFILE: too many open files");
+      return [];
+    },
+  });
+  isLacking = true;
+  gateway.clock.advance(10_000);
+  gateway.place(moduleOf(`${text}\ndeny from 203.0.113.0/24`));
+  assert.is(await reloaded(gateway), "done");
+  assert.is(await visit(port).first, "local");
+  assert.match(statusText(await gateway.daemon.status()), new RegExp(`:${port} +2 backends`));
+  assert.match(await metricsOf(gateway), /^ingressd_backend_unused\{listener="web",backend="192\.0\.2\.7:\d+"\} 0$/m);
+  assert.is(gateway.said.filter((line) => line.includes("addresses of this host can't be read: EMFILE")).length, 1);
+});
+
+test("a gateway that has never read the host's addresses does not start, and says why", async () => {
+  const port = await freePort();
+  const started = await start({
+    policy: policy(port, "127.0.0.1:9"),
+    config: NO_WATCH,
+    hostAddresses: () => {
+      throw new Error("EMFILE: too many open files");
+    },
+  });
+  if (!("failure" in started)) throw new Error("it serves");
+  assert.match(started.failure.message, /the addresses of this host can't be read: EMFILE/);
+});
+
 test("of several backends only those that are allowed get connections", async () => {
   const local = await backend("local");
   const port = await freePort();

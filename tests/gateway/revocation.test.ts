@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
+import { NewestLists } from "../../gateway/tls/newest_lists.ts";
 import { checkFiles } from "../../gateway/cli/check_files.ts";
 import { READING, SECURING } from "../../gateway/connection/states.ts";
 import { parseConfig } from "../../gateway/config/read.ts";
@@ -458,6 +459,86 @@ function withOpenssl(): void {
       assert.ok((await gateway.daemon.reload()).ok);
       assert.not.ok(await served(g, anna));
     });
+
+  test("each key of a name numbers its lists by itself: an older one of either is refused, and a new key begins at one", async () => {
+    const g = await ground();
+    const again = join(g.folder, "again");
+    mkdirSync(again);
+    const twin = opensslAuthority(again, "corp");
+    const anna = g.corp.issue("anna.example.com");
+    const lists = join(g.folder, "lists");
+    mkdirSync(lists);
+    const [old, next] = [join(lists, "old.crl"), join(lists, "next.crl")];
+    g.corp.setNumber("09");
+    g.corp.list(old, { saysKey: true });
+    copyFileSync(old, `${g.crl}.old`);
+    g.corp.revoke("anna.example.com");
+    g.corp.list(old, { saysKey: true });
+    twin.list(next, { saysKey: true });
+    const roots = join(g.folder, "roots.pem");
+    writeFileSync(roots, g.corp.pem + twin.pem);
+    const config = g.config(lists).replace(g.corp.path, roots);
+    const gateway = await running({ policy: g.policy, config });
+    const said = (): string => gateway.said.slice(-1).join("");
+    assert.not.ok(await served(g, anna));
+    twin.setNumber("50");
+    twin.list(next, { saysKey: true });
+    assert.equal(await gateway.daemon.renew(), ["corp"]);
+    copyFileSync(`${g.crl}.old`, old);
+    await gateway.daemon.renew();
+    assert.match(said(), /old\.crl` is older \(number 9\) than the one in use \(number 10\)/);
+    assert.not.ok(await served(g, anna), "the other key's list is newer, and says nothing of her");
+  });
+
+  test("which lists are compared: those of one key, and where none of it was in use, those without a key", async () => {
+    const g = await ground();
+    const again = join(g.folder, "again");
+    mkdirSync(again);
+    const twin = opensslAuthority(again, "corp");
+    const listOf = (by: OpensslAuthority, number: string, saysKey: boolean): string => {
+      const path = join(g.folder, `${by === twin ? "twin" : "corp"}${number}${saysKey ? "k" : ""}.crl`);
+      by.setNumber(number);
+      by.list(path, { saysKey });
+      return path;
+    };
+    const [a9, a10, b1, b2] = [listOf(g.corp, "09", true), listOf(g.corp, "10", true), listOf(twin, "01", true), listOf(twin, "02", true)];
+    const [x9, x10, x11] = [listOf(g.corp, "09", false), listOf(g.corp, "10", false), listOf(g.corp, "11", false)];
+    const rows: readonly (readonly [used: readonly (readonly string[])[], next: readonly string[], isTaken: boolean])[] = [
+      [[[a9]], [a10], true],
+      [[[a10]], [a9], false],
+      [[[a10]], [b1], true],
+      [[[a10, b2]], [a10, b1], false],
+      [[[a9, b2]], [a10, b2], true],
+      [[[x10]], [x9], false],
+      [[[x10]], [x11], true],
+      // A list without a key may be of any.
+      [[[a10]], [x9], false],
+      [[[a10]], [x11], true],
+      [[[x10]], [a9], false],
+      [[[x10]], [a10], true],
+      [[[x10]], [b1], false],
+      // One of a key has taken its place.
+      [[[x9], [a10]], [x9], false],
+      // They were beside each other.
+      [[[x10, b1]], [x10, b2], true],
+      [[[x10, b2]], [x10, b1], false],
+      [[[x10, b2]], [x9, b2], false],
+    ];
+    for (const [used, next, isTaken] of rows) {
+      const newest = new NewestLists();
+      for (const one of used) newest.note(readRevocations(one, NOW, newest.of).lists);
+      const read = (): unknown => readRevocations(next, NOW, newest.of);
+      const name = `${used.map(String).join(" then ")}: ${next.join()}`;
+      if (isTaken) assert.not.throws(read, name);
+      else assert.throws(read, / is older \(number /, name);
+    }
+    const [before, after] = [readRevocations([a9, b2], NOW, null), readRevocations([a10, b1], NOW, null)];
+    assert.equal(
+      before.withNewer(after).lists.map(({ number }) => number),
+      [16n, 2n],
+    );
+    assert.is(after.withNewer(readRevocations([a9], NOW, null)), after);
+  });
 
   test("a configuration whose first lists can't be used is refused, and the one in force stays", async () => {
     const g = await ground();

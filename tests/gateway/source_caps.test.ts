@@ -180,4 +180,33 @@ expose web on tcp ${other} { backend 127.0.0.1:${web.port} allow from 127.0.0.2 
   assert.equal((await statusOf(gateway)).ends, { made_room: 1 });
 });
 
+for (const [what, caps, others] of [
+  ["of its source", "cap 9 connections, 1 per source", "127.0.0.3"],
+  ["of its source, of several", "cap 9 connections, 8 per source, 1 per source /31 /64", "127.0.0.4"],
+  ["of the expose", "cap 1 connections", null],
+] as const)
+  both(`a peer over tcp that a cap ${what} refuses ends nobody's flow where caps.connections is full`, async () => {
+    const web = await backend("hello");
+    const [port, other] = [await freeUdpPort(), await freeUdpPort()];
+    const behind = await udpSocket("127.0.0.1", 0, (bytes, { port: to, address }, socket) => socket.send(bytes, to, address));
+    const gateway = await running({
+      config: "[caps]\nconnections = 3",
+      hostAddresses: () => LOOPBACK,
+      forwarder: current.forwarder,
+      policy: `edition 1
+expose dns on udp ${port} { backend 127.0.0.1:${behind.port} amplify 1 allow from any }
+expose web on tcp ${other} { backend 127.0.0.1:${web.port} ${caps} allow from any }`,
+    });
+    assert.is(await visit(other, { from: "127.0.0.2" }).first, "hello");
+    for (const host of ["127.0.0.8", "127.0.0.9"]) await exchange(await from(host), port);
+    assert.equal([await probe(other, "127.0.0.2"), await probe(other, "127.0.0.2")], ["deny", "deny"]);
+    assert.equal([(await statusOf(gateway)).flows.live, (await statusOf(gateway)).ends], [2, {}]);
+    if (others === null) return;
+    // One flow makes room for the first of these, whose source is full then.
+    const all = [visit(other, { from: others }), visit(other, { from: others }), visit(other, { from: others })];
+    assert.is(await Promise.any(all.map(({ first }) => first.then((word) => (word === "hello" ? word : Promise.reject(new Error(word)))))), "hello");
+    await eventually(() => accepts(gateway).length === 8, "the decisions");
+    assert.equal([(await statusOf(gateway)).flows.live, (await statusOf(gateway)).ends], [1, { made_room: 1 }]);
+  });
+
 test.run();

@@ -11,9 +11,11 @@ export const HAS_OPENSSL = spawnSync("openssl", ["version"]).status === 0;
 const FROM = "20150101000000Z";
 const UNTIL = "20491231235959Z";
 
-export interface ListTimes {
+export interface ListParts {
   readonly from?: string;
   readonly until?: string;
+  /** Without it, the list does not say which key signed it. */
+  readonly saysKey?: boolean;
 }
 
 export interface OpensslAuthority {
@@ -26,7 +28,7 @@ export interface OpensslAuthority {
   below(name: string): OpensslAuthority;
   revoke(name: string): void;
   /** Writes its list, in PEM, with the next number. */
-  list(path: string, times?: ListTimes): void;
+  list(path: string, parts?: ListParts): void;
   /** The number of its next list, in hexadecimal. */
   setNumber(number: string): void;
 }
@@ -99,8 +101,18 @@ function made(parentFolder: string, name: string, parent: { readonly folder: str
     },
     below: (child) => made(folder, child, { folder, chain }),
     revoke: (who) => openssl(folder, "ca", "-revoke", `${who}.pem`),
-    list: (path, { from, until } = {}) =>
-      openssl(folder, "ca", "-gencrl", "-out", path, ...(from === undefined ? [] : ["-crl_lastupdate", from]), "-crl_nextupdate", until ?? UNTIL),
+    list: (path, { from, until, saysKey = false } = {}) =>
+      openssl(
+        folder,
+        "ca",
+        "-gencrl",
+        "-out",
+        path,
+        ...(from === undefined ? [] : ["-crl_lastupdate", from]),
+        "-crl_nextupdate",
+        until ?? UNTIL,
+        ...(saysKey ? ["-crlexts", "list"] : []),
+      ),
     setNumber: (number) => writeFileSync(join(folder, "crlnumber"), `${number}\n`),
   };
 }
@@ -129,6 +141,8 @@ commonName = supplied
 basicConstraints = critical, CA:TRUE
 keyUsage = critical, keyCertSign, cRLSign
 subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+[list]
 authorityKeyIdentifier = keyid
 [v3_client]
 basicConstraints = CA:FALSE
