@@ -1,5 +1,6 @@
 // ingressc diff --accept, --git and --format sarif: openings that are accepted, and files that are wrong.
 import { spawnSync } from "node:child_process";
+import { mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { Ajv } from "ajv";
 import * as assert from "uvu/assert";
 import { suite } from "../suite.ts";
@@ -300,13 +301,81 @@ test("--git reads a policy with its imports and lists from a revision", async ({
     assert.is(ended.code, exit, `${rev}: ${ended.out}${ended.err}`);
     assert.match(ended.err, err);
   }
-  // A link and a file above the folder are not followed, as on a disk.
+  // A file above the folder is not read, as on a disk.
   dir.write("repo/secret.ingress", "edition 1\nnet x = 10.0.0.0/8\n");
   dir.write("repo/sub/out.ingress", 'edition 1\nimport "../secret.ingress" as s\nexpose web on tcp 443 { backend 127.0.0.1:8443 allow from s.x }\n');
   git("add", "-A");
   git("commit", "-qm", "third");
   assert.is((await ingresscHere(["diff", "--git", "HEAD", "out.ingress"], dir.at("repo/sub"))).code, 3);
   assert.match((await ingresscHere(["diff", "--git", "HEAD", "a.ingress"], dir.path)).err, /is no revision of the git repository/);
+});
+
+/** A repository in a folder of its own; the words of git are run in it. */
+function repository(dir: Folder, name: string): (...words: readonly string[]) => void {
+  const git = (...words: readonly string[]): void => {
+    const all = ["-C", dir.at(name), "-c", "user.name=t", "-c", "user.email=t@t.example", "-c", "protocol.file.allow=always", ...words];
+    const ended = spawnSync("git", all, { encoding: "utf8" });
+    assert.is(ended.status, 0, ended.stderr);
+  };
+  mkdirSync(dir.at(name), { recursive: true });
+  git("init", "-q");
+  return git;
+}
+
+const CLOSED = "edition 1\nexpose db on tcp 5432 { backend 127.0.0.1:5433 allow from 10.8.0.0/16 }\n";
+const OPEN = CLOSED.replace("10.8.0.0/16", "any");
+
+test("--git refuses a file that a change replaced by a link, in each place of its path", async ({ dir }) => {
+  const git = repository(dir, "links");
+  const put = (name: string, text: string): string => dir.write(`links/${name}`, text);
+  put("policies/prod/db.ingress", CLOSED);
+  put("policies/prod/deep/db.ingress", CLOSED);
+  put("policies/dev/db.ingress", OPEN);
+  put("policies/dev/deep/db.ingress", OPEN);
+  put("policies/shop.ingress", OPEN);
+  put("policies/db.ingress", CLOSED);
+  put("db.ingress", OPEN);
+  git("add", "-A");
+  git("commit", "-qm", "first");
+  const at = (name: string): string => dir.at(`links/${name}`);
+  const rows: readonly (readonly [what: string, place: string, target: string, file: string])[] = [
+    ["the file", "policies/db.ingress", "shop.ingress", "policies/db.ingress"],
+    ["its folder", "policies/prod", "dev", "policies/prod/db.ingress"],
+    ["a folder above", "policies/prod", "dev", "policies/prod/deep/db.ingress"],
+    ["the whole repository in a folder's place", "policies", ".", "policies/db.ingress"],
+    ["a link before `..`", "policies/prod", "../policies/dev/deep", "policies/prod/../db.ingress"],
+  ];
+  for (const [what, place, target, file] of rows) {
+    rmSync(at(place), { recursive: true });
+    symlinkSync(target, at(place));
+    const ended = await ingresscHere(["diff", "--git", "HEAD", file], dir.at("links"));
+    assert.is(ended.code, 2, `${what}: ${ended.out}${ended.err}`);
+    assert.match(ended.err, /leads through a symbolic link of the working tree/, what);
+    git("checkout", "-q", "--", ".");
+    git("clean", "-qfd");
+  }
+  // A link outside of the repository is the user's own.
+  symlinkSync(dir.at("links"), dir.at("elsewhere"));
+  assert.is((await ingresscHere(["diff", "--git", "HEAD", "elsewhere/policies/db.ingress"], dir.path)).code, 0);
+  // A policy that is gone is still no file.
+  rmSync(at("policies/db.ingress"));
+  assert.is((await ingresscHere(["diff", "--git", "HEAD", "policies/db.ingress"], dir.at("links"))).code, 2);
+});
+
+test("--git refuses a submodule in the place of the policy's folder", async ({ dir }) => {
+  const other = repository(dir, "other");
+  dir.write("other/db.ingress", OPEN);
+  other("add", "-A");
+  other("commit", "-qm", "open");
+  const git = repository(dir, "outer");
+  dir.write("outer/policies/db.ingress", CLOSED);
+  git("add", "-A");
+  git("commit", "-qm", "first");
+  git("rm", "-rq", "policies");
+  git("submodule", "--quiet", "add", dir.at("other"), "policies");
+  const ended = await ingresscHere(["diff", "--git", "HEAD", "policies/db.ingress"], dir.at("outer"));
+  assert.is(ended.code, 2, ended.out);
+  assert.match(ended.err, /is in the submodule `.*policies`/);
 });
 
 test.run();
