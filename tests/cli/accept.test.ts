@@ -1,6 +1,6 @@
 // ingressc diff --accept, --git and --format sarif: openings that are accepted, and files that are wrong.
 import { spawnSync } from "node:child_process";
-import { mkdirSync, rmSync, symlinkSync } from "node:fs";
+import { cpSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { Ajv } from "ajv";
 import * as assert from "uvu/assert";
 import { suite } from "../suite.ts";
@@ -376,6 +376,71 @@ test("--git refuses a submodule in the place of the policy's folder", async ({ d
   const ended = await ingresscHere(["diff", "--git", "HEAD", "policies/db.ingress"], dir.at("outer"));
   assert.is(ended.code, 2, ended.out);
   assert.match(ended.err, /is in the submodule `.*policies`/);
+});
+
+/** `policies` of a repository with a closed policy, opened by a change that commits a bare repository, with an open one, around it. */
+function embedded(dir: Folder, name: string, config: readonly string[]): void {
+  const inner = repository(dir, `${name}_open`);
+  dir.write(`${name}_open/db.ingress`, OPEN);
+  inner("add", "-A");
+  inner("commit", "-qm", "open");
+  inner("update-ref", "refs/remotes/origin/main", "HEAD");
+  const git = repository(dir, name);
+  dir.write(`${name}/policies/db.ingress`, CLOSED);
+  git("add", "-A");
+  git("commit", "-qm", "first");
+  git("update-ref", "refs/remotes/origin/main", "HEAD");
+  for (const part of ["HEAD", "config", "objects", "refs"])
+    cpSync(dir.at(`${name}_open/.git/${part}`), dir.at(`${name}/policies/${part}`), { recursive: true });
+  dir.write(`${name}/policies/db.ingress`, OPEN);
+  for (const line of config) git("config", "-f", dir.at(`${name}/policies/config`), ...line.split("="));
+  git("add", "-A");
+  git("commit", "-qm", "change");
+}
+
+test("--git takes no files of the change for a repository", async ({ dir }) => {
+  const rows: readonly (readonly [name: string, config: readonly string[]])[] = [
+    ["bare", ["core.bare=true"]],
+    ["with_a_work_tree", ["core.bare=false", "core.worktree=.."]],
+    ["with_no_work_tree", ["core.bare=false"]],
+  ];
+  for (const [name, config] of rows) {
+    embedded(dir, name, config);
+    const ended = await ingresscHere(["diff", "--git", "origin/main", "policies/db.ingress"], dir.at(name));
+    assert.is(ended.code, 2, `${name}: ${ended.out}`);
+    assert.match(ended.err, /`origin\/main` is no revision of the git repository of/);
+  }
+});
+
+test("--git reads the repository around the policy, whatever the environment names, and replaces no object", async ({ dir }) => {
+  const other = repository(dir, "named");
+  dir.write("named/db.ingress", OPEN);
+  other("add", "-A");
+  other("commit", "-qm", "open");
+  const git = repository(dir, "around");
+  dir.write("around/db.ingress", CLOSED);
+  git("add", "-A");
+  git("commit", "-qm", "closed");
+  git("tag", "closed");
+  dir.write("around/db.ingress", OPEN);
+  git("commit", "-qam", "open");
+  const names = ["GIT_DIR", "GIT_COMMON_DIR", "GIT_WORK_TREE", "GIT_OBJECT_DIRECTORY"] as const;
+  const values = [dir.at("named/.git"), dir.at("named/.git"), dir.at("named"), dir.at("named/.git/objects")];
+  const opens = async (what: string): Promise<void> => {
+    const ended = await ingresscHere(["diff", "--git", "closed", "db.ingress"], dir.at("around"));
+    assert.is(ended.code, 1, `${what}: ${ended.out}${ended.err}`);
+    assert.match(ended.out, /^\+ db/, what);
+  };
+  for (const [i, name] of names.entries()) {
+    process.env[name] = values[i];
+    try {
+      await opens(name);
+    } finally {
+      Reflect.deleteProperty(process.env, name);
+    }
+  }
+  git("replace", "closed^{commit}", "HEAD");
+  await opens("a replaced commit");
 });
 
 test.run();

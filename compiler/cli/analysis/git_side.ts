@@ -85,11 +85,12 @@ function revisionOf(rev: string, path: string): Result<Revision, Outcome> {
  * there, so that another file, or another history, would be compared.
  */
 function refusedPlace(rev: string, path: string, named: string): Outcome | null {
-  const found = git(dirname(named), ["rev-parse", "--show-toplevel", "--show-superproject-working-tree"], 65_536);
+  const found = git(dirname(named), ["rev-parse", "--absolute-git-dir", "--show-toplevel", "--show-superproject-working-tree"], 65_536);
   // Said where the revision is read.
   if (found === "no_git") return null;
-  const [top = "", outer = ""] = found === null ? [] : found.toString("utf8").split("\n");
-  if (top === "")
+  const [store = "", top = "", outer = ""] = found === null ? [] : found.toString("utf8").split("\n");
+  // A folder of the working tree that looks like a bare repository is one to a git before 2.38.
+  if (top === "" || foldersAbove(join(realPathOf(dirname(named)) ?? "", basename(named))).includes(realPathOf(store) ?? ""))
     return usage(
       "no_revision",
       `\`${rev}\` is no revision of the git repository of \`${path}\`, which is in none`,
@@ -129,13 +130,23 @@ function realPathOf(path: string): string | null {
   }
 }
 
+/**
+ * What the environment may say about where the repository is. It says it inside of a hook, of any repository; the policy's own is meant.
+ */
+const ELSEWHERE =
+  /^GIT_(?:DIR|WORK_TREE|COMMON_DIR|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|NAMESPACE|PREFIX|REPLACE_REF_BASE|GRAFT_FILE|SHALLOW_FILE)$/;
+
+/** Files of the change that look like a bare repository are none, and no object is replaced by another. */
+const STRICT = ["--no-replace-objects", "-c", "safe.bareRepository=explicit", "-c", "core.fsmonitor=false"];
+
 /** Null: it failed, or printed too much. */
 function git(folder: string, words: readonly string[], most: number): Buffer | null | "no_git" {
   if (!existsSync(folder)) return null;
-  const ended = spawnSync("git", ["-c", "core.fsmonitor=false", "-C", folder, ...words], {
+  const kept = Object.entries(process.env).filter(([name]) => !ELSEWHERE.test(name));
+  const ended = spawnSync("git", [...STRICT, "-C", folder, ...words], {
     maxBuffer: most,
     stdio: ["ignore", "pipe", "ignore"],
-    env: { ...process.env, GIT_OPTIONAL_LOCKS: "0", GIT_NO_LAZY_FETCH: "1" },
+    env: { ...Object.fromEntries(kept), GIT_OPTIONAL_LOCKS: "0", GIT_NO_LAZY_FETCH: "1" },
   });
   if (ended.error !== undefined && "code" in ended.error && ended.error.code === "ENOENT") return "no_git";
   return ended.error === undefined && ended.status === 0 ? ended.stdout : null;
