@@ -37,6 +37,9 @@ const chain = (name: string): string => `{"chain":{"family":"inet","table":"t","
 const match = (left: string, right: string, op = "=="): string => `{"match":{"op":"${op}","left":${left},"right":${right}}}`;
 const PORT = match('{"payload":{"protocol":"tcp","field":"dport"}}', "22");
 const SOURCE = match('{"payload":{"protocol":"ip","field":"saddr"}}', '{"prefix":{"addr":"10.0.0.0","len":8}}');
+const ICMP_TYPE = '{"payload":{"protocol":"icmp","field":"type"}}';
+const SADDR = '{"payload":{"protocol":"ip","field":"saddr"}}';
+const DPORT = '{"payload":{"protocol":"tcp","field":"dport"}}';
 const ODD = match('{"meta":{"key":"mark"}}', "7");
 const permission = (text: string): string => `{"SecurityGroups":[{"GroupName":"g","IpPermissions":[${text}]}]}`;
 
@@ -136,6 +139,46 @@ const ROWS: readonly Row[] = [
     text: nft(rule(`${PORT},${SOURCE.replace("==", "!=")},{"accept":null}`)),
     admits: ["from 11.0.0.1 to tcp 22"],
     refuses: ["from 10.0.0.1 to tcp 22", "from 2001:db8::9 to tcp 22"],
+  },
+  ...[
+    { what: "icmp type != redirect", text: match(ICMP_TYPE, '"redirect"', "!="), left: [/it is about icmp/] },
+    { what: "sctp dport != 5", text: match('{"payload":{"protocol":"sctp","field":"dport"}}', "5", "!="), left: [/it is about sctp/] },
+    { what: "icmp type . ip saddr != …", text: match(`{"concat":[${ICMP_TYPE},${SADDR}]}`, '{"concat":["redirect","10.0.0.1"]}', "!="), left: [/about icmp/] },
+    { what: "udp sport != 53", text: match('{"payload":{"protocol":"udp","field":"sport"}}', "53", "!="), left: [/`udp sport`.* it admits nobody/] },
+    { what: "vlan id 5", text: match('{"payload":{"protocol":"vlan","field":"id"}}', "5"), left: [/`vlan id`.* it admits nobody/] },
+    {
+      what: "vxlan ip saddr != 10.0.0.1",
+      text: match('{"payload":{"tunnel":"vxlan","protocol":"ip","field":"saddr"}}', '"10.0.0.1"', "!="),
+      left: [/`ip saddr`.* it admits nobody/],
+    },
+  ].map(({ what, text, left }): Row => ({
+    title: `nft: ${what} accepts no connection that a policy knows`,
+    format: "nft",
+    text: nft(rule(`${text},{"accept":null}`)),
+    refuses: ["from 11.0.0.1 to tcp 22", "from 11.0.0.1 to udp 22", "from 2001:db8::9 to tcp 22", "from 2001:db8::9 to udp 22"],
+    left,
+  })),
+  {
+    title: "nft: not a source with a port, only of its family and its protocol",
+    format: "nft",
+    text: nft(rule(`${match(`{"concat":[${SADDR},${DPORT}]}`, '{"set":[{"concat":["10.0.0.1",22]}]}', "!=")},{"accept":null}`)),
+    admits: ["from 10.0.0.1 to tcp 23", "from 10.0.0.2 to tcp 22"],
+    refuses: ["from 10.0.0.1 to tcp 22", "from 10.0.0.2 to udp 22", "from 2001:db8::9 to tcp 22", "from 2001:db8::9 to udp 22"],
+  },
+  {
+    title: "nft: a drop of what is not a port of udp leaves tcp alone",
+    format: "nft",
+    text: nft(`${rule(`${match('{"payload":{"protocol":"udp","field":"sport"}}', "53", "!=")},{"drop":null}`)},${rule(`${PORT},{"accept":null}`)}`),
+    admits: ["from 10.1.1.1 to tcp 22"],
+    refuses: ["from 10.1.1.1 to udp 22"],
+    left: [/`udp sport`.* whatever it may drop is refused/],
+  },
+  {
+    title: "nft: a drop by the number of a VLAN refuses all that it may",
+    format: "nft",
+    text: nft(`${rule(`${match('{"payload":{"protocol":"vlan","field":"id"}}', "5")},{"drop":null}`)},${rule(`${PORT},{"accept":null}`)}`),
+    refuses: ["from 10.1.1.1 to tcp 22"],
+    left: [/`vlan id`.* whatever it may drop is refused/],
   },
   {
     title: "nft: every hook must accept",
