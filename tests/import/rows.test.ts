@@ -16,6 +16,8 @@ interface Row {
   readonly refuses?: readonly string[];
   /** Each matches a part that is left out; as many as there are. */
   readonly left?: readonly RegExp[];
+  /** A part of the policy. */
+  readonly written?: RegExp;
 }
 
 const request = (text: string): Request => {
@@ -378,6 +380,84 @@ const ROWS: readonly Row[] = [
     refuses: ["from 10.0.0.4 to tcp 80"],
     left: [/`v4v6` or `v6only`/],
   },
+  {
+    title: "haproxy: who waits for a hello admits nothing without one",
+    format: "haproxy",
+    text: "frontend f\n bind :80\n tcp-request inspect-delay 5s\n tcp-request content accept if { req_ssl_hello_type 1 }\n tcp-request content reject\n default_backend b\nbackend b\n server s 127.0.0.1:81\n",
+    admits: ["from 10.0.0.4 to tcp 80", "from 10.0.0.4 to tcp 80 sni a.example"],
+    written: /^expose f on tcp 80 as passthrough /m,
+  },
+  {
+    title: "haproxy: also by an acl, in a route",
+    format: "haproxy",
+    text: "frontend f\n bind :80\n acl tls req.ssl_hello_type 1\n tcp-request inspect-delay 5s\n tcp-request content accept if { src 10.0.0.0/8 } tls\n use_backend b if tls\nbackend b\n server s 127.0.0.1:81\n",
+    admits: ["from 10.0.0.4 to tcp 80"],
+    written: /^expose f on tcp 80 as passthrough /m,
+  },
+  {
+    title: "haproxy: an acl of hellos that no rule uses changes nothing",
+    format: "haproxy",
+    text: "frontend f\n bind :80\n acl tls req_ssl_hello_type 1\n default_backend b\nbackend b\n server s 127.0.0.1:81\n",
+    admits: ["from 10.0.0.4 to tcp 80"],
+    written: /^expose f on tcp 80 \{/m,
+  },
+  {
+    title: "haproxy: a rule of connections has no hello to read",
+    format: "haproxy",
+    text: "frontend f\n bind :80\n acl tls req_ssl_hello_type 1\n tcp-request inspect-delay 5s\n tcp-request connection accept if tls\n tcp-request connection reject\n tcp-request content reject unless tls\n default_backend b\nbackend b\n server s 127.0.0.1:81\n",
+    refuses: ["from 10.0.0.4 to tcp 80"],
+    left: [/connection accept if tls.*it admits nobody here/],
+  },
+  ...["ipv6@:80", "ipv6@*:80"].map((place): Row => ({
+    title: `haproxy: ${place} is IPv6`,
+    format: "haproxy",
+    text: `listen f\n bind ${place} v6only\n server s 127.0.0.1:81\n`,
+    admits: ["from 2001:db8::9 to tcp 80"],
+    refuses: ["from 10.0.0.4 to tcp 80"],
+  })),
+  ...["ipv6@10.0.0.1:80", "ipv4@[::]:80", "ipv4@2001:db8::1:80"].map((place): Row => ({
+    title: `haproxy: ${place} is no address`,
+    format: "haproxy",
+    text: `listen f\n bind ${place}\n server s 127.0.0.1:81\n`,
+    refuses: ["from 2001:db8::9 to tcp 80", "from 10.0.0.4 to tcp 80"],
+    left: [/is no address and port/],
+  })),
+  {
+    title: "haproxy: the rules of a listen that a frontend leads to",
+    format: "haproxy",
+    text: "frontend f\n bind :80\n default_backend l\nlisten l\n bind :90\n tcp-request content reject if { src 10.0.0.0/8 }\n server s 127.0.0.1:81\n",
+    admits: ["from 192.0.2.1 to tcp 90"],
+    refuses: ["from 10.0.0.4 to tcp 80", "from 192.0.2.1 to tcp 80", "from 10.0.0.4 to tcp 90"],
+    left: [/tcp-request content reject.*no counterpart/],
+  },
+  {
+    title: "haproxy: the rules of a backend's defaults",
+    format: "haproxy",
+    text: "defaults plain\nfrontend f from plain\n bind :80\n default_backend b\ndefaults strict\n tcp-request content reject if { src 10.0.0.0/8 }\nbackend b from strict\n server s 127.0.0.1:81\n",
+    refuses: ["from 10.0.0.4 to tcp 80", "from 192.0.2.1 to tcp 80"],
+    left: [/tcp-request content reject.*no counterpart/],
+  },
+  {
+    title: "haproxy: the servers' parameters in the defaults",
+    format: "haproxy",
+    text: "defaults\n default-server send-proxy\nlisten f\n bind :80\n server s 127.0.0.1:81\n",
+    admits: ["from 192.0.2.1 to tcp 80"],
+    written: /proxy v1/,
+  },
+  {
+    title: "haproxy: a host name beside an address may be any address",
+    format: "haproxy",
+    text: "listen f\n bind :80\n server s 127.0.0.1:81\nlisten g\n bind 10.0.0.9:90\n bind inner.example:80\n tcp-request connection reject\n server s 127.0.0.1:82\n",
+    refuses: ["from 192.0.2.1 to tcp 80"],
+    left: [/it may listen at an address of this one/, /no address and port/],
+  },
+  {
+    title: "haproxy: a unix socket beside an address is no address",
+    format: "haproxy",
+    text: "listen f\n bind :80\n server s 127.0.0.1:81\nlisten g\n bind 10.0.0.9:90\n bind unix@/run/g.sock\n server s 127.0.0.1:82\n",
+    admits: ["from 192.0.2.1 to tcp 80"],
+    left: [/no address and port/],
+  },
 
   {
     title: "aws: from one end of a range to the other",
@@ -449,7 +529,7 @@ const ROWS: readonly Row[] = [
   },
 ];
 
-for (const { title, format, text, admits = [], refuses = [], left = [] } of ROWS)
+for (const { title, format, text, admits = [], refuses = [], left = [], written } of ROWS)
   test(title, async () => {
     const result = await imported(format, text);
     const decide = decider(result.text);
@@ -458,6 +538,7 @@ for (const { title, format, text, admits = [], refuses = [], left = [] } of ROWS
     const found = result.left.map(({ what, why }) => `${what}: ${why}`);
     assert.is(found.length, left.length, found.join("\n"));
     left.forEach((pattern, i) => assert.match(found[i] ?? "", pattern));
+    if (written !== undefined) assert.match(result.text, written);
   });
 
 const FAULTS: readonly (readonly [format: Format, text: string, expected: RegExp])[] = [
