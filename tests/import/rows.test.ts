@@ -43,6 +43,10 @@ const ICMP_TYPE = '{"payload":{"protocol":"icmp","field":"type"}}';
 const SADDR = '{"payload":{"protocol":"ip","field":"saddr"}}';
 const DPORT = '{"payload":{"protocol":"tcp","field":"dport"}}';
 const ODD = match('{"meta":{"key":"mark"}}', "7");
+const service = (metadata: string, spec: string): string =>
+  `{"apiVersion":"v1","kind":"Service","metadata":{"name":"a",${metadata}},"spec":{${spec},"ports":[{"port":80}]}}`;
+const networkPolicy = (api: string, kind: string, spec: string): string =>
+  `{"items":[${service('"labels":{}', '"type":"LoadBalancer"')},{"apiVersion":"${api}","kind":"${kind}","metadata":{"name":"p"},"spec":{${spec}}}]}`;
 const permission = (text: string): string => `{"SecurityGroups":[{"GroupName":"g","IpPermissions":[${text}]}]}`;
 
 const ROWS: readonly Row[] = [
@@ -500,6 +504,44 @@ const ROWS: readonly Row[] = [
     admits: ["from 10.0.0.1 to tcp 30080"],
   },
   {
+    title: "kubernetes: a load balancer that an annotation narrows",
+    format: "kubernetes",
+    text: service('"annotations":{"service.beta.kubernetes.io/load-balancer-source-ranges":"10.0.0.0/8"}', '"type":"LoadBalancer"'),
+    refuses: ["from 10.0.0.1 to tcp 80", "from 192.0.2.1 to tcp 80"],
+    left: [/Service a: its annotation `service\.beta\.kubernetes\.io\/load-balancer-source-ranges`/],
+  },
+  {
+    title: "kubernetes: the ranges of the spec win over the annotation, as there",
+    format: "kubernetes",
+    text: service(
+      '"annotations":{"service.beta.kubernetes.io/load-balancer-source-ranges":"0.0.0.0/0"}',
+      '"type":"LoadBalancer","loadBalancerSourceRanges":["10.0.0.0/8"]',
+    ),
+    admits: ["from 10.0.0.1 to tcp 80"],
+    refuses: ["from 192.0.2.1 to tcp 80"],
+  },
+  {
+    title: "kubernetes: null is no list, as there",
+    format: "kubernetes",
+    text: service('"labels":{}', '"type":"LoadBalancer","loadBalancerSourceRanges":null'),
+    admits: ["from 192.0.2.1 to tcp 80"],
+  },
+  {
+    title: "kubernetes: labels that can't be read may be those of the pods",
+    format: "kubernetes",
+    text: `{"items":[${service('"labels":{}', '"type":"LoadBalancer","selector":{"app":"a"}')},{"kind":"NetworkPolicy","metadata":{"name":"p"},"spec":{"podSelector":{"matchLabels":{"app":7}}}}]}`,
+    refuses: ["from 192.0.2.1 to tcp 80"],
+    left: [/whether it is about the pods/],
+  },
+  {
+    title: "kubernetes: a Service of another API",
+    format: "kubernetes",
+    text: `{"items":[${service('"labels":{}', '"type":"LoadBalancer"')},{"apiVersion":"serving.knative.dev/v1","kind":"Service","metadata":{"name":"k"},"spec":{"type":"LoadBalancer","ports":[{"port":81}]}}]}`,
+    admits: ["from 192.0.2.1 to tcp 80"],
+    refuses: ["from 192.0.2.1 to tcp 81"],
+    left: [/Service k: only Services/],
+  },
+  {
     title: "kubernetes: pods as a source",
     format: "kubernetes",
     text: '{"kind":"NetworkPolicy","metadata":{"name":"p"},"spec":{"podSelector":{},"ingress":[{"from":[{"podSelector":{}}],"ports":[{"port":80}]}]}}',
@@ -540,6 +582,8 @@ for (const { title, format, text, admits = [], refuses = [], left = [], written 
     left.forEach((pattern, i) => assert.match(found[i] ?? "", pattern));
     if (written !== undefined) assert.match(result.text, written);
   });
+
+const NETWORKING = "networking.k8s.io/v1";
 
 const FAULTS: readonly (readonly [format: Format, text: string, expected: RegExp])[] = [
   ["nft", "", /^ING873 this is not JSON/],
@@ -583,6 +627,22 @@ const FAULTS: readonly (readonly [format: Format, text: string, expected: RegExp
     '{"kind":"Service","metadata":{"name":"a"},"spec":{"type":"NodePort","ports":[{"port":80}]}}',
     /^ING874 this port of the Service a has no number/,
   ],
+  ["kubernetes", networkPolicy("projectcalico.org/v3", "NetworkPolicy", '"ingress":[{"action":"Deny"}]'), /^ING874 .*may refuse what the others admit/],
+  ["kubernetes", networkPolicy("policy.networking.k8s.io/v1alpha1", "AdminNetworkPolicy", '"ingress":[]'), /^ING874 this AdminNetworkPolicy of policy/],
+  ["kubernetes", networkPolicy("cilium.io/v2", "CiliumNetworkPolicy", '"ingressDeny":[]'), /^ING874 this CiliumNetworkPolicy of cilium/],
+  ["kubernetes", networkPolicy("security.istio.io/v1", "AuthorizationPolicy", '"action":"DENY"'), /^ING874 this AuthorizationPolicy of security/],
+  ["kubernetes", networkPolicy(NETWORKING, "NetworkPolicy", '"podSelector":{},"ingress":[{"from":{}}]'), /^ING874 `from` of a rule .* is not a list/],
+  ["kubernetes", networkPolicy(NETWORKING, "NetworkPolicy", '"podSelector":{},"ingress":[{"ports":80}]'), /^ING874 `ports` of a rule .* is not a list/],
+  [
+    "kubernetes",
+    networkPolicy(NETWORKING, "NetworkPolicy", '"podSelector":{},"ingress":[{"from":[{"ipBlock":{"cidr":"10.0.0.0/8","except":"10.1.0.0/16"}}]}]'),
+    /^ING874 `except` of a block .* is not a list/,
+  ],
+  [
+    "kubernetes",
+    service('"labels":{}', '"type":"LoadBalancer","loadBalancerSourceRanges":"10.0.0.0/8"'),
+    /^ING874 `loadBalancerSourceRanges` of the Service a/,
+  ],
   ["tailscale", '{"groups":{}}', /^ING875 it has neither `acls` nor `grants`/],
   ["tailscale", '{"acls":{}}', /^ING874 `acls` is not a list/],
   ["tailscale", '{"acls":[{"action":"drop","src":["*"],"dst":["*:1"]}]}', /^ING874 this acl has no `action`/],
@@ -591,8 +651,8 @@ const FAULTS: readonly (readonly [format: Format, text: string, expected: RegExp
   ["tailscale", '{"acls":[], /* no end', /^ING873 this is not JSON/],
 ];
 
-for (const [format, text, expected] of FAULTS)
-  test(`${format}: ${text.slice(0, 60).replaceAll("\n", " ")} is refused`, async () => {
+for (const [i, [format, text, expected]] of FAULTS.entries())
+  test(`${format}: ${text.slice(0, 60).replaceAll("\n", " ")} is refused (${i})`, async () => {
     const [first = "nothing was refused"] = await refusals(format, text);
     assert.match(first, expected);
   });
