@@ -27,6 +27,11 @@ const request = (text: string): Request => {
 };
 
 const stream = (text: string): string => `events {}\nstream {\n${text}\n}\n`;
+/** The output of `nginx -T` with a server that `inside` is in. */
+const whole = (inside: string, files: Readonly<Record<string, string>>): string =>
+  Object.entries({ "nginx.conf": stream(`server { listen 80; ${inside} proxy_pass 127.0.0.1:81; }`), ...files })
+    .map(([name, text]) => `# configuration file /etc/nginx/${name}:\n${text}\n`)
+    .join("\n");
 const http = (text: string): string => `events {}\nhttp {\n${text}\n}\n`;
 const nft = (rules: string, policy = "drop", more = ""): string => {
   const objects = [`{"chain":{"family":"inet","table":"t","name":"input","type":"filter","hook":"input","prio":0,"policy":"${policy}"}}`, more, rules].filter(
@@ -248,6 +253,52 @@ const ROWS: readonly Row[] = [
     refuses: ["from 192.0.2.1 to tcp 80"],
     left: [/nginx -T/],
   },
+  {
+    title: "nginx: a file of a map that is not here",
+    format: "nginx",
+    text: stream(
+      "map $ssl_preread_server_name $to { hostnames; *.a.example 127.0.0.1:81; include names.map; default 127.0.0.1:82; } server { listen 80; ssl_preread on; proxy_pass $to; }",
+    ),
+    refuses: ["from 192.0.2.1 to tcp 80 sni x.a.example", "from 192.0.2.1 to tcp 80 sni include", "from 192.0.2.1 to tcp 80"],
+    left: [/`include names\.map`: the file is not here/],
+  },
+  {
+    title: "nginx: a class of characters in the path of an include",
+    format: "nginx",
+    text: whole("include rules/[0-4!]*.conf;", {
+      "rules/30-all.conf": "allow all;",
+      "rules/10-bad.conf": "deny 10.0.0.0/8;",
+      "rules/a.conf": "deny 192.0.2.0/24;",
+      "rules/.20.conf": "allow 10.0.0.0/8;",
+    }),
+    admits: ["from 192.0.2.1 to tcp 80"],
+    refuses: ["from 10.0.0.1 to tcp 80"],
+  },
+  {
+    title: "nginx: what a class does not have, and a name with a point first",
+    format: "nginx",
+    text: whole("include rules/[!b-z]*.conf; include rules/[^a.]*.conf;", {
+      "rules/b.conf": "deny all;",
+      "rules/.a.conf": "allow all;",
+      "rules/a.conf": "deny 10.0.0.0/8;",
+      "rules/other/a.conf": "allow all;",
+    }),
+    refuses: ["from 10.0.0.1 to tcp 80", "from 192.0.2.1 to tcp 80"],
+  },
+  {
+    title: "nginx: included files come in the order of their names",
+    format: "nginx",
+    text: whole("include rules/*.conf;", { "rules/b.conf": "deny all;", "rules/a.conf": "allow 10.0.0.0/8;", "rules/Z.conf": "deny 10.0.0.5;" }),
+    admits: ["from 10.0.0.1 to tcp 80"],
+    refuses: ["from 10.0.0.5 to tcp 80", "from 192.0.2.1 to tcp 80"],
+  },
+  ...["rules/[0-9.conf", "rules/[[:digit:]]*.conf", "rules/[9-0]*.conf", "rules/*a*b*c*.conf", "rules/\\\\a*.conf"].map((path): Row => ({
+    title: `nginx: an include of ${path}, which can't be read`,
+    format: "nginx",
+    text: whole(`include ${path};`, { "rules/1abc.conf": "deny all;" }),
+    refuses: ["from 192.0.2.1 to tcp 80"],
+    left: [/`include .*: the file is not here/],
+  })),
   {
     title: "nginx: a directive that nobody knows",
     format: "nginx",
