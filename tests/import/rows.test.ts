@@ -48,6 +48,23 @@ const ICMP_TYPE = '{"payload":{"protocol":"icmp","field":"type"}}';
 const SADDR = '{"payload":{"protocol":"ip","field":"saddr"}}';
 const DPORT = '{"payload":{"protocol":"tcp","field":"dport"}}';
 const ODD = match('{"meta":{"key":"mark"}}', "7");
+/** A plan that makes a group, whose id nobody knows yet, and a rule for port 22 of the group that `references` say. */
+const plan = (inside: string, group: string, index: string, references: readonly string[] | null): string => {
+  const resources = [
+    { type: "aws_security_group", address: `${inside}${group}`, values: { ingress: [] } },
+    {
+      type: "aws_security_group_rule",
+      address: `${inside}aws_security_group_rule.ssh${index}`,
+      values: { type: "ingress", protocol: "tcp", from_port: 22, to_port: 22, cidr_blocks: ["0.0.0.0/0"] },
+    },
+  ];
+  const expressions = { security_group_id: references === null ? { constant_value: "sg-9" } : { references } };
+  const module = { resources: [{ address: "aws_security_group_rule.ssh", expressions }] };
+  return JSON.stringify({
+    planned_values: { root_module: inside === "" ? { resources } : { child_modules: [{ resources }] } },
+    configuration: { root_module: inside === "" ? module : { module_calls: { m: { module } } } },
+  });
+};
 const service = (metadata: string, spec: string): string =>
   `{"apiVersion":"v1","kind":"Service","metadata":{"name":"a",${metadata}},"spec":{${spec},"ports":[{"port":80}]}}`;
 const networkPolicy = (api: string, kind: string, spec: string): string =>
@@ -542,6 +559,31 @@ const ROWS: readonly Row[] = [
     refuses: ["from 10.0.0.1 to tcp 22"],
     left: [/another security group/],
   },
+  ...(
+    [
+      ["its rule", "", "aws_security_group.web", ["aws_security_group.web.id", "aws_security_group.web"], true],
+      ["one of several rules", "", "aws_security_group.web", ["aws_security_group.web.id", "aws_security_group.web"], true, "[0]"],
+      ["a rule of a module", "module.m.", "aws_security_group.web", ["aws_security_group.web.id", "aws_security_group.web"], true],
+      ["one of several groups", "", "aws_security_group.web[0]", ["aws_security_group.web[0].id", "aws_security_group.web[0]", "aws_security_group.web"], true],
+      [
+        "another of these groups",
+        "",
+        "aws_security_group.web[0]",
+        ["aws_security_group.web[1].id", "aws_security_group.web[1]", "aws_security_group.web"],
+        false,
+      ],
+      ["a rule of a group that is there already", "", "aws_security_group.web", ["data.aws_security_group.old.id", "data.aws_security_group.old"], false],
+      ["a rule of a variable", "", "aws_security_group.web", ["var.group"], false],
+      ["a rule of this group or another", "", "aws_security_group.web", ["aws_security_group.web.id", "aws_security_group.web", "var.group"], false],
+      ["a rule of something else of the group", "", "aws_security_group.web", ["aws_security_group.web.vpc_id", "aws_security_group.web"], false],
+      ["a rule of an id", "", "aws_security_group.web", null, false],
+    ] as const
+  ).map(([title, inside, group, references, isOwn, index = ""]): Row => ({
+    title: `terraform: a plan with one new group and ${title}`,
+    format: "terraform",
+    text: plan(inside, group, index, references),
+    ...(isOwn ? { admits: ["from 10.0.0.1 to tcp 22"] } : { refuses: ["from 10.0.0.1 to tcp 22"], left: [/another security group, or the plan does not say/] }),
+  })),
   {
     title: "kubernetes: a policy of no rules admits nobody",
     format: "kubernetes",
