@@ -352,6 +352,8 @@ test("bad input has a code and a remedy, and -o writes the file", async () => {
     [["--round", "/24", "/48"], 2, "usage.missing_operand"],
     [["-", "-"], 2, "usage.input_twice"],
     [["audit.jsonl", "-o", "no/where.ingress"], 2, "usage.output_folder"],
+    [["audit.jsonl", "-o", "./audit.jsonl"], 2, "usage.output_is_input"],
+    [["denied.jsonl", "audit.jsonl", "-o", "denied.jsonl"], 2, "usage.output_is_input"],
     [["audit.jsonl", "--round", "/8", "/16"], 0, "policy.learned"],
   ];
   for (const [args, code, says] of rows) {
