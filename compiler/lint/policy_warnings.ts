@@ -1,5 +1,5 @@
 // Warnings about what a policy says, apart from what its rules do together: reasons, tests, lists, binds and certificates.
-import { builtinNet } from "../check/sets/builtin_nets.ts";
+import { ANY, ANY4, ANY6, builtinNet } from "../check/sets/builtin_nets.ts";
 import { intersects, isEmpty, subtract, union } from "../check/sets/intervals.ts";
 import { SetBuilder } from "../check/sets/set_builder.ts";
 import type { Member } from "../ast/nodes.ts";
@@ -9,11 +9,13 @@ import type { Span } from "../source/source.ts";
 import type { WrittenRule } from "./rule_texts.ts";
 import type { NamedList, WrittenBind } from "./text_facts.ts";
 
-/** An allow for all of the internet without a certificate has a reason, or its expose has one. */
+/** An allow for all of the internet, over IPv4 or IPv6, without a certificate has a reason, or its expose has one. */
 export function sayWithoutReason(report: Report, { exposes }: CheckedPolicy, texts: readonly WrittenRule[]): void {
   const known = new Map<AddressSet, boolean>();
+  const internet = builtinNet("internet") ?? ANY;
+  const wholes = [subtract(internet, ANY6), subtract(internet, ANY4)];
   const isEverywhere = (set: AddressSet): boolean => {
-    const is = known.get(set) ?? isEmpty(subtract(builtinNet("internet") ?? set, set));
+    const is = known.get(set) ?? wholes.some((whole) => isEmpty(subtract(whole, set)));
     known.set(set, is);
     return is;
   };

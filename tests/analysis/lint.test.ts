@@ -151,6 +151,18 @@ const OTHERS: readonly Row[] = [
     text: only("allow from any except private").replace('@why "w" ', ""),
     warnings: ["ING827 1 allow from any except private"],
   },
+  { name: "from all of IPv4", text: only("allow from any4").replace('@why "w" ', ""), warnings: ["ING827 1 allow from any4"] },
+  {
+    name: "from all of IPv6",
+    text: only("allow from ::/0").replace('@why "w" ', "").replace("192.0.2.1", "2001:db8::1"),
+    warnings: ["ING827 1 allow from ::/0"],
+  },
+  {
+    name: "from the internet over IPv4 alone",
+    text: only("allow from any4 except private").replace('@why "w" ', ""),
+    warnings: ["ING827 1 allow from any4 except private"],
+  },
+  { name: "from half of IPv6", text: only("allow from ::/1").replace('@why "w" ', "").replace("192.0.2.1", "2001:db8::1"), warnings: [] },
   { name: "the rule has the reason", text: only('@why "all" allow from any').replace('@why "w" ', ""), warnings: [] },
   { name: "from half of the internet", text: only("allow from 0.0.0.0/1").replace('@why "w" ', ""), warnings: [] },
   { name: "a dryrun needs no reason", text: only("allow from 10.0.0.0/8 dryrun allow from any").replace('@why "w" ', ""), warnings: [] },
