@@ -226,6 +226,13 @@ interface Sarif {
   }[];
 }
 
+interface SarifRules {
+  readonly runs: readonly {
+    readonly tool: { readonly driver: { readonly rules: readonly { readonly id: string }[] } };
+    readonly results: readonly { readonly ruleId: string; readonly ruleIndex: number }[];
+  }[];
+}
+
 function sarifOf(out: string): Sarif {
   const document: unknown = JSON.parse(out);
   const valid = new Ajv({ strict: false }).compile(SARIF);
@@ -259,6 +266,19 @@ test("SARIF has at most 65,536 characters, and says how many results it omits", 
   assert.ok(ended.out.length <= 65_537 && ended.out.length > 60_000, String(ended.out.length));
   const [run] = sarifOf(ended.out).runs;
   assert.is((run?.results.length ?? 0) + (run?.properties?.omitted ?? 0), 400);
+});
+
+test("each result has its rule in SARIF's table", async ({ dir }) => {
+  dir.write(
+    "counts.ingress",
+    NEW.replace("allow from vpn", "dryrun limit 5/s per source allow from vpn").replace("expose web", '@why "time" dial far on udp\nexpose other'),
+  );
+  const { out } = await ingresscHere(["diff", "a.ingress", "counts.ingress", "--format", "sarif"], dir.path);
+  sarifOf(out);
+  const { runs } = JSON.parse(out) as SarifRules;
+  const found = runs.flatMap(({ tool, results }) => results.map(({ ruleId, ruleIndex }) => [ruleId, tool.driver.rules[ruleIndex]?.id]));
+  assert.ok(found.some(([id]) => id === "dryrun_changed") && found.some(([id]) => id === "dial"), out);
+  for (const [id, rule] of found) assert.is(rule, id);
 });
 
 test("the place of a listener whose file has a space is a reference", async ({ dir }) => {
