@@ -78,7 +78,7 @@ function namesGroup(configuration: Doc | null, address: string, group: string): 
   const resource = itemsOf(entry(module, "resources")).find((one) => textOf(entry(one, "address")) === local);
   const references = itemsOf(entry(entry(entry(resource, "expressions"), "security_group_id"), "references")).map(textOf);
   const wanted = `${group.slice(inside.length)}.id`;
-  // Each reference stands with those that it begins with: `aws_security_group.web.id`, `aws_security_group.web`.
+  // A plan lists `aws_security_group.web` too, with which `aws_security_group.web.id` begins.
   return references.includes(wanted) && references.every((reference) => reference !== null && wanted.startsWith(reference));
 }
 

@@ -194,7 +194,7 @@ const ROWS: readonly Row[] = [
     refuses: ["from 10.0.0.1 to tcp 22", "from 10.0.0.2 to udp 22", "from 2001:db8::9 to tcp 22", "from 2001:db8::9 to udp 22"],
   },
   {
-    title: "nft: a drop of what is not a port of udp leaves tcp alone",
+    title: "nft: a drop of what is not a port of udp drops nothing of tcp",
     format: "nft",
     text: nft(`${rule(`${match('{"payload":{"protocol":"udp","field":"sport"}}', "53", "!=")},{"drop":null}`)},${rule(`${PORT},{"accept":null}`)}`),
     admits: ["from 10.1.1.1 to tcp 22"],

@@ -105,7 +105,7 @@ function refusedPlace(rev: string, path: string, named: string): Outcome | null 
   // The outermost: a link inside the repository may lead to the repository.
   const start = foldersAbove(named).findLast((folder) => realPathOf(folder) === realPathOf(top));
   const place = start === undefined ? null : join(realPathOf(top) ?? top, relative(start, named));
-  // What is opened is \`path\`, in which `..` follows a link. The policy may be gone by now, but then its folder is there.
+  // The file is opened as `path`, in which `..` follows a link. The policy may be gone by now, but then its folder is there.
   const real = existsSync(path) ? realPathOf(path) : join(realPathOf(dirname(named)) ?? "", basename(named));
   if (place === null || real !== place)
     return usage(
@@ -130,10 +130,8 @@ function realPathOf(path: string): string | null {
   }
 }
 
-/**
- * What the environment may say about where the repository is. It says it inside of a hook, of any repository; the policy's own is meant.
- */
-const ELSEWHERE =
+/** Variables that say where the repository is. A hook has them, of whatever repository; the one around the policy is meant. */
+const REPOSITORY_VARIABLES =
   /^GIT_(?:DIR|WORK_TREE|COMMON_DIR|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|NAMESPACE|PREFIX|REPLACE_REF_BASE|GRAFT_FILE|SHALLOW_FILE)$/;
 
 /** Files of the change that look like a bare repository are none, and no object is replaced by another. */
@@ -142,7 +140,7 @@ const STRICT = ["--no-replace-objects", "-c", "safe.bareRepository=explicit", "-
 /** Null: it failed, or printed too much. */
 function git(folder: string, words: readonly string[], most: number): Buffer | null | "no_git" {
   if (!existsSync(folder)) return null;
-  const kept = Object.entries(process.env).filter(([name]) => !ELSEWHERE.test(name));
+  const kept = Object.entries(process.env).filter(([name]) => !REPOSITORY_VARIABLES.test(name));
   const ended = spawnSync("git", [...STRICT, "-C", folder, ...words], {
     maxBuffer: most,
     stdio: ["ignore", "pipe", "ignore"],

@@ -63,7 +63,7 @@ function withIncludes(
   });
 }
 
-/** `sites/[0-9]*.conf` as glob(3) reads it: nothing matches `/`, nor a point at the beginning of a name. Null: it can't be read. */
+/** `sites/[0-9]*.conf` as glob(3) reads it: nothing matches `/`, nor a point at the beginning of a name. Null where it can't be read. */
 function globPattern(glob: string): RegExp | null {
   if (glob.split(/\*+/).length > MOST_STARS || glob.includes("\\")) return null;
   let text = "";
