@@ -1,4 +1,5 @@
 // The inputs of a command beside its arguments. Its row of the command table is in specs/, what it does is in commands/.
+import type { Arguments } from "../../runtime/shell/command_line.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Progress } from "./progress.ts";
 
@@ -12,3 +13,5 @@ export interface Surroundings {
   /** Shows an outcome at once, for a command that has several. */
   show(outcome: Outcome): void;
 }
+
+export type Run = (args: Arguments, surroundings: Surroundings) => Promise<Outcome>;

@@ -1,28 +1,25 @@
-// The code of each command, loaded when the command runs, so that no command slows the start of another.
-import type { Arguments } from "../../runtime/shell/command_line.ts";
-import type { Surroundings } from "./command.ts";
+// The code of each command, loaded when the command runs, so that no command slows the start of another. Commands that share most of
+// their code are loaded together, because each import of its own becomes several files of the package.
+import type { Run } from "./command.ts";
 import type { CommandName } from "./command_table.ts";
-import type { Outcome } from "./outcome.ts";
-
-export type Run = (args: Arguments, surroundings: Surroundings) => Promise<Outcome>;
 
 export const RUNS: Readonly<Record<CommandName, () => Promise<{ readonly run: Run }>>> = {
   check: () => import("./commands/check.ts"),
-  build: () => import("./commands/build.ts"),
-  prove: () => import("./commands/prove.ts"),
-  test: () => import("./commands/test.ts"),
-  explain: () => import("./commands/explain.ts"),
-  diff: () => import("./commands/diff.ts"),
-  who: () => import("./commands/who.ts"),
-  replay: () => import("./commands/replay.ts"),
-  learn: () => import("./commands/learn.ts"),
-  list: () => import("./commands/list.ts"),
-  inspect: () => import("./commands/inspect.ts"),
-  fmt: () => import("./commands/fmt.ts"),
-  export: () => import("./commands/export.ts"),
-  import: () => import("./commands/import.ts"),
-  init: () => import("./commands/init.ts"),
-  keygen: () => import("./commands/keygen.ts"),
-  sign: () => import("./commands/sign.ts"),
-  verify: () => import("./commands/verify.ts"),
+  build: async () => (await import("./commands/modules.ts")).MODULE_COMMANDS.build,
+  prove: async () => (await import("./commands/analysis.ts")).ANALYSIS_COMMANDS.prove,
+  test: async () => (await import("./commands/modules.ts")).MODULE_COMMANDS.test,
+  explain: async () => (await import("./commands/modules.ts")).MODULE_COMMANDS.explain,
+  diff: async () => (await import("./commands/analysis.ts")).ANALYSIS_COMMANDS.diff,
+  who: async () => (await import("./commands/analysis.ts")).ANALYSIS_COMMANDS.who,
+  replay: async () => (await import("./commands/traffic.ts")).TRAFFIC_COMMANDS.replay,
+  learn: async () => (await import("./commands/traffic.ts")).TRAFFIC_COMMANDS.learn,
+  list: async () => (await import("./commands/traffic.ts")).TRAFFIC_COMMANDS.list,
+  inspect: async () => (await import("./commands/modules.ts")).MODULE_COMMANDS.inspect,
+  fmt: async () => (await import("./commands/sources.ts")).SOURCE_COMMANDS.fmt,
+  export: async () => (await import("./commands/sources.ts")).SOURCE_COMMANDS.export,
+  import: async () => (await import("./commands/sources.ts")).SOURCE_COMMANDS.import,
+  init: async () => (await import("./commands/sources.ts")).SOURCE_COMMANDS.init,
+  keygen: async () => (await import("./commands/signatures.ts")).SIGNATURE_COMMANDS.keygen,
+  sign: async () => (await import("./commands/signatures.ts")).SIGNATURE_COMMANDS.sign,
+  verify: async () => (await import("./commands/signatures.ts")).SIGNATURE_COMMANDS.verify,
 };

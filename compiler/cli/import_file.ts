@@ -8,10 +8,10 @@ import { positionOf } from "../source/source.ts";
 import { count, usage, type Outcome } from "./outcome.ts";
 
 /** `text` is the file at `path`. */
-export async function importAs(format: string, path: string, text: string): Promise<Result<Imported, Outcome>> {
+export function importAs(format: string, path: string, text: string): Result<Imported, Outcome> {
   if (!isFormat(format))
     return failed(usage("bad_format", `\`--from ${format}\` is no format that can be imported`, `the formats are ${FORMAT_NAMES.join(", ")}`));
-  const imported = await importFrom(format, { path: basename(path), text });
+  const imported = importFrom(format, { path: basename(path), text });
   if (imported.ok) return ok(imported.value);
   const diagnostics = imported.error;
   return failed({

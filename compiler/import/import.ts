@@ -1,6 +1,7 @@
 // Another program's configuration -> the text of a policy that admits no connection that the source refuses. Each format has a file or a
-// folder of its own, loaded when it is needed.
+// folder of its own.
 import { checkSource } from "../compile.ts";
+import { importAws } from "./aws.ts";
 import { diagnostic, type Diagnostic } from "../diagnostics/diagnostic.ts";
 import { format } from "../format/format.ts";
 import { MAX_SOURCE_BYTES } from "../source/bounds.ts";
@@ -9,18 +10,24 @@ import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import { Context, type LeftOut } from "./draft/context.ts";
 import type { Draft } from "./draft/draft.ts";
 import { policyText } from "./draft/policy_text.ts";
+import { importHaproxy } from "./haproxy/haproxy.ts";
+import { importKubernetes } from "./kubernetes.ts";
+import { importNft } from "./nft/nft.ts";
+import { importNginx } from "./nginx/nginx.ts";
+import { importTailscale } from "./tailscale.ts";
+import { importTerraform } from "./terraform.ts";
 
 type Importer = (context: Context) => Draft | null;
 
 const FORMATS = {
-  nft: { program: "nftables", load: async (): Promise<Importer> => (await import("./nft/nft.ts")).importNft },
-  nginx: { program: "nginx", load: async (): Promise<Importer> => (await import("./nginx/nginx.ts")).importNginx },
-  haproxy: { program: "HAProxy", load: async (): Promise<Importer> => (await import("./haproxy/haproxy.ts")).importHaproxy },
-  aws: { program: "AWS", load: async (): Promise<Importer> => (await import("./aws.ts")).importAws },
-  terraform: { program: "Terraform", load: async (): Promise<Importer> => (await import("./terraform.ts")).importTerraform },
-  kubernetes: { program: "Kubernetes", load: async (): Promise<Importer> => (await import("./kubernetes.ts")).importKubernetes },
-  tailscale: { program: "Tailscale", load: async (): Promise<Importer> => (await import("./tailscale.ts")).importTailscale },
-} as const satisfies Readonly<Record<string, { readonly program: string; readonly load: () => Promise<Importer> }>>;
+  nft: { program: "nftables", importer: importNft },
+  nginx: { program: "nginx", importer: importNginx },
+  haproxy: { program: "HAProxy", importer: importHaproxy },
+  aws: { program: "AWS", importer: importAws },
+  terraform: { program: "Terraform", importer: importTerraform },
+  kubernetes: { program: "Kubernetes", importer: importKubernetes },
+  tailscale: { program: "Tailscale", importer: importTailscale },
+} as const satisfies Readonly<Record<string, { readonly program: string; readonly importer: Importer }>>;
 
 export type Format = keyof typeof FORMATS;
 
@@ -36,9 +43,8 @@ export interface Imported {
 }
 
 /** Formatted, and without errors: whatever the source contains, the policy passes `check`. */
-export async function importFrom(name: Format, file: SourceFile): Promise<Result<Imported, readonly Diagnostic[]>> {
-  const { program, load } = FORMATS[name];
-  const importer = await load();
+export function importFrom(name: Format, file: SourceFile): Result<Imported, readonly Diagnostic[]> {
+  const { program, importer } = FORMATS[name];
   const context = new Context(file);
   const draft = importer(context);
   const top = { at: 0, end: 0 };

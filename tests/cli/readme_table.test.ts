@@ -7,6 +7,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { backendText } from "../../compiler/cli/backends_text.ts";
 import { compileAndTest } from "../../compiler/cli/tested.ts";
+import { INGRESSD } from "../../gateway/cli/command_table.ts";
 import { folder, ingresscHere, PROJECT } from "./programs.ts";
 
 const table = suite("README's table");
@@ -134,6 +135,12 @@ const ROWS: readonly Row[] = [
       'from 192.0.2.1 to web client uri "spiffe://corp.example/a" => allow from 192.0.2.1 to web client uri "spiffe://corp.example/a/b" => deny mtls from 192.0.2.1 to web client dns "corp.example" => deny mtls from 192.0.2.1 to web => deny mtls',
   },
   {
+    there: "listen 53 udp;",
+    policy: (expose = "", amplify = "") => expose.replace("…", `backend 127.0.0.1:5353 ${amplify} allow from any`),
+    lines: "from 192.0.2.1 to udp 53 => allow from 192.0.2.1 to tcp 53 => deny policy",
+    backend: "127.0.0.1:5353",
+  },
+  {
     there: "ssl_preread on",
     policy: (head = "", _for = "") =>
       `${head} { backend 127.0.0.1:8441 allow from any }\n${web("allow from private", "expose rest on tcp 443 as passthrough")}`,
@@ -176,6 +183,18 @@ for (const [i, { there, policy, lines, backend }] of ROWS.entries()) {
 function readPolicy(text: string, code: string): boolean {
   return code.split("…").every((part) => text.includes(part.trim()));
 }
+
+table("the second table names commands and keys that exist", () => {
+  const lines = section.slice(section.indexOf("| running it, there |"), section.indexOf("[tests/cases/acl]")).split("\n");
+  const codes = lines.slice(2).flatMap((line) => [...(line.split(" | ")[1] ?? "").matchAll(/`([^`]+)`/g)].map(([, code = ""]) => code));
+  const commands = codes.filter((code) => code.startsWith("ingressd "));
+  const keys = codes.filter((code) => !code.startsWith("ingressd "));
+  assert.equal(commands, ["ingressd reload", "ingressd status", "ingressd block"]);
+  for (const command of commands) assert.ok(Object.keys(INGRESSD.commands).includes(command.slice("ingressd ".length)), command);
+  const reference = readFileSync(join(PROJECT, "docs/operations.md"), "utf8");
+  assert.is(keys.length, 4);
+  for (const key of keys) assert.ok(reference.includes(`\n| \`${key}\` | `), key);
+});
 
 table("nginx -t => check and test", async () => {
   const dir = folder();

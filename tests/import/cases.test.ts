@@ -55,7 +55,7 @@ for (const { file, name, format: from } of sources) {
 }
 
 async function assertSane(from: Format, text: string, what: string): Promise<void> {
-  const result = await importFrom(from, { path: 'odd\n}"name', text });
+  const result = importFrom(from, { path: 'odd\n}"name', text });
   if (result.ok) {
     assert.ok(valid(result.value.text), `${what}: ${result.value.text}`);
     return;

@@ -15,14 +15,14 @@ export interface Request {
 }
 
 export async function imported(format: Format, text: string, path = "source"): Promise<Imported> {
-  const result = await importFrom(format, { path, text });
+  const result = importFrom(format, { path, text });
   if (!result.ok) throw new Error(result.error.map((d) => `${d.code} ${d.message}`).join("\n"));
   return result.value;
 }
 
 /** The codes of the faults of a text that can't be imported, with line and column. */
 export async function refusals(format: Format, text: string): Promise<readonly string[]> {
-  const result = await importFrom(format, { path: "source", text });
+  const result = importFrom(format, { path: "source", text });
   return result.ok ? [] : result.error.map((d) => `${d.code} ${d.message}`);
 }
 

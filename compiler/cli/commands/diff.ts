@@ -4,9 +4,10 @@ import type { Arguments } from "../../../runtime/shell/command_line.ts";
 import { differenceOf } from "../../analysis/difference.ts";
 import { withinBudget } from "../../analysis/permitted.ts";
 import { differenceLines, type DiffLine } from "../analysis/difference_lines.ts";
+import { readRevision } from "../analysis/git_side.ts";
 import { readNodes } from "../analysis/nodes.ts";
 import { readSide, type Side } from "../analysis/side.ts";
-import type { AcceptedOpening } from "../analysis/accepted.ts";
+import { readAccepted, type AcceptedOpening } from "../analysis/accepted.ts";
 import { judge, type Judged, type JudgedLine } from "../analysis/judged.ts";
 import { sarifText } from "../analysis/sarif.ts";
 import type { Surroundings } from "../command.ts";
@@ -45,7 +46,7 @@ export async function run(args: Arguments, { progress, wallSeconds }: Surroundin
   const equivalent = args.flags.has("equivalent");
   const accept = args.flags.get("accept");
   if (equivalent && accept !== undefined) return usage("accept", "`--equivalent` accepts no difference, and `--accept` does", "omit one of them");
-  const accepted = accept === undefined ? ok([]) : (await import("../analysis/accepted.ts")).readAccepted(accept);
+  const accepted = accept === undefined ? ok([]) : readAccepted(accept);
   if (!accepted.ok) return accepted.error;
   const sides = await readSides(args, progress);
   if (!sides.ok) return sides.error;
@@ -58,7 +59,7 @@ async function readSides({ operands, flags }: Arguments, progress: Progress): Pr
   if (operands.length !== wanted)
     return failed(usage("operands", `expected ${rev === undefined ? "two files" : "one file with `--git`"}, found ${operands.length}`, SHAPE));
   const [first = "", second = first] = operands;
-  const before = rev === undefined ? readSide(first, progress) : (await import("../analysis/git_side.ts")).readRevision(rev, first, progress);
+  const before = rev === undefined ? readSide(first, progress) : readRevision(rev, first, progress);
   if (!before.ok) return before;
   const after = readSide(second, progress);
   return after.ok ? ok({ before: before.value, after: after.value }) : after;

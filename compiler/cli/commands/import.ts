@@ -2,10 +2,13 @@
 import { failed, ok, type Result } from "../../../runtime/result/result.ts";
 import type { Arguments } from "../../../runtime/shell/command_line.ts";
 import { printable } from "../../../runtime/shell/printable.ts";
+import { importPolicy } from "../../convert.ts";
 import type { Imported } from "../../import/import.ts";
 import { cannotOpen, notText } from "../compiled.ts";
 import { openText } from "../disk.ts";
+import { importAs, importedWords, leftOutLine } from "../import_file.ts";
 import { usage, type Outcome } from "../outcome.ts";
+import { refusedDocument } from "../troubles.ts";
 import { writeModule } from "../write.ts";
 
 /** Bytes of a document; a policy of 4 MiB is shorter than this in JSON. */
@@ -23,10 +26,9 @@ export async function run(args: Arguments): Promise<Outcome> {
     const help = from === null ? "name a document that `ingressc export` wrote" : "import a part of it";
     return { class: "reject", code: "policy.too_large", message: `\`${path}\` is larger than 64 MiB`, help };
   }
-  const imported = from === null ? await importJson(path, read.value.text) : await (await import("../import_file.ts")).importAs(from, path, read.value.text);
+  const imported = from === null ? importJson(path, read.value.text) : importAs(from, path, read.value.text);
   if (!imported.ok) return imported.error;
   const { text, left } = imported.value;
-  const { importedWords, leftOutLine } = await import("../import_file.ts");
   const words = importedWords(path, left);
   const out = args.flags.get("out");
   if (out === undefined) {
@@ -42,8 +44,7 @@ export async function run(args: Arguments): Promise<Outcome> {
   return { ...words, message, data: { out, left }, ...(left.length === 0 ? {} : { report: () => left.map((part) => leftOutLine(path, part)).join("\n") }) };
 }
 
-async function importJson(path: string, source: string): Promise<Result<Imported, Outcome>> {
-  const [{ importPolicy }, { refusedDocument }] = await Promise.all([import("../../convert.ts"), import("../troubles.ts")]);
+function importJson(path: string, source: string): Result<Imported, Outcome> {
   const imported = importPolicy(source);
   return imported.ok ? ok({ text: imported.value, left: [] }) : failed(refusedDocument(path, imported.error));
 }
