@@ -2,6 +2,7 @@
 // not by itself, because its paths are relative to the folder of the policy.
 import { readdirSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { EXIT_CODES } from "../../runtime/shell/exit.ts";
 import { readTree } from "../format/format.ts";
 import { openText } from "./disk.ts";
 import { count, usage, type Outcome } from "./outcome.ts";
@@ -94,16 +95,16 @@ function realOf(path: string): string {
   }
 }
 
-/** With the class of the first that is not as it should be. */
+/** With the worst class, the one with the largest exit code. */
 function together(folder: string, results: readonly { readonly file: string; readonly outcome: Outcome }[]): Outcome {
   const bad = results.filter(({ outcome }) => outcome.class !== "ok");
-  const [first] = bad;
+  const worst = bad.map(({ outcome }) => outcome.class).sort((a, b) => EXIT_CODES[b] - EXIT_CODES[a])[0];
   const good = `${count(results.length - bad.length, "policy").replace(/policys$/, "policies")} below \`${folder}\` ${results.length - bad.length === 1 ? "is" : "are"} valid`;
   return {
-    class: first?.outcome.class ?? "ok",
-    code: first === undefined ? "policy.all_valid" : "policy.some_rejected",
+    class: worst ?? "ok",
+    code: worst === undefined ? "policy.all_valid" : "policy.some_rejected",
     message:
-      first === undefined ? good : (
+      worst === undefined ? good : (
         `${good}, and ${bad.length} ${bad.length === 1 ? "is" : "are"} not: ${bad
           .slice(0, 5)
           .map(({ file }) => `\`${file}\``)

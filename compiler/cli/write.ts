@@ -10,13 +10,13 @@ import { usage, type Outcome } from "./outcome.ts";
 /** Readable by the gateway's user, writable by the author alone: ingressd refuses anything wider. */
 const MODE = 0o644;
 
-/** Null when it is written. `inputs` are absolute paths that must not be overwritten; `flag` is the one that named `out`. */
-export async function writeModule(out: string, bytes: Uint8Array, inputs: ReadonlySet<string>, flag = "-o"): Promise<Outcome | null> {
+/** Null when it is written. `inputs` are absolute paths that must not be overwritten; `flag` is the one that named `out`, and `what` is written. */
+export async function writeModule(out: string, bytes: Uint8Array, inputs: ReadonlySet<string>, flag = "-o", what = "policy"): Promise<Outcome | null> {
   const resolved = await resolveTarget(out, flag);
   if (!resolved.ok) return resolved.error;
   const target = resolved.value;
   if (inputs.has(target)) {
-    return usage("output_is_input", `\`${out}\` is a file that the policy is made of`, `give \`${flag}\` another path`);
+    return usage("output_is_input", `\`${out}\` is a file that the ${what} is made of`, `give \`${flag}\` another path`);
   }
   return replace(
     target,
@@ -25,6 +25,12 @@ export async function writeModule(out: string, bytes: Uint8Array, inputs: Readon
     () => Promise.resolve(null),
     (error) => cannotWrite(out, error, otherPlace(flag)),
   );
+}
+
+/** The paths of files as `writeModule` compares them; what is no file any more can't be overwritten. */
+export async function realPaths(files: readonly string[]): Promise<ReadonlySet<string>> {
+  const found = await Promise.all(files.map((file) => realpath(file).catch(() => null)));
+  return new Set(found.filter((path) => path !== null));
 }
 
 /**

@@ -11,6 +11,17 @@ import { PLAIN, type Draft, type DraftExpose, type Protocol } from "./draft/draf
 
 const HELP = "give the output of `kubectl get networkpolicies,services -o json`; of a YAML file, `kubectl create --dry-run=client -o json -f FILE` makes JSON";
 
+/** Kinds, of whatever API, whose objects may refuse connections. */
+const MAY_REFUSE = /NetworkPolicy$|^AuthorizationPolicy$/;
+/** Annotations by which a load balancer narrows its clients. */
+const NARROWS = /source-ranges|allowed-ip-ranges|allowed-service-tags/;
+
+/** Other APIs have kinds with the same names. */
+function isRead(kind: string, api: string | null): boolean {
+  if (kind === "NetworkPolicy") return api === null || /^(?:networking\.k8s\.io|extensions)\//.test(api);
+  return kind === "Service" && (api === null || api === "v1");
+}
+
 interface Named {
   readonly doc: Doc;
   readonly name: string;
@@ -31,8 +42,15 @@ export function importKubernetes(context: Context): Draft | null {
       context.fault("ING874", { at: object.at, end: object.at + 1 }, "this object has no `kind` or no name", HELP);
       continue;
     }
-    if (kind !== "NetworkPolicy" && kind !== "Service") {
-      context.omit(object, `${kind} ${name}`, "only Services and NetworkPolicies are read");
+    if (!isRead(kind, textOf(entry(object, "apiVersion")))) {
+      if (MAY_REFUSE.test(kind))
+        context.fault(
+          "ING874",
+          { at: object.at, end: object.at + 1 },
+          `this ${kind} of ${textOf(entry(object, "apiVersion")) ?? "no API"} can't be read, and it may refuse what the others admit`,
+          "take it out of the file, and write what it refuses as a `deny`",
+        );
+      else context.omit(object, `${kind} ${name}`, "only Services and NetworkPolicies are read");
       continue;
     }
     if (spec === null) {
@@ -62,7 +80,13 @@ function serviceExposes(context: Context, services: readonly Named[], policies: 
       context.omit(doc, `Service ${name}`, `its type is ${type}, so nobody outside of the cluster can reach it`);
       return [];
     }
-    const ranges = itemsOf(entry(spec, "loadBalancerSourceRanges"));
+    const ranges = listOf(context, spec, "loadBalancerSourceRanges", `the Service ${name}`);
+    const annotations = entry(entry(doc, "metadata"), "annotations");
+    const narrows = annotations?.kind === "object" ? [...annotations.entries.keys()].find((key) => NARROWS.test(key)) : undefined;
+    if (type === "LoadBalancer" && ranges.length === 0 && narrows !== undefined) {
+      context.omit(doc, `Service ${name}`, `its annotation \`${narrows}\` says who may connect; write it as \`loadBalancerSourceRanges\``);
+      return [];
+    }
     const sets = ranges.map((range) => prefixSet(textOf(range) ?? ""));
     if (!sets.every((set) => set !== null)) {
       context.fault("ING874", ranges[sets.indexOf(null)] ?? doc, "this is no prefix", "a prefix is such as `198.51.100.0/24`");
@@ -128,14 +152,28 @@ function podSources(context: Context, { spec, namespace }: Named, policies: read
   return admits(perhaps).reduce((all, set) => intersect(all, set), ANY);
 }
 
+/** The API takes `null` and an empty list for a field that is not there. */
+function isAbsent(doc: Doc | null): boolean {
+  return doc === null || (doc.kind === "word" && doc.value === null) || (doc.kind === "list" && doc.items.length === 0);
+}
+
+/** A list that may be absent; where it is of another kind, nothing says what it narrows. */
+function listOf(context: Context, doc: Doc, key: string, of: string): readonly Doc[] {
+  const found = entry(doc, key);
+  if (found !== null && found.kind !== "list" && !isAbsent(found))
+    context.fault("ING874", { at: found.at, end: found.at + 1 }, `\`${key}\` of ${of} is not a list`, HELP);
+  return itemsOf(found);
+}
+
 /** Whether a policy's selector has all pods that a Service's selector has, some of them, or none. */
 function selects(selector: Doc | null, service: Doc | null): "all" | "some" | "none" {
   const labels = entry(selector, "matchLabels");
   const wanted = labels?.kind === "object" ? [...labels.entries] : [];
-  let answer: "all" | "some" = itemsOf(entry(selector, "matchExpressions")).length > 0 ? "some" : "all";
+  const isPlain = isAbsent(entry(selector, "matchExpressions")) && (labels?.kind === "object" || isAbsent(labels));
+  let answer: "all" | "some" = isPlain ? "all" : "some";
   for (const [key, value] of wanted) {
     const own = textOf(entry(service, key));
-    if (own === null) answer = "some";
+    if (own === null || textOf(value) === null) answer = "some";
     else if (own !== textOf(value)) return "none";
   }
   return answer;
@@ -162,7 +200,7 @@ function boxesOf(context: Context, { name, spec }: Named, notes: Set<Doc>): read
     if (!isNoted) context.omit(at, `NetworkPolicy ${name}`, why);
   };
   return itemsOf(entry(spec, "ingress")).flatMap((rule) => {
-    const peers = itemsOf(entry(rule, "from"));
+    const peers = listOf(context, rule, "from", `a rule of the NetworkPolicy ${name}`);
     const sets = peers.map((peer) => {
       const block = entry(peer, "ipBlock");
       if (block === null) {
@@ -170,13 +208,13 @@ function boxesOf(context: Context, { name, spec }: Named, notes: Set<Doc>): read
         return null;
       }
       const set = prefixSet(textOf(entry(block, "cidr")) ?? "");
-      const except = itemsOf(entry(block, "except")).map((item) => prefixSet(textOf(item) ?? ""));
+      const except = listOf(context, block, "except", `a block of the NetworkPolicy ${name}`).map((item) => prefixSet(textOf(item) ?? ""));
       if (set === null || !except.every((one) => one !== null))
         return context.fault("ING874", block, "this block has no prefix", "a prefix is such as `198.51.100.0/24`");
       return subtract(set, union(except));
     });
     const from = peers.length === 0 ? ANY : union(sets.filter((set) => set !== null));
-    const ports = itemsOf(entry(rule, "ports"));
+    const ports = listOf(context, rule, "ports", `a rule of the NetworkPolicy ${name}`);
     if (ports.length === 0) return [{ protocols: ["tcp", "udp"] as const, ports: { first: 1, last: 65_535 }, portName: null, local: null, from }];
     return ports.flatMap((port): readonly PodBox[] => {
       const protocol = protocolOf(textOf(entry(port, "protocol")));

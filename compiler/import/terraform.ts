@@ -31,7 +31,7 @@ export function importTerraform(context: Context): Draft | null {
   if (one === null) return null;
   const id = textOf(entry(one.values, "id"));
   const separate = resources.filter(({ type }) => type === "aws_security_group_rule" || type === "aws_vpc_security_group_ingress_rule");
-  const own = separate.filter((rule) => belongs(context, rule, id, named.length));
+  const own = separate.filter((rule) => belongs(context, rule, id, one.address, entry(doc, "configuration")));
   const rules = [...itemsOf(entry(one.values, "ingress")).map((rule, i) => inline(rule, `${one.address}, ingress ${i + 1}`)), ...own.flatMap(ruleOf)];
   return {
     header: [
@@ -57,13 +57,29 @@ function resourcesOf(context: Context, module: Doc, depth: number): readonly Res
   return [...own, ...itemsOf(entry(module, "child_modules")).flatMap((child) => resourcesOf(context, child, depth + 1))];
 }
 
-/** A plan does not know the number of a group that it is to make; with one group there is no doubt. */
-function belongs(context: Context, { doc, address, values }: Resource, id: string | null, groups: number): boolean {
-  const group = textOf(entry(values, "security_group_id"));
-  if (group !== null && group === id) return true;
-  if (group === null && id === null && groups === 1) return true;
+/** A plan does not know the id of a group that it is to make; its configuration says which group a rule names. */
+function belongs(context: Context, { doc, address, values }: Resource, id: string | null, group: string, configuration: Doc | null): boolean {
+  const named = textOf(entry(values, "security_group_id"));
+  if (named === null ? namesGroup(configuration, address, group) : named === id) return true;
   context.omit({ at: doc.at, end: doc.at + 1 }, address, "it is of another security group, or the plan does not say of which");
   return false;
+}
+
+const INDEX = /\[(?:\d+|"(?:[^"\\]|\\.)*")\]/g;
+const MODULES = /^(?:module\.[^.[]+(?:\[(?:\d+|"(?:[^"\\]|\\.)*")\])?\.)*/;
+
+/** Whether `security_group_id` of a rule is the id of the group at `group` and nothing else; both are in one module. */
+function namesGroup(configuration: Doc | null, address: string, group: string): boolean {
+  const inside = MODULES.exec(address)?.[0] ?? "";
+  if (!group.startsWith(inside)) return false;
+  const calls = [...inside.replace(INDEX, "").matchAll(/module\.([^.]+)\./g)].map(([, name = ""]) => name);
+  const module = calls.reduce<Doc | null>((at, name) => entry(entry(entry(at, "module_calls"), name), "module"), entry(configuration, "root_module"));
+  const local = address.slice(inside.length).replace(INDEX, "");
+  const resource = itemsOf(entry(module, "resources")).find((one) => textOf(entry(one, "address")) === local);
+  const references = itemsOf(entry(entry(entry(resource, "expressions"), "security_group_id"), "references")).map(textOf);
+  const wanted = `${group.slice(inside.length)}.id`;
+  // A plan lists `aws_security_group.web` too, with which `aws_security_group.web.id` begins.
+  return references.includes(wanted) && references.every((reference) => reference !== null && wanted.startsWith(reference));
 }
 
 function inline(rule: Doc, what: string): GroupRule {

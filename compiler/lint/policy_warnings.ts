@@ -1,19 +1,22 @@
 // Warnings about what a policy says, apart from what its rules do together: reasons, tests, lists, binds and certificates.
-import { builtinNet } from "../check/sets/builtin_nets.ts";
-import { intersects, isEmpty, subtract, union } from "../check/sets/intervals.ts";
+import { ANY, ANY4, ANY6, builtinNet } from "../check/sets/builtin_nets.ts";
+import { contains, intersects, isEmpty, subtract, union } from "../check/sets/intervals.ts";
+import { leadOf } from "../check/sets/leads.ts";
 import { SetBuilder } from "../check/sets/set_builder.ts";
 import type { Member } from "../ast/nodes.ts";
 import type { Report } from "../diagnostics/report.ts";
-import type { AddressSet, CheckedExpose, CheckedPolicy, Target } from "../policy/policy.ts";
+import type { AddressSet, CheckedExpose, CheckedPolicy, PortRange, Target } from "../policy/policy.ts";
 import type { Span } from "../source/source.ts";
 import type { WrittenRule } from "./rule_texts.ts";
 import type { NamedList, WrittenBind } from "./text_facts.ts";
 
-/** An allow for all of the internet without a certificate has a reason, or its expose has one. */
+/** An allow for all of the internet, over IPv4 or IPv6, without a certificate has a reason, or its expose has one. */
 export function sayWithoutReason(report: Report, { exposes }: CheckedPolicy, texts: readonly WrittenRule[]): void {
   const known = new Map<AddressSet, boolean>();
+  const internet = builtinNet("internet") ?? ANY;
+  const wholes = [subtract(internet, ANY6), subtract(internet, ANY4)];
   const isEverywhere = (set: AddressSet): boolean => {
-    const is = known.get(set) ?? isEmpty(subtract(builtinNet("internet") ?? set, set));
+    const is = known.get(set) ?? wholes.some((whole) => isEmpty(subtract(whole, set)));
     known.set(set, is);
     return is;
   };
@@ -36,16 +39,24 @@ export function sayRemoteInPlain(report: Report, { exposes }: CheckedPolicy): vo
   }
 }
 
-/** A test of an expose is about a request to it, by its name or at one of its ports; of a service that listens by itself about a bind. */
-export function sayWithoutTests(report: Report, { exposes, tests }: CheckedPolicy): void {
+/**
+ * A test of an expose is about a request to it, by its name, or at one of its ports with a server name that leads to it; of a service that
+ * listens by itself about a bind.
+ */
+export function sayWithoutTests(report: Report, { exposes, groups, tests }: CheckedPolicy): void {
   const lines = tests.flatMap((test) => test.lines);
-  const isTarget = (to: Target, { name, proto, ports }: CheckedExpose): boolean =>
-    to.kind === "expose" ? to.name === name : to.proto === proto && ports.some(({ first, last }) => first <= to.port && to.port <= last);
-  const isTested = (expose: CheckedExpose): boolean =>
+  const hasPort = (ports: readonly PortRange[], port: number): boolean => ports.some(({ first, last }) => first <= port && port <= last);
+  const isTarget = (to: Target, sni: string | null, { name, proto, ports, bind }: CheckedExpose, i: number): boolean => {
+    if (to.kind === "expose") return to.name === name;
+    if (to.proto !== proto || !hasPort(ports, to.port) || (to.local !== null && bind !== null && !contains(bind, to.local))) return false;
+    const group = groups.find((one) => one.members.includes(i) && hasPort(one.ports, to.port));
+    return group === undefined || leadOf(group, sni) === i;
+  };
+  const isTested = (expose: CheckedExpose, i: number): boolean =>
     lines.some((line) =>
       line.kind === "bind" ?
-        expose.mode === "direct" && line.proto === expose.proto && expose.ports.some(({ first, last }) => first <= line.port && line.port <= last)
-      : isTarget(line.to, expose),
+        expose.mode === "direct" && line.proto === expose.proto && hasPort(expose.ports, line.port)
+      : isTarget(line.to, line.sni, expose, i),
     );
   // An expose on tcp and udp is one of the author's.
   const done = new Set(exposes.filter(isTested).map(({ name }) => name));

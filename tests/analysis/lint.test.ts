@@ -24,6 +24,10 @@ const MTLS = "tcp 443 as mtls";
 const named = (rules: string): string => only(`cert "w" ${rules}`, TLS);
 const ids = (rules: string): string => only(`cert "w" ca "c" ${rules}`, MTLS);
 
+const SHARED = `@why "w" expose a on tcp 443 for "a.example" as passthrough { backend 127.0.0.1:1 allow from any }
+@why "w" expose b on tcp 443 for "b.example" as passthrough { backend 127.0.0.1:1 allow from any }
+@why "w" expose rest on tcp 443 as passthrough { backend 127.0.0.1:1 allow from any }`;
+
 const RULES: readonly Row[] = [
   { name: "nothing to say", text: only("allow from any"), warnings: [] },
   { name: "a deny for all", text: only("allow from any deny from any"), warnings: ["ING819 1 allow from any"] },
@@ -151,6 +155,18 @@ const OTHERS: readonly Row[] = [
     text: only("allow from any except private").replace('@why "w" ', ""),
     warnings: ["ING827 1 allow from any except private"],
   },
+  { name: "from all of IPv4", text: only("allow from any4").replace('@why "w" ', ""), warnings: ["ING827 1 allow from any4"] },
+  {
+    name: "from all of IPv6",
+    text: only("allow from ::/0").replace('@why "w" ', "").replace("192.0.2.1", "2001:db8::1"),
+    warnings: ["ING827 1 allow from ::/0"],
+  },
+  {
+    name: "from the internet over IPv4 alone",
+    text: only("allow from any4 except private").replace('@why "w" ', ""),
+    warnings: ["ING827 1 allow from any4 except private"],
+  },
+  { name: "from half of IPv6", text: only("allow from ::/1").replace('@why "w" ', "").replace("192.0.2.1", "2001:db8::1"), warnings: [] },
   { name: "the rule has the reason", text: only('@why "all" allow from any').replace('@why "w" ', ""), warnings: [] },
   { name: "from half of the internet", text: only("allow from 0.0.0.0/1").replace('@why "w" ', ""), warnings: [] },
   { name: "a dryrun needs no reason", text: only("allow from 10.0.0.0/8 dryrun allow from any").replace('@why "w" ', ""), warnings: [] },
@@ -245,6 +261,25 @@ const OTHERS: readonly Row[] = [
     warnings: ["ING833 2 expose other on tcp 81 { backend 127.0.0.1:1 allow from any }"],
   },
   { name: "a test of a port", text: `${web("allow from any")} test "t" { from 192.0.2.1 to tcp 80 => allow }`, warnings: [] },
+  {
+    name: "a test of the port, with a name of another expose",
+    text: `${SHARED} test "t" { from 192.0.2.1 to tcp 443 sni "a.example" => allow }`,
+    warnings: [
+      'ING833 2 expose b on tcp 443 for "b.example" as passthrough { backend 127.0.0.1:1 allow from any }',
+      "ING833 3 expose rest on tcp 443 as passthrough { backend 127.0.0.1:1 allow from any }",
+    ],
+  },
+  {
+    name: "a test of the port, with a name of each and with none",
+    text: `${SHARED} test "t" { from 192.0.2.1 to tcp 443 sni "a.example" => allow from 192.0.2.1 to tcp 443 sni "b.example" => allow from 192.0.2.1 to tcp 443 => allow }`,
+    warnings: [],
+  },
+  {
+    name: "a test of the port, at an address of another expose",
+    text: `@why "w" expose a on tcp 80 bind 192.0.2.8 { backend 127.0.0.1:1 allow from any }
+@why "w" expose b on tcp 80 bind 192.0.2.9 { backend 127.0.0.1:1 allow from any } test "t" { from 192.0.2.1 to tcp 80 local 192.0.2.8 => allow }`,
+    warnings: ["ING833 2 expose b on tcp 80 bind 192.0.2.9 { backend 127.0.0.1:1 allow from any }"],
+  },
   { name: "a test that repeats", text: `${web("allow from any")} test "t" { repeat 2 in 0s from 192.0.2.1 to web => allow }`, warnings: [] },
   {
     name: "a bind is no test of what the gateway serves",

@@ -1,5 +1,6 @@
 // ingressc diff --accept, --git and --format sarif: openings that are accepted, and files that are wrong.
 import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { Ajv } from "ajv";
 import * as assert from "uvu/assert";
 import { suite } from "../suite.ts";
@@ -225,6 +226,13 @@ interface Sarif {
   }[];
 }
 
+interface SarifRules {
+  readonly runs: readonly {
+    readonly tool: { readonly driver: { readonly rules: readonly { readonly id: string }[] } };
+    readonly results: readonly { readonly ruleId: string; readonly ruleIndex: number }[];
+  }[];
+}
+
 function sarifOf(out: string): Sarif {
   const document: unknown = JSON.parse(out);
   const valid = new Ajv({ strict: false }).compile(SARIF);
@@ -258,6 +266,19 @@ test("SARIF has at most 65,536 characters, and says how many results it omits", 
   assert.ok(ended.out.length <= 65_537 && ended.out.length > 60_000, String(ended.out.length));
   const [run] = sarifOf(ended.out).runs;
   assert.is((run?.results.length ?? 0) + (run?.properties?.omitted ?? 0), 400);
+});
+
+test("each result has its rule in SARIF's table", async ({ dir }) => {
+  dir.write(
+    "counts.ingress",
+    NEW.replace("allow from vpn", "dryrun limit 5/s per source allow from vpn").replace("expose web", '@why "time" dial far on udp\nexpose other'),
+  );
+  const { out } = await ingresscHere(["diff", "a.ingress", "counts.ingress", "--format", "sarif"], dir.path);
+  sarifOf(out);
+  const { runs } = JSON.parse(out) as SarifRules;
+  const found = runs.flatMap(({ tool, results }) => results.map(({ ruleId, ruleIndex }) => [ruleId, tool.driver.rules[ruleIndex]?.id]));
+  assert.ok(found.some(([id]) => id === "dryrun_changed") && found.some(([id]) => id === "dial"), out);
+  for (const [id, rule] of found) assert.is(rule, id);
 });
 
 test("the place of a listener whose file has a space is a reference", async ({ dir }) => {
@@ -300,13 +321,146 @@ test("--git reads a policy with its imports and lists from a revision", async ({
     assert.is(ended.code, exit, `${rev}: ${ended.out}${ended.err}`);
     assert.match(ended.err, err);
   }
-  // A link and a file above the folder are not followed, as on a disk.
+  // A file above the folder is not read, as on a disk.
   dir.write("repo/secret.ingress", "edition 1\nnet x = 10.0.0.0/8\n");
   dir.write("repo/sub/out.ingress", 'edition 1\nimport "../secret.ingress" as s\nexpose web on tcp 443 { backend 127.0.0.1:8443 allow from s.x }\n');
   git("add", "-A");
   git("commit", "-qm", "third");
   assert.is((await ingresscHere(["diff", "--git", "HEAD", "out.ingress"], dir.at("repo/sub"))).code, 3);
   assert.match((await ingresscHere(["diff", "--git", "HEAD", "a.ingress"], dir.path)).err, /is no revision of the git repository/);
+});
+
+/** A repository in a folder of its own; the words of git are run in it. */
+function repository(dir: Folder, name: string): (...words: readonly string[]) => void {
+  const git = (...words: readonly string[]): void => {
+    const all = ["-C", dir.at(name), "-c", "user.name=t", "-c", "user.email=t@t.example", "-c", "protocol.file.allow=always", ...words];
+    const ended = spawnSync("git", all, { encoding: "utf8" });
+    assert.is(ended.status, 0, ended.stderr);
+  };
+  mkdirSync(dir.at(name), { recursive: true });
+  git("init", "-q");
+  return git;
+}
+
+const CLOSED = "edition 1\nexpose db on tcp 5432 { backend 127.0.0.1:5433 allow from 10.8.0.0/16 }\n";
+const OPEN = CLOSED.replace("10.8.0.0/16", "any");
+
+test("--git refuses a file that a change replaced by a link, in each place of its path", async ({ dir }) => {
+  const git = repository(dir, "links");
+  const put = (name: string, text: string): string => dir.write(`links/${name}`, text);
+  put("policies/prod/db.ingress", CLOSED);
+  put("policies/prod/deep/db.ingress", CLOSED);
+  put("policies/dev/db.ingress", OPEN);
+  put("policies/dev/deep/db.ingress", OPEN);
+  put("policies/shop.ingress", OPEN);
+  put("policies/db.ingress", CLOSED);
+  put("db.ingress", OPEN);
+  git("add", "-A");
+  git("commit", "-qm", "first");
+  const at = (name: string): string => dir.at(`links/${name}`);
+  const rows: readonly (readonly [what: string, place: string, target: string, file: string])[] = [
+    ["the file", "policies/db.ingress", "shop.ingress", "policies/db.ingress"],
+    ["its folder", "policies/prod", "dev", "policies/prod/db.ingress"],
+    ["a folder above", "policies/prod", "dev", "policies/prod/deep/db.ingress"],
+    ["the whole repository in a folder's place", "policies", ".", "policies/db.ingress"],
+    ["a link before `..`", "policies/prod", "../policies/dev/deep", "policies/prod/../db.ingress"],
+  ];
+  for (const [what, place, target, file] of rows) {
+    rmSync(at(place), { recursive: true });
+    symlinkSync(target, at(place));
+    const ended = await ingresscHere(["diff", "--git", "HEAD", file], dir.at("links"));
+    assert.is(ended.code, 2, `${what}: ${ended.out}${ended.err}`);
+    assert.match(ended.err, /leads through a symbolic link of the working tree/, what);
+    git("checkout", "-q", "--", ".");
+    git("clean", "-qfd");
+  }
+  // A link outside of the repository is the user's own.
+  symlinkSync(dir.at("links"), dir.at("elsewhere"));
+  assert.is((await ingresscHere(["diff", "--git", "HEAD", "elsewhere/policies/db.ingress"], dir.path)).code, 0);
+  // A policy that is gone is still no file.
+  rmSync(at("policies/db.ingress"));
+  assert.is((await ingresscHere(["diff", "--git", "HEAD", "policies/db.ingress"], dir.at("links"))).code, 2);
+});
+
+test("--git refuses a submodule in the place of the policy's folder", async ({ dir }) => {
+  const other = repository(dir, "other");
+  dir.write("other/db.ingress", OPEN);
+  other("add", "-A");
+  other("commit", "-qm", "open");
+  const git = repository(dir, "outer");
+  dir.write("outer/policies/db.ingress", CLOSED);
+  git("add", "-A");
+  git("commit", "-qm", "first");
+  git("rm", "-rq", "policies");
+  git("submodule", "--quiet", "add", dir.at("other"), "policies");
+  const ended = await ingresscHere(["diff", "--git", "HEAD", "policies/db.ingress"], dir.at("outer"));
+  assert.is(ended.code, 2, ended.out);
+  assert.match(ended.err, /is in the submodule `.*policies`/);
+});
+
+/** `policies` of a repository with a closed policy, opened by a change that commits a bare repository, with an open one, around it. */
+function embedded(dir: Folder, name: string, config: readonly string[]): void {
+  const inner = repository(dir, `${name}_open`);
+  dir.write(`${name}_open/db.ingress`, OPEN);
+  inner("add", "-A");
+  inner("commit", "-qm", "open");
+  inner("update-ref", "refs/remotes/origin/main", "HEAD");
+  const git = repository(dir, name);
+  dir.write(`${name}/policies/db.ingress`, CLOSED);
+  git("add", "-A");
+  git("commit", "-qm", "first");
+  git("update-ref", "refs/remotes/origin/main", "HEAD");
+  for (const part of ["HEAD", "config", "objects", "refs"])
+    cpSync(dir.at(`${name}_open/.git/${part}`), dir.at(`${name}/policies/${part}`), { recursive: true });
+  dir.write(`${name}/policies/db.ingress`, OPEN);
+  for (const line of config) git("config", "-f", dir.at(`${name}/policies/config`), ...line.split("="));
+  git("add", "-A");
+  git("commit", "-qm", "change");
+}
+
+test("--git takes no files of the change for a repository", async ({ dir }) => {
+  const rows: readonly (readonly [name: string, config: readonly string[]])[] = [
+    ["bare", ["core.bare=true"]],
+    ["with_a_work_tree", ["core.bare=false", "core.worktree=.."]],
+    ["with_no_work_tree", ["core.bare=false"]],
+  ];
+  for (const [name, config] of rows) {
+    embedded(dir, name, config);
+    const ended = await ingresscHere(["diff", "--git", "origin/main", "policies/db.ingress"], dir.at(name));
+    assert.is(ended.code, 2, `${name}: ${ended.out}`);
+    assert.match(ended.err, /`origin\/main` is no revision of the git repository of/);
+  }
+});
+
+test("--git reads the repository around the policy, whatever the environment names, and replaces no object", async ({ dir }) => {
+  const other = repository(dir, "named");
+  dir.write("named/db.ingress", OPEN);
+  other("add", "-A");
+  other("commit", "-qm", "open");
+  const git = repository(dir, "around");
+  dir.write("around/db.ingress", CLOSED);
+  git("add", "-A");
+  git("commit", "-qm", "closed");
+  git("tag", "closed");
+  dir.write("around/db.ingress", OPEN);
+  git("commit", "-qam", "open");
+  const names = ["GIT_DIR", "GIT_COMMON_DIR", "GIT_WORK_TREE", "GIT_OBJECT_DIRECTORY"] as const;
+  const values = [dir.at("named/.git"), dir.at("named/.git"), dir.at("named"), dir.at("named/.git/objects")];
+  const opens = async (what: string): Promise<void> => {
+    const ended = await ingresscHere(["diff", "--git", "closed", "db.ingress"], dir.at("around"));
+    assert.is(ended.code, 1, `${what}: ${ended.out}${ended.err}`);
+    assert.match(ended.out, /^\+ db/, what);
+  };
+  for (const [i, name] of names.entries()) {
+    process.env[name] = values[i];
+    try {
+      await opens(name);
+    } finally {
+      Reflect.deleteProperty(process.env, name);
+    }
+  }
+  git("replace", "closed^{commit}", "HEAD");
+  await opens("a replaced commit");
 });
 
 test.run();

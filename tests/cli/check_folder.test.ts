@@ -46,6 +46,20 @@ test("one that is wrong is named with its errors, and the others are checked all
   assert.match(err, "1 policy below `all/` is valid, and 1 is not: `all/a.ingress`");
 });
 
+test("the worst outcome decides, wherever its file is", async ({ dir }) => {
+  // Warned about, and warnings are denied; rejected; no file at all.
+  dir.write("all/b.ingress", GOOD);
+  const code = async (): Promise<number | null> => (await ingresscHere(["check", "all", "--deny-warnings"], dir.path)).code;
+  assert.is(await code(), 1);
+  symlinkSync("nowhere", join(dir.path, "all/a.ingress"));
+  symlinkSync("nowhere", join(dir.path, "all/z.ingress"));
+  assert.is(await code(), 2);
+  dir.write("all/c.ingress", BAD);
+  assert.is(await code(), 3);
+  dir.write("all/c/a.ingress", GOOD);
+  assert.is(await code(), 3);
+});
+
 test("an imported file is checked with its importer, so its paths are those of the policy", async ({ dir }) => {
   dir.write("all/main.ingress", 'edition 1\nimport "teams/web.ingress" as web\n');
   dir.write("all/teams/web.ingress", 'edition 1\nimport "../nets.ingress" as nets\nexpose web on tcp 80 { backend 127.0.0.1:8080 allow from nets.office }\n');

@@ -470,6 +470,31 @@ test("modules and policies in any mix", async ({ dir }) => {
   assert.is((await ingresscHere(["diff", "--equivalent", "a.ingress", "a.wasm"], dir.path)).code, 0);
 });
 
+test("what a module says of itself is believed, and diff says so", async ({ dir }) => {
+  dir.write("a.ingress", BASE);
+  dir.write("b.ingress", BASE.replace("10.8.0.0/16", "10.0.0.0/8"));
+  for (const name of ["a", "b"]) assert.is((await ingresscHere(["build", `${name}.ingress`, "-o", `${name}.wasm`], dir.path)).code, 0);
+  const rows: readonly (readonly [old: string, now: string, modules: readonly string[]])[] = [
+    ["a.ingress", "b.ingress", []],
+    ["a.ingress", "a.ingress", []],
+    ["a.wasm", "b.ingress", ["a.wasm"]],
+    ["a.ingress", "b.wasm", ["b.wasm"]],
+    ["a.wasm", "b.wasm", ["a.wasm", "b.wasm"]],
+    ["a.ingress", "a.wasm", ["a.wasm"]],
+  ];
+  for (const [old, now, modules] of rows) {
+    const { out } = await ingresscHere(["diff", old, now], dir.path);
+    const noted = (pattern: RegExp, text: string): readonly (string | undefined)[] => [...text.matchAll(pattern)].map(([, name]) => name);
+    assert.equal(noted(/^! (\S+) is a module, and what it says of itself was believed: verify its signature with ingressc verify$/gm, out), modules, out);
+    const markdown = (await ingresscHere(["diff", old, now, "--format", "markdown"], dir.path)).out;
+    assert.equal(noted(/^_`(\S+)` is a module, and what it says of itself/gm, markdown), modules, markdown);
+    for (const nodes of ["1000000", "1"]) {
+      const answer = envelope(await ingresscHere(["diff", old, now, "--nodes", nodes, "--json"], dir.path));
+      assert.is((answer["data"] as { readonly unverified: boolean }).unverified, modules.length > 0, `${old} ${now} ${nodes}`);
+    }
+  }
+});
+
 test("Markdown for a comment of a merge request", async ({ dir }) => {
   dir.write("a.ingress", BASE);
   dir.write(

@@ -156,6 +156,38 @@ test("listeners, names, identities, load balancers and udp become what the recor
   assert.is(await replayed(f), "decisions 12, same 10, moves 1, undecidable name 1");
 });
 
+test("of listeners that share a port, each has its own sources at its other ports", async () => {
+  const f = folder();
+  const old = { listener: "old", service: "old", ms: AT - 5_000, source: from("198.51.100.1") };
+  const web = { listener: "web", service: "shop", source: from("198.51.100.7") };
+  const { text, data } = await learned(f, [
+    record({ ...old, local: at(80) }),
+    record({ ...old, local: at(8080) }),
+    record({ ...web, local: at(80) }),
+    record({ ...web, local: at(443) }),
+    record({ ...web, local: at(8443) }),
+    record({ listener: "far", service: "far", source: from("198.51.100.9"), local: at(8443), ms: AT - 9_000 }),
+  ]);
+  assert.equal(
+    [...text.matchAll(/^# (\d) connections.*(, with those to other ports)\nexpose (\S+)(?: service shop)? on tcp ([\d, ]+) \{/gm)].map(([, ...words]) => words),
+    [
+      ["5", ", with those to other ports", "web", "80"],
+      ["3", ", with those to other ports", "web_tcp", "443"],
+      ["2", ", with those to other ports", "old", "8080"],
+      ["4", ", with those to other ports", "web_tcp_2", "8443"],
+    ],
+    text,
+  );
+  assert.is(data["learned"], 6);
+  const seen: Readonly<Record<string, readonly number[]>> = { "198.51.100.1": [80, 8080], "198.51.100.7": [80, 443, 8443], "198.51.100.9": [8443] };
+  const others = Object.entries(seen).flatMap(([source, ports]) =>
+    [80, 443, 8080, 8443].filter((port) => !ports.includes(port)).map((port) => record({ source: from(source), local: at(port), code: v.CODE_NO_MATCH })),
+  );
+  assert.match(await replayed(f), /^decisions 6, same \d, moves \d$/);
+  f.write("audit.jsonl", others.join(""));
+  assert.is(await replayed(f), "decisions 6, same 6");
+});
+
 test("what can't be in one policy is left out and counted", async () => {
   const f = folder();
   const lines = [
@@ -320,6 +352,8 @@ test("bad input has a code and a remedy, and -o writes the file", async () => {
     [["--round", "/24", "/48"], 2, "usage.missing_operand"],
     [["-", "-"], 2, "usage.input_twice"],
     [["audit.jsonl", "-o", "no/where.ingress"], 2, "usage.output_folder"],
+    [["audit.jsonl", "-o", "./audit.jsonl"], 2, "usage.output_is_input"],
+    [["denied.jsonl", "audit.jsonl", "-o", "denied.jsonl"], 2, "usage.output_is_input"],
     [["audit.jsonl", "--round", "/8", "/16"], 0, "policy.learned"],
   ];
   for (const [args, code, says] of rows) {

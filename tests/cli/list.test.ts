@@ -1,6 +1,6 @@
 // ingressc list: published lists of every format become plain list files that a policy reads; what is no list writes nothing.
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, symlinkSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import * as assert from "uvu/assert";
 import { suite } from "../suite.ts";
@@ -70,6 +70,21 @@ test("what is no list has a code, a place and a remedy, and writes nothing", asy
     ["<html>\n", [], 3, "policy.list_malformed", /line 1/],
     ["1.2.3.4\n", ["--format", "aws"], 3, "policy.list_malformed", /not of the format `aws`/],
     [readFileSync(at("spamhaus.json"), "utf8").replace('"records":2', '"records":3'), [], 3, "policy.list_malformed", /states 3 records and has 2/],
+    [
+      readFileSync(at("spamhaus.json"), "utf8").replace(/\{"type":"metadata".*\n/, ""),
+      [],
+      3,
+      "policy.list_malformed",
+      /number of records, the last one, is not there/,
+    ],
+    [
+      readFileSync(at("spamhaus.json"), "utf8").replace('"records":2', '"records":"2"'),
+      [],
+      3,
+      "policy.list_malformed",
+      /is not there, so that it may be cut off/,
+    ],
+    [readFileSync(at("spamhaus.json"), "utf8").split("\n", 1)[0] ?? "", ["--format", "spamhaus"], 3, "policy.list_malformed", /cut off/],
     [readFileSync(at("spamhaus.json"), "utf8").replace('"cidr":"1.19', '"net":"1.19'), [], 3, "policy.list_malformed", /line 2: it has no `cidr`/],
     [Uint8Array.of(0x31, 0xff), [], 3, "policy.not_text", /0xff/],
     [aws, ["--only", "EC3"], 2, "usage.unknown_group", /nothing in the list is of `EC3`/],
@@ -101,6 +116,24 @@ test("standard input, a source of one's own, and a file", async () => {
     [true, "# format: text", "# count: 1 (of 2 as published)", "192.0.2.0/31", ""],
   );
   assert.not.ok(lines.join("").includes("\u001b"));
+});
+
+test("-o never overwrites the list that is read, by whatever name", async () => {
+  const f = folder();
+  f.write("in.txt", "192.0.2.1\n192.0.2.0\n");
+  symlinkSync("in.txt", f.at("link.txt"));
+  for (const [input, out] of [
+    ["in.txt", "in.txt"],
+    ["in.txt", "./in.txt"],
+    ["link.txt", "in.txt"],
+    ["in.txt", "link.txt"],
+  ] as const) {
+    const ended = await ingresscHere(["list", input, "-o", out], f.path);
+    assert.is(ended.code, 2, `${input} ${out}: ${ended.out}`);
+    assert.match(ended.err, /is a file that the list is made of/);
+    assert.is(readFileSync(f.at("in.txt"), "utf8"), "192.0.2.1\n192.0.2.0\n");
+  }
+  assert.is((await ingresscHere(["list", "in.txt", "-o", "other.txt"], f.path)).code, 0);
 });
 
 test.run();

@@ -2,7 +2,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import * as assert from "uvu/assert";
-import { firstPolicy, freePort } from "../../compiler/cli/init/first_policy.ts";
+import { checkedText, firstPolicy, freePort } from "../../compiler/cli/init/first_policy.ts";
 import { findListeners } from "../../compiler/cli/init/listeners.ts";
 import { format } from "../../compiler/format/format.ts";
 import { loadPolicy } from "../../runtime/host/load.ts";
@@ -141,6 +141,99 @@ test("sshd stays, also behind systemd's socket or for a user who sees no program
   assert.match(policyOf([{ table: "tcp", local: V4(8443), program: "ingressd" }]), "is ingressd itself");
   // Another program at port 22 is a service like any other.
   assert.equal(exposes(policyOf([{ table: "tcp", local: V4(22), program: "gitea" }])), ["gitea on tcp 22 -> 127.0.0.1:20022"]);
+});
+
+test("a socket that systemd has may be sshd's, at whatever port, and stays", () => {
+  const text = policyOf([
+    { table: "tcp", local: V4(2222), program: "systemd" },
+    { table: "tcp", local: V4(80), program: "nginx" },
+  ]);
+  assert.equal(exposes(text), ["nginx on tcp 80 -> 127.0.0.1:20080"]);
+  assert.match(text, /^# systemd on tcp 2222 \(0\.0\.0\.0:2222\) is a socket that systemd has for a service, which may be sshd/m);
+  assert.match(text, /from 203\.0\.113\.9 to tcp 2222 +=> deny policy/);
+});
+
+test("two programs at one place have no expose; at addresses of their own each has one", () => {
+  const [one, two] = ["0100000A", "0200000A"];
+  const rows: readonly (readonly [what: string, sockets: readonly Socket[], exposes: readonly string[]])[] = [
+    [
+      "both on all addresses",
+      [
+        { table: "tcp", local: V4(80), program: "a" },
+        { table: "tcp", local: V4(80), program: "b" },
+      ],
+      [],
+    ],
+    [
+      "each on all of one family",
+      [
+        { table: "tcp", local: V4(80), program: "a" },
+        { table: "tcp6", local: V6(80), program: "b" },
+      ],
+      [],
+    ],
+    [
+      "one on all addresses",
+      [
+        { table: "tcp", local: V4(80), program: "a" },
+        { table: "tcp", local: V4(80, one), program: "b" },
+      ],
+      [],
+    ],
+    [
+      "both on one address",
+      [
+        { table: "tcp", local: V4(80, one), program: "a" },
+        { table: "tcp", local: V4(80, one), program: "b" },
+      ],
+      [],
+    ],
+    [
+      "a program that nobody sees",
+      [
+        { table: "tcp", local: V4(80), program: "a" },
+        { table: "tcp", local: V4(80) },
+      ],
+      [],
+    ],
+    [
+      "beside sshd",
+      [
+        { table: "tcp", local: V4(80), program: "a" },
+        { table: "tcp", local: V4(80), program: "sshd" },
+      ],
+      [],
+    ],
+    [
+      "each on an address of its own",
+      [
+        { table: "tcp", local: V4(80, one), program: "a" },
+        { table: "tcp", local: V4(80, two), program: "b" },
+      ],
+      ["a on tcp 80 bind 10.0.0.1 -> 127.0.0.1:20080", "b on tcp 80 bind 10.0.0.2 -> 127.0.0.1:20081"],
+    ],
+    [
+      "each over its own protocol",
+      [
+        { table: "tcp", local: V4(80), program: "a" },
+        { table: "udp", local: V4(80), program: "b" },
+      ],
+      ["a on tcp 80 -> 127.0.0.1:20080", "b on udp 80 -> 127.0.0.1:20081"],
+    ],
+  ];
+  for (const [what, sockets, due] of rows) {
+    const text = policyOf([...sockets, { table: "tcp", local: V4(9000), program: "other" }]);
+    assert.equal(exposes(text), [...due, "other on tcp 9000 -> 127.0.0.1:29000"], what);
+    const [program = "a program that this user may not see", address] = [sockets[1]?.program, what === "both on one address" ? "10.0.0.1" : "0.0.0.0"];
+    if (due.length === 0) assert.match(text, `# a on tcp 80 (${address}:80) shares its port with ${program}, and a policy has one expose there`, what);
+  }
+});
+
+test("a policy with an error is not given", () => {
+  assert.is(checkedText("edition 1\n"), "edition 1\n");
+  assert.is(checkedText("edition 1\nexpose"), null);
+  const twice = "expose a on tcp 80 { backend 127.0.0.1:1 allow from any }\n";
+  assert.is(checkedText(`edition 1\n${twice}${twice.replace(" a ", " b ")}`), null);
 });
 
 test("a backend is at the first port that nothing uses, on whatever address", () => {

@@ -36,7 +36,11 @@ function condition(c: Chance): string {
     () => `tcp dport ${c.pick(["<", ">=", "<=", ">"])} ${c.pick(["443", "1024"])}`,
     () => `ip daddr ${not}${c.pick(["10.0.0.1", "10.0.0.0/31", "{ 10.0.0.2, 224.0.0.251 }"])}`,
     () => `ip6 daddr ${c.pick(["2001:db8::1", "2001:db8::/127"])}`,
-    () => `ip saddr . tcp dport { 198.51.100.9 . 22, 203.0.113.0/24 . 80-90 }`,
+    () => `ip saddr . tcp dport ${not}{ 198.51.100.9 . 22, 203.0.113.0/24 . 80-90 }`,
+    () => `udp sport ${not}53`,
+    () => `icmp type ${not}redirect`,
+    () => `sctp dport ${not}5`,
+    () => `meta l4proto ${not}tcp`,
     () => `ct state ${c.pick(["new", "established,related", "invalid", "{ new, invalid }"])}`,
     () => `meta nfproto ${c.pick(["ipv4", "ipv6"])}`,
     () => `tcp flags & (fin | syn | rst | ack) ${c.pick(["==", "!="])} syn`,
@@ -49,12 +53,12 @@ function rule(c: Chance, chains: readonly string[]): string {
   // nft refuses a rule about two families or two protocols.
   const kinds = (text: string): readonly string[] => [
     /^(?:ip6 |.*nfproto ipv6)/.test(text) ? "6"
-    : /^(?:ip |.*nfproto ipv4)/.test(text) ? "4"
+    : /^(?:ip |icmp |.*nfproto ipv4)/.test(text) ? "4"
     : "",
     /l4proto/.test(text) ? "both"
     : /tcp/.test(text) ? "tcp"
     : /udp/.test(text) ? "udp"
-    : "",
+    : (/^(?:icmp|sctp)/.exec(text)?.[0] ?? ""),
   ];
   const conditions = drawn.filter((text, i) =>
     drawn.slice(0, i).every((before) => kinds(before).every((kind, k) => kind === "" || kinds(text)[k] === "" || kind === kinds(text)[k])),

@@ -16,6 +16,8 @@ interface Row {
   readonly refuses?: readonly string[];
   /** Each matches a part that is left out; as many as there are. */
   readonly left?: readonly RegExp[];
+  /** A part of the policy. */
+  readonly written?: RegExp;
 }
 
 const request = (text: string): Request => {
@@ -25,6 +27,11 @@ const request = (text: string): Request => {
 };
 
 const stream = (text: string): string => `events {}\nstream {\n${text}\n}\n`;
+/** The output of `nginx -T` with a server that `inside` is in. */
+const whole = (inside: string, files: Readonly<Record<string, string>>): string =>
+  Object.entries({ "nginx.conf": stream(`server { listen 80; ${inside} proxy_pass 127.0.0.1:81; }`), ...files })
+    .map(([name, text]) => `# configuration file /etc/nginx/${name}:\n${text}\n`)
+    .join("\n");
 const http = (text: string): string => `events {}\nhttp {\n${text}\n}\n`;
 const nft = (rules: string, policy = "drop", more = ""): string => {
   const objects = [`{"chain":{"family":"inet","table":"t","name":"input","type":"filter","hook":"input","prio":0,"policy":"${policy}"}}`, more, rules].filter(
@@ -37,7 +44,31 @@ const chain = (name: string): string => `{"chain":{"family":"inet","table":"t","
 const match = (left: string, right: string, op = "=="): string => `{"match":{"op":"${op}","left":${left},"right":${right}}}`;
 const PORT = match('{"payload":{"protocol":"tcp","field":"dport"}}', "22");
 const SOURCE = match('{"payload":{"protocol":"ip","field":"saddr"}}', '{"prefix":{"addr":"10.0.0.0","len":8}}');
+const ICMP_TYPE = '{"payload":{"protocol":"icmp","field":"type"}}';
+const SADDR = '{"payload":{"protocol":"ip","field":"saddr"}}';
+const DPORT = '{"payload":{"protocol":"tcp","field":"dport"}}';
 const ODD = match('{"meta":{"key":"mark"}}', "7");
+/** A plan that makes a group, whose id nobody knows yet, and a rule for port 22 of the group that `references` say. */
+const plan = (inside: string, group: string, index: string, references: readonly string[] | null): string => {
+  const resources = [
+    { type: "aws_security_group", address: `${inside}${group}`, values: { ingress: [] } },
+    {
+      type: "aws_security_group_rule",
+      address: `${inside}aws_security_group_rule.ssh${index}`,
+      values: { type: "ingress", protocol: "tcp", from_port: 22, to_port: 22, cidr_blocks: ["0.0.0.0/0"] },
+    },
+  ];
+  const expressions = { security_group_id: references === null ? { constant_value: "sg-9" } : { references } };
+  const module = { resources: [{ address: "aws_security_group_rule.ssh", expressions }] };
+  return JSON.stringify({
+    planned_values: { root_module: inside === "" ? { resources } : { child_modules: [{ resources }] } },
+    configuration: { root_module: inside === "" ? module : { module_calls: { m: { module } } } },
+  });
+};
+const service = (metadata: string, spec: string): string =>
+  `{"apiVersion":"v1","kind":"Service","metadata":{"name":"a",${metadata}},"spec":{${spec},"ports":[{"port":80}]}}`;
+const networkPolicy = (api: string, kind: string, spec: string): string =>
+  `{"items":[${service('"labels":{}', '"type":"LoadBalancer"')},{"apiVersion":"${api}","kind":"${kind}","metadata":{"name":"p"},"spec":{${spec}}}]}`;
 const permission = (text: string): string => `{"SecurityGroups":[{"GroupName":"g","IpPermissions":[${text}]}]}`;
 
 const ROWS: readonly Row[] = [
@@ -137,6 +168,46 @@ const ROWS: readonly Row[] = [
     admits: ["from 11.0.0.1 to tcp 22"],
     refuses: ["from 10.0.0.1 to tcp 22", "from 2001:db8::9 to tcp 22"],
   },
+  ...[
+    { what: "icmp type != redirect", text: match(ICMP_TYPE, '"redirect"', "!="), left: [/it is about icmp/] },
+    { what: "sctp dport != 5", text: match('{"payload":{"protocol":"sctp","field":"dport"}}', "5", "!="), left: [/it is about sctp/] },
+    { what: "icmp type . ip saddr != …", text: match(`{"concat":[${ICMP_TYPE},${SADDR}]}`, '{"concat":["redirect","10.0.0.1"]}', "!="), left: [/about icmp/] },
+    { what: "udp sport != 53", text: match('{"payload":{"protocol":"udp","field":"sport"}}', "53", "!="), left: [/`udp sport`.* it admits nobody/] },
+    { what: "vlan id 5", text: match('{"payload":{"protocol":"vlan","field":"id"}}', "5"), left: [/`vlan id`.* it admits nobody/] },
+    {
+      what: "vxlan ip saddr != 10.0.0.1",
+      text: match('{"payload":{"tunnel":"vxlan","protocol":"ip","field":"saddr"}}', '"10.0.0.1"', "!="),
+      left: [/`ip saddr`.* it admits nobody/],
+    },
+  ].map(({ what, text, left }): Row => ({
+    title: `nft: ${what} accepts no connection that a policy knows`,
+    format: "nft",
+    text: nft(rule(`${text},{"accept":null}`)),
+    refuses: ["from 11.0.0.1 to tcp 22", "from 11.0.0.1 to udp 22", "from 2001:db8::9 to tcp 22", "from 2001:db8::9 to udp 22"],
+    left,
+  })),
+  {
+    title: "nft: not a source with a port, only of its family and its protocol",
+    format: "nft",
+    text: nft(rule(`${match(`{"concat":[${SADDR},${DPORT}]}`, '{"set":[{"concat":["10.0.0.1",22]}]}', "!=")},{"accept":null}`)),
+    admits: ["from 10.0.0.1 to tcp 23", "from 10.0.0.2 to tcp 22"],
+    refuses: ["from 10.0.0.1 to tcp 22", "from 10.0.0.2 to udp 22", "from 2001:db8::9 to tcp 22", "from 2001:db8::9 to udp 22"],
+  },
+  {
+    title: "nft: a drop of what is not a port of udp drops nothing of tcp",
+    format: "nft",
+    text: nft(`${rule(`${match('{"payload":{"protocol":"udp","field":"sport"}}', "53", "!=")},{"drop":null}`)},${rule(`${PORT},{"accept":null}`)}`),
+    admits: ["from 10.1.1.1 to tcp 22"],
+    refuses: ["from 10.1.1.1 to udp 22"],
+    left: [/`udp sport`.* whatever it may drop is refused/],
+  },
+  {
+    title: "nft: a drop by the number of a VLAN refuses all that it may",
+    format: "nft",
+    text: nft(`${rule(`${match('{"payload":{"protocol":"vlan","field":"id"}}', "5")},{"drop":null}`)},${rule(`${PORT},{"accept":null}`)}`),
+    refuses: ["from 10.1.1.1 to tcp 22"],
+    left: [/`vlan id`.* whatever it may drop is refused/],
+  },
   {
     title: "nft: every hook must accept",
     format: "nft",
@@ -199,6 +270,52 @@ const ROWS: readonly Row[] = [
     refuses: ["from 192.0.2.1 to tcp 80"],
     left: [/nginx -T/],
   },
+  {
+    title: "nginx: a file of a map that is not here",
+    format: "nginx",
+    text: stream(
+      "map $ssl_preread_server_name $to { hostnames; *.a.example 127.0.0.1:81; include names.map; default 127.0.0.1:82; } server { listen 80; ssl_preread on; proxy_pass $to; }",
+    ),
+    refuses: ["from 192.0.2.1 to tcp 80 sni x.a.example", "from 192.0.2.1 to tcp 80 sni include", "from 192.0.2.1 to tcp 80"],
+    left: [/`include names\.map`: the file is not here/],
+  },
+  {
+    title: "nginx: a class of characters in the path of an include",
+    format: "nginx",
+    text: whole("include rules/[0-4!]*.conf;", {
+      "rules/30-all.conf": "allow all;",
+      "rules/10-bad.conf": "deny 10.0.0.0/8;",
+      "rules/a.conf": "deny 192.0.2.0/24;",
+      "rules/.20.conf": "allow 10.0.0.0/8;",
+    }),
+    admits: ["from 192.0.2.1 to tcp 80"],
+    refuses: ["from 10.0.0.1 to tcp 80"],
+  },
+  {
+    title: "nginx: what a class does not have, and a name with a point first",
+    format: "nginx",
+    text: whole("include rules/[!b-z]*.conf; include rules/[^a.]*.conf;", {
+      "rules/b.conf": "deny all;",
+      "rules/.a.conf": "allow all;",
+      "rules/a.conf": "deny 10.0.0.0/8;",
+      "rules/other/a.conf": "allow all;",
+    }),
+    refuses: ["from 10.0.0.1 to tcp 80", "from 192.0.2.1 to tcp 80"],
+  },
+  {
+    title: "nginx: included files come in the order of their names",
+    format: "nginx",
+    text: whole("include rules/*.conf;", { "rules/b.conf": "deny all;", "rules/a.conf": "allow 10.0.0.0/8;", "rules/Z.conf": "deny 10.0.0.5;" }),
+    admits: ["from 10.0.0.1 to tcp 80"],
+    refuses: ["from 10.0.0.5 to tcp 80", "from 192.0.2.1 to tcp 80"],
+  },
+  ...["rules/[0-9.conf", "rules/[[:digit:]]*.conf", "rules/[9-0]*.conf", "rules/*a*b*c*.conf", "rules/\\\\a*.conf"].map((path): Row => ({
+    title: `nginx: an include of ${path}, which can't be read`,
+    format: "nginx",
+    text: whole(`include ${path};`, { "rules/1abc.conf": "deny all;" }),
+    refuses: ["from 192.0.2.1 to tcp 80"],
+    left: [/`include .*: the file is not here/],
+  })),
   {
     title: "nginx: a directive that nobody knows",
     format: "nginx",
@@ -335,6 +452,84 @@ const ROWS: readonly Row[] = [
     refuses: ["from 10.0.0.4 to tcp 80"],
     left: [/`v4v6` or `v6only`/],
   },
+  {
+    title: "haproxy: who waits for a hello admits nothing without one",
+    format: "haproxy",
+    text: "frontend f\n bind :80\n tcp-request inspect-delay 5s\n tcp-request content accept if { req_ssl_hello_type 1 }\n tcp-request content reject\n default_backend b\nbackend b\n server s 127.0.0.1:81\n",
+    admits: ["from 10.0.0.4 to tcp 80", "from 10.0.0.4 to tcp 80 sni a.example"],
+    written: /^expose f on tcp 80 as passthrough /m,
+  },
+  {
+    title: "haproxy: also by an acl, in a route",
+    format: "haproxy",
+    text: "frontend f\n bind :80\n acl tls req.ssl_hello_type 1\n tcp-request inspect-delay 5s\n tcp-request content accept if { src 10.0.0.0/8 } tls\n use_backend b if tls\nbackend b\n server s 127.0.0.1:81\n",
+    admits: ["from 10.0.0.4 to tcp 80"],
+    written: /^expose f on tcp 80 as passthrough /m,
+  },
+  {
+    title: "haproxy: an acl of hellos that no rule uses changes nothing",
+    format: "haproxy",
+    text: "frontend f\n bind :80\n acl tls req_ssl_hello_type 1\n default_backend b\nbackend b\n server s 127.0.0.1:81\n",
+    admits: ["from 10.0.0.4 to tcp 80"],
+    written: /^expose f on tcp 80 \{/m,
+  },
+  {
+    title: "haproxy: a rule of connections has no hello to read",
+    format: "haproxy",
+    text: "frontend f\n bind :80\n acl tls req_ssl_hello_type 1\n tcp-request inspect-delay 5s\n tcp-request connection accept if tls\n tcp-request connection reject\n tcp-request content reject unless tls\n default_backend b\nbackend b\n server s 127.0.0.1:81\n",
+    refuses: ["from 10.0.0.4 to tcp 80"],
+    left: [/connection accept if tls.*it admits nobody here/],
+  },
+  ...["ipv6@:80", "ipv6@*:80"].map((place): Row => ({
+    title: `haproxy: ${place} is IPv6`,
+    format: "haproxy",
+    text: `listen f\n bind ${place} v6only\n server s 127.0.0.1:81\n`,
+    admits: ["from 2001:db8::9 to tcp 80"],
+    refuses: ["from 10.0.0.4 to tcp 80"],
+  })),
+  ...["ipv6@10.0.0.1:80", "ipv4@[::]:80", "ipv4@2001:db8::1:80"].map((place): Row => ({
+    title: `haproxy: ${place} is no address`,
+    format: "haproxy",
+    text: `listen f\n bind ${place}\n server s 127.0.0.1:81\n`,
+    refuses: ["from 2001:db8::9 to tcp 80", "from 10.0.0.4 to tcp 80"],
+    left: [/is no address and port/],
+  })),
+  {
+    title: "haproxy: the rules of a listen that a frontend leads to",
+    format: "haproxy",
+    text: "frontend f\n bind :80\n default_backend l\nlisten l\n bind :90\n tcp-request content reject if { src 10.0.0.0/8 }\n server s 127.0.0.1:81\n",
+    admits: ["from 192.0.2.1 to tcp 90"],
+    refuses: ["from 10.0.0.4 to tcp 80", "from 192.0.2.1 to tcp 80", "from 10.0.0.4 to tcp 90"],
+    left: [/tcp-request content reject.*no counterpart/],
+  },
+  {
+    title: "haproxy: the rules of a backend's defaults",
+    format: "haproxy",
+    text: "defaults plain\nfrontend f from plain\n bind :80\n default_backend b\ndefaults strict\n tcp-request content reject if { src 10.0.0.0/8 }\nbackend b from strict\n server s 127.0.0.1:81\n",
+    refuses: ["from 10.0.0.4 to tcp 80", "from 192.0.2.1 to tcp 80"],
+    left: [/tcp-request content reject.*no counterpart/],
+  },
+  {
+    title: "haproxy: the servers' parameters in the defaults",
+    format: "haproxy",
+    text: "defaults\n default-server send-proxy\nlisten f\n bind :80\n server s 127.0.0.1:81\n",
+    admits: ["from 192.0.2.1 to tcp 80"],
+    written: /proxy v1/,
+  },
+  {
+    title: "haproxy: a host name beside an address may be any address",
+    format: "haproxy",
+    text: "listen f\n bind :80\n server s 127.0.0.1:81\nlisten g\n bind 10.0.0.9:90\n bind inner.example:80\n tcp-request connection reject\n server s 127.0.0.1:82\n",
+    refuses: ["from 192.0.2.1 to tcp 80"],
+    left: [/it may listen at an address of this one/, /no address and port/],
+  },
+  {
+    title: "haproxy: a unix socket beside an address is no address",
+    format: "haproxy",
+    text: "listen f\n bind :80\n server s 127.0.0.1:81\nlisten g\n bind 10.0.0.9:90\n bind unix@/run/g.sock\n server s 127.0.0.1:82\n",
+    admits: ["from 192.0.2.1 to tcp 80"],
+    left: [/no address and port/],
+  },
 
   {
     title: "aws: from one end of a range to the other",
@@ -364,6 +559,31 @@ const ROWS: readonly Row[] = [
     refuses: ["from 10.0.0.1 to tcp 22"],
     left: [/another security group/],
   },
+  ...(
+    [
+      ["its rule", "", "aws_security_group.web", ["aws_security_group.web.id", "aws_security_group.web"], true],
+      ["one of several rules", "", "aws_security_group.web", ["aws_security_group.web.id", "aws_security_group.web"], true, "[0]"],
+      ["a rule of a module", "module.m.", "aws_security_group.web", ["aws_security_group.web.id", "aws_security_group.web"], true],
+      ["one of several groups", "", "aws_security_group.web[0]", ["aws_security_group.web[0].id", "aws_security_group.web[0]", "aws_security_group.web"], true],
+      [
+        "another of these groups",
+        "",
+        "aws_security_group.web[0]",
+        ["aws_security_group.web[1].id", "aws_security_group.web[1]", "aws_security_group.web"],
+        false,
+      ],
+      ["a rule of a group that is there already", "", "aws_security_group.web", ["data.aws_security_group.old.id", "data.aws_security_group.old"], false],
+      ["a rule of a variable", "", "aws_security_group.web", ["var.group"], false],
+      ["a rule of this group or another", "", "aws_security_group.web", ["aws_security_group.web.id", "aws_security_group.web", "var.group"], false],
+      ["a rule of something else of the group", "", "aws_security_group.web", ["aws_security_group.web.vpc_id", "aws_security_group.web"], false],
+      ["a rule of an id", "", "aws_security_group.web", null, false],
+    ] as const
+  ).map(([title, inside, group, references, isOwn, index = ""]): Row => ({
+    title: `terraform: a plan with one new group and ${title}`,
+    format: "terraform",
+    text: plan(inside, group, index, references),
+    ...(isOwn ? { admits: ["from 10.0.0.1 to tcp 22"] } : { refuses: ["from 10.0.0.1 to tcp 22"], left: [/another security group, or the plan does not say/] }),
+  })),
   {
     title: "kubernetes: a policy of no rules admits nobody",
     format: "kubernetes",
@@ -375,6 +595,44 @@ const ROWS: readonly Row[] = [
     format: "kubernetes",
     text: '{"items":[{"kind":"Service","metadata":{"name":"a"},"spec":{"type":"NodePort","ports":[{"port":80,"nodePort":30080}]}},{"kind":"NetworkPolicy","metadata":{"name":"p","namespace":"x"},"spec":{"podSelector":{}}}]}',
     admits: ["from 10.0.0.1 to tcp 30080"],
+  },
+  {
+    title: "kubernetes: a load balancer that an annotation narrows",
+    format: "kubernetes",
+    text: service('"annotations":{"service.beta.kubernetes.io/load-balancer-source-ranges":"10.0.0.0/8"}', '"type":"LoadBalancer"'),
+    refuses: ["from 10.0.0.1 to tcp 80", "from 192.0.2.1 to tcp 80"],
+    left: [/Service a: its annotation `service\.beta\.kubernetes\.io\/load-balancer-source-ranges`/],
+  },
+  {
+    title: "kubernetes: the ranges of the spec win over the annotation, as there",
+    format: "kubernetes",
+    text: service(
+      '"annotations":{"service.beta.kubernetes.io/load-balancer-source-ranges":"0.0.0.0/0"}',
+      '"type":"LoadBalancer","loadBalancerSourceRanges":["10.0.0.0/8"]',
+    ),
+    admits: ["from 10.0.0.1 to tcp 80"],
+    refuses: ["from 192.0.2.1 to tcp 80"],
+  },
+  {
+    title: "kubernetes: null is no list, as there",
+    format: "kubernetes",
+    text: service('"labels":{}', '"type":"LoadBalancer","loadBalancerSourceRanges":null'),
+    admits: ["from 192.0.2.1 to tcp 80"],
+  },
+  {
+    title: "kubernetes: labels that can't be read may be those of the pods",
+    format: "kubernetes",
+    text: `{"items":[${service('"labels":{}', '"type":"LoadBalancer","selector":{"app":"a"}')},{"kind":"NetworkPolicy","metadata":{"name":"p"},"spec":{"podSelector":{"matchLabels":{"app":7}}}}]}`,
+    refuses: ["from 192.0.2.1 to tcp 80"],
+    left: [/whether it is about the pods/],
+  },
+  {
+    title: "kubernetes: a Service of another API",
+    format: "kubernetes",
+    text: `{"items":[${service('"labels":{}', '"type":"LoadBalancer"')},{"apiVersion":"serving.knative.dev/v1","kind":"Service","metadata":{"name":"k"},"spec":{"type":"LoadBalancer","ports":[{"port":81}]}}]}`,
+    admits: ["from 192.0.2.1 to tcp 80"],
+    refuses: ["from 192.0.2.1 to tcp 81"],
+    left: [/Service k: only Services/],
   },
   {
     title: "kubernetes: pods as a source",
@@ -406,7 +664,7 @@ const ROWS: readonly Row[] = [
   },
 ];
 
-for (const { title, format, text, admits = [], refuses = [], left = [] } of ROWS)
+for (const { title, format, text, admits = [], refuses = [], left = [], written } of ROWS)
   test(title, async () => {
     const result = await imported(format, text);
     const decide = decider(result.text);
@@ -415,7 +673,10 @@ for (const { title, format, text, admits = [], refuses = [], left = [] } of ROWS
     const found = result.left.map(({ what, why }) => `${what}: ${why}`);
     assert.is(found.length, left.length, found.join("\n"));
     left.forEach((pattern, i) => assert.match(found[i] ?? "", pattern));
+    if (written !== undefined) assert.match(result.text, written);
   });
+
+const NETWORKING = "networking.k8s.io/v1";
 
 const FAULTS: readonly (readonly [format: Format, text: string, expected: RegExp])[] = [
   ["nft", "", /^ING873 this is not JSON/],
@@ -459,6 +720,22 @@ const FAULTS: readonly (readonly [format: Format, text: string, expected: RegExp
     '{"kind":"Service","metadata":{"name":"a"},"spec":{"type":"NodePort","ports":[{"port":80}]}}',
     /^ING874 this port of the Service a has no number/,
   ],
+  ["kubernetes", networkPolicy("projectcalico.org/v3", "NetworkPolicy", '"ingress":[{"action":"Deny"}]'), /^ING874 .*may refuse what the others admit/],
+  ["kubernetes", networkPolicy("policy.networking.k8s.io/v1alpha1", "AdminNetworkPolicy", '"ingress":[]'), /^ING874 this AdminNetworkPolicy of policy/],
+  ["kubernetes", networkPolicy("cilium.io/v2", "CiliumNetworkPolicy", '"ingressDeny":[]'), /^ING874 this CiliumNetworkPolicy of cilium/],
+  ["kubernetes", networkPolicy("security.istio.io/v1", "AuthorizationPolicy", '"action":"DENY"'), /^ING874 this AuthorizationPolicy of security/],
+  ["kubernetes", networkPolicy(NETWORKING, "NetworkPolicy", '"podSelector":{},"ingress":[{"from":{}}]'), /^ING874 `from` of a rule .* is not a list/],
+  ["kubernetes", networkPolicy(NETWORKING, "NetworkPolicy", '"podSelector":{},"ingress":[{"ports":80}]'), /^ING874 `ports` of a rule .* is not a list/],
+  [
+    "kubernetes",
+    networkPolicy(NETWORKING, "NetworkPolicy", '"podSelector":{},"ingress":[{"from":[{"ipBlock":{"cidr":"10.0.0.0/8","except":"10.1.0.0/16"}}]}]'),
+    /^ING874 `except` of a block .* is not a list/,
+  ],
+  [
+    "kubernetes",
+    service('"labels":{}', '"type":"LoadBalancer","loadBalancerSourceRanges":"10.0.0.0/8"'),
+    /^ING874 `loadBalancerSourceRanges` of the Service a/,
+  ],
   ["tailscale", '{"groups":{}}', /^ING875 it has neither `acls` nor `grants`/],
   ["tailscale", '{"acls":{}}', /^ING874 `acls` is not a list/],
   ["tailscale", '{"acls":[{"action":"drop","src":["*"],"dst":["*:1"]}]}', /^ING874 this acl has no `action`/],
@@ -467,8 +744,8 @@ const FAULTS: readonly (readonly [format: Format, text: string, expected: RegExp
   ["tailscale", '{"acls":[], /* no end', /^ING873 this is not JSON/],
 ];
 
-for (const [format, text, expected] of FAULTS)
-  test(`${format}: ${text.slice(0, 60).replaceAll("\n", " ")} is refused`, async () => {
+for (const [i, [format, text, expected]] of FAULTS.entries())
+  test(`${format}: ${text.slice(0, 60).replaceAll("\n", " ")} is refused (${i})`, async () => {
     const [first = "nothing was refused"] = await refusals(format, text);
     assert.match(first, expected);
   });

@@ -2,7 +2,7 @@
 // filter, hook or attribute of the repository runs.
 import { spawnSync } from "node:child_process";
 import { existsSync, realpathSync } from "node:fs";
-import { basename, dirname, join, posix, resolve } from "node:path";
+import { basename, dirname, join, posix, relative, resolve } from "node:path";
 import { failed, ok, type Result } from "../../../runtime/result/result.ts";
 import { MAX_LIST_BYTES, MAX_SOURCE_BYTES } from "../../source/bounds.ts";
 import type { ReadFailure, SourceFile } from "../../source/source.ts";
@@ -42,9 +42,9 @@ interface Revision {
 
 function revisionOf(rev: string, path: string): Result<Revision, Outcome> {
   const named = resolve(path);
-  // The policy may be gone by now, but its folder has to be in the repository.
-  const real = existsSync(named) ? realpathSync(named) : named;
-  const folder = dirname(real);
+  const folder = dirname(named);
+  const refused = refusedPlace(rev, path, named);
+  if (refused !== null) return failed(refused);
   const at = git(folder, ["rev-parse", "--verify", "--quiet", "--end-of-options", `${rev}^{commit}`], 4_096);
   if (at === "no_git")
     return failed({
@@ -67,7 +67,7 @@ function revisionOf(rev: string, path: string): Result<Revision, Outcome> {
   }
   return ok({
     folder,
-    entry: basename(real),
+    entry: basename(named),
     blob(name, most) {
       const file = files.get(name);
       if (file === undefined) return failed("missing");
@@ -80,13 +80,71 @@ function revisionOf(rev: string, path: string): Result<Revision, Outcome> {
   });
 }
 
+/**
+ * Why the revision says nothing about the file that `path` is now. The change that is judged may have put a link or a repository of its own
+ * there, so that another file, or another history, would be compared.
+ */
+function refusedPlace(rev: string, path: string, named: string): Outcome | null {
+  const found = git(dirname(named), ["rev-parse", "--absolute-git-dir", "--show-toplevel", "--show-superproject-working-tree"], 65_536);
+  // Said where the revision is read.
+  if (found === "no_git") return null;
+  const [store = "", top = "", outer = ""] = found === null ? [] : found.toString("utf8").split("\n");
+  // A folder of the working tree that looks like a bare repository is one to a git before 2.38.
+  if (top === "" || foldersAbove(join(realPathOf(dirname(named)) ?? "", basename(named))).includes(realPathOf(store) ?? ""))
+    return usage(
+      "no_revision",
+      `\`${rev}\` is no revision of the git repository of \`${path}\`, which is in none`,
+      "name a policy in a checkout of its repository",
+    );
+  if (outer !== "")
+    return usage(
+      "no_revision",
+      `\`${path}\` is in the submodule \`${top}\`, whose history is not that of \`${outer}\``,
+      "compare the policies where the submodule's own repository is checked out",
+    );
+  // The outermost: a link inside the repository may lead to the repository.
+  const start = foldersAbove(named).findLast((folder) => realPathOf(folder) === realPathOf(top));
+  const place = start === undefined ? null : join(realPathOf(top) ?? top, relative(start, named));
+  // The file is opened as `path`, in which `..` follows a link. The policy may be gone by now, but then its folder is there.
+  const real = existsSync(path) ? realPathOf(path) : join(realPathOf(dirname(named)) ?? "", basename(named));
+  if (place === null || real !== place)
+    return usage(
+      "no_revision",
+      `\`${path}\` leads through a symbolic link of the working tree, which a change can turn to another file`,
+      "name the file that the link leads to, or make it a file",
+    );
+  return null;
+}
+
+function foldersAbove(path: string): readonly string[] {
+  const folder = dirname(path);
+  return folder === path ? [] : [folder, ...foldersAbove(folder)];
+}
+
+function realPathOf(path: string): string | null {
+  try {
+    // Not the one that takes `..` out before it follows links.
+    return realpathSync.native(path);
+  } catch {
+    return null;
+  }
+}
+
+/** Variables that say where the repository is. A hook has them, of whatever repository; the one around the policy is meant. */
+const REPOSITORY_VARIABLES =
+  /^GIT_(?:DIR|WORK_TREE|COMMON_DIR|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|NAMESPACE|PREFIX|REPLACE_REF_BASE|GRAFT_FILE|SHALLOW_FILE)$/;
+
+/** Files of the change that look like a bare repository are none, and no object is replaced by another. */
+const STRICT = ["--no-replace-objects", "-c", "safe.bareRepository=explicit", "-c", "core.fsmonitor=false"];
+
 /** Null: it failed, or printed too much. */
 function git(folder: string, words: readonly string[], most: number): Buffer | null | "no_git" {
   if (!existsSync(folder)) return null;
-  const ended = spawnSync("git", ["-c", "core.fsmonitor=false", "-C", folder, ...words], {
+  const kept = Object.entries(process.env).filter(([name]) => !REPOSITORY_VARIABLES.test(name));
+  const ended = spawnSync("git", [...STRICT, "-C", folder, ...words], {
     maxBuffer: most,
     stdio: ["ignore", "pipe", "ignore"],
-    env: { ...process.env, GIT_OPTIONAL_LOCKS: "0", GIT_NO_LAZY_FETCH: "1" },
+    env: { ...Object.fromEntries(kept), GIT_OPTIONAL_LOCKS: "0", GIT_NO_LAZY_FETCH: "1" },
   });
   if (ended.error !== undefined && "code" in ended.error && ended.error.code === "ENOENT") return "no_git";
   return ended.error === undefined && ended.status === 0 ? ended.stdout : null;

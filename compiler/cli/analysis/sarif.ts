@@ -1,4 +1,5 @@
 // A difference as SARIF 2.1.0, for the code scanning of a forge. An opening is an error, an accepted one a suppressed error, and a closing a note.
+import type { LineKind } from "./difference_lines.ts";
 import type { JudgedLine } from "./judged.ts";
 import type { Side } from "./side.ts";
 
@@ -11,7 +12,8 @@ const RULES = {
   dial: "a service's use of udp as a client changes",
   dryrun_opened: "a dryrun rule would open",
   dryrun_closed: "a dryrun rule would close",
-} as const;
+  dryrun_changed: "a dryrun cap or limit changes",
+} as const satisfies Readonly<Record<LineKind, string>>;
 
 /** At most `most` characters: results at the end are left out, and their number is in the run's properties. */
 export function sarifText(lines: readonly JudgedLine[], before: Side, after: Side, most: number): string {

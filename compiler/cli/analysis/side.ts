@@ -12,6 +12,8 @@ import type { NamedNet } from "./sources_text.ts";
 
 export interface Side {
   readonly path: string;
+  /** Its meaning is what the module says of itself, which nothing has compared with its code. */
+  readonly isModule: boolean;
   readonly model: PolicyModel;
   /** By listener; null: nobody is named. */
   readonly owners: readonly (string | null)[];
@@ -40,7 +42,14 @@ export function sideOfModule(path: string, module: Uint8Array): Result<Side, Out
   if (!loaded.ok) return failed(refusedModule(path, loaded.error));
   const model = modelOf(module);
   if (!model.ok) return failed(unreadable(path, model.error));
-  return ok({ path, model: model.value, owners: loaded.value.info.listeners.map(({ annotations }) => annotations.owner), places: [], nets: [] });
+  return ok({
+    path,
+    isModule: true,
+    model: model.value,
+    owners: loaded.value.info.listeners.map(({ annotations }) => annotations.owner),
+    places: [],
+    nets: [],
+  });
 }
 
 function policySide(path: string, progress: Progress): Result<Side, Outcome> {
@@ -54,6 +63,7 @@ export function sideOfPolicy(path: string, { policy, module, disk }: Compiled): 
   if (!model.ok) return failed(unreadable(path, model.error));
   return ok({
     path,
+    isModule: false,
     model: model.value,
     owners: policy.exposes.map(({ annotations }) => annotations.owner),
     places: placesOf(policy, disk.root),

@@ -67,6 +67,7 @@ async function readSides({ operands, flags }: Arguments, progress: Progress): Pr
 
 function compared(request: Request): Outcome {
   const { before, after, nodes, accepted, wallSeconds } = request;
+  const unverified = before.isModule || after.isModule;
   const result = withinBudget(() => {
     const names = accepted.flatMap(({ sni }) => sni ?? []);
     const difference = differenceOf(before.model, after.model, nodes, names);
@@ -79,7 +80,7 @@ function compared(request: Request): Outcome {
       code: "policy.not_proven",
       message: `not proven: treat as opened; the difference of \`${before.path}\` and \`${after.path}\` needs more than ${count(nodes, "node")}`,
       help: "give it more with `--nodes N`, or compare smaller steps",
-      data: { proven: false, nodes },
+      data: { proven: false, nodes, unverified },
     };
   }
   return judgedOutcome(request, result.value.judged, result.value.used);
@@ -87,6 +88,7 @@ function compared(request: Request): Outcome {
 
 function judgedOutcome({ before, after, format, equivalent }: Request, judged: Judged, used: number): Outcome {
   const { lines, expired, unused } = judged;
+  const modules = [before, after].filter(({ isModule }) => isModule);
   const openings = lines.filter(({ line, accepted }) => line.effect === "opens" && accepted.length === 0).length;
   const closings = lines.filter(({ line }) => line.effect === "closes").length;
   const acceptedCount = lines.filter(({ accepted }) => accepted.length > 0).length;
@@ -99,6 +101,7 @@ function judgedOutcome({ before, after, format, equivalent }: Request, judged: J
   const notes = [
     ...expired.map(({ listener, owner, until, place }) => `the accepted opening of \`${listener}\` by ${owner} ended at ${timeText(until)} (${place})`),
     ...unused.map(({ listener, owner, place }) => `the accepted opening of \`${listener}\` by ${owner} is not needed: nothing of it opens (${place})`),
+    ...modules.map(({ path }) => `\`${path}\` is a module, and what it says of itself was believed: verify its signature with \`ingressc verify\``),
   ];
   return {
     class: no ? "no" : "ok",
@@ -118,6 +121,7 @@ function judgedOutcome({ before, after, format, equivalent }: Request, judged: J
       changes: lines.map(lineJson),
       expired: expired.map(entryJson),
       unused: unused.map(entryJson),
+      unverified: modules.length > 0,
     },
     ...(format === "sarif" ? { document: true as const, report: () => sarifText(lines, before, after, MOST_CHARACTERS) }
     : format === "markdown" ?

@@ -1,11 +1,10 @@
 // ingressc init: the sockets that listen on this host -> a first policy.
 import { existsSync } from "node:fs";
 import type { Arguments } from "../../../runtime/shell/command_line.ts";
-import { firstPolicy } from "../init/first_policy.ts";
+import { checkedText, firstPolicy } from "../init/first_policy.ts";
 import { findListeners } from "../init/listeners.ts";
 import { count, usage, type Outcome } from "../outcome.ts";
 import { writeModule } from "../write.ts";
-import { format } from "../../format/format.ts";
 
 export async function run(args: Arguments): Promise<Outcome> {
   const out = args.flags.get("out");
@@ -25,9 +24,14 @@ export async function run(args: Arguments): Promise<Outcome> {
     };
   }
   const first = firstPolicy(found);
-  const formatted = format({ path: "init", text: first.text });
-  if (!formatted.ok) throw new Error(`the first policy can't be formatted: ${JSON.stringify(formatted.error)}`);
-  const text = formatted.value;
+  const text = checkedText(first.text);
+  if (text === null)
+    return {
+      class: "internal",
+      code: "policy.init_defect",
+      message: "the first policy does not pass `check`",
+      help: "please report it with the output of `ss -Hltunp`; nothing was written",
+    };
   const { exposes, stays } = first;
   const message = `${count(exposes, "listener")} found${stays === 0 ? "" : `, and ${stays} that ${stays === 1 ? "is" : "are"} not moved`}`;
   if (out === undefined) return { class: "ok", code: "policy.initialized", message, data: { policy: text, exposes, stays }, report: () => text.trimEnd() };

@@ -20,7 +20,7 @@ import type { Rounding } from "../traffic/prefix_set.ts";
 import { total } from "../traffic/replay_report.ts";
 import { countLine, countTooLong, newTally, type Tally } from "../traffic/tally.ts";
 import { noRecords } from "./replay.ts";
-import { writeModule } from "../write.ts";
+import { realPaths, writeModule } from "../write.ts";
 
 const LINES_PER_STEP = 65_536;
 const DEFAULT_MIN = 8;
@@ -53,7 +53,7 @@ export async function run(args: Arguments, { progress }: Surroundings): Promise<
     if (isFull) return tooMany();
   }
   if (learner.decisions === 0) return noRecords(files, tally.unread[0]);
-  return written(args.flags.get("output") ?? null, learner, rounding, tally);
+  return written(args.flags.get("output") ?? null, files, learner, rounding, tally);
 }
 
 function tooMany(): Outcome {
@@ -99,7 +99,7 @@ function readRounding({ flags, operands }: Arguments): Result<Wanted, Outcome> {
 
 const LENGTH = /^\/[0-9]{1,3}$/;
 
-async function written(out: string | null, learner: Learner, rounding: Rounding | null, tally: Tally): Promise<Outcome> {
+async function written(out: string | null, files: readonly string[], learner: Learner, rounding: Rounding | null, tally: Tally): Promise<Outcome> {
   // An address of a backend may be one that this policy exposes: then services register.
   const made = checked(learner, rounding, true) ?? checked(learner, rounding, false);
   if (made === null)
@@ -122,7 +122,7 @@ async function written(out: string | null, learner: Learner, rounding: Rounding 
   const message = `${count(policy.exposes, "expose")} from ${count(learner.learned, "record")}`;
   const outcome: Outcome = { class: "ok", code: "policy.learned", message, data: dataOf(learner, policy, tally, text) };
   if (out === null || out === "-") return { ...outcome, report: () => text, document: true, exact: true };
-  const trouble = await writeModule(out, Buffer.from(text), new Set());
+  const trouble = await writeModule(out, Buffer.from(text), await realPaths(files.filter((file) => file !== STANDARD_INPUT)));
   return trouble ?? { ...outcome, report: () => [...summary(learner, policy, tally, rounding), `wrote ${out}: ${message}`].join("\n") };
 }
 

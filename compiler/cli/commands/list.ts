@@ -17,7 +17,7 @@ import { isStandardInput, readStandardInput, shownName } from "../standard_input
 import { LIST_FORMATS as FORMATS } from "../flags.ts";
 import { readPublished, type Entry, type Published, type Unlisted } from "../traffic/published.ts";
 import { decodeText } from "../utf8.ts";
-import { writeModule } from "../write.ts";
+import { realPaths, writeModule } from "../write.ts";
 
 /** Groups that a message names. */
 const MOST_NAMED = 8;
@@ -50,7 +50,7 @@ export async function run(args: Arguments): Promise<Outcome> {
     new TextDecoder().decode(lines),
     "",
   ].join("\n");
-  return written(args.flags.get("output") ?? null, list, {
+  return written(args.flags.get("output") ?? null, isStandardInput(file) ? [] : [file], list, {
     format: published.value.format,
     source,
     sha256: hash,
@@ -61,13 +61,14 @@ export async function run(args: Arguments): Promise<Outcome> {
 
 async function written(
   out: string | null,
+  inputs: readonly string[],
   list: string,
   data: { readonly published: number; readonly count: number; readonly [key: string]: unknown },
 ): Promise<Outcome> {
   const message = `${count(data.count, "line")} from ${count(data.published, "entry").replace(/entrys$/, "entries")}`;
   const outcome: Outcome = { class: "ok", code: "policy.listed", message, data };
   if (out === null || out === "-") return { ...outcome, data: { ...data, list }, report: () => list, document: true, exact: true };
-  return (await writeModule(out, Buffer.from(list), new Set())) ?? { ...outcome, report: () => `wrote ${out}: ${message}` };
+  return (await writeModule(out, Buffer.from(list), await realPaths(inputs), "-o", "list")) ?? { ...outcome, report: () => `wrote ${out}: ${message}` };
 }
 
 /** The entries of any of the groups; all without any. */

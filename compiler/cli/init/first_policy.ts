@@ -1,5 +1,8 @@
 // A first policy for the listeners of a host: an expose for each, with the backend that its service is to move to, and tests.
 import { formatAddress, isV4, isWildcard } from "../../../runtime/net/address.ts";
+import { failed } from "../../../runtime/result/result.ts";
+import { checkSource } from "../../compile.ts";
+import { format } from "../../format/format.ts";
 import { comment, Names } from "../../import/draft/policy_text.ts";
 import { isWide, placesText, type Found, type Listener } from "./listeners.ts";
 import { movingLines, staysBecause } from "./programs.ts";
@@ -25,10 +28,19 @@ export interface FirstPolicy {
   readonly stays: number;
 }
 
+/** The text of a first policy, formatted; null where it has an error, which is a defect. */
+export function checkedText(text: string): string | null {
+  const formatted = format({ path: "init", text });
+  if (!formatted.ok) return null;
+  const { diagnostics } = checkSource({ path: "init", text: formatted.value }, { read: () => failed("missing") });
+  return diagnostics.length === 0 ? formatted.value : null;
+}
+
 export function firstPolicy({ listeners, usedPorts }: Found): FirstPolicy {
-  const staying = listeners.filter((listener) => staysBecause(listener) !== null);
+  const reasons = new Map(listeners.map((listener) => [listener, staysBecause(listener, listeners)]));
+  const staying = listeners.filter((listener) => reasons.get(listener) !== null);
   const moved = movedOf(
-    listeners.filter((listener) => staysBecause(listener) === null),
+    listeners.filter((listener) => reasons.get(listener) === null),
     new Set(usedPorts),
   );
   const lines = [
@@ -38,7 +50,7 @@ export function firstPolicy({ listeners, usedPorts }: Found): FirstPolicy {
     ),
     comment("Write who may connect in place of `any`, and the reason in place of `found listening`."),
     ...staying.map((listener) =>
-      comment(`${listener.program ?? "something"} on ${listener.protocol} ${listener.port} (${placesText(listener)}) ${staysBecause(listener) ?? ""}`),
+      comment(`${listener.program ?? "something"} on ${listener.protocol} ${listener.port} (${placesText(listener)}) ${reasons.get(listener) ?? ""}`),
     ),
     ...moved.map(exposeText),
     ...(moved.length === 0 ? [] : [testText(moved, staying)]),

@@ -1,6 +1,6 @@
 // Programs whose configuration `init` knows: the line that makes them listen on loopback alone.
 import { formatAddress, isV4, isWildcard } from "../../../runtime/net/address.ts";
-import type { Listener } from "./listeners.ts";
+import { isWide, type Listener } from "./listeners.ts";
 
 /** Lines of a comment: where the service goes, and how. */
 export function movingLines(listener: Listener, port: number): readonly string[] {
@@ -23,10 +23,23 @@ export function movingLines(listener: Listener, port: number): readonly string[]
   }
 }
 
-/** Why a listener is not moved; null where it is. */
-export function staysBecause({ program, port, protocol }: Listener): string | null {
+/** Why a listener is not moved; null where it is. `all`: those of the host. */
+export function staysBecause(listener: Listener, all: readonly Listener[]): string | null {
+  const { program, port, protocol } = listener;
   if (program === "sshd" || (protocol === "tcp" && port === 22 && (program === null || program === "systemd")))
     return "is never moved: if ingressd did not start, or refused you by mistake, nobody could log in to repair it";
   if (program === "ingressd") return "is ingressd itself";
+  if (program === "systemd")
+    return "is a socket that systemd has for a service, which may be sshd: `systemctl list-sockets` names the service; write its expose yourself";
+  const other = all.find((one) => one !== listener && areOnePlace(listener, one));
+  if (other !== undefined)
+    return `shares its port with ${other.program ?? "a program that this user may not see"}, and a policy has one expose there: write it yourself`;
   return null;
+}
+
+/** Two exposes of these can't be in one policy: a connection would be of both. */
+function areOnePlace(a: Listener, b: Listener): boolean {
+  if (a.protocol !== b.protocol || a.port !== b.port) return false;
+  const places = new Set(a.addresses.map(formatAddress));
+  return isWide(a) || isWide(b) || b.addresses.some((address) => places.has(formatAddress(address)));
 }

@@ -27,6 +27,8 @@ interface Expose {
   readonly listeners: readonly Listener[];
   readonly name: string;
   readonly isForNames: boolean;
+  /** Its listeners have other ports too, which other exposes have. */
+  readonly isPart: boolean;
 }
 
 interface Rule {
@@ -58,17 +60,34 @@ export function policyText(learner: Learner, rounding: Rounding | null, withBack
   return { text, exposes: bodies.length, seen: union(totals.seen), allowed: union(totals.allowed), widened, spared, unwritten };
 }
 
-/** Listeners that share a port are distinguished by names or addresses where they can be, and are one expose where they can't. */
+/** Listeners that share a port are distinguished by names or addresses where they can be; where they can't, each port is for those that have it. */
 function exposesOf(listeners: readonly Listener[], taken: Set<string>): readonly Expose[] {
-  return groupsOf(listeners).flatMap((group): Expose[] => {
-    const [only, second] = group;
-    if (only === undefined) return [];
-    if (second === undefined) return [{ listeners: [only], name: nameOf(only, taken), isForNames: false }];
-    if (areApartByAddress(group)) return group.map((one) => ({ listeners: [one], name: nameOf(one, taken), isForNames: false }));
-    if (areApartByName(group)) return group.map((one) => ({ listeners: [one], name: nameOf(one, taken), isForNames: !hasNameless(one) }));
-    const latest = [...group].sort((a, b) => b.lastSeconds - a.lastSeconds)[0] ?? only;
-    return [{ listeners: [latest, ...group.filter((one) => one !== latest)], name: nameOf(latest, taken), isForNames: false }];
-  });
+  return groupsOf(listeners).flatMap((group) => exposesOfGroup(group, taken, false));
+}
+
+function exposesOfGroup(group: readonly Listener[], taken: Set<string>, isPart: boolean): readonly Expose[] {
+  const [only, second] = group;
+  if (only === undefined) return [];
+  if (second === undefined) return [{ listeners: [only], name: nameOf(only, taken), isForNames: false, isPart }];
+  if (areApartByAddress(group)) return group.map((one) => ({ listeners: [one], name: nameOf(one, taken), isForNames: false, isPart }));
+  if (areApartByName(group)) return group.map((one) => ({ listeners: [one], name: nameOf(one, taken), isForNames: !hasNameless(one), isPart }));
+  const parts = byPorts(group);
+  if (parts.length > 1) return parts.flatMap((part) => exposesOfGroup(part, taken, true));
+  const latest = [...group].sort((a, b) => b.lastSeconds - a.lastSeconds)[0] ?? only;
+  return [{ listeners: [latest, ...group.filter((one) => one !== latest)], name: nameOf(latest, taken), isForNames: false, isPart }];
+}
+
+/** The ports that the same listeners have, as those listeners at these ports alone. */
+function byPorts(group: readonly Listener[]): readonly (readonly Listener[])[] {
+  const parts = new Map<string, { readonly ports: Set<number>; readonly listeners: readonly Listener[] }>();
+  for (const port of [...new Set(group.flatMap((one) => [...one.ports]))].sort((a, b) => a - b)) {
+    const listeners = group.filter((one) => one.ports.has(port));
+    const key = listeners.map((one) => group.indexOf(one)).join();
+    const part = parts.get(key) ?? { ports: new Set(), listeners };
+    parts.set(key, part);
+    part.ports.add(port);
+  }
+  return [...parts.values()].map(({ ports, listeners }) => listeners.map((one) => ({ ...one, ports })));
 }
 
 /** Those that share a port, directly or through others. */
@@ -128,7 +147,7 @@ function freeName(wanted: string, taken: Set<string>): string {
 
 /** Null where nobody may connect. Adds its nets to `nets`. */
 function exposeText(expose: Expose, denied: AddressSet, rounding: Rounding | null, totals: Totals, nets: string[], withBackends: boolean): string | null {
-  const { listeners, name, isForNames } = expose;
+  const { listeners, name, isForNames, isPart } = expose;
   const [first] = listeners;
   if (first === undefined) return null;
   const peers = union(listeners.map((one) => one.peers.set()));
@@ -162,7 +181,7 @@ function exposeText(expose: Expose, denied: AddressSet, rounding: Rounding | nul
     names.length === 0 ? "" : ` for ${names.map((one) => `"${one}"`).join(", ")}`,
     mode,
   ].join("");
-  const lines = [...comments(listeners, mode), `${head} {`, ...clausesOf(listeners, name, mode, withBackends)];
+  const lines = [...comments(listeners, mode, isPart), `${head} {`, ...clausesOf(listeners, name, mode, withBackends)];
   rules.forEach(({ id, names: own, set }, i) => {
     const net = `${name}_clients${i === 0 ? "" : `_${i + 1}`}`;
     nets.push(`net ${net} = ${members(set)}`);
@@ -189,12 +208,12 @@ function serviceText({ service }: Listener, name: string): string {
   return RESERVED.includes(service) ? "" : ` service ${service}`;
 }
 
-function comments(listeners: readonly Listener[], mode: string): readonly string[] {
+function comments(listeners: readonly Listener[], mode: string, isPart: boolean): readonly string[] {
   const records = listeners.reduce((sum, one) => sum + one.records, 0);
   const [from, to] = [Math.min(...listeners.map((one) => one.firstSeconds)), Math.max(...listeners.map((one) => one.lastSeconds))];
   const day = (seconds: number): string => new Date(seconds * 1000).toISOString().slice(0, 10);
   return [
-    `# ${records} connection${records === 1 ? "" : "s"}, ${day(from)} to ${day(to)}`,
+    `# ${records} connection${records === 1 ? "" : "s"}, ${day(from)} to ${day(to)}${isPart ? ", with those to other ports" : ""}`,
     ...(mode === " as passthrough" ? ["# the audit does not say who ended TLS: write `as tls` and `cert` where the gateway did"] : []),
     ...(mode === " as mtls" ? ["# the audit does not name the certificate and the authority: write yours"] : []),
     ...(listeners.some(({ proto }) => proto === "udp") ? ["# the audit does not say how much it answers: write your own `amplify`"] : []),

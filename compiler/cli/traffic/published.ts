@@ -83,7 +83,8 @@ function spamhausLines(lines: readonly { readonly value: Fields; readonly number
     if (typeof cidr !== "string") return no(`line ${number}`, "it has no `cidr`");
     entries.push({ text: cidr, place: `line ${number}`, groups: words(value["rir"], value["sblid"]) });
   }
-  if (stated !== null && stated !== entries.length) return no("the file", `it states ${stated} records and has ${entries.length}, so that it may be cut off`);
+  if (stated === null) return no("the file", "the line with the number of records, the last one, is not there, so that it may be cut off");
+  if (stated !== entries.length) return no("the file", `it states ${stated} records and has ${entries.length}, so that it may be cut off`);
   return ok({ format: "spamhaus", entries });
 }
 

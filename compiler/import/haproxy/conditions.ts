@@ -1,5 +1,4 @@
 // Conditions of HAProxy: `if office shop or !{ src 10.0.0.0/8 }`, by source and by server name, for one class of names.
-import { ANY } from "../../check/sets/builtin_nets.ts";
 import { union } from "../../check/sets/intervals.ts";
 import { readHostPattern } from "../../check/names/host_names.ts";
 import { prefixSet } from "../draft/addresses.ts";
@@ -13,13 +12,22 @@ interface Acl {
   readonly of: (name: NameClass) => Bounds;
   readonly names: readonly NameClass[];
   readonly why: string | null;
+  /** It is true of what begins with a hello alone. */
+  readonly needsHello: boolean;
 }
 
 export interface Acls {
   /** The meaning of a condition, and why it is not known where it is not. */
-  read(words: readonly string[]): { readonly of: (name: NameClass) => Bounds; readonly why: string | null };
+  read(words: readonly string[]): Reading;
   /** The names of all conditions that were read. */
   readonly names: NameClass[];
+}
+
+export interface Reading {
+  readonly of: (name: NameClass) => Bounds;
+  readonly why: string | null;
+  /** It is true only of what an expose `as passthrough` admits. */
+  readonly needsHello: boolean;
 }
 
 /** `readsNames`: HAProxy waits for the hello before it evaluates. */
@@ -31,26 +39,27 @@ export function aclsOf(lines: readonly Line[], readsNames: boolean): Acls {
     named.set(name, [...(named.get(name) ?? []), aclOf(rest, readsNames)]);
   }
   const term = (text: string): Acl => {
-    const found = named.get(text) ?? (text === "TRUE" ? [{ of: () => ALL, names: [], why: null }] : []);
-    if (found.length === 0) return { of: () => UNKNOWN, names: [], why: `the acl \`${text}\` is not there` };
+    const found = named.get(text) ?? (text === "TRUE" ? [ALWAYS] : []);
+    if (found.length === 0) return { ...ALWAYS, of: () => UNKNOWN, why: `the acl \`${text}\` is not there` };
     return {
       of: (name) => anyOf(found.map((acl) => acl.of(name))),
       names: found.flatMap((acl) => acl.names),
       why: found.find((acl) => acl.why !== null)?.why ?? null,
+      needsHello: found.some((acl) => acl.needsHello),
     };
   };
   return {
     names,
     read(words) {
-      if (words.length === 0) return { of: () => ALL, why: null };
+      if (words.length === 0) return ALWAYS;
       const [keyword, ...rest] = words;
       const groups = groupsOf(rest, term, readsNames);
-      if (groups === null || (keyword !== "if" && keyword !== "unless")) return { of: () => UNKNOWN, why: "the condition can't be read" };
+      if (groups === null || (keyword !== "if" && keyword !== "unless")) return { ...ALWAYS, of: () => UNKNOWN, why: "the condition can't be read" };
       for (const { acl } of groups.flat()) names.push(...acl.names);
       const why = groups.flat().find(({ acl }) => acl.why !== null)?.acl.why ?? null;
       const value = (name: NameClass): Bounds =>
         anyOf(groups.map((group) => group.reduce((all, { acl, isNot }) => both(all, isNot ? not(acl.of(name)) : acl.of(name)), ALL)));
-      return { of: (name) => (keyword === "unless" ? not(value(name)) : value(name)), why };
+      return { of: (name) => (keyword === "unless" ? not(value(name)) : value(name)), why, needsHello: groups.flat().some(({ acl }) => acl.needsHello) };
     },
   };
 }
@@ -59,6 +68,8 @@ interface Term {
   readonly acl: Acl;
   readonly isNot: boolean;
 }
+
+const ALWAYS: Acl = { of: () => ALL, names: [], why: null, needsHello: false };
 
 /** Terms that must all be true, in groups of which one must be. */
 function groupsOf(words: readonly string[], term: (text: string) => Acl, readsNames: boolean): readonly (readonly Term[])[] | null {
@@ -89,20 +100,20 @@ function groupsOf(words: readonly string[], term: (text: string) => Acl, readsNa
 
 function aclOf(words: readonly string[], readsNames: boolean): Acl {
   const [criterion = "", ...rest] = words;
-  const unknown: Acl = { of: () => UNKNOWN, names: [], why: `it depends on \`${criterion}\`` };
+  const unknown: Acl = { ...ALWAYS, of: () => UNKNOWN, why: `it depends on \`${criterion}\`` };
   switch (criterion) {
     case "src":
       return sourceAcl(rest);
     case "always_true":
-      return { of: () => ALL, names: [], why: null };
+      return ALWAYS;
     case "always_false":
-      return { of: () => whether(false), names: [], why: null };
+      return { ...ALWAYS, of: () => whether(false) };
     case "req_ssl_hello_type":
     case "req.ssl_hello_type":
     case "req_ssl_ver":
     case "req.ssl_ver":
-      // Where names are read, ingressd refuses what does not begin with a hello.
-      return readsNames && criterion.endsWith("type") && rest.join() === "1" ? { of: () => ALL, names: [], why: null } : unknown;
+      // An expose `as passthrough` refuses what does not begin with a hello.
+      return readsNames && criterion.endsWith("type") && rest.join() === "1" ? { ...ALWAYS, needsHello: true } : unknown;
     case "req_ssl_sni":
     case "req.ssl_sni":
       return readsNames ?
@@ -118,10 +129,10 @@ function sourceAcl(words: readonly string[]): Acl {
   const sets = texts.map(prefixSet);
   if (texts.length > 0 && sets.every((set) => set !== null)) {
     const bounds = exactly(union(sets));
-    return { of: () => bounds, names: [], why: null };
+    return { ...ALWAYS, of: () => bounds };
   }
   const why = texts.includes("-f") ? "its addresses are in a file that is not here" : "its addresses can't be read";
-  return { of: () => ({ lower: { bounds: new Uint32Array(0) }, upper: ANY }), names: [], why };
+  return { ...ALWAYS, of: () => UNKNOWN, why };
 }
 
 /** `-i www.example.com`, `-i -m end .example.com` */
@@ -136,7 +147,7 @@ function nameAcl(words: readonly string[], unknown: Acl): Acl {
     return kind === "end" && text.startsWith(".") && readHostPattern(text.slice(1)).ok && !text.endsWith(".") ? { kind: "below", text: text.slice(1) } : null;
   });
   if (names.length === 0 || !names.every((name) => name !== null)) return { ...unknown, why: "its names have no pattern in a policy" };
-  return { of: (name) => whether(names.some((own) => hasName(own, name))), names, why: null };
+  return { of: (name) => whether(names.some((own) => hasName(own, name))), names, why: null, needsHello: true };
 }
 
 /** Whether a pattern has all names of a class. */

@@ -7,7 +7,7 @@ import { intersect } from "../draft/addresses.ts";
 import type { Context } from "../draft/context.ts";
 import { PLAIN, type Draft, type DraftExpose } from "../draft/draft.ts";
 import { collide, placesOf, type Endpoint } from "../draft/endpoints.ts";
-import { aclsOf, type Acls, type NameClass } from "./conditions.ts";
+import { aclsOf, type Acls, type NameClass, type Reading } from "./conditions.ts";
 import { linesWith, readHaproxy, shown, type Line, type Section } from "./sections.ts";
 import { boundOf, obstacleText, serversOf, type Bound, type Obstacle } from "./servers.ts";
 
@@ -57,7 +57,7 @@ function collision({ section, bound }: Front, fronts: readonly Front[]): Obstacl
   const meets = (a: Endpoint, b: Endpoint): boolean => a !== b && collide(a, b);
   const other = fronts.find((front) => front.bound.endpoints.some((b) => bound.endpoints.some((a) => meets(a, b))));
   if (other !== undefined) return { line: other.section.head, why: "both have the same port" };
-  const unclear = fronts.find((front) => front.section !== section && front.bound.obstacle !== null && front.bound.endpoints.length === 0);
+  const unclear = fronts.find((front) => front.section !== section && front.bound.isUnclear);
   return unclear !== undefined && bound.endpoints.some(({ isWide }) => isWide) ?
       { line: unclear.section.head, why: "it may listen at an address of this one, and that could not be read" }
     : bound.obstacle;
@@ -65,8 +65,8 @@ function collision({ section, bound }: Front, fronts: readonly Front[]): Obstacl
 
 function exposesOf(context: Context, { section, bound }: Front, sections: readonly Section[], all: readonly Endpoint[]): readonly DraftExpose[] | Obstacle {
   const { head, lines, defaults } = section;
-  const mode = (linesWith(lines, "mode")[0] ?? linesWith(defaults, "mode")[0])?.words[1] ?? "tcp";
-  if (mode !== "tcp") return { line: head, why: `its mode is ${mode}, and ingressd does not read requests` };
+  const own = (linesWith(lines, "mode")[0] ?? linesWith(defaults, "mode")[0])?.words[1] ?? "tcp";
+  if (own !== "tcp") return { line: head, why: `its mode is ${own}, and ingressd does not read requests` };
   const strange = [...lines, ...defaults.filter(({ words: [word] }) => word === "tcp-request")].find(
     (line) => !HARMLESS.test(line.words[0] ?? "") || defaults.includes(line),
   );
@@ -86,23 +86,27 @@ function exposesOf(context: Context, { section, bound }: Front, sections: readon
         ),
     );
   const acls = aclsOf(linesWith(lines, "acl"), waits);
-  const layers = layersOf(context, requests, acls);
+  // Nothing has been read yet where these are evaluated.
+  const blind = aclsOf(linesWith(lines, "acl"), false);
+  const layers = layersOf(context, requests, (layer) => (layer === "content" ? acls : blind));
   if (isObstacle(layers)) return layers;
   const routes = routesOf(context, section, acls);
   for (const { line, why } of bound.narrower) context.omit(line, shown(line), why);
   const names = uniqueNames(acls.names);
   if (names.length > MAX_NAMES) return { line: head, why: `it has more than ${MAX_NAMES} server names` };
   const found = classesOf([...names, { kind: "other" }], layers, routes, context, head);
-  return written(context, section, found, names.length > 0, sections, placesOf(bound.endpoints, all));
+  const needsHello = [...layers.flat(), ...routes].some(({ condition }) => condition.needsHello);
+  const mode = names.length > 0 || needsHello ? "passthrough" : "tcp";
+  return written(context, section, found, mode, sections, placesOf(bound.endpoints, all));
 }
 
 interface Layer {
   readonly action: "accept" | "reject";
-  readonly condition: ReturnType<Acls["read"]>;
+  readonly condition: Reading;
 }
 
 /** The rules of each layer, in the order of HAProxy's: connection, session, content. */
-function layersOf(context: Context, requests: readonly Line[], acls: Acls): readonly (readonly Layer[])[] | Obstacle {
+function layersOf(context: Context, requests: readonly Line[], aclsAt: (layer: string) => Acls): readonly (readonly Layer[])[] | Obstacle {
   const layers = new Map<string, Layer[]>(LAYERS.map((layer) => [layer, []]));
   for (const line of requests) {
     const [, layer = "", action = "", ...rest] = line.words;
@@ -112,7 +116,7 @@ function layersOf(context: Context, requests: readonly Line[], acls: Acls): read
     if (CONTINUES.test(action)) continue;
     if (action !== "accept" && action !== "reject" && action !== "silent-drop")
       return { line, why: `\`${action}\` can change who is admitted, and has no counterpart in a policy` };
-    const condition = acls.read(rest);
+    const condition = aclsAt(layer).read(rest);
     if (condition.why !== null)
       context.omit(line, shown(line), `${condition.why}, so ${action === "accept" ? "it admits nobody here" : "whatever it may refuse is refused here"}`);
     rules.push({ action: action === "accept" ? "accept" : "reject", condition });
@@ -123,7 +127,7 @@ function layersOf(context: Context, requests: readonly Line[], acls: Acls): read
 interface Route {
   readonly to: string;
   readonly line: Line;
-  readonly condition: ReturnType<Acls["read"]>;
+  readonly condition: Reading;
 }
 
 function routesOf(context: Context, { kind, name, lines, defaults, head }: Section, acls: Acls): readonly Route[] {
@@ -197,7 +201,7 @@ function written(
   context: Context,
   { name: front, lines }: Section,
   found: readonly Found[],
-  isNamed: boolean,
+  mode: DraftExpose["mode"],
   sections: readonly Section[],
   places: ReturnType<typeof placesOf>,
 ): readonly DraftExpose[] {
@@ -215,7 +219,7 @@ function written(
     const servers =
       one.route === null ? null
       : section === undefined ? { line: one.route.line, why: `there is no backend \`${one.route.to}\`` }
-      : serversOf(section);
+      : serversOf(section, front);
     if (isObstacle(servers)) context.omit(servers.line, shown(servers.line), servers.why);
     else if (servers !== null && servers.differs !== null) context.omit(servers.differs.line, shown(servers.differs.line), servers.differs.why);
     const isShut = servers === null || isObstacle(servers) || isEmpty(one.from);
@@ -228,14 +232,15 @@ function written(
         ...PLAIN,
         name:
           hosts === null ?
-            isNamed ? `${front}_rest`
+            found.length > 1 ?
+              `${front}_rest`
             : front
           : `${front}_${isShut ? "refused" : (one.route?.to ?? "")}`,
         protocols: ["tcp"],
         ports,
         bind,
         hosts,
-        mode: isNamed ? "passthrough" : "tcp",
+        mode,
         backends: isShut ? [] : servers.backends,
         proxy: isShut ? null : servers.proxy,
         connections,

@@ -12,6 +12,8 @@ export interface Obstacle {
 export interface Bound {
   readonly endpoints: readonly Endpoint[];
   readonly obstacle: Obstacle | null;
+  /** Some address could not be read, so that it may be any. */
+  readonly isUnclear: boolean;
   /** Parts that are narrower than in HAProxy. */
   readonly narrower: readonly Obstacle[];
 }
@@ -26,6 +28,7 @@ const BIND_VALUES = new Set(["name", "backlog", "id", "process", "thread", "shar
 export function boundOf(lines: readonly Line[]): Bound {
   const [endpoints, narrower]: [Endpoint[], Obstacle[]] = [[], []];
   let obstacle: Obstacle | null = null;
+  let isUnclear = false;
   for (const line of linesWith(lines, "bind")) {
     const [, places = "", ...parameters] = line.words;
     for (let i = 0; i < parameters.length; i++) {
@@ -34,10 +37,13 @@ export function boundOf(lines: readonly Line[]): Bound {
       else if (!BIND_HARMLESS.has(parameter)) obstacle ??= { line, why: BIND_REASONS[parameter] ?? `\`${parameter}\` has no counterpart in a policy` };
     }
     for (const place of places.split(",")) {
-      const [, host = "", from = "", to = from] = /^(?:ipv[46]@)?(.*):(\d{1,5})(?:-(\d{1,5}))?$/.exec(place) ?? [];
+      const [, family = "", named = "", from = "", to = from] = /^(?:ipv([46])@)?(.*):(\d{1,5})(?:-(\d{1,5}))?$/.exec(place) ?? [];
       const ports = { first: Number(from), last: Number(to) };
-      const address = listenAddress(host === "::" || host === "[::]" ? "[::]" : host);
+      const host = family === "6" && (named === "" || named === "*") ? "[::]" : named;
+      const isOther = family !== "" && host !== "" && host !== "*" && host.includes(":") !== (family === "6");
+      const address = isOther ? null : listenAddress(host);
       if (from === "" || ports.first < 1 || ports.last > 65_535 || ports.first > ports.last || address === null) {
+        isUnclear ||= !/^(?:\/|unix@|abns@|abnsz@)/.test(place);
         obstacle ??= { line, why: `\`${place}\` is no address and port that a policy can have` };
         continue;
       }
@@ -47,7 +53,7 @@ export function boundOf(lines: readonly Line[]): Bound {
       endpoints.push({ protocol: "tcp", ports, ...address, ...(isSix && parameters.includes("v4v6") ? { local: ANY } : {}) });
     }
   }
-  return { endpoints, obstacle, narrower };
+  return { endpoints, obstacle, isUnclear, narrower };
 }
 
 export interface Servers {
@@ -81,17 +87,20 @@ const SERVER_VALUES = new Set([
 const BACKEND_HARMLESS =
   /^(?:mode|server|balance|option|timeout|log|log-format|retries|default-server|hash-type|stick|stick-table|fullconn|id|description|maxconn|bind|acl|use_backend|default_backend|tcp-request|tcp-check|load-server-state-from-file|enabled|backlog)$/;
 
-/** The backends of a section, or why it has none on this host. */
-export function serversOf({ head, lines, kind }: Section): Servers | Obstacle {
-  const strange = lines.find(({ words: [word = ""] }) => !BACKEND_HARMLESS.test(word)) ?? (kind === "backend" ? linesWith(lines, "tcp-request")[0] : undefined);
+/** The backends of a section for clients of `front`, or why it has none on this host. */
+export function serversOf({ head, lines, defaults, kind, name }: Section, front: string): Servers | Obstacle {
+  const isOwn = kind === "listen" && name === front;
+  // The rules of a backend, and of a `listen` that another frontend leads to, are evaluated after those of the frontend.
+  const rule = isOwn ? undefined : linesWith([...defaults, ...lines], "tcp-request")[0];
+  const strange = lines.find(({ words: [word = ""] }) => !BACKEND_HARMLESS.test(word)) ?? rule;
   if (strange !== undefined) return { line: strange, why: "it has no counterpart in a policy" };
   const servers = linesWith(lines, "server").filter(({ words }) => !words.includes("disabled"));
   const proxies = new Set<"v1" | "v2" | null>();
   const backends = new Set<string>();
-  const defaults = linesWith(lines, "default-server").flatMap(({ words }) => words.slice(1));
+  const before = linesWith([...defaults, ...lines], "default-server").flatMap(({ words }) => words.slice(1));
   for (const line of servers) {
     const [, , address = "", ...parameters] = line.words;
-    const all = [...defaults, ...parameters];
+    const all = [...before, ...parameters];
     for (let i = 0; i < all.length; i++) {
       const parameter = all[i] ?? "";
       if (SERVER_VALUES.has(parameter)) i++;

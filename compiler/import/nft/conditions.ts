@@ -43,15 +43,41 @@ export function matchCondition(match: Doc, reading: Reading): Condition {
   const parts = entry(left, "concat");
   const condition = parts === null ? fieldCondition(fieldOf(left), right, op, reading, nameOf(left)) : tupleCondition(itemsOf(parts), right, reading);
   if (op === "==" || op === "in") return condition;
-  if (op === "!=") return { of: (cell) => negated(fieldOf(left), condition.of(cell), cell), unknown: condition.unknown, never: null };
+  if (op === "!=") {
+    const fields = (parts === null ? [left] : itemsOf(parts)).map(fieldOf);
+    const foreign = fields.map(foreignProtocol).find((protocol) => protocol !== null) ?? null;
+    return {
+      of: (cell) => (fields.every((field) => hasField(field, cell)) ? not(condition.of(cell)) : NONE),
+      unknown: condition.unknown,
+      never: foreign === null ? null : `it is about ${foreign}`,
+    };
+  }
   return condition.unknown === null && fieldOf(left).kind === "port" ? condition : unknown(`\`${op}\``);
 }
 
-/** `tcp dport != 22` is a condition about tcp too. */
-function negated(field: Field, bounds: Bounds, cell: Cell): Bounds {
-  if (field.kind === "port" && field.protocol !== null && field.protocol !== cell.protocol) return NONE;
-  if (field.kind === "source" || field.kind === "local" || (field.kind === "protocol" && field.family !== null)) if (field.family !== cell.family) return NONE;
-  return not(bounds);
+/** Whether packets of a cell may have the field: `tcp dport != 22` is a condition about tcp too, and `ip saddr != 10.0.0.1` about IPv4. */
+function hasField(field: Field, cell: Cell): boolean {
+  switch (field.kind) {
+    case "source":
+    case "local":
+      return field.family === cell.family;
+    case "port":
+      return field.protocol === null || field.protocol === cell.protocol;
+    case "protocol":
+      return field.family === null || field.family === cell.family;
+    case "family":
+    case "state":
+      return true;
+    case "other":
+      if (field.protocol === "tcp" || field.protocol === "udp") return field.protocol === cell.protocol;
+      if (field.protocol === "ip" || field.protocol === "ip6") return (field.protocol === "ip" ? 4 : 6) === cell.family;
+      return foreignProtocol(field) === null;
+  }
+}
+
+/** The protocol beside tcp and udp that a field is of. */
+function foreignProtocol(field: Field): string | null {
+  return field.kind === "other" && field.protocol !== null && OTHER_PROTOCOLS.has(field.protocol) ? field.protocol : null;
 }
 
 /** The name of a left side in a reason. */
@@ -71,7 +97,8 @@ function fieldOf(left: Doc): Field {
     if (key === "nfproto" || key === "protocol") return { kind: "family" };
   }
   if (form?.key === "ct" && textOf(entry(form.value, "key")) === "state") return { kind: "state" };
-  if (form?.key !== "payload") return { kind: "other", protocol: null };
+  // With `tunnel` it is a field of the packet inside.
+  if (form?.key !== "payload" || entry(form.value, "tunnel") !== null) return { kind: "other", protocol: null };
   const [protocol, field] = [textOf(entry(form.value, "protocol")), textOf(entry(form.value, "field"))];
   if (protocol === "ip" || protocol === "ip6") {
     const family = protocol === "ip" ? 4 : 6;
@@ -86,7 +113,7 @@ function fieldOf(left: Doc): Field {
 }
 
 /** Protocols beside tcp and udp: a rule about their fields matches no connection and no datagram that ingressd can serve. */
-const OTHER_PROTOCOLS: ReadonlySet<string> = new Set(["icmp", "icmpv6", "igmp", "sctp", "dccp", "udplite", "esp", "ah", "comp", "gre", "arp", "vlan"]);
+const OTHER_PROTOCOLS: ReadonlySet<string> = new Set(["icmp", "icmpv6", "igmp", "sctp", "dccp", "udplite", "esp", "ah", "comp", "gre", "arp"]);
 
 function fieldCondition(field: Field, right: Doc, op: string, reading: Reading, name: string): Condition {
   switch (field.kind) {

@@ -13,6 +13,8 @@ import { targetOf } from "./upstreams.ts";
 const HARMLESS =
   /^(?:allow|deny|limit_conn|limit_conn_zone|limit_conn_log_level|listen|server|upstream|map|map_hash_\w+|proxy_pass|ssl_preread|proxy_protocol|proxy_(?:timeout|connect_timeout|buffer_size|socket_keepalive|next_upstream|next_upstream_tries|next_upstream_timeout|responses|requests|half_close|bind)|preread_(?:timeout|buffer_size)|tcp_nodelay|error_log|access_log|log_format|resolver|resolver_timeout|variables_hash_\w+|server_names_hash_\w+|open_log_file_cache)$/;
 
+const NOTHING = /^$/;
+
 export interface Level {
   /** The directives of the `stream` or `http` block. */
   readonly block: readonly Directive[];
@@ -111,8 +113,11 @@ function routesOf(context: Context, block: readonly Directive[], pass: Directive
   return mapRoutes(context, map, upstreams);
 }
 
-function mapRoutes(context: Context, map: Directive, upstreams: readonly Directive[]): readonly Route[] {
+function mapRoutes(context: Context, map: Directive, upstreams: readonly Directive[]): readonly Route[] | Obstacle {
   const entries = map.block ?? [];
+  // Its names would win over patterns.
+  const include = strangeIn(named(entries, "include"), NOTHING);
+  if (include !== null) return include;
   const withHostnames = entries.some(({ name }) => name === "hostnames");
   const results = new Map<string, { readonly hosts: string[]; readonly at: Directive }>();
   const seen = new Set<string>();
@@ -141,13 +146,13 @@ function mapRoutes(context: Context, map: Directive, upstreams: readonly Directi
     group.hosts.push(...hosts);
     results.set(result, group);
   }
-  const named: Route[] = [...results].flatMap(([result, { hosts, at }]) => routeTo(context, result, at, [...new Set(hosts)], upstreams));
-  if (rest === null) return named;
+  const routes: Route[] = [...results].flatMap(([result, { hosts, at }]) => routeTo(context, result, at, [...new Set(hosts)], upstreams));
+  if (rest === null) return routes;
   if (hasUnread) {
     context.omit(rest, shown(rest), "other names than those above can't be distinguished from those that are refused");
-    return named;
+    return routes;
   }
-  return [...named, ...routeTo(context, rest.args[0] ?? "", rest, null, upstreams)];
+  return [...routes, ...routeTo(context, rest.args[0] ?? "", rest, null, upstreams)];
 }
 
 function routeTo(context: Context, result: string, at: Directive, hosts: readonly string[] | null, upstreams: readonly Directive[]): readonly Route[] {

@@ -49,19 +49,41 @@ function withIncludes(
     if (directive.block !== null) return [{ ...directive, block: withIncludes(directive.block, files, folder, depth + 1, counter) }];
     const [path = ""] = directive.args;
     if (directive.name !== "include") return [directive];
-    const full = (path.startsWith("/") ? path : folder + path).replace(/\*+/g, "*");
-    if (full.split("*").length > MOST_STARS) return [directive];
-    const pattern = new RegExp(
-      `^${full
-        .replace(/[.+^${}()|[\]\\]/g, "\\$&")
-        .replaceAll("*", "[^/]*")
-        .replaceAll("?", "[^/]")}$`,
-    );
-    const found = [...files].filter(([name]) => pattern.test(name));
+    const full = path.startsWith("/") ? path : folder + path;
+    const isPattern = /[*?[]/.test(full);
+    const pattern = isPattern ? globPattern(full) : null;
+    if (isPattern && pattern === null) return [directive];
+    // The order of nginx, by bytes.
+    const names =
+      pattern === null ? [full] : [...files.keys()].filter((name) => pattern.test(name)).sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+    const found = names.flatMap((name) => files.get(name) ?? []);
     // A path that is no pattern must be there; what is not is left for the reader of the directive.
-    if (found.length === 0) return full.includes("*") ? [] : [directive];
-    return found.flatMap(([, inside]) => withIncludes(inside, files, folder, depth + 1, counter));
+    if (!isPattern && !files.has(full)) return [directive];
+    return withIncludes(found, files, folder, depth + 1, counter);
   });
+}
+
+/** `sites/[0-9]*.conf` as glob(3) reads it: nothing matches `/`, nor a point at the beginning of a name. Null where it can't be read. */
+function globPattern(glob: string): RegExp | null {
+  if (glob.split(/\*+/).length > MOST_STARS || glob.includes("\\")) return null;
+  let text = "";
+  for (const [part] of glob.matchAll(/\*+|\?|\[[!^]?\]?[^\]]*\]|[^]/g)) {
+    const isWild = part.length > 1 || /[*?[]/.test(part);
+    if (isWild && (text === "" || text.endsWith("/"))) text += "(?!\\.)";
+    if (part.startsWith("*")) text += "[^/]*";
+    else if (part === "?") text += "[^/]";
+    else if (part === "[" || part.includes("[:")) return null;
+    else if (part.startsWith("[")) {
+      const not = /^\[[!^]/.test(part);
+      const members = part.slice(not ? 2 : 1, -1).replace(/[[\]\\^]/g, "\\$&");
+      text += `(?!/)[${not ? "^" : ""}${members}]`;
+    } else text += part.replace(/[.+^${}()|\]\\]/g, "\\$&");
+  }
+  try {
+    return new RegExp(`^${text}$`);
+  } catch {
+    return null;
+  }
 }
 
 class Parser {
