@@ -66,7 +66,7 @@ test("what is no list has a code, a place and a remedy, and writes nothing", asy
     ["[1]", [], 3, "policy.list_malformed", /no format that is known/],
     ['{"addresses":"x","ipv6_addresses":[]}', ["--format", "fastly"], 3, "policy.list_malformed", /addresses: it is no list/],
     ["1.2.3.0/24\n1.2.3\n", [], 3, "policy.list_malformed", /line 2/],
-    ["1.2.3.4 of mine\n", [], 3, "policy.list_malformed", /line 1: behind the prefix/],
+    ["1.2.3.4 of mine\n", [], 3, "policy.list_malformed", /line 1: the prefix is followed by/],
     ["<html>\n", [], 3, "policy.list_malformed", /line 1/],
     ["1.2.3.4\n", ["--format", "aws"], 3, "policy.list_malformed", /not of the format `aws`/],
     [readFileSync(at("spamhaus.json"), "utf8").replace('"records":2', '"records":3'), [], 3, "policy.list_malformed", /states 3 records and has 2/],

@@ -104,7 +104,7 @@ function unlisted(name: string, { place, what }: Unlisted): Outcome {
   return {
     class: "reject",
     code: "policy.list_malformed",
-    message: `\`${name}\` is no list that can be read: ${place}: ${printable(what)}`,
+    message: `\`${name}\` can't be read as a list: ${place}: ${printable(what)}`,
     help: `download it again; formats are ${FORMATS.join(", ")} (\`--format\` names one)`,
     data: { place, what },
   };

@@ -223,7 +223,7 @@ function ofText(text: string, wanted: "geofeed" | "text" | null): Result<Publish
     const [prefix = "", column] = content.replace(/\s*[#;].*$/, "").split(/\s+/);
     entries.push({ text: prefix, place, groups: [] });
     // ipsum has the number of lists behind the address.
-    if (column !== undefined && !/^\d+$/.test(column)) return no(place, "behind the prefix is more than a number or a comment");
+    if (column !== undefined && !/^\d+$/.test(column)) return no(place, "the prefix is followed by more than a number or a comment");
   }
   return ok({ format: isFeed ? "geofeed" : "text", entries });
 }

@@ -52,7 +52,7 @@ export function readRecorded(line: string): Result<Recorded, Outcome> {
       });
     case "message":
     case "torn":
-      return failed(usage("audit_line", read.kind === "torn" ? "this is a part of a record" : "this is no record of an audit file", HELP));
+      return failed(usage("audit_line", read.kind === "torn" ? "this is only a part of a record" : "this is no record of an audit file", HELP));
   }
 }
 
