@@ -42,30 +42,40 @@ function isV4(bounds: Uint32Array, i: number): boolean {
   return bounds[i] === 0 && bounds[i + 1] === 0 && bounds[i + 2] === 0xffff;
 }
 
-const DIGITS = 65536;
+/** A digit of a key: its lowest bit in the word, and the mask of its bits. */
+interface Digits {
+  readonly shifts: readonly number[];
+  readonly mask: number;
+}
 
-/** Where the edges of each 16-bit digit of word `w` begin, or null where all have the same one. */
-function places(keys: Uint32Array, count: number, words: number, w: number, shift: number): Uint32Array | null {
-  const starts = new Uint32Array(DIGITS + 1);
+/** From so many edges on, two passes over 65,536 counters take less time than four over 256. */
+const MANY = 4096;
+const BYTES: Digits = { shifts: [0, 8, 16, 24], mask: 0xff };
+const HALVES: Digits = { shifts: [0, 16], mask: 0xffff };
+
+/** Where the edges of each digit of word `w` begin, or null where all have the same one. */
+function places(keys: Uint32Array, count: number, words: number, w: number, shift: number, mask: number): Uint32Array | null {
+  const starts = new Uint32Array(mask + 2);
   for (let i = 0; i < count; i++) {
-    const digit = ((keys[i * words + w] ?? 0) >>> shift) & 0xffff;
+    const digit = ((keys[i * words + w] ?? 0) >>> shift) & mask;
     starts[digit + 1] = (starts[digit + 1] ?? 0) + 1;
   }
-  if (starts[(((keys[w] ?? 0) >>> shift) & 0xffff) + 1] === count) return null;
-  for (let d = 0; d < DIGITS; d++) starts[d + 1] = (starts[d + 1] ?? 0) + (starts[d] ?? 0);
+  if (starts[(((keys[w] ?? 0) >>> shift) & mask) + 1] === count) return null;
+  for (let d = 0; d <= mask; d++) starts[d + 1] = (starts[d + 1] ?? 0) + (starts[d] ?? 0);
   return starts;
 }
 
-/** A radix sort, 16 bits at a time from the least significant, that moves keys and owners along. */
+/** A radix sort, one digit at a time from the least significant, that moves keys and owners along. */
 function sortNarrow({ keys, owners, count }: Edges): Edges {
   let from: Pick<Edges, "keys" | "owners"> = { keys, owners };
   let to: typeof from = { keys: new Uint32Array(count), owners: new Uint32Array(count) };
-  for (const shift of [0, 16]) {
-    const starts = places(from.keys, count, 1, 0, shift);
+  const { shifts, mask } = count < MANY ? BYTES : HALVES;
+  for (const shift of shifts) {
+    const starts = places(from.keys, count, 1, 0, shift, mask);
     if (starts === null) continue;
     for (let i = 0; i < count; i++) {
       const key = from.keys[i] ?? 0;
-      const digit = (key >>> shift) & 0xffff;
+      const digit = (key >>> shift) & mask;
       const place = starts[digit] ?? 0;
       starts[digit] = place + 1;
       to.keys[place] = key;
@@ -81,12 +91,13 @@ function sortWide({ keys, owners, count }: Edges): Edges {
   let order = new Uint32Array(count);
   for (let i = 0; i < count; i++) order[i] = i;
   let other = new Uint32Array(count);
+  const { shifts, mask } = count < MANY ? BYTES : HALVES;
   for (let w = 3; w >= 0; w--) {
-    for (const shift of [0, 16]) {
-      const starts = places(keys, count, 4, w, shift);
+    for (const shift of shifts) {
+      const starts = places(keys, count, 4, w, shift, mask);
       if (starts === null) continue;
       for (const i of order) {
-        const digit = ((keys[i * 4 + w] ?? 0) >>> shift) & 0xffff;
+        const digit = ((keys[i * 4 + w] ?? 0) >>> shift) & mask;
         const place = starts[digit] ?? 0;
         starts[digit] = place + 1;
         other[place] = i;
