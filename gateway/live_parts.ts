@@ -17,7 +17,7 @@ import { udpBelongsTo } from "./intents/udp_ownership.ts";
 import type { Ports } from "./listen/ports.ts";
 import type { Context } from "./methods/context.ts";
 import type { Keeper } from "./reload/keeper.ts";
-import type { CredentialConfig } from "./tls/credentials.ts";
+import type { CredentialConfig } from "./tls/credential_set.ts";
 
 /** A reload reads the policy under the configuration that it would put in force. */
 export function servedPolicy({ policyPath }: { readonly policyPath: string }, live: LiveConfig, keeper: Keeper | null, ending: AbortSignal): PolicyInForce {

@@ -12,7 +12,7 @@ import { stateDirectory } from "../reload/keeper.ts";
 import { unblockReopenSignal } from "./reopen_signal.ts";
 import type { ServeWords } from "./arguments.ts";
 import { end, runWithoutReader, say } from "./ending.ts";
-import { passingCalls } from "../parts.ts";
+import { passingCalls } from "../reloading.ts";
 import { beginTaking } from "../takeover/taking.ts";
 import { controlPath, loadConfig } from "./layers.ts";
 import { takePassed } from "./passed_sockets.ts";

@@ -3,7 +3,7 @@
 import { CODE_BAD_INTENT } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
-import type { InForce } from "../admit/admit.ts";
+import type { InForce } from "../admit/desk.ts";
 import type { Counters } from "../audit/counters.ts";
 import type { GatewayClock } from "../clock.ts";
 import type { Config } from "../config/read.ts";

@@ -1,11 +1,9 @@
 // The transport that makes the kernel's calls itself, from Node's event loop. The state of each row is in rows.ts;
-// bytes are moved in pump.ts, backends dialed in dialing.ts, peers accepted in listeners.ts.
+// bytes are moved in pump.ts, backends dialed in dialing.ts, peers accepted in listeners.ts, hellos read in hellos.ts.
 //
-// A hello is looked at and stays in the kernel until it was decided. TLS that ends here is OpenSSL's, by
-// tls_connections.ts, or Node's: then the client's descriptor is taken out of the poller and given to a socket of Node,
+// TLS that ends here is OpenSSL's, by handshakes.ts, or Node's: then the client's descriptor is taken out of the poller and given to a socket of Node,
 // and node_transport.ts serves that row from then on.
 import { Socket, type SocketConstructorOpts } from "node:net";
-import { getSystemErrorName } from "node:util";
 import type { Permit } from "../../runtime/host/decision.ts";
 import type { Cancel } from "../clock.ts";
 import type { ListenFailure, Local } from "../connection/forwarder.ts";
@@ -19,13 +17,16 @@ import { MARKS, NodeTransport } from "../listen/node_transport.ts";
 import { alertRecord } from "../tls/alert.ts";
 import type { FirstFlights, FlightStep } from "../tls/first_flights.ts";
 import type { TlsContext } from "../tls/secure.ts";
-import { EAGAIN, MSG_DONTWAIT, MSG_NOSIGNAL, SO_RCVLOWAT, SOL_SOCKET, type KernelCalls } from "./calls.ts";
+import { MSG_DONTWAIT, MSG_NOSIGNAL, type KernelCalls } from "./calls.ts";
 import { Dialing } from "./dialing.ts";
+import { Handshakes } from "./handshakes.ts";
+import { Hellos } from "./hellos.ts";
 import { Listeners } from "./listeners.ts";
 import { clientHasClosed } from "./client_end.ts";
 import { nearEnd, nearPortOf, sendPreface } from "./near_end.ts";
 import { EPOLLET, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP, Poller } from "./poller.ts";
 import { Pump, type PumpOwner } from "./pump.ts";
+import { ReadFlights } from "./read_flights.ts";
 import { NONE, OF_OTHER, READS, RELAYS, DIALS, Rows, SECURES } from "./rows.ts";
 import { closeWithReset } from "./sockets.ts";
 import { TlsConnections } from "./tls_connections.ts";
@@ -63,11 +64,9 @@ export class KernelTransport implements Transport, PumpOwner {
   readonly #dialing: Dialing;
   readonly #rows = new Rows();
   readonly #tls: TlsConnections;
-  /** Bytes that have to be there before the kernel reports the client again. */
-  readonly #due = new Int32Array(1);
-  readonly #flights: (FirstFlights | null)[] = [];
-  /** The last turn that made a step of a handshake. */
-  #handshakesOf = 0;
+  readonly #hellos: Hellos;
+  readonly #handshakes: Handshakes;
+  readonly #flights: ReadFlights;
 
   constructor({ calls, events, isReset, hasEnded, keepAliveMs, monoMs, mostPipes, lacked, thread }: KernelTransportSetup) {
     this.#calls = calls;
@@ -94,16 +93,23 @@ export class KernelTransport implements Transport, PumpOwner {
       },
       later: thread?.later,
     });
+    const later = (row: number, report: () => void): void => this.#later(row, report);
+    const parts = { calls, events, rows: this.#rows, poller: this.#poller, later };
+    this.#flights = new ReadFlights(events);
+    this.#hellos = new Hellos({ ...parts, pump: this.#pump, interest: STREAM });
+    this.#handshakes = new Handshakes({
+      ...parts,
+      tls: this.#tls,
+      hellos: this.#hellos,
+      fault: (fd, error) => this.#fault(fd, error),
+      finished: (client, broken) => this.finished(client, broken),
+    });
     this.#dialing = new Dialing({
-      calls,
-      events,
-      rows: this.#rows,
-      poller: this.#poller,
+      ...parts,
       pump: this.#pump,
       listeners: this.#listeners,
       keepAliveMs,
       interest: STREAM,
-      later: (row, report) => this.#later(row, report),
     });
   }
 
@@ -137,7 +143,7 @@ export class KernelTransport implements Transport, PumpOwner {
   /** A client that was accepted, here or by another thread. */
   adopt(row: number, fd: number): void {
     this.#rows.begin(row, fd);
-    this.#flights[row] = null;
+    this.#flights.set(row, null);
     this.#pump.begin(fd);
   }
 
@@ -163,9 +169,9 @@ export class KernelTransport implements Transport, PumpOwner {
     if ((mode & RELAYS) !== 0) {
       if (this.#tls.has(row)) this.#tls.run(row, fd, seen);
       else this.#pump.run(fd);
-    } else if ((mode & SECURES) !== 0) this.#handshake(row, seen === 0);
+    } else if ((mode & SECURES) !== 0) this.#handshakes.step(row, seen === 0);
     else if ((mode & DIALS) !== 0 && fd === this.#rows.upstream(row)) this.#dialing.ready(row, fd, seen);
-    else if ((mode & READS) !== 0 && fd === this.#rows.client(row)) this.#readHello(row, fd);
+    else if ((mode & READS) !== 0 && fd === this.#rows.client(row)) this.#hellos.ready(row, fd);
   }
 
   /** INVARIANT: an exception ends the connection that it happened to, and no other. */
@@ -181,54 +187,19 @@ export class KernelTransport implements Transport, PumpOwner {
   }
 
   read(row: number): void {
-    const fd = this.#rows.client(row);
-    if (fd === NONE) return;
-    this.#rows.setMode(row, READS);
-    // Of what came behind a PROXY header nothing new is reported.
-    if (this.#poller.isAdded(fd)) return this.#poller.again(fd);
-    const added = this.#poller.add(fd, STREAM);
-    if (added < 0) this.#later(row, () => this.#events.faulted(row, `epoll does not take the client's socket (${getSystemErrorName(added)})`));
+    this.#hellos.read(row);
   }
 
   readHeader(row: number): void {
-    this.read(row);
+    this.#hellos.read(row);
   }
 
-  /** Up to here all bytes are in the kernel; those behind the header stay there. */
   take(row: number, bytes: number): void {
-    const fd = this.#rows.client(row);
-    if (fd === NONE) return;
-    this.#rows.setSeen(row, 0);
-    if (this.#wakeAt(fd, 1) < 0 || !this.#pump.skip(fd, bytes)) {
-      this.#later(row, () => this.#events.faulted(row, "the PROXY header can't be taken out of the client's socket"));
-    }
+    this.#hellos.take(row, bytes);
   }
 
   pause(row: number): void {
     this.#rows.setMode(row, this.#rows.mode(row) & ~READS);
-  }
-
-  #readHello(row: number, fd: number): void {
-    while (this.#rows.is(row, READS) && this.#rows.client(row) === fd && this.#pump.mayRead(fd)) {
-      const seen = this.#rows.seen(row);
-      const read = this.#pump.peek(fd, seen);
-      if (typeof read !== "number") {
-        this.#rows.setSeen(row, seen + read.length);
-        const more = this.#events.clientBytes(row, read);
-        if (more > 1) this.#wakeAt(fd, seen + read.length + more);
-      } else if (read === -EAGAIN) return;
-      else {
-        if (read === 0) this.#events.clientEnded(row);
-        else this.#events.clientGone(row);
-        return;
-      }
-    }
-  }
-
-  /** A hello that comes in small pieces is reported when what its records announce is there. */
-  #wakeAt(fd: number, bytes: number): number {
-    this.#due[0] = bytes;
-    return this.#calls.setOption(fd, SOL_SOCKET, SO_RCVLOWAT, this.#due);
   }
 
   secure(row: number, context: TlsContext, said: string | null, first: Buffer): void {
@@ -238,7 +209,7 @@ export class KernelTransport implements Transport, PumpOwner {
       this.secureWith(row, context.native, said, first);
       return;
     }
-    this.#wakeAt(fd, 1);
+    this.#hellos.wakeAt(fd, 1);
     if (!this.#pump.skip(fd, first.length)) {
       this.#later(row, () => this.#events.faulted(row, "the hello can't be taken out of the client's socket"));
       return;
@@ -263,39 +234,9 @@ export class KernelTransport implements Transport, PumpOwner {
     this.#forgetClient(row, false);
   }
 
-  /** The same with OpenSSL's engine, which reads the hello of the kernel once more. */
+  /** The same with OpenSSL's engine. */
   secureWith(row: number, context: OpensslContext, said: string | null, first: Buffer): void {
-    const fd = this.#rows.client(row);
-    if (fd === NONE) return;
-    this.#wakeAt(fd, 1);
-    const failed = this.#tls.begin(row, fd, context, said, first);
-    this.#rows.setMode(row, SECURES);
-    this.#later(row, () => {
-      try {
-        if (failed === null) this.#handshake(row, false);
-        else this.#events.handshaken(row, failed);
-      } catch (error) {
-        this.#fault(fd, error);
-      }
-    });
-  }
-
-  /**
-   * A step of a handshake takes a third of a millisecond, and hundreds can be due in one round: those beyond the time of a
-   * turn continue in the next one, before what comes then. INVARIANT: each turn makes at least one.
-   * `isRequested`: it was put off before, and this is its next turn.
-   */
-  #handshake(row: number, isRequested: boolean): void {
-    const { turn } = this.#poller;
-    if (this.#handshakesOf === turn && this.#poller.isLate()) {
-      if (this.#tls.putOff(row, isRequested)) this.#poller.again(this.#rows.client(row));
-      return;
-    }
-    this.#handshakesOf = turn;
-    const outcome = this.#tls.handshake(row);
-    if (outcome === null) return;
-    this.#rows.setMode(row, 0);
-    this.#events.handshaken(row, outcome);
+    this.#handshakes.begin(row, context, said, first);
   }
 
   dial(row: number, address: BackendAddress): void {
@@ -343,29 +284,14 @@ export class KernelTransport implements Transport, PumpOwner {
     const [client, upstream] = [this.#rows.client(row), this.#rows.upstream(row)];
     if (client === NONE || upstream === NONE) return;
     // INVARIANT: a backend gets no byte twice, and a client of which nothing more would be reported is broken off.
-    if (first !== null && !this.#tls.has(row) && (this.#wakeAt(client, 1) < 0 || !this.#pump.skip(client, first.length))) {
+    if (first !== null && !this.#tls.has(row) && (this.#hellos.wakeAt(client, 1) < 0 || !this.#pump.skip(client, first.length))) {
       this.#later(row, () => this.#events.faulted(row, "the hello can't be taken out of the client's socket"));
       return;
     }
     this.#rows.setMode(row, RELAYS);
-    this.#flights[row] = flights;
-    if (this.#tls.has(row)) {
-      this.#tls.join(row, upstream, {
-        fromClient: (bytes) => this.#events.fromClient(row, bytes),
-        fromBackend: (bytes) => this.#events.fromBackend(row, bytes),
-        again: () => this.#poller.again(client),
-        finished: (broken) =>
-          this.finished(
-            client,
-            broken === null ? NONE
-            : broken === "client" ? client
-            : upstream,
-          ),
-      });
-      this.#poller.again(client);
-      return;
-    }
-    this.#pump.join(client, upstream, first);
+    this.#flights.set(row, flights);
+    if (this.#tls.has(row)) this.#handshakes.join(row, client, upstream);
+    else this.#pump.join(client, upstream, first);
   }
 
   breakOff(row: number): void {
@@ -392,7 +318,7 @@ export class KernelTransport implements Transport, PumpOwner {
     }
     const isRelayed = this.#rows.is(row, RELAYS);
     this.#rows.setMode(row, 0);
-    this.#flights[row] = null;
+    this.#flights.set(row, null);
     this.#forgetClient(row, !this.#tls.isAlerted(row));
     this.#forget(this.#rows.takeUpstream(row), isRelayed);
   }
@@ -433,23 +359,11 @@ export class KernelTransport implements Transport, PumpOwner {
   }
 
   readsAlong(source: number): boolean {
-    const flights = this.#flights[this.#rows.of(source)];
-    return flights !== null && flights !== undefined;
+    return this.#flights.has(this.#rows.of(source));
   }
 
   step(source: number, chunk: Buffer | null): FlightStep | null {
-    const row = this.#rows.of(source);
-    const flights = this.#flights[row];
-    if (flights === null || flights === undefined) return null;
-    const ofEnd = (): FlightStep => (this.isClient(source) ? flights.clientEnded() : flights.backendEnded());
-    const ofChunk = (bytes: Buffer): FlightStep => (this.isClient(source) ? flights.fromClient(bytes) : flights.fromBackend(bytes));
-    const step = chunk === null ? ofEnd() : ofChunk(chunk);
-    if (step.fault !== null) {
-      this.#events.secondHello(row, step.fault);
-      return null;
-    }
-    if (step.over) this.#flights[row] = null;
-    return step;
+    return this.#flights.step(this.#rows.of(source), this.isClient(source), chunk);
   }
 
   finished(source: number, broken: number): void {

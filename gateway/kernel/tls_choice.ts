@@ -2,7 +2,7 @@
 // OpenSSL's was requested, else when it is needed first, because the self-test costs a tenth of a start.
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import { EXIT_UNSUPPORTED, failure, type Failure } from "../exit.ts";
-import type { NativeEngine } from "../tls/credentials.ts";
+import type { NativeEngine } from "../tls/kept_contexts.ts";
 import type { KernelCalls } from "./calls.ts";
 import type { OpensslCalls } from "./openssl.ts";
 import { OpensslContext } from "./tls_context.ts";

@@ -1,7 +1,7 @@
 // The parts of the gateway that the control methods may reach: types only; parts.ts fills it in.
 import type { HostAddress } from "../listen/addresses.ts";
 import type { ListenerInfo } from "../../runtime/host/module.ts";
-import type { InForce } from "../admit/admit.ts";
+import type { InForce } from "../admit/desk.ts";
 import type { Backends } from "../forward/backends.ts";
 import type { TopDenied } from "../admit/top_denied.ts";
 import type { NameWaits } from "../admit/name_waits.ts";

@@ -1,7 +1,7 @@
 // A change of policy that another party finishes: a coordinator that changes several things as one prepares here and
 // there, and then commits all of them or aborts all.
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
-import type { InForce } from "../admit/admit.ts";
+import type { InForce } from "../admit/desk.ts";
 import type { GatewayClock } from "../clock.ts";
 import type { Turns } from "./turns.ts";
 import type { Refused, Report } from "./report.ts";

@@ -3,7 +3,7 @@
 import { CODE_RECHECKED } from "../../runtime/abi/verdicts.ts";
 import { denial } from "../../runtime/host/ask.ts";
 import type { PolicyEngine } from "../../runtime/host/module.ts";
-import type { InForce } from "../admit/admit.ts";
+import type { InForce } from "../admit/desk.ts";
 import type { Entry, Recorder } from "../audit/recorder.ts";
 import type { GatewayClock } from "../clock.ts";
 import { CONNECTING, OPEN } from "../connection/states.ts";

@@ -5,7 +5,7 @@ import type { PolicyEngine } from "../../runtime/host/module.ts";
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { Candidate } from "../../runtime/shell/policy_in_force.ts";
 import { prepareSets, setsOf } from "../admit/address_sets.ts";
-import type { InForce } from "../admit/admit.ts";
+import type { InForce } from "../admit/desk.ts";
 import type { NameWaits } from "../admit/name_waits.ts";
 import type { RuleCounts } from "../audit/rule_hits.ts";
 import type { Recorder } from "../audit/recorder.ts";

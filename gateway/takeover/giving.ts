@@ -16,7 +16,8 @@ import type { Forwarder } from "../connection/forwarder.ts";
 import type { Flows } from "../datagram/flows.ts";
 import { FREE, HEADING, PENDING, READING, SECURING } from "../connection/states.ts";
 import type { OpenPort, Ports } from "../listen/ports.ts";
-import type { Admitter, InForce } from "../admit/admit.ts";
+import type { Admitter } from "../admit/admit.ts";
+import type { InForce } from "../admit/desk.ts";
 import type { Turns } from "../reload/turns.ts";
 import { hashOf, writeState } from "./handed_state.ts";
 

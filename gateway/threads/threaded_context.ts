@@ -5,7 +5,7 @@ import type { OpensslCalls } from "../kernel/openssl.ts";
 import type { EngineChoice } from "../kernel/tls_choice.ts";
 import { OpensslContext } from "../kernel/tls_context.ts";
 import { TicketKeys } from "../kernel/tls_tickets.ts";
-import type { EngineOfTls, NativeEngine } from "../tls/credentials.ts";
+import type { EngineOfTls, NativeEngine } from "../tls/kept_contexts.ts";
 import type { NativeContext } from "../tls/secure.ts";
 import type { Threads } from "./threads.ts";
 

@@ -6,7 +6,7 @@ import { receiveMessageOnPort, type MessagePort } from "node:worker_threads";
 import { openOpenssl, type OpensslCalls } from "../kernel/openssl.ts";
 import { OpensslContext } from "../kernel/tls_context.ts";
 import { TicketKeys } from "../kernel/tls_tickets.ts";
-import type { ContextWish } from "../tls/credentials.ts";
+import type { ContextWish } from "../tls/kept_contexts.ts";
 
 /** CONTEXT announces this. */
 export interface GivenContext extends ContextWish {

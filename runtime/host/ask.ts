@@ -3,7 +3,6 @@
 import * as abi from "../abi/layout.ts";
 import { fnv1a64 } from "../abi/fnv.ts";
 import { CODES, isCode, REASON_NAMES } from "../abi/names.ts";
-import { concatBytes } from "../abi/sections.ts";
 import type { CodeNumber, Reason } from "../abi/names.ts";
 import * as v from "../abi/verdicts.ts";
 import { isV4 } from "../net/address.ts";
@@ -16,6 +15,7 @@ import { MAX_IDENTITY_BYTES, MAX_IDENTITY_NAMES } from "./identity.ts";
 import { instantiateInTurns, instantiatePolicy } from "./instance.ts";
 import type { EngineExports } from "./instance.ts";
 import { copyLimits, exhausted, recordsOf, type WithListeners } from "./move_limits.ts";
+import { Scratch } from "./scratch.ts";
 import type { ValidToken } from "./token.ts";
 import type { BindRequest, Clock, GroupInfo, Lead, LoadedPolicy, Peer, PolicyEngine, PolicyInfo } from "./module.ts";
 
@@ -58,9 +58,7 @@ class RunningPolicy implements PolicyEngine {
   readonly info: PolicyInfo;
   readonly #exports: EngineExports;
   readonly #view: DataView;
-  readonly #bytes: Uint8Array;
-  readonly #scratch: number;
-  readonly #records: number;
+  readonly #scratch: Scratch;
   #failure: Denial | null = null;
   /** The last refusal: the next one is mostly the same. */
   #refusal: Denial | null = null;
@@ -69,15 +67,13 @@ class RunningPolicy implements PolicyEngine {
     this.info = info;
     this.#exports = exports;
     this.#view = new DataView(this.#exports.memory.buffer);
-    this.#bytes = new Uint8Array(this.#exports.memory.buffer);
     // The engine takes 16 bytes; hashing also accepts a seed of another length.
     const digest = sha256(seed);
     const words = new DataView(digest.buffer, digest.byteOffset, digest.byteLength);
     this.#exports.seed(words.getInt32(0), words.getInt32(4), words.getInt32(8), words.getInt32(12));
     // `loadPolicyApart` has validated tables that are not in the module.
     if (tables === null && this.#exports.validate() !== 0) this.#failure = denial(v.CODE_BAD_TABLES);
-    this.#scratch = this.#exports.scratch() >>> 0;
-    this.#records = Math.floor((this.#exports.scratchBytes() >>> 0) / abi.BATCH_BYTES);
+    this.#scratch = new Scratch(this.#exports);
   }
 
   get poisoned(): boolean {
@@ -126,7 +122,7 @@ class RunningPolicy implements PolicyEngine {
     const { hello } = this.#exports;
     if (info === undefined || hello === undefined) return { listener: null, denial: this.#failure ?? denial(v.CODE_BAD_LISTENER) };
     const [a, b, c, d] = source;
-    const answer = this.#query(() => hello(group, a, b, c, d, this.#writeName(name)));
+    const answer = this.#query(() => hello(group, a, b, c, d, this.#scratch.writeName(name)));
     const found = this.#failure === null ? this.#detail(abi.DETAIL_LISTENER) : group;
     if (info.members.includes(found)) return { listener: found };
     // INVARIANT: what led to none of the group's listeners is refused.
@@ -161,7 +157,7 @@ class RunningPolicy implements PolicyEngine {
       const { hello } = this.#exports;
       // Version 1 has no listener for which a name decides.
       if (hello === undefined) return this.#exports.accept6(listener, a, b, c, d);
-      return hello(listener, a, b, c, d, this.#writeName(name));
+      return hello(listener, a, b, c, d, this.#scratch.writeName(name));
     });
     // INVARIANT: after the name, only a listener that requires client certificates has a fact to come.
     return answer.allowed || !answer.later || this.#isMutual(listener) ? this.#withoutIdentity(listener, answer) : this.#poison(v.CODE_MODULE_RESULT);
@@ -175,7 +171,7 @@ class RunningPolicy implements PolicyEngine {
     const names = identity.words.filter((word) => !word.startsWith("sha256:"));
     const bytes = names.reduce((sum, word) => sum + word.length, 0);
     if (names.length > MAX_IDENTITY_NAMES || bytes > MAX_IDENTITY_BYTES) return this.#failure ?? denial(v.CODE_BAD_IDENTITY);
-    const answer = this.#query(() => decide(listener, a, b, c, d, this.#writeName(name), this.#writeWords(identity)));
+    const answer = this.#query(() => decide(listener, a, b, c, d, this.#scratch.writeName(name), this.#scratch.writeWords(identity)));
     return answer.allowed || !answer.later ? answer : this.#poison(v.CODE_MODULE_RESULT);
   }
 
@@ -207,7 +203,8 @@ class RunningPolicy implements PolicyEngine {
     const { shadow } = this.#exports;
     if (shadow === undefined || this.#failure !== null || (!this.#has(listener) && this.#group(listener) === undefined)) return null;
     const verdict = this.#run(
-      () => shadow(listener, a, b, c, d, name === undefined ? -1 : this.#writeName(name), identity === undefined ? -1 : this.#writeWords(identity)),
+      () =>
+        shadow(listener, a, b, c, d, name === undefined ? -1 : this.#scratch.writeName(name), identity === undefined ? -1 : this.#scratch.writeWords(identity)),
       v.VERDICT_DENY,
     );
     if (this.#failure !== null || verdict === -1) return null;
@@ -230,34 +227,9 @@ class RunningPolicy implements PolicyEngine {
     return answer.allowed && this.#isMutual(listener) ? this.#poison(v.CODE_MODULE_RESULT) : answer;
   }
 
-  /** Writes a certificate's words into scratch and returns their length in bytes. Words that don't fit give a length that the engine refuses. */
-  #writeWords({ words }: Identity): number {
-    const room = (this.#exports.scratchBytes() >>> 0) - abi.SCRATCH_IDENTITY;
-    let at = this.#scratch + abi.SCRATCH_IDENTITY;
-    const end = at + Math.min(room, abi.MAX_IDENTITY_WORD_BYTES + 2 * abi.MAX_IDENTITY_WORDS);
-    for (const word of words) {
-      const bytes = new TextEncoder().encode(word);
-      if (bytes.length > 0xffff || at + 2 + bytes.length > end) return abi.MAX_IDENTITY_WORD_BYTES + 2 * abi.MAX_IDENTITY_WORDS + 1;
-      this.#view.setUint16(at, bytes.length, true);
-      this.#bytes.set(bytes, at + 2);
-      at += 2 + bytes.length;
-    }
-    return at - this.#scratch - abi.SCRATCH_IDENTITY;
-  }
-
-  /** Writes a name into scratch and returns its length. A name that is too long is cut one byte above the bound, and the engine refuses that length. */
-  #writeName(name: string | null): number {
-    if (name === null) return 0;
-    const bytes = new TextEncoder().encode(name);
-    const length = Math.min(bytes.length, abi.MAX_NAME_BYTES + 1);
-    this.#bytes.set(bytes.subarray(0, length), this.#scratch);
-    // Length 0 means that the client sent no name, so the empty name has a length that the engine refuses.
-    return length === 0 ? abi.MAX_NAME_BYTES + 1 : length;
-  }
-
   admit(peers: readonly Peer[]): readonly Answer[] {
     // A scratch without room for a record can't answer, and every peer is denied below.
-    const size = Math.max(1, this.#records);
+    const size = Math.max(1, this.#scratch.records);
     if (peers.length <= size) return this.#admitSlice(peers);
     const decisions: Answer[] = [];
     for (let from = 0; from < peers.length; from += size) decisions.push(...this.#admitSlice(peers.slice(from, from + size)));
@@ -267,24 +239,13 @@ class RunningPolicy implements PolicyEngine {
   #admitSlice(peers: readonly Peer[]): readonly Answer[] {
     const view = this.#view;
     const answered = this.#run(() => {
-      if (peers.length > this.#records) return 0;
-      let at = this.#scratch;
-      for (const { listener, source, zone = 0 } of peers) {
-        view.setInt32(at + abi.R_BATCH_LISTENER, this.#has(listener) || this.#group(listener) !== undefined ? listener : -1, true);
-        const [a, b, c, d] = source;
-        view.setUint32(at + abi.R_BATCH_SOURCE, a, true);
-        view.setUint32(at + abi.R_BATCH_SOURCE + 4, b, true);
-        view.setUint32(at + abi.R_BATCH_SOURCE + 8, c, true);
-        view.setUint32(at + abi.R_BATCH_SOURCE + 12, d, true);
-        view.setInt32(at + abi.R_BATCH_VERDICT, v.VERDICT_DENY, true);
-        view.setUint32(at + abi.BATCH_ZONE, zone, true);
-        at += abi.BATCH_BYTES;
-      }
+      if (peers.length > this.#scratch.records) return 0;
+      this.#scratch.writePeers(peers, (number) => this.#has(number) || this.#group(number) !== undefined);
       return this.#exports.batch(peers.length);
     }, 0);
     if (answered !== peers.length && this.#failure === null) this.#failure = denial(v.CODE_MODULE_RESULT);
     const answers: Answer[] = [];
-    for (let i = 0, at = this.#scratch; i < peers.length; i++, at += abi.BATCH_BYTES) {
+    for (let i = 0, at = this.#scratch.at; i < peers.length; i++, at += abi.BATCH_BYTES) {
       if (this.#failure === null) {
         const word = view.getUint32(at + abi.R_BATCH_CODE, true);
         const [verdict, rule] = [view.getInt32(at + abi.R_BATCH_VERDICT, true), view.getInt32(at + abi.R_BATCH_RULE, true)];
@@ -310,27 +271,12 @@ class RunningPolicy implements PolicyEngine {
   }
 
   exportState(): Uint8Array {
-    return this.#run(() => {
-      const parts: Uint8Array[] = [];
-      let cursor = 0;
-      do {
-        const count = Math.min(this.#exports.exportState(cursor) >>> 0, this.#records);
-        parts.push(this.#bytes.slice(this.#scratch, this.#scratch + count * abi.STATE_BYTES));
-        const next = this.#exports.exportNext() >>> 0;
-        cursor = next > cursor ? next : 0;
-      } while (cursor !== 0);
-      return concatBytes(parts);
-    }, new Uint8Array(0));
+    return this.#run(() => this.#scratch.takeState(), new Uint8Array(0));
   }
 
   importState(state: Uint8Array): void {
     this.#run(() => {
-      const size = this.#records * abi.STATE_BYTES;
-      for (let from = 0; size > 0 && from < state.length; from += size) {
-        const part = state.subarray(from, from + size);
-        this.#bytes.set(part, this.#scratch);
-        this.#exports.importState(Math.floor(part.length / abi.STATE_BYTES));
-      }
+      this.#scratch.giveState(state);
     }, undefined);
   }
 

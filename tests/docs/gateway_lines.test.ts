@@ -252,11 +252,15 @@ test("moving bytes is behind one interface", () => {
   const importers = (name: string): string[] => gateway.filter(({ text }) => text.includes(`/${name}"`)).map(({ path }) => path);
   assert.equal(
     importers("node_forwarder.ts"),
-    ["gateway/kernel/kernel_forwarder.ts", "gateway/parts.ts", "gateway/threads/threaded_forwarder.ts"],
+    ["gateway/kernel/kernel_forwarder.ts", "gateway/serving.ts", "gateway/threads/threaded_forwarder.ts"],
     "the daemon's parts make the forwarder; the others share its type",
   );
-  assert.equal(importers("kernel_forwarder.ts"), ["gateway/parts.ts"]);
-  assert.equal(importers("pump.ts"), ["gateway/kernel/dialing.ts", "gateway/kernel/kernel_transport.ts"], "dialing has its sockets begin");
+  assert.equal(importers("kernel_forwarder.ts"), ["gateway/serving.ts"]);
+  assert.equal(
+    importers("pump.ts"),
+    ["gateway/kernel/dialing.ts", "gateway/kernel/hellos.ts", "gateway/kernel/kernel_transport.ts"],
+    "dialing has its sockets begin, and hellos are read with it",
+  );
   assert.equal(importers("relay.ts"), ["gateway/listen/node_transport.ts"], "nothing else moves bytes");
   assert.equal(
     importers("tls_end.ts"),

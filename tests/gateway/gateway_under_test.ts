@@ -13,7 +13,7 @@ import { parseConfig } from "../../gateway/config/read.ts";
 import { openConnection, type Connection } from "../../gateway/client/connection.mjs";
 import { FREE } from "../../gateway/connection/states.ts";
 import { startDaemon, type Daemon } from "../../gateway/daemon.ts";
-import type { DaemonSetup } from "../../gateway/parts.ts";
+import type { DaemonSetup } from "../../gateway/setup.ts";
 import type { Failure } from "../../gateway/exit.ts";
 import type { Disk } from "../../runtime/shell/disk.ts";
 import type { Participant } from "../../gateway/participant.ts";

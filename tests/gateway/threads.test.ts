@@ -14,7 +14,7 @@ import * as assert from "uvu/assert";
 import { atLength } from "../at_length.ts";
 import { chooseThreads } from "../../gateway/threads/choice.ts";
 import { failed } from "../../runtime/result/result.ts";
-import { TICKET_KEYS_MS } from "../../gateway/tls/credentials.ts";
+import { TICKET_KEYS_MS } from "../../gateway/tls/kept_contexts.ts";
 import { dns, leaf, authority, type Authority, type Issued } from "../tls/certificates.ts";
 import { put, putAuthority } from "../tls/tls_under_test.ts";
 import { helloWith, record, serverName } from "./hello_bytes.ts";

@@ -5,7 +5,7 @@ import { constants } from "node:crypto";
 import { connect } from "node:tls";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
-import { TICKET_KEYS_MS } from "../../gateway/tls/credentials.ts";
+import { TICKET_KEYS_MS } from "../../gateway/tls/kept_contexts.ts";
 import { dns, leaf } from "../tls/certificates.ts";
 import { lastAccept, put, read, SERVED, within, type Came, type Setting } from "../tls/tls_under_test.ts";
 import { freePort, moduleOf } from "./gateway_under_test.ts";

@@ -7,7 +7,8 @@ import { SSL_CTRL_SET_TLSEXT_TICKET_KEYS, TLS1_2_VERSION, type Handle, type Open
 import { made, OpensslContext } from "../../gateway/kernel/tls_context.ts";
 import { TICKET_KEY_BYTES, TicketKeys } from "../../gateway/kernel/tls_tickets.ts";
 import { TlsSession } from "../../gateway/kernel/tls_session.ts";
-import { createCredentials, TICKET_KEYS_MS } from "../../gateway/tls/credentials.ts";
+import { createCredentials } from "../../gateway/tls/credentials.ts";
+import { TICKET_KEYS_MS } from "../../gateway/tls/kept_contexts.ts";
 import type { NativeContext } from "../../gateway/tls/secure.ts";
 import { moduleOf, manualClock, temporaryFolder } from "../gateway/gateway_under_test.ts";
 import { loadModule } from "../../runtime/host/library.ts";
