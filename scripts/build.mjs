@@ -33,7 +33,7 @@ export const ENTRIES = {
 };
 
 /**
- * What is bundled together. esbuild puts code into one chunk if the same entry points and imports reach it, so programs
+ * The entries that are bundled together. esbuild puts code into one chunk if the same entry points and imports reach it, so programs
  * that are bundled apart have fewer and larger chunks; each costs a start about 0.3 ms. The first is the program, the others
  * are what it starts by their path; every program starts `load_worker`.
  */
