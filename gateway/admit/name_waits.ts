@@ -1,8 +1,9 @@
 // Connections of ports that several exposes share, or that an expose has for some names alone, until their name has led
 // them to an expose. Until then nobody's caps count them, so the gateway has two of its own: one a port, one a source.
 import { CODE_CAP_WAITING, CODE_CAP_WAITING_SOURCE } from "../../runtime/abi/verdicts.ts";
-import type { GroupInfo, ListenerInfo, PolicyInfo } from "../../runtime/host/module.ts";
+import type { GroupInfo, PolicyInfo, SourceCapInfo } from "../../runtime/host/module.ts";
 import type { Address } from "../../runtime/net/address.ts";
+import { hasAddress } from "./address_sets.ts";
 import { sourceKey } from "./cap_key.ts";
 
 export interface NameWaitCaps {
@@ -28,7 +29,8 @@ export class NameWaits {
   readonly #sources = new Map<string, number>();
   /** By row; undefined where it does not wait. */
   readonly #rows: ({ readonly port: number; readonly source: string } | undefined)[] = [];
-  readonly #mostOf = new WeakMap<GroupInfo, number>();
+  /** The caps per source of a group's exposes. */
+  readonly #capsOf = new WeakMap<GroupInfo, readonly SourceCapInfo[]>();
 
   constructor(caps: NameWaitCaps) {
     this.#caps = caps;
@@ -70,15 +72,19 @@ export class NameWaits {
     if (one.source !== NO_SOURCE) lower(this.#sources, one.source);
   }
 
-  /** How many of one source may wait at a port of the group: no more than any of its exposes admits at a time. */
-  mostPerSource({ listeners }: PolicyInfo, group: GroupInfo): number {
-    const known = this.#mostOf.get(group);
-    if (known !== undefined) return known;
-    // A cap `from NET` does not count every source.
-    const capOf = ({ sourceCaps }: ListenerInfo): number => Math.min(...sourceCaps.map(({ connections, from }) => (from === null ? connections : Infinity)));
-    const most = group.members.reduce((least, id) => Math.min(least, ...listeners.slice(id, id + 1).map(capOf)), this.#caps.waiting_per_source);
-    this.#mostOf.set(group, most);
-    return most;
+  /** How many connections of a source may wait at a port of the group: no more than a cap of its exposes that counts the source admits. */
+  mostPerSource(policy: PolicyInfo, group: GroupInfo, source: Address): number {
+    const caps = this.#capsOf.get(group) ?? this.#setCapsOf(policy, group);
+    return caps.reduce(
+      (least, { connections, from }) => (from === null || hasAddress(from, source) ? Math.min(least, connections) : least),
+      this.#caps.waiting_per_source,
+    );
+  }
+
+  #setCapsOf({ listeners }: PolicyInfo, group: GroupInfo): readonly SourceCapInfo[] {
+    const caps = group.members.flatMap((id) => listeners[id]?.sourceCaps ?? []);
+    this.#capsOf.set(group, caps);
+    return caps;
   }
 
   /** Connections that wait, by port number. */

@@ -97,6 +97,32 @@ test("the smallest cap per source of the port's exposes bounds who waits", async
   assert.is(s.lastAccept().code, "cap_waiting_source");
 });
 
+test("a cap per source from NET bounds how many of those sources wait, and of no other", async () => {
+  const s = await sharedPort(
+    (words) =>
+      threeNames(words)
+        .replace('cert "www"', 'cert "www" cap 9 connections, 2 per source from 127.0.0.2/31, 1 per source from 127.0.0.4 dryrun cap 1 per source')
+        .replace("as passthrough {", "as passthrough { cap 9 connections, 4 per source"),
+    { config: "caps.waiting_per_source = 3" },
+  );
+  const rows: readonly (readonly [from: string, most: number])[] = [
+    ["127.0.0.2", 2],
+    ["127.0.0.3", 2],
+    ["127.0.0.4", 1],
+    ["127.0.0.5", 3],
+  ];
+  let waiting = 0;
+  for (const [i, [from, most]] of rows.entries()) {
+    await silent(s, most, from);
+    waiting += most;
+    await eventually(() => s.gateway.daemon.forwarder.live === waiting, `${most} of ${from} wait`);
+    assert.is(codes(s).length, i, from);
+    const [next] = await silent(s, 1, from);
+    await next?.closed;
+    assert.equal([s.lastAccept().code, s.lastAccept().source?.split(":")[0]], ["cap_waiting_source", from]);
+  }
+});
+
 test("caps and limits of an expose are charged when its name has led there, and of no other", async () => {
   const s = await sharedPort((words) => threeNames(words).replace('cert "www"', 'cert "www" limit 1/h burst 2 per source'));
   const rows: readonly (readonly [name: string, code: string, reason: string])[] = [
