@@ -56,10 +56,10 @@ expose both on tcp 445 bind any4, any6 { }`,
     rows: [
       ["bind ingressd on 0.0.0.0 1", "allow gateway_bind -"],
       ["bind ingressd on 0.0.0.0 65535", "allow gateway_bind -"],
-      ["bind ingressd on 0.0.0.0 65536", "deny policy not_exposed -"],
+      ["bind ingressd on 0.0.0.0 65536", "deny policy bad_request -"],
       ["bind ingressd on 0.0.0.0 0", "deny policy not_exposed -"],
       ["bind web on 0.0.0.0 0", "deny policy not_gateway -"],
-      ["bind web on 0.0.0.0 65537", "deny policy not_gateway -"],
+      ["bind web on 0.0.0.0 65537", "deny policy bad_request -"],
     ],
   },
   {
