@@ -6,7 +6,7 @@ import * as assert from "uvu/assert";
 import { atEnd, stallsAfter, suite } from "../suite.ts";
 import { skip } from "../skip.ts";
 import { chromiumIsHere, openPage } from "../gateway/browser.ts";
-import { backend, FORWARDERS, freePort, listening, probe, running, visit, type ForwarderName } from "../gateway/gateway_under_test.ts";
+import { backend, FORWARDERS, freePort, listening, probe, running, visit, type BackendUnderTest, type ForwarderName } from "../gateway/gateway_under_test.ts";
 import { sharedPort } from "../gateway/shared_port_under_test.ts";
 import { tokenFile } from "../gateway/token_file.ts";
 import { besideSilentOnes, MEDIAN_MS, SILENT } from "../soak/silent_clients.ts";
@@ -62,8 +62,7 @@ for (const forwarder of FORWARDERS)
 const SERIAL = 300;
 
 /** How many of 300 connections, one after the other, are refused at `1 per source`. */
-async function refusedOf(forwarder: ForwarderName, serve: (socket: Socket) => void, close: (socket: Socket) => Promise<void>): Promise<number> {
-  const behind = await backend("hello", serve);
+async function refusedOf(forwarder: ForwarderName, behind: BackendUnderTest, close: (socket: Socket) => Promise<void>): Promise<number> {
   const port = await freePort();
   await running({
     policy: `edition 1\nexpose web on tcp ${port} { backend 127.0.0.1:${behind.port} cap 9 connections, 1 per source allow from any }`,
@@ -80,14 +79,10 @@ async function refusedOf(forwarder: ForwarderName, serve: (socket: Socket) => vo
 
 for (const forwarder of FORWARDERS)
   test(`of ${SERIAL} serial connections none is refused at 1 per source: ${forwarder}`, async () => {
-    const clientFirst = await refusedOf(
-      forwarder,
-      () => undefined,
-      async (socket) => void socket.destroy(),
-    );
+    const clientFirst = await refusedOf(forwarder, await backend("hello"), async (socket) => void socket.destroy());
     const backendFirst = await refusedOf(
       forwarder,
-      (socket) => void socket.end(),
+      await backend("hello", (socket) => void socket.end()),
       (socket) =>
         new Promise((resolve) => {
           socket.once("end", () => {
