@@ -29,7 +29,7 @@ export class NameWaits {
   readonly #sources = new Map<string, number>();
   /** By row; undefined where it does not wait. */
   readonly #rows: ({ readonly port: number; readonly source: string } | undefined)[] = [];
-  /** The caps per source of a group's exposes. */
+  /** Of `smallestCaps`. */
   readonly #capsOf = new WeakMap<GroupInfo, readonly SourceCapInfo[]>();
 
   constructor(caps: NameWaitCaps) {
@@ -74,23 +74,28 @@ export class NameWaits {
 
   /** How many connections of a source may wait at a port of the group: no more than a cap of its exposes that counts the source admits. */
   mostPerSource(policy: PolicyInfo, group: GroupInfo, source: Address): number {
-    const caps = this.#capsOf.get(group) ?? this.#setCapsOf(policy, group);
-    return caps.reduce(
-      (least, { connections, from }) => (from === null || hasAddress(from, source) ? Math.min(least, connections) : least),
-      this.#caps.waiting_per_source,
-    );
-  }
-
-  #setCapsOf({ listeners }: PolicyInfo, group: GroupInfo): readonly SourceCapInfo[] {
-    const caps = group.members.flatMap((id) => listeners[id]?.sourceCaps ?? []);
-    this.#capsOf.set(group, caps);
-    return caps;
+    let caps = this.#capsOf.get(group);
+    if (caps === undefined) this.#capsOf.set(group, (caps = smallestCaps(policy, group)));
+    const most = this.#caps.waiting_per_source;
+    for (const { connections, from } of caps) {
+      if (connections >= most) break;
+      if (from === null || hasAddress(from, source)) return connections;
+    }
+    return most;
   }
 
   /** Connections that wait, by port number. */
   byPort(): ReadonlyMap<number, number> {
     return this.#ports;
   }
+}
+
+/** Of the caps per source of a group's exposes the smallest of each set of sources, rising; none that is larger than one of all sources. */
+function smallestCaps({ listeners }: PolicyInfo, { members }: GroupInfo): readonly SourceCapInfo[] {
+  const caps = members.flatMap((id) => listeners[id]?.sourceCaps ?? []).sort((a, b) => a.connections - b.connections);
+  const all = caps.findIndex(({ from }) => from === null);
+  const seen = new Set<SourceCapInfo["from"]>();
+  return caps.slice(0, all < 0 ? caps.length : all + 1).filter(({ from }) => !seen.has(from) && seen.add(from));
 }
 
 function keyOf(port: number, source: Address, zone: number): string {
