@@ -16,7 +16,7 @@ const folder = join(PROJECT, "policies");
 const SHOWN: readonly (readonly [what: string, pattern: RegExp])[] = [
   ["names of a port", /^expose .* for "/mu],
   ["protocols", /^ {2}alpn "/mu],
-  ["several certificates", /^ {2}cert "[^"]+",$/mu],
+  ["several certificates", /^ {2}cert "[^"]+", "/mu],
   ["a PROXY header to the backend", /^ {2}backend .* proxy v2$/mu],
   ["load balancers", /^expose .* via [a-z]+/mu],
   ["several backends", /^ {2}backend [^,]+, /mu],
