@@ -1,4 +1,6 @@
 // Several names on one port: each name leads to its expose, whatever that does with TLS, and no other name leads anywhere.
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { eventually, FORWARDERS, visit, type Visit } from "./gateway_under_test.ts";
@@ -121,6 +123,33 @@ test("a cap per source from NET bounds how many of those sources wait, and of no
     await next?.closed;
     assert.equal([s.lastAccept().code, s.lastAccept().source?.split(":")[0]], ["cap_waiting_source", from]);
   }
+});
+
+test("a reload of the configuration changes how many wait from the next client on, under the same policy too", async () => {
+  const s = await sharedPort(undefined, { config: "caps.waiting_per_source = 1\ncaps.waiting = 4" });
+  const reload = async (caps: string): Promise<void> => {
+    const path = join(s.gateway.folder, "test.toml");
+    writeFileSync(path, readFileSync(path, "utf8").replace(/caps\.waiting_per_source = .*\ncaps\.waiting = .*/, caps));
+    assert.ok((await s.gateway.daemon.reload()).ok, caps);
+  };
+  const waits = async (from: string, live: number): Promise<void> => {
+    await silent(s, 1, from);
+    await eventually(() => s.gateway.daemon.forwarder.live === live, `${live} wait`);
+  };
+  const refused = async (from: string, code: string): Promise<void> => {
+    const [one] = await silent(s, 1, from);
+    await one?.closed;
+    assert.is(s.lastAccept().code, code);
+  };
+  await waits("127.0.0.2", 1);
+  await refused("127.0.0.2", "cap_waiting_source");
+  await reload("caps.waiting_per_source = 3\ncaps.waiting = 4");
+  await waits("127.0.0.2", 2);
+  await waits("127.0.0.2", 3);
+  await refused("127.0.0.2", "cap_waiting_source");
+  await reload("caps.waiting_per_source = 2\ncaps.waiting = 2");
+  assert.is(s.gateway.daemon.forwarder.live, 3, "those that wait stay");
+  await refused("127.0.0.3", "cap_waiting");
 });
 
 test("caps and limits of an expose are charged when its name has led there, and of no other", async () => {
