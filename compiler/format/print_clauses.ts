@@ -27,7 +27,7 @@ export function clauseRows(clause: ClauseNode): Row[] {
     case "cert":
     case "ca":
     case "alpn":
-      return [row([token(clause.kind), SPACE, ...commas(clause.values.map((value) => [quotedDoc(value)]))])];
+      return [row([token(clause.kind), SPACE, group(commas(clause.values.map((value) => [quotedDoc(value)])))])];
     case "use":
       return [row(useDocs(clause))];
   }

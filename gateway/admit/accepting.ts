@@ -97,8 +97,10 @@ function noteCharged(
 function waitAt({ nameWaits, inForce }: Desk, open: OpenPort | undefined): Wait {
   const info = inForce.engine?.info;
   const group = info?.groups.find(({ id }) => id === open?.serves.number);
-  const most = info === undefined || group === undefined ? 0 : nameWaits.mostPerSource(info, group);
-  return ({ row, source, zone }) => nameWaits.take(row, open?.port ?? 0, source, zone, most);
+  return ({ row, source, zone }) => {
+    const most = info === undefined || group === undefined ? 0 : nameWaits.mostPerSource(info, group, source);
+    return nameWaits.take(row, open?.port ?? 0, source, zone, most);
+  };
 }
 
 const REFUSED: Charged = { answer: denial(CODE_INTERNAL), charged: 0 };

@@ -1,8 +1,9 @@
 // Connections of ports that several exposes share, or that an expose has for some names alone, until their name has led
 // them to an expose. Until then nobody's caps count them, so the gateway has two of its own: one a port, one a source.
 import { CODE_CAP_WAITING, CODE_CAP_WAITING_SOURCE } from "../../runtime/abi/verdicts.ts";
-import type { GroupInfo, ListenerInfo, PolicyInfo } from "../../runtime/host/module.ts";
+import type { GroupInfo, PolicyInfo, SourceCapInfo } from "../../runtime/host/module.ts";
 import type { Address } from "../../runtime/net/address.ts";
+import { hasAddress } from "./address_sets.ts";
 import { sourceKey } from "./cap_key.ts";
 
 export interface NameWaitCaps {
@@ -28,7 +29,8 @@ export class NameWaits {
   readonly #sources = new Map<string, number>();
   /** By row; undefined where it does not wait. */
   readonly #rows: ({ readonly port: number; readonly source: string } | undefined)[] = [];
-  readonly #mostOf = new WeakMap<GroupInfo, number>();
+  /** Of `smallestCaps`. */
+  readonly #capsOf = new WeakMap<GroupInfo, readonly SourceCapInfo[]>();
 
   constructor(caps: NameWaitCaps) {
     this.#caps = caps;
@@ -70,14 +72,15 @@ export class NameWaits {
     if (one.source !== NO_SOURCE) lower(this.#sources, one.source);
   }
 
-  /** How many of one source may wait at a port of the group: no more than any of its exposes admits at a time. */
-  mostPerSource({ listeners }: PolicyInfo, group: GroupInfo): number {
-    const known = this.#mostOf.get(group);
-    if (known !== undefined) return known;
-    // A cap `from NET` does not count every source.
-    const capOf = ({ sourceCaps }: ListenerInfo): number => Math.min(...sourceCaps.map(({ connections, from }) => (from === null ? connections : Infinity)));
-    const most = group.members.reduce((least, id) => Math.min(least, ...listeners.slice(id, id + 1).map(capOf)), this.#caps.waiting_per_source);
-    this.#mostOf.set(group, most);
+  /** How many connections of a source may wait at a port of the group: no more than a cap of its exposes that counts the source admits. */
+  mostPerSource(policy: PolicyInfo, group: GroupInfo, source: Address): number {
+    let caps = this.#capsOf.get(group);
+    if (caps === undefined) this.#capsOf.set(group, (caps = smallestCaps(policy, group)));
+    const most = this.#caps.waiting_per_source;
+    for (const { connections, from } of caps) {
+      if (connections >= most) break;
+      if (from === null || hasAddress(from, source)) return connections;
+    }
     return most;
   }
 
@@ -85,6 +88,14 @@ export class NameWaits {
   byPort(): ReadonlyMap<number, number> {
     return this.#ports;
   }
+}
+
+/** Of the caps per source of a group's exposes the smallest of each set of sources, rising; none that is larger than one of all sources. */
+function smallestCaps({ listeners }: PolicyInfo, { members }: GroupInfo): readonly SourceCapInfo[] {
+  const caps = members.flatMap((id) => listeners[id]?.sourceCaps ?? []).sort((a, b) => a.connections - b.connections);
+  const all = caps.findIndex(({ from }) => from === null);
+  const seen = new Set<SourceCapInfo["from"]>();
+  return caps.slice(0, all < 0 ? caps.length : all + 1).filter(({ from }) => !seen.has(from) && seen.add(from));
 }
 
 function keyOf(port: number, source: Address, zone: number): string {

@@ -149,7 +149,11 @@ export const TABLES = {
     ),
     waiting_per_source: orElse(
       32,
-      whole(1, 65_535, "the same, for one IPv4 address or one IPv6 /64; a smaller `cap … per source` of an expose of the port is the bound instead"),
+      whole(
+        1,
+        65_535,
+        "the same, for one IPv4 address or one IPv6 /64; a smaller `cap … per source` that counts it, of an expose of the port, is the bound instead",
+      ),
     ),
     backend_connecting: orElse(512, whole(1, 65_535, "connections under way (not yet accepted) to one backend")),
     intents: orElse(256, whole(0, 65_535, "leases overall")),

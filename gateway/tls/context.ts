@@ -42,8 +42,9 @@ export function createContext(shown: readonly Shown[], trusted: Trusted | null, 
     sessionIdContext: randomBytes(16).toString("hex"),
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION | (requestsCertificate ? constants.SSL_OP_NO_TICKET : 0),
     requestCert: requestsCertificate,
-    // A client that is not verified is refused where the reason is known (secure.ts).
-    rejectUnauthorized: false,
+    // With it OpenSSL ends the handshake of a client without a certificate, by an alert. Node destroys the socket of one whose
+    // certificate is not verified; secure.ts reads the reason of either.
+    rejectUnauthorized: requestsCertificate,
     ...(requestsCertificate && { ca: trusted.roots }),
     // With it Node sets X509_V_FLAG_CRL_CHECK and X509_V_FLAG_CRL_CHECK_ALL.
     ...(trusted?.crls !== undefined && { crl: [...trusted.crls] }),

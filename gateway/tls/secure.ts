@@ -61,6 +61,8 @@ export interface Securing {
 
 /** The handshake of a server that was made from its context's own, one for each connection. */
 const under = new WeakMap<Server, Handshake>();
+/** OpenSSL's word for a client that has shown no certificate where one is required. */
+const NO_CERTIFICATE = "ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE";
 /** The handshake on a socket. */
 const HANDSHAKE = Symbol("handshake");
 
@@ -92,7 +94,8 @@ class Handshake implements Securing {
 }
 
 function onRawClose(this: Socket & { [HANDSHAKE]?: Handshake }): void {
-  this[HANDSHAKE]?.finish({ denial: denial(CODE_TLS_GONE) });
+  // Where Node has destroyed the socket, its error comes in the same turn, after this.
+  setImmediate(() => this[HANDSHAKE]?.finish({ denial: denial(CODE_TLS_GONE) }));
 }
 
 /** To be called once for each context's server. */
@@ -110,9 +113,19 @@ function onSecureConnection(this: Server, socket: TLSSocket): void {
   else owner.finish(guarded(() => judged(socket, owner.setup)));
 }
 
-function onClientError(this: Server, error: Error): void {
+function onClientError(this: Server, error: Error, socket: TLSSocket): void {
+  under.get(this)?.finish(refusalOf(error, socket));
+}
+
+/** OpenSSL ended the handshake, and the client has its alert; or Node destroyed the socket, which it does where a certificate is not verified. */
+function refusalOf(error: Error, { authorizationError }: TLSSocket): TlsOutcome {
+  // Null, or absent, where the handshake was not over.
+  const unverified: unknown = authorizationError;
+  // First: errors of OpenSSL that its verification has left behind may come as the socket's.
+  if (unverified !== undefined && unverified !== null) return refusal(CODE_CERTIFICATE_REFUSED, wordOf(unverified));
   const word = wordOf(error);
-  under.get(this)?.finish({ denial: denial(word === "ECONNRESET" ? CODE_TLS_GONE : CODE_TLS_FAILED), detail: word });
+  if (word === NO_CERTIFICATE) return refusal(CODE_NO_CERTIFICATE, undefined);
+  return refusal(word === "ECONNRESET" ? CODE_TLS_GONE : CODE_TLS_FAILED, word);
 }
 
 /** `raw` is paused and nobody listens for its data. */

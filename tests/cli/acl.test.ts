@@ -59,11 +59,11 @@ function adapted(name: string, changes: readonly (readonly [string, string])[]):
   }, text(name));
 }
 
-/** Answers the first bytes of every connection with a 200. */
-async function backend(): Promise<number> {
+/** Answers the first bytes of every connection with a 200 and its name. */
+async function backend(name: string): Promise<number> {
   const server = createServer((socket: Socket) => {
     socket.on("error", () => socket.destroy());
-    socket.once("data", () => socket.end("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"));
+    socket.once("data", () => socket.end(`HTTP/1.1 200 OK\r\nContent-Length: ${name.length}\r\nConnection: close\r\n\r\n${name}`));
   });
   server.listen(0, "127.0.0.1");
   atEnd(() => server.close());
@@ -71,8 +71,8 @@ async function backend(): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** Whether the backend's answer comes back to a client of that source. */
-function served(port: number, question: Question, payload: Buffer): Promise<boolean> {
+/** The name of the backend whose answer comes back to a client of that source; null where none does. */
+function served(port: number, question: Question, payload: Buffer): Promise<string | null> {
   const family = source(question).includes(":") ? "TCP6" : "TCP4";
   const local = family === "TCP6" ? "::1" : "127.0.0.1";
   return new Promise((resolve) => {
@@ -82,7 +82,7 @@ function served(port: number, question: Question, payload: Buffer): Promise<bool
     socket.setEncoding("latin1").on("data", (part: string) => {
       answer += part;
     });
-    socket.once("close", () => resolve(answer.startsWith("HTTP/1.1 200 ")));
+    socket.once("close", () => resolve(answer.startsWith("HTTP/1.1 200 ") ? (answer.split("\r\n\r\n")[1] ?? "") : null));
     socket.write(Buffer.concat([Buffer.from(`PROXY ${family} ${source(question)} ${local} 40000 ${port}\r\n`), payload]));
   });
 }
@@ -109,7 +109,10 @@ async function listening(port: number, ended: Promise<unknown>): Promise<void> {
 interface Proxy {
   readonly program: string;
   readonly policy: string;
-  readonly config: (port: number, to: number, dir: string) => string;
+  /** Where a name leads to one of several backends: the exposes, whose names they have. */
+  readonly exposes?: readonly string[];
+  /** `to` has the port of each backend; of an only one, the first. */
+  readonly config: (port: number, to: readonly number[], dir: string) => string;
   readonly args: (file: string, dir: string) => readonly string[];
   readonly payload: (question: Question) => Buffer;
   /** Whether its modules are installed; absent where it needs none. */
@@ -118,6 +121,21 @@ interface Proxy {
 
 /** Where Debian's nginx has it. */
 const STREAM_MODULE = "/usr/lib/nginx/modules/ngx_stream_module.so";
+const hasStream = (): boolean => existsSync(STREAM_MODULE) || /--with-stream(?!=dynamic)/.test(spawnSync("nginx", ["-V"], { encoding: "utf8" }).stderr);
+
+/** A configuration of nginx's stream module. */
+function stream(dir: string, servers: string): string {
+  return [
+    ...(existsSync(STREAM_MODULE) ? [`load_module ${STREAM_MODULE};`] : []),
+    `daemon off; master_process off; pid ${dir}/pid; error_log stderr;`,
+    "events { worker_connections 64; }",
+    "stream {",
+    servers,
+    "}",
+  ].join("\n");
+}
+
+const hello = ({ sni }: Question): Buffer => records(sni === null ? helloWith() : helloWith(serverName(sni)));
 
 const PROXIES: readonly Proxy[] = [
   {
@@ -131,7 +149,7 @@ const PROXIES: readonly Proxy[] = [
         ...["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((kind) => `${kind}_temp_path ${dir}/${kind};`),
         adapted("office_http.nginx.conf", [
           ["listen 8080;", `listen 127.0.0.1:${port} proxy_protocol;`],
-          ["127.0.0.1:9000", `127.0.0.1:${to}`],
+          ["127.0.0.1:9000", `127.0.0.1:${to[0]}`],
         ]),
         "}",
       ].join("\n"),
@@ -142,21 +160,33 @@ const PROXIES: readonly Proxy[] = [
     program: "nginx",
     policy: "proxy_both_ways",
     config: (port, to, dir) =>
-      [
-        ...(existsSync(STREAM_MODULE) ? [`load_module ${STREAM_MODULE};`] : []),
-        `daemon off; master_process off; pid ${dir}/pid; error_log stderr;`,
-        "events { worker_connections 64; }",
-        "stream {",
+      stream(
+        dir,
         adapted("proxy_both_ways.nginx.conf", [
           ["listen 12345 proxy_protocol;", `listen 127.0.0.1:${port} proxy_protocol;`],
           ["set_real_ip_from 192.168.1.0/24;", "set_real_ip_from 127.0.0.0/8;"],
-          ["127.0.0.1:12346", `127.0.0.1:${to}`],
+          ["127.0.0.1:12346", `127.0.0.1:${to[0]}`],
         ]),
-        "}",
-      ].join("\n"),
+      ),
     args: (file, dir) => ["-p", dir, "-c", file],
     payload: () => Buffer.from("GET / HTTP/1.0\r\n\r\n"),
-    needs: () => existsSync(STREAM_MODULE) || /--with-stream(?!=dynamic)/.test(spawnSync("nginx", ["-V"], { encoding: "utf8" }).stderr),
+    needs: hasStream,
+  },
+  {
+    program: "nginx",
+    policy: "sni_routing",
+    exposes: ["site", "shop", "mail", "rest"],
+    config: (port, to, dir) =>
+      stream(
+        dir,
+        adapted("sni_routing.nginx.conf", [
+          ["listen 443;", `listen 127.0.0.1:${port} proxy_protocol;\n    set_real_ip_from 127.0.0.0/8;`],
+          ...to.map((own, i): readonly [string, string] => [`127.0.0.1:844${i + 1}`, `127.0.0.1:${own}`]),
+        ]),
+      ),
+    args: (file, dir) => ["-p", dir, "-c", file],
+    payload: hello,
+    needs: hasStream,
   },
   {
     program: "haproxy",
@@ -166,15 +196,15 @@ const PROXIES: readonly Proxy[] = [
         "defaults\n    timeout connect 5s\n    timeout client 5s\n    timeout server 5s",
         adapted("tenants_tls.haproxy.cfg", [
           ["bind :8443", `bind 127.0.0.1:${port} accept-proxy`],
-          ["127.0.0.1:9443", `127.0.0.1:${to}`],
+          ["127.0.0.1:9443", `127.0.0.1:${to[0]}`],
         ]),
       ].join("\n"),
     args: (file) => ["-db", "-f", file],
-    payload: ({ sni }) => records(sni === null ? helloWith() : helloWith(serverName(sni))),
+    payload: hello,
   },
 ];
 
-for (const { program, policy, config, args, payload, needs = () => true } of PROXIES) {
+for (const { program, policy, exposes = [""], config, args, payload, needs = () => true } of PROXIES) {
   const tried = spawnSync(program, ["-v"]);
   if (tried.status !== 0 || !needs()) {
     skip(`${program} decides like ${policy}`, tried.status === 0 ? `${program} has no stream module` : `no ${program}`);
@@ -182,7 +212,7 @@ for (const { program, policy, config, args, payload, needs = () => true } of PRO
   }
   acl(`${program} decides like ${policy}`, async () => {
     const dir = folder();
-    const to = await backend();
+    const to = await Promise.all(exposes.map(backend));
     const port = await freePort();
     const child = spawn(program, args(dir.write("config", config(port, to, dir.path)), dir.path), { stdio: ["ignore", "ignore", "pipe"] });
     let said = "";
@@ -200,10 +230,13 @@ for (const { program, policy, config, args, payload, needs = () => true } of PRO
     const requests = questions(tested(policy));
     const answers = await Promise.all(requests.map((q) => served(port, q, payload(q))));
     assert.equal(
-      requests.map((q, i) => summary(q, answers[i] === true)),
-      requests.map((q) => summary(q, q.expected.verdict === "allow")),
+      requests.map((q, i) => `${summary(q, answers[i] !== null)} ${answers[i] ?? ""}`),
+      requests.map((q) => {
+        const allowed = q.expected.verdict === "allow";
+        return `${summary(q, allowed)} ${allowed && exposes.length > 1 && q.to.kind === "expose" ? q.to.name : ""}`;
+      }),
     );
-    assert.ok(answers.includes(true) && answers.includes(false));
+    assert.ok(answers.includes(null) && answers.some((name) => name !== null));
   });
 }
 

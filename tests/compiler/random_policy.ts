@@ -200,6 +200,10 @@ export class RandomPolicy {
       this.set();
     });
     this.maybe(() => {
+      this.put("for");
+      this.set();
+    });
+    this.maybe(() => {
       this.put("as", this.c.pick(["tcp", "passthrough", "tls", "mtls", "direct"]));
     });
     this.put("{");
@@ -217,7 +221,7 @@ export class RandomPolicy {
       case 1:
         return this.backends();
       case 2:
-        return this.put(this.c.pick(["cert", "ca"]), this.text());
+        return this.texts();
       case 3:
         return this.cap();
       case 4:
@@ -227,6 +231,12 @@ export class RandomPolicy {
       default:
         return this.rule();
     }
+  }
+
+  private texts(): void {
+    const word = this.c.pick(["cert", "ca", "alpn"]);
+    this.put(word, this.text());
+    if (word !== "ca") for (let n = this.c.below(3); n > 0; n--) this.put(",", this.text());
   }
 
   private backends(): void {

@@ -107,7 +107,7 @@ test("every table of tests/semantics is named by a line", () => {
 
 test("a line without a test, a title that is none and a page that is missing are noticed", () => {
   const rows: readonly (readonly [from: string | RegExp, to: string, fault: RegExp])[] = [
-    ['  Tested by `tests/engine/decisions.test.ts`: "a port out of range is never bound".\n', "", /no test/],
+    ['  Tested by `tests/semantics/phases.test.ts`: "bind: a loopback address is everybody\'s, exposed or not".\n', "", /no test/],
     ['"permitted: a rule matches when all its clauses do"', '"permitted: a rule matches when all its clause do"', /has no test "permitted: a rule/],
     ["`tests/engine/state.test.ts`", "`tests/engine/states.test.ts`", /states.test.ts is no file of tests/],
     ["`tests/cases/modes/ids`", "`tests/cases/modes/idz`", /idz is no case/],

@@ -287,6 +287,9 @@ test("keys that are read at the start only stay as they are, and the answer name
     [`guard.key_file = "${folder}/k"`, ["guard.key_file"]],
     [`policy.file = "${folder}/p.wasm"`, ["policy.file"]],
     ["config.watch = false", ["config.watch"]],
+    [`[audit]\nfile = "${folder}/a.jsonl"`, ["audit.file"]],
+    ["threads = 2", ["threads"]],
+    ['forwarder = "node"', ["forwarder"]],
   ];
   const control = await gateway.control();
   for (const [toml, keys] of rows) {

@@ -1,4 +1,6 @@
 // Several names on one port: each name leads to its expose, whatever that does with TLS, and no other name leads anywhere.
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { eventually, FORWARDERS, visit, type Visit } from "./gateway_under_test.ts";
@@ -95,6 +97,59 @@ test("the smallest cap per source of the port's exposes bounds who waits", async
   const [third] = await silent(s, 1, "127.0.0.2");
   await third?.closed;
   assert.is(s.lastAccept().code, "cap_waiting_source");
+});
+
+test("a cap per source from NET bounds how many of those sources wait, and of no other", async () => {
+  const s = await sharedPort(
+    (words) =>
+      threeNames(words)
+        .replace('cert "www"', 'cert "www" cap 9 connections, 2 per source from 127.0.0.2/31, 1 per source from 127.0.0.4 dryrun cap 1 per source')
+        .replace("as passthrough {", "as passthrough { cap 9 connections, 4 per source"),
+    { config: "caps.waiting_per_source = 3" },
+  );
+  const rows: readonly (readonly [from: string, most: number])[] = [
+    ["127.0.0.2", 2],
+    ["127.0.0.3", 2],
+    ["127.0.0.4", 1],
+    ["127.0.0.5", 3],
+  ];
+  let waiting = 0;
+  for (const [i, [from, most]] of rows.entries()) {
+    await silent(s, most, from);
+    waiting += most;
+    await eventually(() => s.gateway.daemon.forwarder.live === waiting, `${most} of ${from} wait`);
+    assert.is(codes(s).length, i, from);
+    const [next] = await silent(s, 1, from);
+    await next?.closed;
+    assert.equal([s.lastAccept().code, s.lastAccept().source?.split(":")[0]], ["cap_waiting_source", from]);
+  }
+});
+
+test("a reload of the configuration changes how many wait from the next client on, under the same policy too", async () => {
+  const s = await sharedPort(undefined, { config: "caps.waiting_per_source = 1\ncaps.waiting = 4" });
+  const reload = async (caps: string): Promise<void> => {
+    const path = join(s.gateway.folder, "test.toml");
+    writeFileSync(path, readFileSync(path, "utf8").replace(/caps\.waiting_per_source = .*\ncaps\.waiting = .*/, caps));
+    assert.ok((await s.gateway.daemon.reload()).ok, caps);
+  };
+  const waits = async (from: string, live: number): Promise<void> => {
+    await silent(s, 1, from);
+    await eventually(() => s.gateway.daemon.forwarder.live === live, `${live} wait`);
+  };
+  const refused = async (from: string, code: string): Promise<void> => {
+    const [one] = await silent(s, 1, from);
+    await one?.closed;
+    assert.is(s.lastAccept().code, code);
+  };
+  await waits("127.0.0.2", 1);
+  await refused("127.0.0.2", "cap_waiting_source");
+  await reload("caps.waiting_per_source = 3\ncaps.waiting = 4");
+  await waits("127.0.0.2", 2);
+  await waits("127.0.0.2", 3);
+  await refused("127.0.0.2", "cap_waiting_source");
+  await reload("caps.waiting_per_source = 2\ncaps.waiting = 2");
+  assert.is(s.gateway.daemon.forwarder.live, 3, "those that wait stay");
+  await refused("127.0.0.3", "cap_waiting");
 });
 
 test("caps and limits of an expose are charged when its name has led there, and of no other", async () => {

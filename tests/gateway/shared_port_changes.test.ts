@@ -1,11 +1,12 @@
 // Registrations, reloads and certificates on a port that exposes share. A stream stays where its name still
 // leads, and no session of one expose is good at another.
-import { connect } from "node:tls";
+import { connect as connectPlain } from "node:net";
+import { connect, type TLSSocket } from "node:tls";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { put, read, type Came } from "../tls/tls_under_test.ts";
 import { dns, leaf } from "../tls/certificates.ts";
-import { eventually, moduleOf, visit, type Visit } from "./gateway_under_test.ts";
+import { eventually, FORWARDERS, moduleOf, visit, type Visit } from "./gateway_under_test.ts";
 import { helloWith, records, serverName } from "./hello_bytes.ts";
 import { denialOf, leaseOf } from "./registering.ts";
 import { sharedPort, threeNames, type Shared, type Words } from "./shared_port_under_test.ts";
@@ -155,6 +156,80 @@ for (const [what, next, stays] of RELOADS)
       "as it was when it was admitted",
     );
   });
+
+/** A client that stays, of TLS that ends here; its backend has greeted it. */
+async function tlsStream(s: Shared, name: string): Promise<TLSSocket> {
+  const socket = connect({
+    socket: connectPlain({ port: s.port, host: "127.0.0.1" }),
+    ca: s.site.pem,
+    servername: name,
+    checkServerIdentity: () => undefined,
+    cert: s.client.pem,
+    key: s.client.key,
+  });
+  socket.on("error", () => undefined);
+  await new Promise<void>((resolve, reject) => {
+    socket.once("data", () => resolve());
+    socket.once("close", () => reject(new Error(`${name} is not served`)));
+  });
+  return socket;
+}
+
+/** [what, the policy after the reload, who stays of www.example.com as tls and staff.example.com as mtls] */
+const TLS_RELOADS: readonly (readonly [what: string, next: (text: string) => string, stays: readonly [www: boolean, staff: boolean]])[] = [
+  ["the same policy", (text) => text, [true, true]],
+  ["other names beside it", (text) => text.replace('for "www.example.com"', 'for "other.example.com", "www.example.com"'), [true, true]],
+  ["a wildcard that has it", (text) => text.replace('for "www.example.com"', 'for "*.example.com"'), [true, true]],
+  ["another name of the expose", (text) => text.replace("expose www ", "expose z service www "), [true, true]],
+  ["another certificate", (text) => text.replace('cert "www"', 'cert "staff"'), [true, true]],
+  ["a name that leads nowhere", (text) => text.replace('for "www.example.com"', 'for "old.example.com"'), [false, true]],
+  [
+    "a name that leads to another service",
+    (text) => text.replace('for "www.example.com"', 'for "old.example.com"').replace('for "*.shop.example.com"', 'for "*.shop.example.com", "www.example.com"'),
+    [false, true],
+  ],
+  ["another service of the name", (text) => text.replace("expose www ", "expose www service other "), [false, true]],
+  ["as mtls in place of tls", (text) => text.replace("as tls { ", 'as mtls { ca "corp" '), [false, true]],
+  ["as passthrough in place of tls", (text) => text.replace("as tls { ", "as passthrough { ").replace(' cert "www"', ""), [false, true]],
+  ["a rule that refuses the name", (text) => text.replace('cert "www" allow from any', 'cert "www" allow from any deny sni "www.example.com"'), [false, true]],
+  ["a rule that refuses the source", (text) => text.replace("allow from any client", "allow from 192.0.2.1 client"), [true, false]],
+  ["a rule that refuses the client", (text) => text.replace('client dns "anna.example.com"', 'client dns "bert.example.com"'), [true, false]],
+  [
+    "as tls in place of mtls",
+    (text) =>
+      text
+        .replace("as mtls {", "as tls {")
+        .replace(' ca "corp"', "")
+        .replace(/ client dns "[^"]+"/, ""),
+    [true, false],
+  ],
+];
+for (const forwarder of FORWARDERS)
+  for (const [what, next, stays] of TLS_RELOADS)
+    test(`streams of TLS that ends here, after a reload with ${what}: ${forwarder}`, async () => {
+      const s = await sharedPort(threeNames, { forwarder });
+      const streams = [await tlsStream(s, "www.example.com"), await tlsStream(s, "staff.example.com")];
+      const text = threeNames(s.words);
+      assert.ok(what === "the same policy" || next(text) !== text);
+      s.gateway.place(moduleOf(next(text)));
+      const report = await s.gateway.daemon.reload();
+      assert.ok(report.ok, report.ok ? "" : report.error.message);
+      await eventually(() => streams.every(({ closed }, i) => closed !== stays[i]), `who stays: ${stays.join()}`);
+      for (const socket of streams) {
+        if (socket.closed) continue;
+        let echo = "";
+        socket.on("data", (part: Buffer) => (echo += part.toString()));
+        socket.write("more");
+        await eventually(() => echo === "more", "a stream that stays is served");
+      }
+      assert.equal(
+        s.gateway
+          .records()
+          .filter(({ op }) => op === "recheck")
+          .map(({ listener, decision }) => [listener, decision]),
+        ["www", "staff"].filter((_, i) => !stays[i]).map((name) => [name, "deny"]),
+      );
+    });
 
 test("a stream counts in the caps of its expose after a reload, and one that waits is decided by the new policy", async () => {
   const s = await sharedPort(two);

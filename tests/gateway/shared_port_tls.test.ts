@@ -109,6 +109,18 @@ for (const [what, setup] of ENGINES) {
     assert.is(s.gateway.daemon.forwarder.live, 0);
   });
 
+  test(`a client without the certificate that its expose requires reads an alert: ${what}`, async () => {
+    const s = await sharedPort(undefined, setup);
+    const came = await s.call({ name: "staff.example.com" });
+    await eventually(() => s.accepts().length === 1, "its record");
+    assert.equal([s.lastAccept().code, s.lastAccept().reason, came.error], ["no_certificate", "mtls", "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED"]);
+    const old = await shake(s, "staff.example.com", { maxVersion: "TLSv1.2" });
+    await eventually(() => s.accepts().length === 2, "its record");
+    assert.match(old.error ?? "", /HANDSHAKE_FAILURE/);
+    assert.equal([s.lastAccept().code, s.lastAccept().listener, s.lastAccept().detail], ["no_certificate", "staff", undefined]);
+    assert.is(s.behind.staff.accepted, 0);
+  });
+
   test(`of several certificates a client gets the first that it supports: ${what}`, async () => {
     for (const [first, kinds] of [
       ["www", ["ec", "ec", "rsa"]],
@@ -134,15 +146,6 @@ for (const [what, setup] of ENGINES) {
     }
   });
 }
-
-if (FORWARDERS.includes("kernel"))
-  test("a client without the certificate that its expose requires reads an alert", async () => {
-    const s = await sharedPort(undefined, { forwarder: "kernel", engine: "openssl" });
-    const came = await s.call({ name: "staff.example.com" });
-    assert.equal([s.lastAccept().code, came.error], ["no_certificate", "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED"]);
-    const old = await shake(s, "staff.example.com", { maxVersion: "TLSv1.2" });
-    assert.match(old.error ?? "", /HANDSHAKE_FAILURE/);
-  });
 
 test("two certificates with keys of one kind close their expose, with a sentence, and no other", async () => {
   const s = await sharedPort((words) => threeNames(words).replace('cert "www"', 'cert "www", "staff"'));

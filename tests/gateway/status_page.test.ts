@@ -5,16 +5,26 @@ import * as assert from "uvu/assert";
 import { suite } from "../suite.ts";
 import { skip } from "../skip.ts";
 import { chromiumIsHere, openPage } from "./browser.ts";
-import { backend, freePort, probe, running, type Under } from "./gateway_under_test.ts";
+import { authority, dns, leaf } from "../tls/certificates.ts";
+import { put } from "../tls/tls_under_test.ts";
+import { backend, freePort, probe, running, temporaryFolder, type Under } from "./gateway_under_test.ts";
 import { tokenFile } from "./token_file.ts";
 
 const test = suite("status page");
 const TOKEN = "0123456789abcdef";
 const PATHS = ["/", "/status.css", "/status.js", "/status.json", "/status.svg"];
 
-async function served(policy: string): Promise<{ readonly gateway: Under; readonly http: number }> {
+async function served(policy: string, more = "", wall?: () => number): Promise<{ readonly gateway: Under; readonly http: number }> {
   const http = await freePort();
-  return { http, gateway: await running({ policy, config: `[metrics]\nlisten = "127.0.0.1:${http}"\ntoken_file = "${tokenFile(TOKEN)}"\n` }) };
+  const config = `[metrics]\nlisten = "127.0.0.1:${http}"\ntoken_file = "${tokenFile(TOKEN)}"\n${more}`;
+  return { http, gateway: await running({ policy, config, ...(wall !== undefined && { wall }) }) };
+}
+
+/** The configuration of a certificate `www` that ends in so many days. */
+function certificate(days: number): string {
+  const folder = temporaryFolder();
+  put(folder, "www", leaf(authority("site root"), { names: [dns("www.example.com")], until: days }));
+  return `[certs.www]\ncert = "${folder}/www.pem"\nkey = "${folder}/www.key"\n`;
 }
 
 const get = (http: number, path: string, method = "GET", token = TOKEN): Promise<Response> =>
@@ -67,14 +77,32 @@ test("its data has listeners, refusals by reason, rules, certificates, sources a
     assert.match(text, part);
 });
 
+test("its data has the end of each certificate", async () => {
+  const started = Date.now();
+  const { http } = await served(
+    `edition 1\nexpose web on tcp ${await freePort()} as tls { backend 127.0.0.1:9 cert "www" allow from any }`,
+    certificate(10.5),
+    () => started,
+  );
+  const text = await (await get(http, "/status.json")).text();
+  const [, end = ""] = /"certificates":\[\{"kind":"cert","name":"www","not_after":"([^"]+)"\}\]/.exec(text) ?? [];
+  assert.is(Math.floor((Date.parse(end) - started) / 86_400_000), 10, text);
+});
+
 if (!chromiumIsHere()) skip("status page in a browser", "chromium is not installed");
 else
   test("a browser shows it without an error in both themes, and a refusal within two seconds", async () => {
     const behind = await backend("hello");
     const port = await freePort();
-    const { gateway, http } = await served(`edition 1
+    const started = Date.now();
+    const { gateway, http } = await served(
+      `edition 1
 expose web on tcp ${port} { backend 127.0.0.1:${behind.port} allow named office from 127.0.0.1 }
-expose mail on tcp ${await freePort()} { backend 127.0.0.1:${behind.port} allow from any }`);
+expose mail on tcp ${await freePort()} { backend 127.0.0.1:${behind.port} allow from any }
+expose site on tcp ${await freePort()} as tls { backend 127.0.0.1:${behind.port} cert "www" allow from any }`,
+      certificate(10.5),
+      () => started,
+    );
     assert.is(await probe(port), "allow");
     const page = await openPage(`http://127.0.0.1:${http}/`, TOKEN);
     const until = async (expression: string, ms: number): Promise<void> => {
@@ -93,7 +121,9 @@ expose mail on tcp ${await freePort()} { backend 127.0.0.1:${behind.port} allow 
       ["listeners", "mail"],
       ["rules", "office"],
       ["rules", "test.ingress:2"],
-      ["certificates", "the policy uses none"],
+      ["certificates", "days left"],
+      ["certificates", "www"],
+      ["certificates", "\t10"],
       ["reloads", "done"],
     ])
       await until(`${text(id ?? "")}.includes(${JSON.stringify(part)})`, 10);

@@ -51,6 +51,33 @@ expose both on tcp 445 bind any4, any6 { }`,
     ],
   },
   {
+    title: "bind: a number that is no port is nobody's",
+    policy: "expose web on tcp 1, 65535 bind any { allow from any }",
+    rows: [
+      ["bind ingressd on 0.0.0.0 1", "allow gateway_bind -"],
+      ["bind ingressd on 0.0.0.0 65535", "allow gateway_bind -"],
+      ["bind ingressd on 0.0.0.0 65536", "deny policy bad_request -"],
+      ["bind ingressd on 0.0.0.0 0", "deny policy not_exposed -"],
+      ["bind web on 0.0.0.0 0", "deny policy not_gateway -"],
+      ["bind web on 0.0.0.0 65537", "deny policy bad_request -"],
+    ],
+  },
+  {
+    title: "bind: a service with `dial` binds the wildcard at port 0 over udp, and nothing else",
+    policy: `@why "looks up names" dial mail on udp
+expose web on udp 53 { amplify 1 allow from any }`,
+    rows: [
+      ["bind mail on 0.0.0.0 0 udp", "allow dial_bind -"],
+      ["bind mail on :: 0 udp", "allow dial_bind -"],
+      ["bind mail on 0.0.0.0 0", "deny policy not_gateway -"],
+      ["bind mail on 203.0.113.7 0 udp", "deny policy not_gateway -"],
+      ["bind mail on 0.0.0.0 1 udp", "deny policy not_gateway -"],
+      ["bind mail on 0.0.0.0 53 udp", "deny policy not_gateway -"],
+      ["bind web on 0.0.0.0 0 udp", "deny policy not_gateway -"],
+      ["bind ingressd on 0.0.0.0 0 udp", "deny policy not_exposed -"],
+    ],
+  },
+  {
     title: "bind: a service binds by itself where it is exposed `as direct`, with a token alone",
     policy: `@why "it reads addresses" expose dns on tcp 53 as direct { }
 @why "it reads addresses" expose far service dns on tcp 54 bind 10.0.0.0/8 as direct { }
