@@ -1,11 +1,12 @@
-// `ingressc check FOLDER`: every policy below a folder, each with its own outcome. A file that another one imports is checked with it, and
-// not by itself, because its paths are relative to the folder of the policy.
+// `ingressc check FOLDER` and `ingressc test FOLDER`: every policy below a folder, each with its own outcome. A file that another one
+// imports is checked with it, and not by itself, because its paths are relative to the folder of the policy.
 import { readdirSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { EXIT_CODES } from "../../runtime/shell/exit.ts";
 import { readTree } from "../format/format.ts";
 import { openText } from "./disk.ts";
 import { count, usage, type Outcome } from "./outcome.ts";
+import type { Paint } from "./terminal.ts";
 import { MAX_SOURCE_BYTES } from "../source/bounds.ts";
 
 /** Files below a folder that are looked at; a tree with more is no folder of policies. */
@@ -17,8 +18,18 @@ interface Tree {
   readonly unreadable: string[];
 }
 
+/** What is said of one policy and of several, of which nothing or something is wrong; and the codes of the whole. */
+interface Words {
+  readonly good: readonly [one: string, several: string];
+  readonly bad: readonly [one: string, several: string];
+  readonly codes: readonly [good: string, bad: string];
+}
+
+export const CHECKED: Words = { good: ["is valid", "are valid"], bad: ["is", "are"], codes: ["policy.all_valid", "policy.some_rejected"] };
+export const TESTED: Words = { good: ["passes its tests", "pass their tests"], bad: ["does", "do"], codes: ["policy.all_passed", "policy.some_failed"] };
+
 /** `check` is what the command does with one file. */
-export async function checkFolder(folder: string, check: (file: string) => Promise<Outcome>): Promise<Outcome> {
+export async function checkFolder(folder: string, words: Words, check: (file: string) => Promise<Outcome>): Promise<Outcome> {
   const tree: Tree = { files: [], unreadable: [] };
   walk(folder, tree);
   if (tree.files.length > MAX_FILES)
@@ -34,7 +45,7 @@ export async function checkFolder(folder: string, check: (file: string) => Promi
     outcome: { class: "usage", code: "usage.unreadable_file", message: `the folder \`${path}\` can't be read`, help: "check its permissions" },
   }));
   for (const file of entriesOf(tree.files)) results.push({ file, outcome: await check(file) });
-  return together(folder, results);
+  return together(folder, words, results);
 }
 
 function walk(folder: string, tree: Tree): void {
@@ -96,30 +107,23 @@ function realOf(path: string): string {
 }
 
 /** With the worst class, the one with the largest exit code. */
-function together(folder: string, results: readonly { readonly file: string; readonly outcome: Outcome }[]): Outcome {
+function together(folder: string, words: Words, results: readonly { readonly file: string; readonly outcome: Outcome }[]): Outcome {
   const bad = results.filter(({ outcome }) => outcome.class !== "ok");
   const worst = bad.map(({ outcome }) => outcome.class).sort((a, b) => EXIT_CODES[b] - EXIT_CODES[a])[0];
-  const good = `${count(results.length - bad.length, "policy").replace(/policys$/, "policies")} below \`${folder}\` ${results.length - bad.length === 1 ? "is" : "are"} valid`;
+  const goods = results.length - bad.length;
+  const good = `${count(goods, "policy").replace(/policys$/, "policies")} below \`${folder}\` ${words.good[goods === 1 ? 0 : 1]}`;
   return {
     class: worst ?? "ok",
-    code: worst === undefined ? "policy.all_valid" : "policy.some_rejected",
+    code: words.codes[worst === undefined ? 0 : 1],
     message:
       worst === undefined ? good : (
-        `${good}, and ${bad.length} ${bad.length === 1 ? "is" : "are"} not: ${bad
+        `${good}, and ${bad.length} ${words.bad[bad.length === 1 ? 0 : 1]} not: ${bad
           .slice(0, 5)
           .map(({ file }) => `\`${file}\``)
           .join(", ")}${bad.length > 5 ? " and more" : ""}`
       ),
     report: (paint) =>
-      results
-        .map(({ outcome }) =>
-          [
-            ...(outcome.report === undefined ? [] : [outcome.report(paint)]),
-            outcome.message,
-            ...(outcome.help === undefined ? [] : [`help: ${outcome.help}`]),
-          ].join("\n"),
-        )
-        .join("\n"),
+      [...results.flatMap(({ file, outcome }) => linesOf(words === TESTED ? file : null, outcome, paint)), ...(worst === undefined ? [good] : [])].join("\n"),
     data: {
       policies: results.map(({ file, outcome: { class: kind, code, message, data } }) => ({
         file,
@@ -130,4 +134,13 @@ function together(folder: string, results: readonly { readonly file: string; rea
       })),
     },
   };
+}
+
+/** `file` where the outcome does not name it. */
+function linesOf(file: string | null, { report, message, help }: Outcome, paint: Paint): readonly string[] {
+  const text = report?.(paint);
+  const lines = file === null ? [] : [`${file}:`];
+  if (text !== undefined) lines.push(text);
+  if (text?.endsWith(message) !== true) lines.push(message);
+  return help === undefined ? lines : [...lines, `help: ${help}`];
 }

@@ -1,4 +1,4 @@
-// ingressc check FOLDER: every policy below it, each once, and what is none.
+// ingressc check FOLDER and ingressc test FOLDER: every policy below it, each once, and what is none.
 import { chmodSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
@@ -118,6 +118,61 @@ test("--fix fixes every policy below", async ({ dir }) => {
   const { code, out } = await ingresscHere(["check", "--fix", "all"], dir.path);
   assert.is(code, 0, out);
   assert.match(readFileSync(dir.at("all/a.ingress"), "utf8"), "net office = 10.0.0.0/8\n");
+});
+
+const TESTED = `${GOOD}test "t" { from 192.0.2.1 to web => allow }\n`;
+const FAILING = `${GOOD}test "t" { from 192.0.2.1 to web => deny cidr }\n`;
+
+test("ingressc test runs the tests of every policy below, and the worst outcome decides", async ({ dir }) => {
+  dir.write("all/a.ingress", TESTED);
+  dir.write("all/teams/b.ingress", TESTED);
+  dir.write("all/parts/nets.ingress", "edition 1\nnet office = 10.0.0.0/8\n");
+  dir.write("all/c.ingress", `edition 1\nimport "parts/nets.ingress" as nets\n${TESTED.slice(10).replace("from any", "from nets.office")}`);
+  const tested = async (...flags: readonly string[]) => ingresscHere(["test", "all", ...flags], dir.path);
+  // The import is no policy, and the office is not where the test is from.
+  const first = await tested();
+  assert.is(first.code, 1);
+  assert.match(first.out + first.err, "2 policies below `all` pass their tests, and 1 does not: `all/c.ingress`");
+  dir.write("all/c.ingress", TESTED);
+  const second = await tested();
+  assert.equal([second.code, second.err], [0, ""]);
+  assert.match(second.out, "4 policies below `all` pass their tests");
+  assert.is(envelope(await tested("--json"))["code"], "policy.all_passed");
+  dir.write("all/d.ingress", FAILING);
+  dir.write("all/e.ingress", FAILING);
+  const third = await tested();
+  assert.is(third.code, 1);
+  assert.match(third.out + third.err, "2 do not: `all/d.ingress`, `all/e.ingress`");
+  assert.is(envelope(await tested("--json"))["code"], "policy.some_failed");
+  dir.write("all/e.ingress", BAD);
+  assert.is((await tested()).code, 3);
+});
+
+test("each policy below has to have tests, and enough of them, where that is wanted", async ({ dir }) => {
+  dir.write("all/a.ingress", TESTED);
+  dir.write("all/b.ingress", GOOD);
+  const code = async (...flags: readonly string[]): Promise<number | null> => (await ingresscHere(["test", "all", ...flags], dir.path)).code;
+  assert.is(await code(), 0);
+  assert.is(await code("--require-tests"), 1);
+  assert.is(await code("--min-coverage", "50"), 1);
+  dir.write("all/b.ingress", TESTED);
+  assert.is(await code("--require-tests", "--min-coverage", "50"), 0);
+});
+
+test("a document and a filter are about one policy", async ({ dir }) => {
+  dir.write("all/a.ingress", TESTED);
+  for (const flags of [
+    ["--tap", "-"],
+    ["--junit", "out.xml"],
+    ["--lcov", "out.info"],
+    ["--filter", "t"],
+  ]) {
+    const { code, err } = await ingresscHere(["test", "all", ...flags], dir.path);
+    assert.is(code, 2);
+    assert.match(err, `\`${flags[0] ?? ""}\` is about one policy, and \`all\` is a folder`);
+  }
+  const { code } = await ingresscHere(["test", "empty"], dir.path);
+  assert.is(code, 2);
 });
 
 test.run();

@@ -37,8 +37,8 @@ export async function run(args: Arguments, { progress, wallSeconds }: Surroundin
     return fixes ? fixed(checking) : checked(checking);
   };
   if (isStandardInput(file) || !isFolder(file)) return one(file);
-  const { checkFolder } = await import("../check_folder.ts");
-  return checkFolder(file, one);
+  const { checkFolder, CHECKED } = await import("../check_folder.ts");
+  return checkFolder(file, CHECKED, one);
 }
 
 async function checked({ file, profile, progress, flags }: Checking): Promise<Outcome> {

@@ -1,13 +1,17 @@
 // ingressc test: runs a policy's tests in the module that `build` would write.
+import type { Profile } from "../../../runtime/abi/profiles.ts";
 import type { Arguments } from "../../../runtime/shell/command_line.ts";
 import { resolve } from "node:path";
 import type { Surroundings } from "../command.ts";
 import { coverageOf } from "../coverage.ts";
 import { coverageJson, coverageText, lcovText } from "../coverage_report.ts";
+import { isFolder } from "../disk.ts";
 import { count, usage, type Outcome } from "../outcome.ts";
 import { failed, ok, type Result } from "../../../runtime/result/result.ts";
 import { nearest } from "../../../runtime/text/nearest.ts";
 import { readProfile } from "../profile.ts";
+import type { Progress } from "../progress.ts";
+import { isStandardInput } from "../standard_input.ts";
 import { quote } from "../../diagnostics/quote.ts";
 import { junitText, tapText } from "../test_documents.ts";
 import { compileAndTest, failedTests, type Tested } from "../tested.ts";
@@ -29,7 +33,6 @@ interface Wanted {
 
 export async function run(args: Arguments, { show, progress }: Surroundings): Promise<Outcome> {
   const file = args.operands[0] ?? "";
-  const filter = args.flags.get("filter")?.toLowerCase() ?? null;
   const wanted = Object.entries(DOCUMENTS).flatMap(([flag, text]): Wanted[] => {
     const out = args.flags.get(flag);
     return out === undefined ? [] : [{ flag: `--${flag}`, file: out, text }];
@@ -41,6 +44,25 @@ export async function run(args: Arguments, { show, progress }: Surroundings): Pr
   if (!least.ok) return least.error;
   const clash = clashOf(wanted, args.flags.has("json"));
   if (clash !== null) return clash;
+  const testing = { args, profile, least: least.value, wanted, progress };
+  if (isStandardInput(file) || !isFolder(file)) return one(file, testing, show);
+  const [flag] = [...wanted.map((document) => document.flag), ...(args.flags.has("filter") ? ["--filter"] : [])];
+  if (flag !== undefined) return usage("one_policy", `\`${flag}\` is about one policy, and \`${file}\` is a folder`, "name a policy");
+  const { checkFolder, TESTED } = await import("../check_folder.ts");
+  return checkFolder(file, TESTED, async (path) => one(path, testing, show));
+}
+
+interface Testing {
+  readonly args: Arguments;
+  readonly profile: Profile;
+  /** Percent that has to be covered. */
+  readonly least: number | null;
+  readonly wanted: readonly Wanted[];
+  readonly progress: Progress;
+}
+
+async function one(file: string, { args, profile, least, wanted, progress }: Testing, show: Surroundings["show"]): Promise<Outcome> {
+  const filter = args.flags.get("filter")?.toLowerCase() ?? null;
   const picked = (name: string): boolean => filter === null || name.toLowerCase().includes(filter);
   const compiled = compileAndTest(file, profile, picked, progress);
   if (!compiled.ok) return compiled.error.outcome;
@@ -48,12 +70,9 @@ export async function run(args: Arguments, { show, progress }: Surroundings): Pr
   const names = tested.policy.tests.map(({ name }) => name);
   if (filter !== null && !names.some(picked)) return noSuchTest(args.flags.get("filter") ?? "", names);
   const outcome = withCoverage(
-    failedTests(tested, "") ??
-      noTests(file, tested, args.flags.has("require-tests"), least.value) ??
-      lowCoverage(tested, least.value) ??
-      passed(tested, picked),
+    failedTests(tested, "") ?? noTests(file, tested, args.flags.has("require-tests"), least) ?? lowCoverage(tested, least) ?? passed(tested, picked),
     tested,
-    args.flags.has("coverage") || least.value !== null,
+    args.flags.has("coverage") || least !== null,
   );
   for (const document of wanted) {
     if (document.file === "-") continue;

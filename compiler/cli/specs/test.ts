@@ -17,6 +17,7 @@ export const test = {
     "stdin-name": STDIN_NAME_FLAG,
   },
   manual: [
+    "If FILE is a folder, the tests of every policy below it run, as `ingressc check` finds them.",
     "Every line of every `test` block is evaluated by the very module that `ingressc build` writes,",
     "each from fresh limits and caps. Exits 1 when a line fails; documents are written then too.",
     "A TEXT that no test's name contains is a mistake, exit 2, and not a pass. A policy without test",
@@ -32,6 +33,7 @@ export const test = {
     "  ingressc test policies/demo.ingress",
     "  ingressc test policies/demo.ingress --require-tests --min-coverage 90",
     "  ingressc test policies/demo.ingress --filter lab --coverage",
+    "  ingressc test policies",
     "  ingressc test policies/demo.ingress --junit report.xml --lcov lcov.info",
     "  ingressc test policies/demo.ingress --tap -",
   ].join("\n"),
