@@ -1,17 +1,19 @@
 // `ingressc import --from FORMAT FILE`: another program's configuration -> a policy's text, with what was left out.
 import { basename } from "node:path";
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
-import { FORMAT_NAMES, importFrom, isFormat, type Imported } from "../import/import.ts";
+import { FORMAT_NAMES, importFrom, isFormat, needsYaml, type Imported } from "../import/import.ts";
 import type { LeftOut } from "../import/draft/context.ts";
 import { render } from "../diagnostics/render.ts";
 import { positionOf } from "../source/source.ts";
 import { count, usage, type Outcome } from "./outcome.ts";
 
 /** `text` is the file at `path`. */
-export function importAs(format: string, path: string, text: string): Result<Imported, Outcome> {
+export async function importAs(format: string, path: string, text: string): Promise<Result<Imported, Outcome>> {
   if (!isFormat(format))
     return failed(usage("bad_format", `\`--from ${format}\` is no format that can be imported`, `the formats are ${FORMAT_NAMES.join(", ")}`));
-  const imported = importFrom(format, { path: basename(path), text });
+  // The reader of YAML is larger than all of the imports.
+  const yaml = needsYaml(format, text) ? (await import("../import/draft/yaml_document.ts")).readYaml : undefined;
+  const imported = importFrom(format, { path: basename(path), text }, yaml);
   if (imported.ok) return ok(imported.value);
   const diagnostics = imported.error;
   return failed({

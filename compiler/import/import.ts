@@ -10,14 +10,15 @@ import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import { Context, type LeftOut } from "./draft/context.ts";
 import type { Draft } from "./draft/draft.ts";
 import { policyText } from "./draft/policy_text.ts";
+import type { YamlReader } from "./draft/yaml_reader.ts";
 import { importHaproxy } from "./haproxy/haproxy.ts";
-import { importKubernetes } from "./kubernetes.ts";
+import { importKubernetes, isJson } from "./kubernetes.ts";
 import { importNft } from "./nft/nft.ts";
 import { importNginx } from "./nginx/nginx.ts";
 import { importTailscale } from "./tailscale.ts";
 import { importTerraform } from "./terraform.ts";
 
-type Importer = (context: Context) => Draft | null;
+type Importer = (context: Context, yaml: YamlReader) => Draft | null;
 
 const FORMATS = {
   nft: { program: "nftables", importer: importNft },
@@ -42,11 +43,16 @@ export interface Imported {
   readonly left: readonly LeftOut[];
 }
 
+/** Whether `importFrom` needs a reader of YAML for a file. */
+export function needsYaml(name: Format, text: string): boolean {
+  return name === "kubernetes" && !isJson(text);
+}
+
 /** Formatted, and without errors: whatever the source contains, the policy passes `check`. */
-export function importFrom(name: Format, file: SourceFile): Result<Imported, readonly Diagnostic[]> {
+export function importFrom(name: Format, file: SourceFile, yaml: YamlReader = NO_YAML): Result<Imported, readonly Diagnostic[]> {
   const { program, importer } = FORMATS[name];
   const context = new Context(file);
-  const draft = importer(context);
+  const draft = importer(context, yaml);
   const top = { at: 0, end: 0 };
   const left = context.left();
   if (draft === null && context.faults.length === 0)
@@ -68,6 +74,8 @@ export function importFrom(name: Format, file: SourceFile): Result<Imported, rea
     return failed([diagnostic("ING877", { says: `its policy would not be valid: ${says}`, help: "import a part of it" }, { file, start: 0, end: 0 })]);
   }
 }
+
+const NO_YAML: YamlReader = (context) => context.fault("ING873", { at: 0, end: 1 }, "this is not JSON", "give it as JSON");
 
 /** The policy names no other file. */
 const NO_FILES = { read: () => failed("missing" as const) };

@@ -7,9 +7,9 @@ import { intersect, prefixSet } from "./draft/addresses.ts";
 import { exposesOfBoxes, type Box } from "./draft/cells.ts";
 import type { Context } from "./draft/context.ts";
 import { entry, itemsOf, numberOf, readDocument, textOf, type Doc } from "./draft/document.ts";
+import { HELP, isAbsent, listOf, objectIn, textIn } from "./draft/fields.ts";
+import type { YamlReader } from "./draft/yaml_reader.ts";
 import { PLAIN, type Draft, type DraftExpose, type Protocol } from "./draft/draft.ts";
-
-const HELP = "give the output of `kubectl get networkpolicies,services -o json`; of a YAML file, `kubectl create --dry-run=client -o json -f FILE` makes JSON";
 
 /** Kinds, of whatever API, whose objects may refuse connections. */
 const MAY_REFUSE = /NetworkPolicy$|^AuthorizationPolicy$/;
@@ -29,11 +29,15 @@ interface Named {
   readonly spec: Doc;
 }
 
-export function importKubernetes(context: Context): Draft | null {
-  if (!/^\ufeff?\s*\{/.test(context.file.text)) return context.fault("ING873", { at: 0, end: 1 }, "this is not JSON", HELP);
-  const doc = readDocument(context);
-  if (doc === null) return null;
-  const objects = entry(doc, "items")?.kind === "list" ? itemsOf(entry(doc, "items")) : [doc];
+/** Anything else is YAML. */
+export function isJson(text: string): boolean {
+  return /^\ufeff?\s*\{/.test(text);
+}
+
+export function importKubernetes(context: Context, yaml: YamlReader): Draft | null {
+  const documents = isJson(context.file.text) ? jsonDocuments(context) : yaml(context);
+  if (documents === null) return null;
+  const objects = documents.flatMap((doc) => (entry(doc, "items")?.kind === "list" ? itemsOf(entry(doc, "items")) : [doc]));
   const [policies, services]: [Named[], Named[]] = [[], []];
   for (const object of objects) {
     const kind = textOf(entry(object, "kind"));
@@ -42,7 +46,7 @@ export function importKubernetes(context: Context): Draft | null {
       context.fault("ING874", { at: object.at, end: object.at + 1 }, "this object has no `kind` or no name", HELP);
       continue;
     }
-    if (!isRead(kind, textOf(entry(object, "apiVersion")))) {
+    if (!isRead(kind, textIn(context, object, "apiVersion", `the ${kind} ${name}`))) {
       if (MAY_REFUSE.test(kind))
         context.fault(
           "ING874",
@@ -53,21 +57,28 @@ export function importKubernetes(context: Context): Draft | null {
       else context.omit(object, `${kind} ${name}`, "only Services and NetworkPolicies are read");
       continue;
     }
-    if (spec === null) {
+    if (spec?.kind !== "object") {
       context.fault("ING874", { at: object.at, end: object.at + 1 }, `this ${kind} has no \`spec\``, HELP);
       continue;
     }
-    (kind === "Service" ? services : policies).push({ doc: object, name, namespace: textOf(entry(entry(object, "metadata"), "namespace")) ?? "default", spec });
+    const namespace = textIn(context, entry(object, "metadata") ?? object, "namespace", `the ${kind} ${name}`) ?? "default";
+    (kind === "Service" ? services : policies).push({ doc: object, name, namespace, spec });
   }
   if (context.faults.length > 0) return null;
   if (policies.length + services.length === 0)
-    return context.fault("ING875", { at: doc.at, end: doc.at + 1 }, "it has no Service and no NetworkPolicy, so nothing of it says who may connect", HELP);
-  const ingress = policies.filter(
-    ({ spec }) => itemsOf(entry(spec, "policyTypes")).length === 0 || itemsOf(entry(spec, "policyTypes")).some((type) => textOf(type) === "Ingress"),
-  );
+    return context.fault("ING875", { at: 0, end: 1 }, "it has no Service and no NetworkPolicy, so nothing of it says who may connect", HELP);
+  const ingress = policies.filter(({ spec, name }) => {
+    const types = listOf(context, spec, "policyTypes", `the NetworkPolicy ${name}`);
+    return types.length === 0 || types.some((type) => textOf(type) === "Ingress");
+  });
   const exposes = services.length > 0 ? serviceExposes(context, services, ingress) : policyExposes(context, ingress);
   if (context.faults.length > 0) return null;
   return { header: ["No expose has a backend: pods are not on this host. Add `backend`, or let the services register."], exposes };
+}
+
+function jsonDocuments(context: Context): readonly Doc[] | null {
+  const doc = readDocument(context);
+  return doc === null ? null : [doc];
 }
 
 function serviceExposes(context: Context, services: readonly Named[], policies: readonly Named[]): readonly DraftExpose[] {
@@ -75,13 +86,13 @@ function serviceExposes(context: Context, services: readonly Named[], policies: 
   const notes = new Set<Doc>();
   return services.flatMap((service) => {
     const { doc, name, spec } = service;
-    const type = textOf(entry(spec, "type")) ?? "ClusterIP";
+    const type = textIn(context, spec, "type", `the Service ${name}`) ?? "ClusterIP";
     if (type !== "LoadBalancer" && type !== "NodePort") {
       context.omit(doc, `Service ${name}`, `its type is ${type}, so nobody outside of the cluster can reach it`);
       return [];
     }
     const ranges = listOf(context, spec, "loadBalancerSourceRanges", `the Service ${name}`);
-    const annotations = entry(entry(doc, "metadata"), "annotations");
+    const annotations = objectIn(context, entry(doc, "metadata") ?? doc, "annotations", `the Service ${name}`);
     const narrows = annotations?.kind === "object" ? [...annotations.entries.keys()].find((key) => NARROWS.test(key)) : undefined;
     if (type === "LoadBalancer" && ranges.length === 0 && narrows !== undefined) {
       context.omit(doc, `Service ${name}`, `its annotation \`${narrows}\` says who may connect; write it as \`loadBalancerSourceRanges\``);
@@ -93,9 +104,9 @@ function serviceExposes(context: Context, services: readonly Named[], policies: 
       return [];
     }
     const outside = ranges.length > 0 && type === "LoadBalancer" ? union(sets) : ANY;
-    return itemsOf(entry(spec, "ports")).flatMap((port): readonly DraftExpose[] => {
+    return listOf(context, spec, "ports", `the Service ${name}`).flatMap((port): readonly DraftExpose[] => {
       const number = numberOf(entry(port, type === "NodePort" ? "nodePort" : "port"));
-      const protocol = protocolOf(textOf(entry(port, "protocol")));
+      const protocol = protocolOf(textIn(context, port, "protocol", `a port of the Service ${name}`));
       if (number === null || number < 1 || number > 65_535 || !Number.isInteger(number)) {
         context.fault("ING874", { at: port.at, end: port.at + 1 }, `this port of the Service ${name} has no number`, HELP);
         return [];
@@ -128,7 +139,10 @@ interface Target {
 function podSources(context: Context, { spec, namespace }: Named, policies: readonly Named[], target: Target, notes: Set<Doc>): AddressSet {
   const here = policies
     .filter((policy) => policy.namespace === namespace)
-    .map((policy) => ({ policy, selects: selects(entry(policy.spec, "podSelector"), entry(spec, "selector")) }));
+    .map((policy) => {
+      const selector = objectIn(context, policy.spec, "podSelector", `the NetworkPolicy ${policy.name}`);
+      return { policy, selects: selects(selector, entry(spec, "selector")) };
+    });
   const admits = (all: typeof here): readonly AddressSet[] =>
     all.map(({ policy }) =>
       union(
@@ -150,19 +164,6 @@ function podSources(context: Context, { spec, namespace }: Named, policies: read
       );
   for (const { policy } of perhaps) notes.add(policy.spec);
   return admits(perhaps).reduce((all, set) => intersect(all, set), ANY);
-}
-
-/** The API takes `null` and an empty list for a field that is not there. */
-function isAbsent(doc: Doc | null): boolean {
-  return doc === null || (doc.kind === "word" && doc.value === null) || (doc.kind === "list" && doc.items.length === 0);
-}
-
-/** A list that may be absent; where it is of another kind, nothing says what it narrows. */
-function listOf(context: Context, doc: Doc, key: string, of: string): readonly Doc[] {
-  const found = entry(doc, key);
-  if (found !== null && found.kind !== "list" && !isAbsent(found))
-    context.fault("ING874", { at: found.at, end: found.at + 1 }, `\`${key}\` of ${of} is not a list`, HELP);
-  return itemsOf(found);
 }
 
 /** Whether a policy's selector has all pods that a Service's selector has, some of them, or none. */
@@ -199,7 +200,17 @@ function boxesOf(context: Context, { name, spec }: Named, notes: Set<Doc>): read
   const omit = (at: Doc, why: string): void => {
     if (!isNoted) context.omit(at, `NetworkPolicy ${name}`, why);
   };
-  return itemsOf(entry(spec, "ingress")).flatMap((rule) => {
+  return listOf(context, spec, "ingress", `the NetworkPolicy ${name}`).flatMap((rule): readonly PodBox[] => {
+    // Without a field a rule admits everybody to every port.
+    if (rule.kind !== "object") {
+      context.fault(
+        "ING874",
+        { at: rule.at, end: rule.at + 1 },
+        `a rule of the NetworkPolicy ${name} is not an object`,
+        "write `{}` for a rule that admits everybody",
+      );
+      return [];
+    }
     const peers = listOf(context, rule, "from", `a rule of the NetworkPolicy ${name}`);
     const sets = peers.map((peer) => {
       const block = entry(peer, "ipBlock");
@@ -217,7 +228,16 @@ function boxesOf(context: Context, { name, spec }: Named, notes: Set<Doc>): read
     const ports = listOf(context, rule, "ports", `a rule of the NetworkPolicy ${name}`);
     if (ports.length === 0) return [{ protocols: ["tcp", "udp"] as const, ports: { first: 1, last: 65_535 }, portName: null, local: null, from }];
     return ports.flatMap((port): readonly PodBox[] => {
-      const protocol = protocolOf(textOf(entry(port, "protocol")));
+      if (!isPort(port)) {
+        context.fault(
+          "ING874",
+          { at: port.at, end: port.at + 1 },
+          `a port of the NetworkPolicy ${name} is not read`,
+          "a port has a number or a name, and may have `endPort` and `protocol`",
+        );
+        return [];
+      }
+      const protocol = protocolOf(textIn(context, port, "protocol", `a port of the NetworkPolicy ${name}`));
       if (protocol === null) {
         omit(port, "ingressd serves tcp and udp");
         return [];
@@ -230,6 +250,14 @@ function boxesOf(context: Context, { name, spec }: Named, notes: Set<Doc>): read
       return isRange ? [{ protocols: [protocol], ports: range, portName: null, local: null, from }] : [];
     });
   });
+}
+
+/** A number, a text or nothing as the port; without one it is every port. */
+function isPort(port: Doc): boolean {
+  const [first, end] = [entry(port, "port"), entry(port, "endPort")];
+  const isAbsentOr = (doc: Doc | null, kinds: readonly Doc["kind"][]): boolean =>
+    doc === null || kinds.includes(doc.kind) || (doc.kind === "word" && doc.value === null);
+  return port.kind === "object" && isAbsentOr(first, ["number", "text"]) && isAbsentOr(end, ["number"]);
 }
 
 /** Without Services: the first policy's ports; a pod that others are about too admits what they do beside that. */

@@ -158,6 +158,13 @@ const folders: readonly Folder[] = [
     why: `${pure}; it reads modules, and nothing of how they are made`,
   },
   {
+    at: "compiler/import/",
+    may: ["compiler/", "runtime/abi/", "runtime/net/", "runtime/text/", "runtime/result/"],
+    packages: ["yaml"],
+    node: false,
+    why: pure,
+  },
+  {
     at: "compiler/",
     may: ["compiler/", "runtime/abi/", "runtime/net/", "runtime/text/", "runtime/result/", "runtime/engine/build/"],
     packages: ["@noble/hashes"],

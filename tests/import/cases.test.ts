@@ -6,6 +6,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { format } from "../../compiler/format/format.ts";
 import { checkSource } from "../../compiler/compile.ts";
+import { readYaml } from "../../compiler/import/draft/yaml_document.ts";
 import { FORMAT_NAMES, importFrom, isFormat, type Format } from "../../compiler/import/import.ts";
 import { failed } from "../../runtime/result/result.ts";
 import { imported } from "./imported.ts";
@@ -55,7 +56,7 @@ for (const { file, name, format: from } of sources) {
 }
 
 async function assertSane(from: Format, text: string, what: string): Promise<void> {
-  const result = importFrom(from, { path: 'odd\n}"name', text });
+  const result = importFrom(from, { path: 'odd\n}"name', text }, readYaml);
   if (result.ok) {
     assert.ok(valid(result.value.text), `${what}: ${result.value.text}`);
     return;

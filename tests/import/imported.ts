@@ -1,6 +1,7 @@
 // Imports a text as `ingressc import --from` does, and decides requests by the policy that came of it.
 import * as assert from "uvu/assert";
 import { connect } from "../../compiler/cli/evaluate.ts";
+import { readYaml } from "../../compiler/import/draft/yaml_document.ts";
 import { importFrom, type Format, type Imported } from "../../compiler/import/import.ts";
 import { openEngine } from "../../runtime/host/ask.ts";
 import { parseAddress } from "../../runtime/net/address.ts";
@@ -15,14 +16,14 @@ export interface Request {
 }
 
 export async function imported(format: Format, text: string, path = "source"): Promise<Imported> {
-  const result = importFrom(format, { path, text });
+  const result = importFrom(format, { path, text }, readYaml);
   if (!result.ok) throw new Error(result.error.map((d) => `${d.code} ${d.message}`).join("\n"));
   return result.value;
 }
 
 /** The codes of the faults of a text that can't be imported, with line and column. */
 export async function refusals(format: Format, text: string): Promise<readonly string[]> {
-  const result = importFrom(format, { path: "source", text });
+  const result = importFrom(format, { path: "source", text }, readYaml);
   return result.ok ? [] : result.error.map((d) => `${d.code} ${d.message}`);
 }
 

@@ -26,7 +26,7 @@ export async function run(args: Arguments): Promise<Outcome> {
     const help = from === null ? "name a document that `ingressc export` wrote" : "import a part of it";
     return { class: "reject", code: "policy.too_large", message: `\`${path}\` is larger than 64 MiB`, help };
   }
-  const imported = from === null ? importJson(path, read.value.text) : importAs(from, path, read.value.text);
+  const imported = from === null ? importJson(path, read.value.text) : await importAs(from, path, read.value.text);
   if (!imported.ok) return imported.error;
   const { text, left } = imported.value;
   const words = importedWords(path, left);
