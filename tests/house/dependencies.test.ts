@@ -48,6 +48,7 @@ house("only approved libraries are used", () => {
     "koffi",
     "smol-toml",
     "wabt",
+    "yaml",
   ]);
 });
 
@@ -88,7 +89,7 @@ house("the product's dependencies are under Apache-2.0, MIT, BSD or ISC", () => 
   );
 });
 
-for (const folder of ["tests/bench", "tests/package/tools"]) {
+for (const folder of ["tests/bench", "tests/package/tools", "tests/snippets/tools/gitlab-ci-local"]) {
   house(`${folder} has a lockfile of its own, under the same rules`, () => {
     const { dependencies, devDependencies, optionalDependencies } = JSON.parse(read(`${folder}/package.json`)) as Partial<Manifest>;
     const { packages } = JSON.parse(read(`${folder}/package-lock.json`)) as typeof lock;
