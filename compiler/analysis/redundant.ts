@@ -5,12 +5,16 @@
 // the candidates before it and with all texts that have an effect. So of texts that make each other redundant the last is found.
 // All that are found can be removed at once: without a removed allow the union of the allows without all denies is what it was,
 // without a removed deny the union of all allows without the denies, and what is permitted is between these two.
+import { contains, EMPTY, size, union } from "../check/sets/intervals.ts";
+import type { AddressSet } from "../policy/policy.ts";
 import { cellsOf } from "./cells.ts";
 import { ALWAYS, NEVER, OutOfNodes, type Diagram } from "./diagrams.ts";
 import { readsNames, type DenyModel, type ListenerModel, type PolicyModel, type RuleModel } from "./model.ts";
 import { NameLooks } from "./name_looks.ts";
 import { NAMELESS } from "./names.ts";
 import { lastFact, Permitted, portsMeet } from "./permitted.ts";
+import { findDeciding, Item, RuleList, settle, type ListenerRules } from "./rule_lists.ts";
+import { witnessOf } from "./rows.ts";
 import { Space } from "./space.ts";
 
 /** A rule of the model. */
@@ -48,6 +52,8 @@ export interface Redundancy {
 
 /** Pairs of a text and a listener that it applies to; beyond that nothing is judged. */
 const MOST_ITEMS = 2_000_000;
+/** Intervals of the rules of a listener that one walk takes; with more it is none of the plain ones. */
+const MOST_INTERVALS = 8_000_000;
 /** Texts that are tried as the one that suffices. */
 const MOST_TRIED = 256;
 
@@ -67,34 +73,6 @@ export function withoutEffect(model: PolicyModel, texts: readonly RuleText[], mo
     if (!(error instanceof OutOfNodes)) throw error;
   }
   return { found, unjudged: left, nodes: space?.diagrams.nodes ?? 0 };
-}
-
-interface Item {
-  readonly text: number;
-  readonly dryrun: boolean;
-  /** Requests that come to the listener and that the text matches. */
-  matched: Diagram;
-}
-
-/** The allows of a listener, or the denies that apply to it, in the order of their texts. */
-class RuleList {
-  readonly items: Item[] = [];
-  /** The union of those that are enforced, and of all. */
-  enforced: Diagram = NEVER;
-  all: Diagram = NEVER;
-  /** The requests that two or more of those that are enforced match, and two or more of all. */
-  twiceEnforced: Diagram = NEVER;
-  twice: Diagram = NEVER;
-  /** Of each item the union of the candidates before it. */
-  readonly before: Diagram[] = [];
-  /** The union of those that are known to have an effect, as far as candidates match the same. */
-  keptEnforced: Diagram = NEVER;
-  keptDryrun: Diagram = NEVER;
-}
-
-interface ListenerRules {
-  readonly allow: RuleList;
-  readonly deny: RuleList;
 }
 
 /** Where a text takes effect. */
@@ -125,19 +103,29 @@ class Judge {
     this.#model = model;
     this.#texts = texts;
     this.#permitted = new Permitted(space, model);
-    this.#listeners = model.listeners.map(() => ({ allow: new RuleList(), deny: new RuleList() }));
     this.#places = texts.map(() => []);
-    const reached = this.#reached();
+    this.#listeners = this.#reached().map((reached, i) => ({
+      allow: new RuleList(),
+      deny: new RuleList(),
+      reached,
+      isPlain: reached !== NEVER && this.#isPlain(i),
+    }));
     texts.forEach((text, number) => {
-      for (const rule of text.rules) for (const listener of this.#listenersOf(rule)) this.#add(number, rule, listener, reached[listener] ?? NEVER);
+      for (const rule of text.rules) for (const listener of this.#listenersOf(rule)) this.#add(number, rule, listener);
     });
-    const lists = this.#listeners.flatMap(({ allow, deny }) => [allow, deny]);
-    for (const list of lists) this.#unite(list);
+    for (const rules of this.#listeners) {
+      if (rules.isPlain) findDeciding(rules);
+      else for (const list of [rules.allow, rules.deny]) this.#unite(list);
+    }
     this.#looks = new NameLooks(texts.map((text) => this.#looksOf(text)));
     this.#candidates = new Set(
       texts.flatMap((text, number) => ((this.#places[number] ?? []).some((place) => this.#decidesAlone(text, place)) ? [] : [number])),
     );
-    for (const list of lists) this.#keepOthers(list);
+    for (const rules of this.#listeners) {
+      const made = (sources: AddressSet): Diagram => space.diagrams.and(space.sources(sources), rules.reached);
+      if (rules.isPlain) settle(rules, this.#candidates, made, (steps) => space.diagrams.spend(steps));
+      for (const list of [rules.allow, rules.deny]) this.#keepOthers(rules, list);
+    }
   }
 
   /** Null: the text has an effect. */
@@ -152,7 +140,7 @@ class Judge {
     const { diagrams } = this.#space;
     for (const { rules, at } of places) {
       const list = rules[text.action];
-      const matched = list.items[at]?.matched ?? NEVER;
+      const matched = this.#decisive(rules, list.items[at]);
       if (text.dryrun) list.keptDryrun = diagrams.or(list.keptDryrun, matched);
       else list.keptEnforced = diagrams.or(list.keptEnforced, matched);
     }
@@ -162,7 +150,7 @@ class Judge {
   #isRedundant({ action, dryrun }: RuleText, { rules, at }: Place): boolean {
     const { diagrams } = this.#space;
     const list = rules[action];
-    const matched = list.items[at]?.matched ?? NEVER;
+    const matched = this.#decisive(rules, list.items[at]);
     const before = list.before[at] ?? NEVER;
     const isWithin = (d: Diagram, ...others: readonly Diagram[]): boolean => others.reduce((rest, other) => diagrams.minus(rest, other), d) === NEVER;
     if (action === "allow") {
@@ -201,7 +189,8 @@ class Judge {
   #decidesAlone({ action, dryrun }: RuleText, { rules, at }: Place): boolean {
     const { diagrams } = this.#space;
     const { twice, twiceEnforced, items } = rules[action];
-    const matched = items[at]?.matched ?? NEVER;
+    if (rules.isPlain) return items[at]?.decidesAlone === true;
+    const matched = this.#matchedBy(rules, items[at]);
     if (action === "allow") {
       const admitted = diagrams.minus(matched, dryrun ? rules.deny.all : rules.deny.enforced);
       return diagrams.minus(admitted, dryrun ? twice : twiceEnforced) !== NEVER;
@@ -212,18 +201,18 @@ class Judge {
 
   #why(number: number, { action, dryrun }: RuleText, places: readonly Place[]): WithoutEffect {
     const { diagrams } = this.#space;
-    const matched = ({ rules, at }: Place): Diagram => rules[action].items[at]?.matched ?? NEVER;
-    if (places.every((place) => matched(place) === NEVER)) return { why: "unreachable" };
+    const matched = ({ rules, at }: Place): Diagram => this.#matchedBy(rules, rules[action].items[at]);
+    if (places.every(({ rules, at }) => this.#isNever(rules, rules[action].items[at]))) return { why: "unreachable" };
     const lists = (rules: ListenerRules, which: "allow" | "deny"): Diagram => (dryrun ? rules[which].all : rules[which].enforced);
     if (action === "allow") {
       if (places.every((place) => diagrams.minus(matched(place), lists(place.rules, "deny")) === NEVER)) {
         const by = this.#sufficient(places, "deny", matched, number);
-        const same = by !== null && places.every((place) => itemOf(place.rules.deny, by) === matched(place));
+        const same = by !== null && places.every((place) => this.#matchedBy(place.rules, itemOf(place.rules.deny, by)) === matched(place));
         return { why: "denied", by, same };
       }
       return { why: "covered", by: this.#sufficient(places, "allow", (place) => diagrams.minus(matched(place), lists(place.rules, "deny")), number) };
     }
-    const refused = (place: Place): Diagram => diagrams.and(matched(place), place.rules.allow.all);
+    const refused = ({ rules, at }: Place): Diagram => diagrams.and(this.#decisive(rules, rules.deny.items[at]), rules.allow.all);
     if (places.every((place) => refused(place) === NEVER)) return { why: "nothing_allowed" };
     return { why: "covered", by: this.#sufficient(places, "deny", refused, number) };
   }
@@ -231,12 +220,20 @@ class Judge {
   /** The first other text that has, at each place, all that is wanted there. A `dryrun` makes nothing redundant that is enforced. */
   #sufficient(places: readonly Place[], which: "allow" | "deny", wanted: (place: Place) => Diagram, number: number): number | null {
     const { diagrams } = this.#space;
-    const due = places.map((place) => ({ list: place.rules[which], wanted: wanted(place) })).filter((x) => x.wanted !== NEVER);
+    const due = places
+      .map(({ rules, at }) => ({ rules, wanted: wanted({ rules, at }) }))
+      .filter((x) => x.wanted !== NEVER)
+      .map((x) => ({ ...x, example: x.rules.isPlain ? (witnessOf(this.#space, x.wanted)?.source ?? null) : null }));
+    const has = ({ rules, example, wanted: all }: (typeof due)[number], item: Item | undefined): boolean => {
+      // Most don't have the one address, and then no diagram is made of them.
+      if (example !== null && !contains(item?.sources ?? EMPTY, example)) return false;
+      return diagrams.minus(all, this.#matchedBy(rules, item)) === NEVER;
+    };
     const dryrun = this.#texts[number]?.dryrun === true;
     let tried = 0;
-    for (const item of due[0]?.list.items ?? []) {
+    for (const item of due[0]?.rules[which].items ?? []) {
       if (item.text === number || (item.dryrun && !dryrun)) continue;
-      if (due.every((x) => diagrams.minus(x.wanted, itemOf(x.list, item.text)) === NEVER)) return item.text;
+      if (due.every((x) => has(x, itemOf(x.rules[which], item.text)))) return item.text;
       if (++tried === MOST_TRIED) break;
     }
     return null;
@@ -272,32 +269,76 @@ class Judge {
     return deny === undefined ? [] : this.#model.listeners.flatMap((l, i) => (applies(deny, l) ? [i] : []));
   }
 
-  #add(number: number, at: RuleAt, i: number, reached: Diagram): void {
+  /** The requests that a text matches at a listener. */
+  #matchedBy({ reached }: ListenerRules, item: Item | undefined): Diagram {
+    if (item === undefined) return NEVER;
+    const { sources } = item;
+    item.matched ??= sources === null ? NEVER : this.#space.diagrams.and(this.#space.sources(sources), reached);
+    return item.matched;
+  }
+
+  #decisive(rules: ListenerRules, item: Item | undefined): Diagram {
+    return item?.decisive ?? this.#matchedBy(rules, item);
+  }
+
+  #isNever(rules: ListenerRules, item: Item | undefined): boolean {
+    const sources = item?.sources ?? null;
+    return sources === null ? this.#matchedBy(rules, item) === NEVER : size(sources) === 0;
+  }
+
+  /** Whether all rules of a listener are about sources alone. */
+  #isPlain(i: number): boolean {
+    const listener = this.#model.listeners[i];
+    if (listener === undefined) return false;
+    let intervals = 0;
+    const isPlain = ({ from, sni, client, after, until }: RuleModel): boolean => {
+      intervals += size(this.#model.net(from));
+      return sni === null && client === null && after === null && until === null && intervals <= MOST_INTERVALS;
+    };
+    if (!listener.allows.every(isPlain) || !listener.denies.every(isPlain)) return false;
+    for (const deny of this.#model.denies) if (applies(deny, listener) && !isPlain(deny)) return false;
+    // As many steps as its walks take.
+    this.#space.diagrams.spend(2 * intervals);
+    return true;
+  }
+
+  #add(number: number, at: RuleAt, i: number): void {
     const [text, listener, rules] = [this.#texts[number], this.#model.listeners[i], this.#listeners[i]];
     if (text === undefined || listener === undefined || rules === undefined) return;
     this.#items++;
     if (this.#items > MOST_ITEMS) throw new OutOfNodes();
     const rule = this.#ruleAt(at, text.action);
     if (rule === undefined) return;
+    const { items } = rules[text.action];
+    const same = items.at(-1);
+    if (rules.isPlain) {
+      const sources = this.#model.net(rule.from);
+      if (same?.text === number) {
+        same.sources = same.sources === null ? sources : union([same.sources, sources]);
+        return;
+      }
+      this.#places[number]?.push({ rules, at: items.length });
+      items.push(new Item(number, text.dryrun, sources, null));
+      return;
+    }
     const { diagrams } = this.#space;
     const last = lastFact(listener);
     const key = `${at.listener ?? "top"} ${text.action} ${at.index} ${last}`;
     const all = this.#matched.get(key) ?? this.#permitted.matched([rule], last);
     if (at.listener === null) this.#matched.set(key, all);
-    const matched = diagrams.and(all, reached);
-    const { items } = rules[text.action];
-    const same = items.at(-1);
+    const matched = diagrams.and(all, rules.reached);
     if (same?.text === number) {
-      same.matched = diagrams.or(same.matched, matched);
+      same.matched = diagrams.or(same.matched ?? NEVER, matched);
       return;
     }
     this.#places[number]?.push({ rules, at: items.length });
-    items.push({ text: number, dryrun: text.dryrun, matched });
+    items.push(new Item(number, text.dryrun, null, matched));
   }
 
   #unite(list: RuleList): void {
     const { diagrams } = this.#space;
-    for (const { dryrun, matched } of list.items) {
+    for (const { dryrun, matched: made } of list.items) {
+      const matched = made ?? NEVER;
       list.twice = diagrams.or(list.twice, diagrams.and(list.all, matched));
       list.all = diagrams.or(list.all, matched);
       if (dryrun) continue;
@@ -307,17 +348,18 @@ class Judge {
   }
 
   /** A text that is no candidate is kept, as far as a candidate matches the same. */
-  #keepOthers(list: RuleList): void {
+  #keepOthers(rules: ListenerRules, list: RuleList): void {
     const { diagrams } = this.#space;
     let candidates: Diagram = NEVER;
-    for (const { text, matched } of list.items) {
+    for (const item of list.items) {
       list.before.push(candidates);
-      if (this.#candidates.has(text)) candidates = diagrams.or(candidates, matched);
+      if (this.#candidates.has(item.text)) candidates = diagrams.or(candidates, this.#decisive(rules, item));
     }
-    for (const { text, dryrun, matched } of list.items) {
-      if (this.#candidates.has(text)) continue;
-      const shared = diagrams.and(matched, candidates);
-      if (dryrun) list.keptDryrun = diagrams.or(list.keptDryrun, shared);
+    if (rules.isPlain) return;
+    for (const item of list.items) {
+      if (this.#candidates.has(item.text)) continue;
+      const shared = diagrams.and(this.#matchedBy(rules, item), candidates);
+      if (item.dryrun) list.keptDryrun = diagrams.or(list.keptDryrun, shared);
       else list.keptEnforced = diagrams.or(list.keptEnforced, shared);
     }
   }
@@ -329,7 +371,7 @@ function applies({ on }: DenyModel, { mode, proto, ports }: ListenerModel): bool
 }
 
 /** Items are in the order of their texts. */
-function itemOf({ items }: RuleList, text: number): Diagram {
+function itemOf({ items }: RuleList, text: number): Item | undefined {
   let [low, high] = [0, items.length];
   while (low < high) {
     const middle = (low + high) >>> 1;
@@ -337,5 +379,5 @@ function itemOf({ items }: RuleList, text: number): Diagram {
     else high = middle;
   }
   const item = items[low];
-  return item?.text === text ? item.matched : NEVER;
+  return item?.text === text ? item : undefined;
 }

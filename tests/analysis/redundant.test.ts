@@ -155,11 +155,22 @@ function textsOf(c: Chance, rules: readonly SmallRule[]): readonly { readonly te
     .map((own) => ({ text: { action: own[0]?.action ?? "deny", dryrun: own[0]?.dryrun ?? false, rules: own.map(at) }, rules: own }));
 }
 
-test("small universes: what is found has no effect, alone and together, and what is not found has one", () => {
+const plain = (c: Chance): SmallRule => ({ ...smallRule(c), sni: null, client: null, until: null });
+/** Plain ones but for one in ten, so that most policies have listeners of both kinds. */
+const mostlyPlain = (c: Chance): SmallRule => (c.oneIn(10) ? smallRule(c) : plain(c));
+
+for (const [kind, ruleOf] of [
+  ["of every kind", smallRule],
+  ["about sources alone", plain],
+  ["mostly about sources alone", mostlyPlain],
+] as const)
+  test(`small universes, rules ${kind}: what is found has no effect, alone and together, and what is not found has one`, () => judged(ruleOf));
+
+function judged(ruleOf: (c: Chance) => SmallRule): void {
   const seen = { found: 0, kept: 0, dryrun: 0, why: new Set<string>() };
   for (let seed = 0; seed < atLength(20_000, 400); seed++) {
     const c = chance(3_000_000 + seed);
-    const rules = Array.from({ length: 2 + c.below(9) }, () => smallRule(c));
+    const rules = Array.from({ length: 2 + c.below(9) }, () => ruleOf(c));
     const texts = textsOf(c, rules);
     const { found, unjudged } = withoutEffect(
       modelFrom(rules),
@@ -190,7 +201,7 @@ test("small universes: what is found has no effect, alone and together, and what
   }
   assert.ok(seen.found > 300 && seen.kept > 300 && seen.dryrun > 30, JSON.stringify({ ...seen, why: [] }));
   assert.equal([...seen.why].sort(), ["covered", "denied", "nothing_allowed", "unreachable"]);
-});
+}
 
 test("all that is found can be cut out of the text of a policy, which stays equivalent", () => {
   let cut = 0;
@@ -220,9 +231,9 @@ test("all that is found can be cut out of the text of a policy, which stays equi
 });
 
 /** The allows of one listener, each from one prefix. */
-function allowsFrom(prefixes: readonly string[]): { readonly model: PolicyModel; readonly texts: readonly RuleText[] } {
+function allowsFrom(prefixes: readonly string[], until: number | null = null): { readonly model: PolicyModel; readonly texts: readonly RuleText[] } {
   const nets = Object.fromEntries(prefixes.map((prefix, i) => [`n${i}`, [prefix]]));
-  const rules = prefixes.map((_, i) => ({ from: `n${i}`, sni: null, until: null, dryrun: false }));
+  const rules = prefixes.map((_, i) => ({ from: `n${i}`, sni: null, until, dryrun: false }));
   const expose = [{ name: "l", proto: "tcp", ports: ["80"], bind: null, mode: "tcp", allow: rules, deny: [] }];
   const read = readModel(JSON.stringify({ edition: 1, deny: [], expose, hosts: {}, nets }));
   if (!read.ok) throw new Error(read.error);
@@ -292,16 +303,27 @@ for (const [name, text, found] of LOOKS) {
   });
 }
 
-test("twice as many rules need about twice as many nodes", () => {
-  const nodesOf = (n: number): number => {
+test("twice as many rules need about twice as many nodes, and none where all are about sources alone", () => {
+  const nodesOf = (n: number, until: number | null): number => {
     const c = chance(3_300_000);
-    const { model, texts } = allowsFrom(Array.from({ length: n }, () => `${c.below(224)}.${c.below(256)}.${c.below(256)}.0/24`));
+    const { model, texts } = allowsFrom(
+      Array.from({ length: n }, () => `${c.below(224)}.${c.below(256)}.${c.below(256)}.0/24`),
+      until,
+    );
     const { unjudged, nodes } = withoutEffect(model, texts);
     assert.is(unjudged, 0);
     return nodes;
   };
-  const [once, twice] = [nodesOf(1_000), nodesOf(2_000)];
-  assert.ok(twice < 3 * once, `${once} nodes, then ${twice}`);
+  assert.equal([nodesOf(1_000, 2_000), nodesOf(2_000, 2_000)], [31_210, 62_425]);
+  assert.is(nodesOf(2_000, null), 0);
+});
+
+test("rules about sources alone need nodes for what others cover, and not for the rest", () => {
+  const c = chance(3_400_000);
+  const lists = Array.from({ length: 400 }, () => `${c.below(224)}.${c.below(256)}.${c.below(256)}.0/24`);
+  const { model, texts } = allowsFrom([...lists, "10.0.0.0/8", "10.1.0.0/16", "10.1.2.0/24"]);
+  const { found, nodes, unjudged } = withoutEffect(model, texts);
+  assert.equal([found.size, unjudged, nodes], [5, 0, 147]);
 });
 
 test("past its budget some texts are not judged, and what is found before is the same on every machine", () => {

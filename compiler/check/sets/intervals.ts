@@ -159,7 +159,7 @@ function isV4At(x: Uint32Array, i: number): boolean {
 }
 
 /** The address after y[j]; the very last one has none, and no caller needs it. */
-function copyAfter(x: Uint32Array, i: number, y: Uint32Array, j: number): void {
+export function copyAfter(x: Uint32Array, i: number, y: Uint32Array, j: number): void {
   let substitution = 1;
   for (let w = 3; w >= 0; w--) {
     const sum = word(y, j + w) + substitution;
@@ -169,7 +169,7 @@ function copyAfter(x: Uint32Array, i: number, y: Uint32Array, j: number): void {
 }
 
 /** The address before y[j]; the very first one has none, and no caller needs it. */
-function copyBefore(x: Uint32Array, i: number, y: Uint32Array, j: number): void {
+export function copyBefore(x: Uint32Array, i: number, y: Uint32Array, j: number): void {
   let lack = 1;
   for (let w = 3; w >= 0; w--) {
     const difference = word(y, j + w) - lack;
