@@ -27,7 +27,7 @@ export const sourcesIn = (project, replaced) => ({
     }
     on.onLoad({ filter: /\.mjs$/ }, ({ path }) => ({ contents: readFileSync(path, "utf8").replace(/^#![^\n]*/, "") }));
     on.onResolve({ filter: /^chevrotain$/ }, () => ({ path: chevrotainFile() }));
-    // What the package has for Node is CommonJS, which can't require Node's own modules in a bundle of ES modules.
+    // The package's files for Node are CommonJS, which can't require Node's own modules in a bundle of ES modules.
     on.onResolve({ filter: /^yaml$/ }, () => ({ path: join(project, "node_modules/yaml/browser/index.js") }));
   },
 });

@@ -75,8 +75,8 @@ export function findDeciding({ allow, deny }: ListenerRules): void {
     if (item !== undefined && wanted(item)) item.decidesAlone = true;
   };
   walk(items.map(sourcesOf), {
-    enter: (i) => change(i, 1),
-    leave: (i) => change(i, -1),
+    begin: (i) => change(i, 1),
+    end: (i) => change(i, -1),
     stretch() {
       if (denies.enforced.count === 0) alone(allows.enforced, () => true);
       if (denies.all.count === 0) alone(allows.all, ({ dryrun }) => dryrun);
@@ -86,7 +86,7 @@ export function findDeciding({ allow, deny }: ListenerRules): void {
   });
 }
 
-/** What has to be known of a list to judge the candidates. */
+/** The parts of a list by which candidates are judged. */
 interface Regions {
   readonly keptEnforced: Region;
   readonly keptDryrun: Region;
@@ -145,8 +145,8 @@ export function settle(
     else open.delete(item);
   };
   walk(items.map(sourcesOf), {
-    enter: (i) => change(i, 1),
-    leave: (i) => change(i, -1),
+    begin: (i) => change(i, 1),
+    end: (i) => change(i, -1),
     stretch(first, last) {
       allows.stretch(first, last, denies.candidates > 0);
       denies.stretch(first, last, allows.candidates > 0);

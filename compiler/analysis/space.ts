@@ -2,6 +2,7 @@
 // names, atoms of identities, and last the bits of the source. Ports and local addresses come before all of these, as a table
 // (cells.ts), because a listener has the same rules at each of them.
 import { isV4 } from "../../runtime/net/address.ts";
+import { equal } from "../check/sets/intervals.ts";
 import type { AddressSet, AddressWords, HostNode } from "../policy/policy.ts";
 import { ALWAYS, NEVER, Diagrams, type Diagram } from "./diagrams.ts";
 import { IdentityClasses } from "./identities.ts";
@@ -43,6 +44,8 @@ export class Space {
   readonly possible: Diagram;
   readonly #idSets: ReadonlyMap<string, number>;
   readonly #sources = new WeakMap<AddressSet, Diagram>();
+  /** By a hash of their words: two policies that are compared have most sets in common, but not the objects. */
+  readonly #equalSets = new Map<number, { readonly set: AddressSet; readonly diagram: Diagram }[]>();
 
   /** Throws OutOfNodes where the identities alone are too many. */
   constructor(models: readonly PolicyModel[], mostNodes?: number, more: MoreSets = NO_MORE) {
@@ -70,9 +73,19 @@ export class Space {
   }
 
   sources(set: AddressSet): Diagram {
-    const known = this.#sources.get(set) ?? sourceDiagram(this.diagrams, this.sourceLevel, set);
+    const known = this.#sources.get(set) ?? this.#equalOrMade(set);
     this.#sources.set(set, known);
     return known;
+  }
+
+  #equalOrMade(set: AddressSet): Diagram {
+    const hash = hashOf(set);
+    const same = this.#equalSets.get(hash) ?? [];
+    const found = same.find((other) => equal(other.set, set));
+    if (found !== undefined) return found.diagram;
+    const diagram = sourceDiagram(this.diagrams, this.sourceLevel, set);
+    if (same.push({ set, diagram }) === 1) this.#equalSets.set(hash, same);
+    return diagram;
   }
 
   /** The addresses of a diagram without other conditions. */
@@ -118,6 +131,12 @@ export class Space {
     }
     return none;
   }
+}
+
+function hashOf({ bounds }: AddressSet): number {
+  let hash = bounds.length;
+  for (const word of bounds) hash = Math.imul(hash ^ word, 0x01000193);
+  return hash;
 }
 
 function bitOf(number: number, place: number): boolean {

@@ -4,14 +4,14 @@ import type { AddressSet } from "../policy/policy.ts";
 
 export interface Walk {
   /** A set begins, or ends, at the next stretch. */
-  enter(set: number): void;
-  leave(set: number): void;
+  begin(set: number): void;
+  end(set: number): void;
   /** The first address of a stretch and its last, four words each, which are good until this returns. It is in some set. */
   stretch(first: Uint32Array, last: Uint32Array): void;
 }
 
 /** Stretches come in rising order; none crosses an edge of a set. */
-export function walk(sets: readonly AddressSet[], { enter, leave, stretch }: Walk): void {
+export function walk(sets: readonly AddressSet[], { begin, end: endOf, stretch }: Walk): void {
   const count = sets.reduce((n, set) => n + size(set), 0);
   const bounds = new Uint32Array(count * STRIDE);
   const owner = new Int32Array(count);
@@ -33,7 +33,7 @@ export function walk(sets: readonly AddressSet[], { enter, leave, stretch }: Wal
         stretch(first, last);
       }
       first.set(bounds.subarray(start, start + 4));
-      enter(owner[from] ?? 0);
+      begin(owner[from] ?? 0);
       active++;
       i++;
       continue;
@@ -44,7 +44,7 @@ export function walk(sets: readonly AddressSet[], { enter, leave, stretch }: Wal
       isPastAll = last.every((word) => word === 0xffffffff);
       copyAfter(first, 0, bounds, end);
     }
-    leave(owner[to] ?? 0);
+    endOf(owner[to] ?? 0);
     active--;
     j++;
   }

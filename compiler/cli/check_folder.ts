@@ -18,7 +18,7 @@ interface Tree {
   readonly unreadable: string[];
 }
 
-/** What is said of one policy and of several, of which nothing or something is wrong; and the codes of the whole. */
+/** The words for one policy and for several, of which nothing or something is wrong; and the codes of the whole. */
 interface Words {
   readonly good: readonly [one: string, several: string];
   readonly bad: readonly [one: string, several: string];

@@ -11,7 +11,7 @@ const test = suite("analysis: walk over sets");
 const TOP = (1n << 128n) - 1n;
 const V4 = 0xffffn << 32n;
 const AFTER_V4 = V4 + (1n << 32n);
-/** Where carries and edges are. */
+/** Edges, and places where a word overflows. */
 const PLACES = [0n, 0xffffffffn, (1n << 64n) - 3n, V4 - 4n, V4, V4 + 0x7fffffffn, AFTER_V4 - 4n, AFTER_V4, TOP - 8n];
 
 function words(n: bigint): AddressWords {
@@ -46,23 +46,23 @@ test("each stretch is in exactly the sets that were entered, stretches are disjo
     const region = new Region();
     let before = -1n;
     walk(sets, {
-      enter(i) {
+      begin(i) {
         assert.not.ok(active.has(i));
         active.add(i);
       },
-      leave(i) {
+      end(i) {
         assert.ok(active.delete(i));
       },
-      stretch(at, end) {
-        const [first, last] = [numberOf(at), numberOf(end)];
+      stretch(at, last4) {
+        const [first, last] = [numberOf(at), numberOf(last4)];
         assert.ok(first > before && first <= last, `seed ${seed}`);
         before = last;
         stretches++;
         for (const n of [first, last, (first + last) / 2n]) {
-          const holding = sets.flatMap((set, i) => (contains(set, words(n)) ? [i] : []));
-          assert.equal(holding, [...active].sort(), `seed ${seed}: ${n}`);
+          const having = sets.flatMap((set, i) => (contains(set, words(n)) ? [i] : []));
+          assert.equal(having, [...active].sort(), `seed ${seed}: ${n}`);
         }
-        region.add(at, end);
+        region.add(at, last4);
       },
     });
     assert.is(active.size, 0);
@@ -73,8 +73,8 @@ test("each stretch is in exactly the sets that were entered, stretches are disjo
 
 test("nothing is walked where no set has an address", () => {
   const never = (): void => assert.unreachable();
-  walk([], { enter: never, leave: never, stretch: never });
-  walk([{ bounds: new Uint32Array(0) }], { enter: never, leave: never, stretch: never });
+  walk([], { begin: never, end: never, stretch: never });
+  walk([{ bounds: new Uint32Array(0) }], { begin: never, end: never, stretch: never });
 });
 
 test("a region grows beyond its first room, and joins what touches", () => {

@@ -1,3 +1,4 @@
+// The one function of yaml_document.ts, as the importers get it.
 import type { Context } from "./context.ts";
 import type { Doc } from "./document.ts";
 
