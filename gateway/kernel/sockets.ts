@@ -44,10 +44,11 @@ export function listenAt(calls: KernelCalls, { host, port }: Local, keepAliveMs:
   const fd = calls.socket(familyOf(address), SOCK_STREAM);
   if (fd < 0) return failed({ code: getSystemErrorName(fd) });
   calls.setOption(fd, SOL_SOCKET, SO_REUSEADDR, ON);
-  if (familyOf(address) === AF_INET6) calls.setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, ON);
+  // INVARIANT: what listens for IPv6 never takes peers of IPv4 too, which have a socket of their own.
+  const apart = familyOf(address) === AF_INET6 ? calls.setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, ON) : 0;
   setStreamOptions(calls, fd);
   keepAlive(calls, fd, keepAliveMs);
-  const bound = calls.bind(fd, address);
+  const bound = apart < 0 ? apart : calls.bind(fd, address);
   const error = bound < 0 ? bound : calls.listen(fd, BACKLOG);
   if (error >= 0) return ok(fd);
   calls.close(fd);

@@ -34,11 +34,12 @@ export function boundSocket(calls: KernelCalls, { host, port, inherited }: Local
   const fd = inherited?.fd ?? calls.socket(familyOf(address), SOCK_DGRAM);
   if (fd < 0) return failed({ code: getSystemErrorName(fd) });
   const isV6 = familyOf(address) === AF_INET6;
-  if (isV6 && inherited === undefined) calls.setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, ON);
+  const apart = isV6 && inherited === undefined ? calls.setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, ON) : 0;
   // Where the kernel grants less, bursts are lost sooner.
   const room = new Int32Array([RECEIVE_BYTES]);
   if (calls.setOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, room) < 0) calls.setOption(fd, SOL_SOCKET, SO_RCVBUF, room);
   let error = isV6 ? calls.setOption(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, ON) : calls.setOption(fd, IPPROTO_IP, IP_PKTINFO, ON);
+  if (apart < 0) error = apart;
   if (error >= 0 && inherited === undefined) error = calls.bind(fd, address);
   if (error >= 0) return ok(fd);
   calls.close(fd);

@@ -55,8 +55,8 @@ export function createOpener({ ports, forwarder, recorder, maxPorts, inherited, 
         const own = { proto: proto, host: formatHost(address, zone), port };
         let open: OpenPort | null = null;
         const given = inherited.take(proto, local, (code) => {
-          if (open !== null) ports.close(open);
-          say(`the inherited socket ${local}/${proto} can't be served (${code}): the port is closed`);
+          if (open !== null) ports.lose(open);
+          say(`the inherited socket ${local}/${proto} can't be served (${code}): the port is closed, and opened anew at the next look at the ports`);
         });
         const socket = await forwarder.open(given === null ? own : { ...own, inherited: given }, given !== null || paused);
         if (isListenFailure(socket)) return notOpened(wanted, socket.code, forwarder.connectedFrom(proto, port));

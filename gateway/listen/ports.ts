@@ -104,6 +104,7 @@ export interface PortWatcher {
 
 export class Ports {
   #watcher: PortWatcher | null = null;
+  #losses = 0;
   readonly #byKey = new Map<string, OpenPort>();
   readonly #byNumber = new Map<number, OpenPort>();
   readonly #ownSockets: () => readonly string[];
@@ -122,6 +123,11 @@ export class Ports {
 
   get size(): number {
     return this.#byKey.size;
+  }
+
+  /** How many sockets were lost so far. */
+  get losses(): number {
+    return this.#losses;
   }
 
   all(): readonly OpenPort[] {
@@ -165,6 +171,12 @@ export class Ports {
     open.closing = true;
     open.socket.close();
     if (this.#byKey.get(open.key) === open) this.#byKey.delete(open.key);
+  }
+
+  /** Closes a socket that can't be served any more, though its policy has it: the next look at the ports opens it anew. */
+  lose(open: OpenPort): void {
+    this.#losses++;
+    this.close(open);
   }
 
   /** Forgets closed sockets that no connection refers to any more. */

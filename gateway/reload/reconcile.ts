@@ -57,7 +57,7 @@ export class Reconciler {
 
   /** Everything that what ought to be open, and what is open, depend on. */
   #situation(engine: PolicyEngine, host: readonly HostAddress[]): string {
-    const { inForce, leases, closedBecause } = this.#setup;
+    const { inForce, leases, ports, closedBecause } = this.#setup;
     const granted = leases
       .all()
       .map(({ id }) => id)
@@ -66,6 +66,6 @@ export class Reconciler {
       .filter((info) => closedBecause(info) !== null)
       .map(({ id }) => id)
       .join();
-    return `${inForce.generation} ${String(engine.poisoned)} ${host.join(" ")} ${granted} ${closed}`;
+    return `${inForce.generation} ${String(engine.poisoned)} ${host.join(" ")} ${granted} ${closed} ${ports.losses}`;
   }
 }

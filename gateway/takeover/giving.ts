@@ -265,9 +265,13 @@ export class Giving {
     this.#setup.admitter.resume();
     this.#setup.forwarder.reportEnds(() => undefined);
     for (const { open, fd } of round.paused ?? []) {
-      const refused = await open.socket.resume(fd);
-      if (open.proto === "udp") this.#setup.calls?.libc.close(fd);
-      if (refused !== null) this.#setup.say(`${open.local} can't be served again (${refused.code})`);
+      // Its lease may have ended meanwhile, and with it the port.
+      const isGone = open.closing;
+      const refused = isGone ? null : await open.socket.resume(fd);
+      if (isGone || open.proto === "udp") this.#setup.calls?.libc.close(fd);
+      if (refused === null) continue;
+      this.#setup.ports.lose(open);
+      this.#setup.say(`${open.local} can't be served again (${refused.code}): the port is closed, and opened anew at the next look at the ports`);
     }
     round.release();
     this.#setup.say(`the other gateway does not take over: ${because}`);

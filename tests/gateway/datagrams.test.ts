@@ -195,6 +195,45 @@ if (FORWARDERS.includes("kernel")) {
   });
 }
 
+both("an answer that the path to the client does not take is dropped and counted, and the next one comes", async () => {
+  const [behind, port] = [await udpSocket("::1"), await freeUdpPort()];
+  const gateway = await running({
+    hostAddresses: () => LOOPBACK,
+    forwarder: current.forwarder,
+    policy: `edition 1\nexpose dns on udp ${port} { backend [::1]:${behind.port} amplify any allow from any }`,
+  });
+  const client = await udpSocket("127.0.0.1");
+  await client.send("q", port, "127.0.0.1");
+  await behind.until(1);
+  const from = behind.got[0]?.from;
+  assert.ok(from);
+  // IPv6 has room for more than IPv4.
+  await behind.send(Buffer.alloc(65_520), from.port, "::1");
+  await eventually(() => gateway.daemon.counters.datagramsDropped.get("path") === 1, "it is counted");
+  await behind.send("fits", from.port, "::1");
+  await client.until(1);
+  assert.is(client.got[0]?.bytes.toString(), "fits");
+  assert.equal((await statusOf(gateway)).flows, { live: 1, fresh: 1, dropped: { path: 1 } });
+});
+
+both("a datagram to a broadcast or a multicast address begins no flow and reaches no backend", async () => {
+  const { gateway, port, behind } = await served("amplify 1 allow from any");
+  const client = await udpSocket("127.0.0.1");
+  client.socket.setBroadcast(true);
+  client.socket.setMulticastInterface("127.0.0.1");
+  for (const to of ["127.255.255.255", "224.0.0.1"]) await client.send("all", port, to);
+  await client.send("one", port, "127.0.0.1");
+  await client.until(1);
+  assert.equal(
+    behind.got.map(({ bytes }) => bytes.toString()),
+    ["one"],
+  );
+  assert.is(accepts(gateway).length, 1);
+  // Node's sockets are bound to one address each, so the kernel gives them no other datagram.
+  const dropped = gateway.daemon.counters.datagramsDropped.get("not_unicast") ?? 0;
+  assert.ok(current.forwarder === "node" ? dropped === 0 : dropped >= 1, `${dropped} are counted`);
+});
+
 both("tcp and udp of one port are two sockets of one gateway", async () => {
   const behind = await udpBackend();
   const web = await backend("hello");

@@ -14,9 +14,10 @@ import {
   EPROTO,
   type KernelCalls,
 } from "../../gateway/kernel/calls.ts";
+import { atLength } from "../at_length.ts";
 
-const [EPERM, EIO, ENOENT, EACCES, ENOSPC, ENOTCONN, ECONNREFUSED, EADDRNOTAVAIL, ETIMEDOUT, EBADF, EMSGSIZE] = [
-  1, 5, 2, 13, 28, 107, 111, 99, 110, 9, 90,
+const [EPERM, EIO, ENOENT, EACCES, ENOSPC, ENOTCONN, ECONNREFUSED, EADDRNOTAVAIL, ETIMEDOUT, EBADF, EMSGSIZE, EADDRINUSE] = [
+  1, 5, 2, 13, 28, 107, 111, 99, 110, 9, 90, 98,
 ] as const;
 
 export type Named =
@@ -37,6 +38,8 @@ export type Named =
   | "epollControl"
   | "epollWait"
   | "bind"
+  | "listen"
+  | "setNonBlocking"
   | "recvmmsg"
   | "sendmmsg";
 
@@ -61,14 +64,16 @@ export const ERRORS: Readonly<Record<Named, readonly number[]>> = {
   epollControl: [ENOMEM, ENOSPC],
   epollWait: [EINTR, EBADF],
   bind: [EADDRNOTAVAIL, EACCES, ENOMEM],
+  listen: [EADDRINUSE, ENOMEM],
+  setNonBlocking: [EBADF],
   recvmmsg: [EINTR, ENOMEM, ENOBUFS, ENETDOWN, EIO],
   sendmmsg: [EINTR, EAGAIN, ENOBUFS, ENOMEM, EPERM, EMSGSIZE, EINVAL],
 };
 
-const OF_DATAGRAMS: readonly string[] = ["recvmmsg", "sendmmsg", "bind"];
+const OF_OTHERS: readonly string[] = ["recvmmsg", "sendmmsg", "bind", "listen", "setNonBlocking"];
 
 /** Those of connections. */
-export const OF_STREAMS: readonly Named[] = Object.keys(ERRORS).filter((name): name is Named => name in ERRORS && !OF_DATAGRAMS.includes(name));
+export const OF_STREAMS: readonly Named[] = Object.keys(ERRORS).filter((name): name is Named => name in ERRORS && !OF_OTHERS.includes(name));
 
 /** One failure: the call of this name at this step, counted from `arm`, or every one from it on. */
 export interface Plan {
@@ -113,6 +118,8 @@ export class FaultyCalls {
       epollControl: faulty("epollControl", real.epollControl),
       epollWait: faulty("epollWait", real.epollWait),
       bind: faulty("bind", real.bind),
+      listen: faulty("listen", real.listen),
+      setNonBlocking: faulty("setNonBlocking", real.setNonBlocking),
       recvmmsg: faulty("recvmmsg", real.recvmmsg),
       sendmmsg: faulty("sendmmsg", real.sendmmsg),
     };
@@ -132,7 +139,9 @@ export function described(plan: Plan | null): string {
   return plan === null ? "nothing fails" : `${plan.name} fails at step ${plan.step}${plan.stays ? " and later" : ""} with ${plan.error}`;
 }
 
-/** Of calls that are made more often, the first ones and the last. */
+/** Every step with `--at-length`; otherwise the first ones and the last. */
 export function stepsOf(count: number, first: number): readonly number[] {
-  return [...new Set([...Array.from({ length: Math.min(count, first) }, (_, i) => i), Math.max(0, count - 1)])];
+  const most = Math.max(1, Math.min(count, atLength(count, first)));
+  const more = atLength<readonly number[]>([], [Math.max(0, count - 1)]);
+  return [...new Set([...Array.from({ length: most }, (_, i) => i), ...more])];
 }

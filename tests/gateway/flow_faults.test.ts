@@ -1,5 +1,6 @@
 // Every call that flows of datagrams make fails in turn, at every step of a flow, with each error that it may have: no
 // descriptor and no place in a cap is left, nobody is admitted who must not be, nothing spins, and the next client is served.
+// And every call that opens a port, over tcp too (opening_faults.ts).
 import { readdirSync } from "node:fs";
 import * as assert from "uvu/assert";
 import { FREE } from "../../gateway/connection/states.ts";
@@ -11,6 +12,7 @@ import { suite } from "../suite.ts";
 import { freeUdpPort, udpBackend, udpSocket, type UdpSocket } from "./datagrams_under_test.ts";
 import { described, ERRORS, FaultyCalls, stepsOf, type Named, type Plan } from "./faulty_calls.ts";
 import { eventually, moduleOf, running, start, type Under } from "./gateway_under_test.ts";
+import { openingTests } from "./opening_faults.ts";
 import { LOOPBACK, policyOf, statusOf } from "./served_datagrams.ts";
 
 const test = suite("flow faults");
@@ -20,7 +22,8 @@ const OF_FLOWS: readonly Named[] = ["socket", "connect", "recv", "send", "recvmm
 const OF_BINDING: readonly Named[] = ["socket", "setOption", "epollControl", "bind"];
 /** Datagrams of one flow, each sent when the one before was answered, or would have been. */
 const QUERIES = 3;
-const FIRST_STEPS = atLength(12, 1);
+/** In an ordinary run; with `--at-length` each step of every call. */
+const FIRST_STEPS = 1;
 /** How long a call that keeps failing is watched. */
 const WATCHED_MS = atLength(250, 100);
 
@@ -228,7 +231,9 @@ function tests(value: KernelCalls): void {
   });
 }
 
-if (usable.ok) tests(usable.value);
-else skip("flow faults", usable.error.because);
+if (usable.ok) {
+  tests(usable.value);
+  openingTests(test, usable.value);
+} else skip("flow faults", usable.error.because);
 
 test.run();

@@ -1,12 +1,12 @@
 // A takeover that is not finished: the gateway that runs continues as before.
-import { chownSync, statSync } from "node:fs";
+import { chownSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { openLibc } from "../../runtime/shell/libc.ts";
 import { STATE_FORMAT } from "../../gateway/takeover/handed_state.ts";
 import { skip } from "../skip.ts";
 import { suite } from "../suite.ts";
-import { freePort, moduleOf, probe, temporaryFolder, visit } from "./gateway_under_test.ts";
+import { eventually, freePort, moduleOf, probe, temporaryFolder, visit } from "./gateway_under_test.ts";
 import { helloWith, records, serverName } from "./hello_bytes.ts";
 import { launch, place, startsAs } from "./ingressd_process.ts";
 import { begun, caller, gatewayToTake, only, said, says, step, stoppingAt } from "./takeover_under_test.ts";
@@ -68,6 +68,29 @@ if (openLibc() === null) {
     assert.is(await it.takeOver().exit, 5);
     assert.is(await probe(it.port), "allow");
     assert.not.match(it.first.err(), /has taken over/);
+  });
+
+  test("a lease that ends in the middle of a takeover that is given up closes its port", async () => {
+    const it = await gatewayToTake({
+      config: `${UNWATCHED}\n[services.web]\nuid = ${process.getuid?.() ?? 0}`,
+      policy: (port) => `edition 1\nexpose web on tcp ${port} bind 127.0.0.1 { allow from any }`,
+    });
+    const open = (): number => readdirSync(`/proc/${it.first.child.pid}/fd`).length;
+    const before = open();
+    const service = await caller(it.folder);
+    const lease = await service.call("register", { service: "web", proto: "tcp", port: it.port, mode: "tcp", backend: `127.0.0.1:${it.behind}` });
+    assert.ok(lease.ok);
+    assert.is(await probe(it.port), "allow");
+    const rpc = await caller(it.folder);
+    const id = await begun(rpc);
+    assert.type(await step(rpc, "freeze", { id }), "object");
+    service.close();
+    await eventually(() => it.first.order("status", "--json").out.includes('"leases":0'), "its lease has ended");
+    rpc.close();
+    await it.first.says("the other gateway does not take over");
+    assert.is(await probe(it.port), "deny");
+    await eventually(() => open() <= before, `its descriptors: ${before} before, ${open()} now`);
+    assert.is(it.first.order("reload").code, 0);
   });
 
   test("two at once, a wrong id, a step out of turn: each is refused", async () => {

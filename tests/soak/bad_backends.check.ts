@@ -7,7 +7,7 @@ import { HIGH_WATER_BYTES, READ_BYTES } from "../../gateway/forward/relay.ts";
 import { PIPE_BYTES } from "../../gateway/kernel/pipes.ts";
 import { launch, place } from "../gateway/ingressd_process.ts";
 import { suite } from "../suite.ts";
-import { descriptors, either, figure, quantile, residentKiB, ticking, within } from "./measured.ts";
+import { assertForwarder, descriptors, either, figure, quantile, residentKiB, ticking, within } from "./measured.ts";
 
 const test = suite("bad_backends");
 const CROWD = either(100, 50);
@@ -37,6 +37,7 @@ test(`${CROWD} clients a second of each bad backend for ${SECONDS} s`, async () 
   );
   const it = launch(folder, `[policy]\nwatch = false\n[timers]\nidle_ms = ${IDLE_MS}`);
   await it.line("ingressd: ready");
+  assertForwarder(it);
   const pid = it.child.pid ?? -1;
   const atStart = descriptors(pid);
 

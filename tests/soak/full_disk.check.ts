@@ -8,7 +8,7 @@ import { backend, freePort, probe, temporaryFolder } from "../gateway/gateway_un
 import { launch, place, web } from "../gateway/ingressd_process.ts";
 import { skip } from "../skip.ts";
 import { suite } from "../suite.ts";
-import { figure } from "./measured.ts";
+import { assertForwarder, figure } from "./measured.ts";
 
 const test = suite("full_disk");
 const UNSHARE = ["unshare", ...(process.getuid?.() === 0 ? [] : ["--user", "--map-root-user"]), "--mount"];
@@ -52,6 +52,7 @@ else {
         through: [...UNSHARE, "sh", "-c", `mount -t tmpfs -o size=16k none '${disk}' && exec "$@"`, "sh"],
       });
       await it.line("ingressd: ready");
+      assertForwarder(it);
       // The child became the gateway; its disk is seen through its root.
       const file = `/proc/${it.child.pid}/root${disk}/audit.jsonl`;
       const status = (): ReturnType<typeof counts> => counts(it.order("status", "--json").out);

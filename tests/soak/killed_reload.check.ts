@@ -9,7 +9,7 @@ import { backend, freePort, moduleOf, probe, temporaryFolder } from "../gateway/
 import { launch, place, type Running } from "../gateway/ingressd_process.ts";
 import { newState } from "../gateway/state_under_test.ts";
 import { suite } from "../suite.ts";
-import { either, figure, within } from "./measured.ts";
+import { assertForwarder, either, figure, within } from "./measured.ts";
 
 const test = suite("killed_reload");
 const KILLS = either(50, 5);
@@ -47,6 +47,7 @@ test(`${KILLS} times`, async () => {
   let revision = 1;
   place(folder, signed(revision));
   let it = await begin();
+  assertForwarder(it);
 
   // How long a reload takes here, to aim within it.
   const measure = await openConnection(control);

@@ -1,5 +1,9 @@
 // Shared by the soak checks: durations, measurements of a process, and output.
 import { readdirSync, readFileSync } from "node:fs";
+import * as assert from "uvu/assert";
+import { fieldsOf } from "../../runtime/shell/rpc_client.ts";
+import { FORWARDERS, GIVEN_FORWARDER } from "../gateway/gateway_under_test.ts";
+import type { Running } from "../gateway/ingressd_process.ts";
 
 /** `SOAK=short` (as .ci/run has it): the same checks in less time, with less of everything. */
 const SHORT = process.env["SOAK"] === "short";
@@ -11,6 +15,14 @@ export function either<T>(full: T, short: T): T {
 /** A line of the figures; `npm run soak` shows what passing checks print. */
 export function figure(what: string, value: string): void {
   console.log(`${what.padEnd(52)} ${value}`);
+}
+
+/** The forwarder that a gateway has is the given one; without one, that of TEST_FORWARDER, or the kernel's where this machine has it. */
+export function assertForwarder(it: Pick<Running, "order">, wanted: string = GIVEN_FORWARDER ?? FORWARDERS[0] ?? ""): void {
+  const { forwarder } = fieldsOf(JSON.parse(it.order("status", "--json").out)) ?? {};
+  const name = fieldsOf(forwarder)?.["name"] ?? forwarder;
+  figure("forwarder", String(name));
+  assert.is(name, wanted);
 }
 
 export function descriptors(pid: number): number {

@@ -8,7 +8,7 @@ import { launch, place } from "../gateway/ingressd_process.ts";
 import { authority, dns, extension, leaf, oid, tlv, uri } from "../tls/certificates.ts";
 import { GREETING, put, putAuthority } from "../tls/tls_under_test.ts";
 import { suite } from "../suite.ts";
-import { descriptors, either, figure, residentKiB, within } from "./measured.ts";
+import { assertForwarder, descriptors, either, figure, residentKiB, within } from "./measured.ts";
 
 const test = suite("mtls_memory");
 const AT_ONCE = 100;
@@ -52,6 +52,7 @@ expose web on tcp ${port} bind 127.0.0.1 as mtls { backend 127.0.0.1:${behind.po
     { node: [...NO_FULL_COLLECTION, "--import", REPORTER] },
   );
   await it.line("ingressd: ready");
+  assertForwarder(it);
   const pid = it.child.pid ?? -1;
   const atStart = descriptors(pid);
 

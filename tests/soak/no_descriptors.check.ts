@@ -6,7 +6,7 @@ import { backend, freePort, probe, temporaryFolder, visit } from "../gateway/gat
 import { launch, place, web } from "../gateway/ingressd_process.ts";
 import { skip } from "../skip.ts";
 import { suite } from "../suite.ts";
-import { descriptors, either, figure, ticking, within } from "./measured.ts";
+import { assertForwarder, descriptors, either, figure, ticking, within } from "./measured.ts";
 
 const test = suite("no_descriptors");
 const CROWD = either(1_000, 200);
@@ -21,6 +21,7 @@ else {
     place(folder, web(port, behind.port));
     const it = launch(folder, "[policy]\nwatch = false");
     await it.line("ingressd: ready");
+    assertForwarder(it);
     const pid = it.child.pid ?? -1;
     const limit = (n: number): void => {
       const done = spawnSync("prlimit", ["--pid", String(pid), `--nofile=${n}:20000`], { encoding: "utf8" });

@@ -7,7 +7,7 @@ import { openConnection } from "../../gateway/client/connection.mjs";
 import { backend, freePort, moduleOf, probe, temporaryFolder, visit } from "../gateway/gateway_under_test.ts";
 import { launch, place } from "../gateway/ingressd_process.ts";
 import { suite } from "../suite.ts";
-import { descriptors, either, figure, percent, quantile, residentKiB, slope, ticking, within } from "./measured.ts";
+import { assertForwarder, descriptors, either, figure, percent, quantile, residentKiB, slope, ticking, within } from "./measured.ts";
 
 const test = suite("reload_storm");
 const STREAMS = either(1_000, 200);
@@ -53,6 +53,7 @@ ${more}`);
   place(folder, modules[0] ?? new Uint8Array());
   const it = launch(folder, "[policy]\nwatch = false\n[timers]\nidle_ms = 0");
   await it.line("ingressd: ready");
+  assertForwarder(it);
   const pid = it.child.pid ?? -1;
   assert.is(await probe(fresh), "allow");
   const control = await openConnection(`${folder}/run/control.sock`);

@@ -8,7 +8,7 @@ import { launch, place } from "../gateway/ingressd_process.ts";
 import { authority, dns, leaf } from "../tls/certificates.ts";
 import { call, GREETING, put } from "../tls/tls_under_test.ts";
 import { suite } from "../suite.ts";
-import { descriptors, either, figure, quantile, residentKiB, ticking, within } from "./measured.ts";
+import { assertForwarder, descriptors, either, figure, quantile, residentKiB, ticking, within } from "./measured.ts";
 
 const test = suite("stalled_handshakes");
 const STALLED = either(2_000, 200);
@@ -31,6 +31,7 @@ expose web on tcp ${port} bind 127.0.0.1 as tls { backend 127.0.0.1:${behind.por
   );
   const it = launch(folder, `[policy]\nwatch = false\n[timers]\nhello_ms = ${HELLO_MS}\n[certs.web]\ncert = "${folder}/web.pem"\nkey = "${folder}/web.key"`);
   await it.line("ingressd: ready");
+  assertForwarder(it);
   const pid = it.child.pid ?? -1;
   const many = async (): Promise<number[]> => {
     const waits: number[] = [];

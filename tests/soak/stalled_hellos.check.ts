@@ -7,7 +7,7 @@ import { backend, freePort, moduleOf, temporaryFolder, visit } from "../gateway/
 import { recorded } from "../gateway/hello_bytes.ts";
 import { launch, place } from "../gateway/ingressd_process.ts";
 import { suite } from "../suite.ts";
-import { descriptors, either, figure, quantile, residentKiB, ticking, within } from "./measured.ts";
+import { assertForwarder, descriptors, either, figure, quantile, residentKiB, ticking, within } from "./measured.ts";
 
 const test = suite("stalled_hellos");
 const STALLED = either(2_000, 400);
@@ -27,6 +27,7 @@ expose web on tcp ${port} bind 127.0.0.1 as passthrough { backend 127.0.0.1:${be
   );
   const it = launch(folder, `[policy]\nwatch = false\n[timers]\nhello_ms = ${HELLO_MS}`);
   await it.line("ingressd: ready");
+  assertForwarder(it);
   const pid = it.child.pid ?? -1;
   const good = async (): Promise<number> => {
     const from = performance.now();

@@ -12,7 +12,7 @@ import { freePort, GIVEN_FORWARDER, moduleOf, recordsIn, temporaryFolder, visit 
 import { launch, place, type Running } from "../gateway/ingressd_process.ts";
 import { skip } from "../skip.ts";
 import { atEnd, suite } from "../suite.ts";
-import { either, figure, ticking } from "./measured.ts";
+import { assertForwarder, either, figure, ticking } from "./measured.ts";
 
 const test = suite("takeovers");
 const TAKEOVERS = either(10, 3);
@@ -124,6 +124,7 @@ expose rare on tcp ${limited} bind 127.0.0.1 { ${to} limit 2/h per source }`),
     await begun(path, ["backend", echo, bulk, udp]).ready;
     let gateway: Running = launch(folder, "");
     await gateway.line("ingressd: ready");
+    assertForwarder(gateway);
     const kept = [visit(capped), visit(capped)];
     for (const one of kept) {
       one.socket.write("kept");

@@ -12,7 +12,7 @@ import { launch, place } from "../gateway/ingressd_process.ts";
 import { atEnd, stallsAfter } from "../suite.ts";
 import { authority, dns, leaf, uri } from "../tls/certificates.ts";
 import { put, putAuthority } from "../tls/tls_under_test.ts";
-import { descriptors, figure, within } from "./measured.ts";
+import { assertForwarder, descriptors, figure, within } from "./measured.ts";
 
 const SOURCE = fileURLToPath(new URL("load/visitors.c", import.meta.url));
 const ROOT = new URL("../../package.json", import.meta.url).href;
@@ -121,6 +121,7 @@ file = "${folder}/corp.pem"`,
     { node: ["--expose-gc", "--import", REPORTER] },
   );
   await gateway.line("ingressd: ready");
+  assertForwarder(gateway, forwarder);
   const ports: Readonly<Record<VisitKind, number>> = {
     plain,
     passthrough,
