@@ -9,6 +9,7 @@ import { isV4, parseAddress, type Address } from "../../runtime/net/address.ts";
 import { atLength } from "../at_length.ts";
 import type { Suite } from "../suite.ts";
 import { described, ERRORS, FaultyCalls, stepsOf, type Named, type Plan } from "./faulty_calls.ts";
+import { freeUdpPort, udpBackend, udpSocket } from "./datagrams_under_test.ts";
 import { backend, eventually, freePort, moduleOf, probe, running, start, visit, type Under } from "./gateway_under_test.ts";
 import { rawSockets } from "./raw_sockets.ts";
 import { begun, caller, step } from "./takeover_under_test.ts";
@@ -60,6 +61,17 @@ async function openedAnew(gateway: Under, port: number, what: string): Promise<v
     isServed = (await probe(port)) === "allow";
   }
   assert.ok(isServed, `${what}: the port is opened anew`);
+}
+
+/** A takeover that goes as far as its state, and is given up. */
+async function givenUp(gateway: Under, faulty: FaultyCalls, plan: Plan | null): Promise<void> {
+  const rpc = await caller(gateway.folder);
+  const id = await begun(rpc);
+  assert.type(await step(rpc, "freeze", { id }), "object");
+  faulty.arm(plan);
+  const { length } = gateway.said;
+  rpc.close();
+  await eventually(() => gateway.said.slice(length).some((said) => said.includes("does not take over")), described(plan));
 }
 
 export function openingTests(test: Suite<Record<string, never>>, real: KernelCalls): void {
@@ -220,16 +232,7 @@ export function openingTests(test: Suite<Record<string, never>>, real: KernelCal
     const gateway = await running({ calls: faulty.calls, policy: `edition 1\n${expose("web", port, behind)}`, config: UNWATCHED });
     const kept = visit(port);
     assert.is(await kept.first, "hello");
-    const givenUp = async (plan: Plan | null): Promise<void> => {
-      const rpc = await caller(gateway.folder);
-      const id = await begun(rpc);
-      assert.type(await step(rpc, "freeze", { id }), "object");
-      faulty.arm(plan);
-      const { length } = gateway.said;
-      rpc.close();
-      await eventually(() => gateway.said.slice(length).some((said) => said.includes("does not take over")), described(plan));
-    };
-    await givenUp(null);
+    await givenUp(gateway, faulty, null);
     const made = new Map(faulty.made);
     faulty.arm(null);
     assert.is(await probe(port), "allow");
@@ -238,7 +241,7 @@ export function openingTests(test: Suite<Record<string, never>>, real: KernelCal
     for (const plan of plansOf(OF_PASSED, made)) {
       const what = described(plan);
       const { length } = gateway.said;
-      await givenUp(plan);
+      await givenUp(gateway, faulty, plan);
       faulty.arm(null);
       if (gateway.said.slice(length).some((said) => said.includes("can't be served again"))) {
         lost++;
@@ -250,5 +253,34 @@ export function openingTests(test: Suite<Record<string, never>>, real: KernelCal
     assert.ok(lost > 0);
     kept.socket.write("still");
     assert.is(await new Promise<string>((resolve) => kept.socket.once("data", (bytes) => resolve(bytes.toString()))), "still");
+  });
+
+  test("opening: a call fails when a takeover is given up over udp: the socket is opened anew at the next look, and nothing is left", async () => {
+    const [behind, port, client, faulty] = [await udpBackend(), await freeUdpPort(), await udpSocket(), new FaultyCalls(real)];
+    const gateway = await running({
+      calls: faulty.calls,
+      policy: `edition 1\nexpose dns on udp ${port} bind 127.0.0.1 { backend 127.0.0.1:${behind.port} amplify 1 allow from any }`,
+      config: UNWATCHED,
+    });
+    const query = async (text: string): Promise<void> => {
+      const { length } = client.got;
+      await client.send(text, port);
+      await client.until(length + 1);
+      assert.is(client.got.at(-1)?.bytes.toString(), text);
+    };
+    await givenUp(gateway, faulty, null);
+    const made = faulty.made.get("epollControl") ?? 0;
+    assert.ok(made > 0);
+    faulty.arm(null);
+    await query("as before");
+    const open = descriptors();
+    for (const error of ERRORS.epollControl) {
+      await givenUp(gateway, faulty, { name: "epollControl", step: 0, error, stays: false });
+      faulty.arm(null);
+      assert.match(gateway.said.join("\n"), new RegExp(`127\\.0\\.0\\.1:${port} can't be served again`));
+      gateway.clock.advance(POLL_MS);
+      await query(`after ${error}`);
+      await eventually(() => descriptors() <= open, "all descriptors are closed");
+    }
   });
 }
