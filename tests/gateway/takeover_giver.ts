@@ -19,6 +19,8 @@ export interface Given {
   /** Descriptors that go over, and how many it says that there are. */
   readonly fds?: readonly number[];
   readonly sockets?: number;
+  /** The step that it does not answer. */
+  readonly silentAt?: string;
 }
 
 export interface Giver {
@@ -61,7 +63,12 @@ export async function giver(path: string, given: Given): Promise<Giver> {
         .filter((one) => one !== "")) {
         const call = fieldsOf(JSON.parse(line)) ?? {};
         const to = descriptorOf(socket);
-        if (fieldsOf(call["params"])?.["step"] === "sockets" && fds.length > 0 && to !== null) messages?.send(to, Buffer.from("\n"), fds);
+        const step = fieldsOf(call["params"])?.["step"];
+        if (step === given.silentAt) {
+          it.steps.push(`silent at ${String(step)}`);
+          continue;
+        }
+        if (step === "sockets" && fds.length > 0 && to !== null) messages?.send(to, Buffer.from("\n"), fds);
         socket.write(`${JSON.stringify({ jsonrpc: "2.0", id: call["id"], result: answerTo(fieldsOf(call["params"]) ?? {}) })}\n`);
       }
     });

@@ -1,6 +1,6 @@
 // The state of a takeover, given by the test in the place of a gateway: of another release, tampered with, cut short, too
 // large, or of a gateway that falls silent. The next gateway is a real process.
-import { mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { openLibc } from "../../runtime/shell/libc.ts";
@@ -9,7 +9,7 @@ import { hashOf, LIMITS_FORM, STATE_FORMAT } from "../../gateway/takeover/handed
 import { skip } from "../skip.ts";
 import { suite } from "../suite.ts";
 import { backend, eventually, freePort, moduleOf, probe, recordsIn, temporaryFolder } from "./gateway_under_test.ts";
-import { launch, place, type Running } from "./ingressd_process.ts";
+import { launch, place, type LaunchOptions, type Running } from "./ingressd_process.ts";
 import { giver, type Given, type Giver } from "./takeover_giver.ts";
 import { caller, gatewayToTake, only, step } from "./takeover_under_test.ts";
 
@@ -23,13 +23,13 @@ interface Taken {
 }
 
 /** A gateway that takes over from the test. */
-async function taking(given: Given, clauses = "allow from any", port?: number): Promise<Taken> {
+async function taking(given: Given, clauses = "allow from any", port?: number, options: LaunchOptions = {}): Promise<Taken> {
   const [{ port: behind }, free] = [await backend("hello"), port ?? (await freePort())];
   const folder = temporaryFolder();
   mkdirSync(join(folder, "run"), { mode: 0o700 });
   place(folder, moduleOf(only(free, behind, clauses)));
   const it = await giver(join(folder, "run", "control.sock"), given);
-  return { next: launch(folder, "", { words: ["--takeover"] }), it, port: free, folder };
+  return { next: launch(folder, "", { ...options, words: ["--takeover"] }), it, port: free, folder };
 }
 
 const EMPTY = { format: STATE_FORMAT, limitsForm: LIMITS_FORM, places: [], connections: [], flows: [], limits: "" };
@@ -44,6 +44,32 @@ const placeAt = (port: number): object => ({
   backend: "127.0.0.1:9",
 });
 const connection = (row: number, more: object = {}): object => ({ row, place: 0, source: "127.0.0.1", sourcePort: 1, zone: "", nameFault: null, ...more });
+
+/** In the next gateway's process: a wait for an answer, of 10 s, is over after 300 ms. */
+const TEN_SECONDS_PASS = `const { Module } = require("node:module");
+const shorter = (ms) => (ms === 10_000 ? 300 : ms);
+const { setTimeout } = globalThis;
+globalThis.setTimeout = (call, ms, ...rest) => setTimeout(call, shorter(ms), ...rest);
+const load = Module._load;
+let isHooked = false;
+Module._load = function (request, ...rest) {
+  const found = load.call(this, request, ...rest);
+  if (request !== "koffi" || isHooked) return found;
+  isHooked = true;
+  const open = found.load;
+  found.load = (...path) => {
+    const library = open.apply(found, path);
+    return {
+      func(prototype) {
+        const native = library.func(prototype);
+        if (!prototype.startsWith("int poll(")) return native;
+        return { async: (set, count, ms, done) => native.async(set, count, shorter(ms), done) };
+      },
+    };
+  };
+  return found;
+};
+`;
 
 /** The state of a real gateway whose source 127.0.0.1 has used a limit of two an hour up, and its seed. */
 async function usedUp(): Promise<{ readonly fields: Readonly<Record<string, unknown>>; readonly seed: string }> {
@@ -93,6 +119,17 @@ if (openLibc() === null) {
       assert.is(await next.exit, 5, next.err());
       assert.match(next.err(), because);
       assert.not(it.steps.includes("serving"));
+    });
+  }
+
+  for (const silentAt of ["begin", "sockets", "freeze", "state", "serving"]) {
+    test(`a gateway that is silent for 10 s at \`${silentAt}\` is not taken over`, async () => {
+      const hook = join(temporaryFolder(), "hook.cjs");
+      writeFileSync(hook, TEN_SECONDS_PASS);
+      const { next, it } = await taking({ state: whole, silentAt }, undefined, undefined, { node: ["--require", hook] });
+      assert.is(await next.exit, 5, next.err());
+      assert.match(next.err(), /can't be taken over(, and continues)?: (ingressd closed the connection|it sends no sockets in time)/);
+      assert.is(it.steps.filter((one) => one !== "wait").at(-1), `silent at ${silentAt}`, "no step follows");
     });
   }
 
