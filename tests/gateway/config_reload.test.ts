@@ -11,7 +11,19 @@ import type { PolicyInfo } from "../../runtime/host/module.ts";
 import { failed, ok } from "../../runtime/result/result.ts";
 import { authority, dns, leaf } from "../tls/certificates.ts";
 import { call, put } from "../tls/tls_under_test.ts";
-import { backend, eventually, freePort, moduleOf, probe, running, temporaryFolder, visit, type Under, type UnderSetup } from "./gateway_under_test.ts";
+import {
+  backend,
+  eventually,
+  freePort,
+  GIVEN_ENGINE,
+  moduleOf,
+  probe,
+  running,
+  temporaryFolder,
+  visit,
+  type Under,
+  type UnderSetup,
+} from "./gateway_under_test.ts";
 import { denialOf, intent, leaseOf, policy as registered } from "./registering.ts";
 
 const test = suite("config reload");
@@ -276,7 +288,7 @@ test("keys that are read at the start only stay as they are, and the answer name
   const folder = temporaryFolder();
   const rows: readonly (readonly [toml: string, keys: readonly string[]])[] = [
     [`state_dir = "${folder}/s"`, ["state_dir"]],
-    ['timers.keepalive_ms = 1000\ntls.engine = "node"', ["timers.keepalive_ms", "tls.engine"]],
+    [`timers.keepalive_ms = 1000\ntls.engine = "${GIVEN_ENGINE === "node" ? "openssl" : "node"}"`, ["timers.keepalive_ms", "tls.engine"]],
     [`control.socket = "${folder}/c.sock"`, ["control.socket"]],
     [`intents.socket = "${folder}/i.sock"\nintents.mode = "0600"`, ["intents.mode", "intents.socket"]],
     [
