@@ -179,7 +179,14 @@ export const TABLES = {
     ),
     udp_idle_ms: orElse(30_000, whole(100, 86_400_000, "any other flow of datagrams ends without one in either direction")),
     drain_ms: orElse(10_000, whole(0, 3_600_000, "how long connections may stay open after SIGTERM")),
-    interface_poll_ms: orElse(5_000, whole(100, 3_600_000, "how often the interface addresses are read for `bind NET` listeners, and ports that could not be opened or were lost are opened anew")),
+    interface_poll_ms: orElse(
+      5_000,
+      whole(
+        100,
+        3_600_000,
+        "how often the interface addresses are read for `bind NET` listeners, and ports that could not be opened or were lost are opened anew",
+      ),
+    ),
     policy_check_ms: orElse(
       10_000,
       whole(

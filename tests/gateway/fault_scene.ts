@@ -159,7 +159,8 @@ export function testsOf(
     test(`${kind}: ${name} fails once, at each step`, async () => {
       const at = await ready();
       for (const step of stepsOf(usual.get(name) ?? 0, steps))
-        for (const error of ERRORS[name].filter((_, i) => atLength(true, (i + step) % SAMPLED === 0))) await run(at, { name, step, error, stays: false }, open, total());
+        for (const error of ERRORS[name].filter((_, i) => atLength(true, (i + step) % SAMPLED === 0)))
+          await run(at, { name, step, error, stays: false }, open, total());
     });
 
     // A close that fails has closed, and an epoll descriptor that is gone serves nobody.

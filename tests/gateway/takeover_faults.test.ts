@@ -110,7 +110,7 @@ async function scene(): Promise<Scene> {
   return { it, hook, folder, now: it.first, plan: first, runs: 0, givenUp: [] };
 }
 
-/** What it has counted since its plan was read; it reads its plan again. */
+/** Calls that the process has counted since it read its plan; it reads its plan again. */
 async function counted(gateway: Running): Promise<Readonly<Record<string, number>>> {
   const lines = (): readonly string[] => [...gateway.err().matchAll(/^counted (.*)$/gm)].map(([, text = ""]) => text);
   const { length } = lines();

@@ -18,7 +18,7 @@ const ONCE: readonly (readonly [path: string, because: string])[] = [
   ["tests/host/register.test.ts", "it prints the version of ingressd, and starts nothing"],
 ];
 
-/** What starts one: the daemon in this process, the shipped program, or `npm start`. */
+/** A text that starts a gateway: by the shipped program, or by `npm start`. */
 const STARTS = /"gateway\/ingressd\.mjs"|(?:\(|\.\.\.)INGRESSD\b(?!\.)|policies\/demo\/start\.mjs/;
 /** Helpers that only name the program for those who start it. */
 const NAMES_IT = ["tests/cli/programs.ts"];
