@@ -9,6 +9,7 @@ import type { SourceFile } from "../source/source.ts";
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import { Context, type LeftOut } from "./draft/context.ts";
 import type { Draft } from "./draft/draft.ts";
+import { withoutLoops } from "./draft/loops.ts";
 import { policyText } from "./draft/policy_text.ts";
 import type { YamlReader } from "./draft/yaml_reader.ts";
 import { importHaproxy } from "./haproxy/haproxy.ts";
@@ -52,7 +53,8 @@ export function needsYaml(name: Format, text: string): boolean {
 export function importFrom(name: Format, file: SourceFile, yaml: YamlReader = NO_YAML): Result<Imported, readonly Diagnostic[]> {
   const { program, importer } = FORMATS[name];
   const context = new Context(file);
-  const draft = importer(context, yaml);
+  const imported = importer(context, yaml);
+  const draft = imported === null ? null : withRemoteNote(withoutLoops(context, imported));
   const top = { at: 0, end: 0 };
   const left = context.left();
   if (draft === null && context.faults.length === 0)
@@ -76,6 +78,12 @@ export function importFrom(name: Format, file: SourceFile, yaml: YamlReader = NO
 }
 
 const NO_YAML: YamlReader = (context) => context.fault("ING873", { at: 0, end: 1 }, "this is not JSON", "give it as JSON");
+
+/** ingressd connects to other hosts only where its configuration has their networks. */
+function withRemoteNote({ header, exposes }: Draft): Draft {
+  const hasRemote = exposes.some(({ backends }) => backends.some((backend) => backend.startsWith("remote ")));
+  return { header: hasRemote ? [...header, "a `backend remote` needs its network in `backends.networks` of ingressd's configuration"] : header, exposes };
+}
 
 /** The policy names no other file. */
 const NO_FILES = { read: () => failed("missing" as const) };

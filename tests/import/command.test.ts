@@ -26,7 +26,10 @@ test("a part that is left out is a comment with its line, and the exit code is 1
   dir.write("n.conf", PARTLY);
   const { code, out } = await ingresscHere(["import", "--from", "nginx", "n.conf"], dir.path);
   assert.is(code, 1);
-  assert.match(out, /^# left out:\n# line 1: `server \{ … \}`: `listen 81 ssl`: nginx terminates TLS there/m);
+  assert.match(
+    out,
+    /^# left out:\n# line 1: `server \{ … \}`: `listen 81 ssl`: nginx terminates TLS there, and no `ssl_certificate` says with which certificate/m,
+  );
   // Standard output is a policy and nothing else.
   assert.ok(out.startsWith("edition 1\n") && out.endsWith("}\n"));
 });

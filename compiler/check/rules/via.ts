@@ -55,7 +55,8 @@ export function checkVia(context: CheckContext, node: ExposeNode, mode: Mode | n
   return via;
 }
 
-function isWide({ bounds }: AddressSet): boolean {
+/** Wider than an expose has without a reason. */
+export function isWide({ bounds }: AddressSet): boolean {
   for (let i = 0; i < bounds.length; i += STRIDE) {
     const [first, last] = [valueAt(bounds, i), valueAt(bounds, i + 4)];
     if (last - first + 1n > (first >> 32n === V4 ? MOST_V4 : MOST_V6)) return true;

@@ -55,6 +55,16 @@ export function placesOf(own: readonly Endpoint[], all: readonly Endpoint[]): re
   return [...groups.values()].map(({ protocol, ports, bind, local }) => ({ protocol, ports, bind, clients: familiesOf(local) }));
 }
 
+/** A place with the sources that may come there. Named by a load balancer they may be of any family, so the families of the socket are its `bind`. */
+export function behind(
+  via: AddressSet | null,
+  { protocol, ports, bind, clients }: Place,
+  from: AddressSet,
+): Omit<Place, "clients"> & { readonly from: AddressSet } {
+  if (via === null) return { protocol, ports, bind, from: intersect(from, clients) };
+  return { protocol, ports, bind: bind ?? (equal(clients, ANY) ? null : clients), from };
+}
+
 /** Whether two sockets would have the same place, or ranges of ports that can't be compared as a whole. */
 export function collide(a: Endpoint, b: Endpoint): boolean {
   if (a.protocol !== b.protocol || a.ports.last < b.ports.first || b.ports.last < a.ports.first) return false;

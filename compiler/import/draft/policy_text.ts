@@ -39,7 +39,7 @@ export function comment(text: string): string {
 }
 
 function exposeText(expose: DraftExpose, names: Names, nets: Nets): string {
-  const { note, protocols, ports, bind, via, hosts, mode, backends, proxy, perSource, connections, allows } = expose;
+  const { note, why, protocols, ports, bind, via, hosts, mode, certs, alpn, backends, proxy, perSource, connections, allows } = expose;
   const caps = [...(connections === null ? [] : [`${connections} connections`]), ...(perSource === null ? [] : [`${perSource} per source /32 /128`])];
   const head = [
     `expose ${names.unique(expose.name)} on ${protocols.join(", ")} ${ports.map(portText).join(", ")}`,
@@ -51,8 +51,11 @@ function exposeText(expose: DraftExpose, names: Names, nets: Nets): string {
   return [
     "",
     ...(note === null ? [] : [comment(note)]),
+    ...(why === null ? [] : [`@why ${quoted(why)}`]),
     `${head} {`,
     ...(backends.length === 0 ? [] : [`backend ${backends.join(", ")}${proxy === null ? "" : ` proxy ${proxy}`}`]),
+    ...(certs.length === 0 ? [] : [`cert ${certs.map(quoted).join(", ")}`]),
+    ...(alpn.length === 0 ? [] : [`alpn ${alpn.map(quoted).join(", ")}`]),
     // No source bounds what a service answers, so nothing is bounded here.
     ...(protocols.includes("udp") ? ["amplify any"] : []),
     ...(caps.length === 0 ? [] : [`cap ${caps.join(", ")}`]),

@@ -30,32 +30,34 @@ export interface Reading {
   readonly needsHello: boolean;
 }
 
-/** `readsNames`: HAProxy waits for the hello before it evaluates. */
-export function aclsOf(lines: readonly Line[], readsNames: boolean): Acls {
+/** Where server names come from: the hello that HAProxy waits for, or the TLS that it terminates; null: none is known yet. */
+export type NamesFrom = "hello" | "tls" | null;
+
+export function aclsOf(lines: readonly Line[], names: NamesFrom): Acls {
   const named = new Map<string, Acl[]>();
-  const names: NameClass[] = [];
+  const found: NameClass[] = [];
   for (const { words } of lines) {
     const [, name = "", ...rest] = words;
-    named.set(name, [...(named.get(name) ?? []), aclOf(rest, readsNames)]);
+    named.set(name, [...(named.get(name) ?? []), aclOf(rest, names)]);
   }
   const term = (text: string): Acl => {
-    const found = named.get(text) ?? (text === "TRUE" ? [ALWAYS] : []);
-    if (found.length === 0) return { ...ALWAYS, of: () => UNKNOWN, why: `the acl \`${text}\` is not there` };
+    const own = named.get(text) ?? (text === "TRUE" ? [ALWAYS] : []);
+    if (own.length === 0) return { ...ALWAYS, of: () => UNKNOWN, why: `the acl \`${text}\` is not there` };
     return {
-      of: (name) => anyOf(found.map((acl) => acl.of(name))),
-      names: found.flatMap((acl) => acl.names),
-      why: found.find((acl) => acl.why !== null)?.why ?? null,
-      needsHello: found.some((acl) => acl.needsHello),
+      of: (name) => anyOf(own.map((acl) => acl.of(name))),
+      names: own.flatMap((acl) => acl.names),
+      why: own.find((acl) => acl.why !== null)?.why ?? null,
+      needsHello: own.some((acl) => acl.needsHello),
     };
   };
   return {
-    names,
+    names: found,
     read(words) {
       if (words.length === 0) return ALWAYS;
       const [keyword, ...rest] = words;
-      const groups = groupsOf(rest, term, readsNames);
+      const groups = groupsOf(rest, term, names);
       if (groups === null || (keyword !== "if" && keyword !== "unless")) return { ...ALWAYS, of: () => UNKNOWN, why: "the condition can't be read" };
-      for (const { acl } of groups.flat()) names.push(...acl.names);
+      for (const { acl } of groups.flat()) found.push(...acl.names);
       const why = groups.flat().find(({ acl }) => acl.why !== null)?.acl.why ?? null;
       const value = (name: NameClass): Bounds =>
         anyOf(groups.map((group) => group.reduce((all, { acl, isNot }) => both(all, isNot ? not(acl.of(name)) : acl.of(name)), ALL)));
@@ -72,7 +74,7 @@ interface Term {
 const ALWAYS: Acl = { of: () => ALL, names: [], why: null, needsHello: false };
 
 /** Terms that must all be true, in groups of which one must be. */
-function groupsOf(words: readonly string[], term: (text: string) => Acl, readsNames: boolean): readonly (readonly Term[])[] | null {
+function groupsOf(words: readonly string[], term: (text: string) => Acl, names: NamesFrom): readonly (readonly Term[])[] | null {
   const groups: Term[][] = [[]];
   let isNot = false;
   for (let i = 0; i < words.length; i++) {
@@ -90,7 +92,7 @@ function groupsOf(words: readonly string[], term: (text: string) => Acl, readsNa
     if (bare === "{") {
       const end = words.indexOf("}", i);
       if (end < 0) return null;
-      groups.at(-1)?.push({ acl: aclOf(words.slice(i + 1, end), readsNames), isNot });
+      groups.at(-1)?.push({ acl: aclOf(words.slice(i + 1, end), names), isNot });
       i = end;
     } else groups.at(-1)?.push({ acl: term(bare), isNot });
     isNot = false;
@@ -98,7 +100,7 @@ function groupsOf(words: readonly string[], term: (text: string) => Acl, readsNa
   return groups.every((group) => group.length > 0) ? groups : null;
 }
 
-function aclOf(words: readonly string[], readsNames: boolean): Acl {
+function aclOf(words: readonly string[], names: NamesFrom): Acl {
   const [criterion = "", ...rest] = words;
   const unknown: Acl = { ...ALWAYS, of: () => UNKNOWN, why: `it depends on \`${criterion}\`` };
   switch (criterion) {
@@ -113,12 +115,16 @@ function aclOf(words: readonly string[], readsNames: boolean): Acl {
     case "req_ssl_ver":
     case "req.ssl_ver":
       // An expose `as passthrough` refuses what does not begin with a hello.
-      return readsNames && criterion.endsWith("type") && rest.join() === "1" ? { ...ALWAYS, needsHello: true } : unknown;
+      return names === "hello" && criterion.endsWith("type") && rest.join() === "1" ? { ...ALWAYS, needsHello: true } : unknown;
     case "req_ssl_sni":
     case "req.ssl_sni":
-      return readsNames ?
+      return names === "hello" ?
           nameAcl(rest, unknown)
         : { ...unknown, why: "HAProxy reads a server name only with `tcp-request inspect-delay` and a `tcp-request content` that waits for the hello" };
+    case "ssl_fc":
+      return names === "tls" ? ALWAYS : unknown;
+    case "ssl_fc_sni":
+      return names === "tls" ? { ...nameAcl(rest, unknown), needsHello: false } : unknown;
     default:
       return unknown;
   }

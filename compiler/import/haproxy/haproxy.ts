@@ -6,8 +6,10 @@ import type { AddressSet } from "../../policy/policy.ts";
 import { intersect } from "../draft/addresses.ts";
 import type { Context } from "../draft/context.ts";
 import { PLAIN, type Draft, type DraftExpose } from "../draft/draft.ts";
-import { collide, placesOf, type Endpoint } from "../draft/endpoints.ts";
-import { aclsOf, type Acls, type NameClass, type Reading } from "./conditions.ts";
+import { Certificates } from "../draft/certificates.ts";
+import { behind, collide, placesOf, type Endpoint } from "../draft/endpoints.ts";
+import { aclsOf, type Acls, type NameClass, type NamesFrom, type Reading } from "./conditions.ts";
+import { isExpectProxy, peersOf, type Peers } from "./peers.ts";
 import { linesWith, readHaproxy, shown, type Line, type Section } from "./sections.ts";
 import { boundOf, obstacleText, serversOf, type Bound, type Obstacle } from "./servers.ts";
 
@@ -40,13 +42,14 @@ export function importHaproxy(context: Context): Draft | null {
     );
   const all = fronts.flatMap(({ bound }) => bound.endpoints);
   if (all.length > MAX_ENDPOINTS) return context.fault("ING877", { at: 0, end: 0 }, `it has more than ${MAX_ENDPOINTS} \`bind\``, "import a part of it");
+  const certificates = new Certificates();
   const exposes = fronts.flatMap((front): readonly DraftExpose[] => {
-    const made = collision(front, fronts) ?? exposesOf(context, front, sections, all);
+    const made = collision(front, fronts) ?? exposesOf(context, front, { sections, all, certificates });
     if (!isObstacle(made)) return made;
     context.omit(front.section.head, shown(front.section.head), obstacleText(made));
     return [];
   });
-  return { header: [], exposes };
+  return { header: certificates.lines(), exposes };
 }
 
 function isObstacle(value: unknown): value is Obstacle {
@@ -63,7 +66,14 @@ function collision({ section, bound }: Front, fronts: readonly Front[]): Obstacl
     : bound.obstacle;
 }
 
-function exposesOf(context: Context, { section, bound }: Front, sections: readonly Section[], all: readonly Endpoint[]): readonly DraftExpose[] | Obstacle {
+/** What all frontends share. */
+interface Whole {
+  readonly sections: readonly Section[];
+  readonly all: readonly Endpoint[];
+  readonly certificates: Certificates;
+}
+
+function exposesOf(context: Context, { section, bound }: Front, whole: Whole): readonly DraftExpose[] | Obstacle {
   const { head, lines, defaults } = section;
   const own = (linesWith(lines, "mode")[0] ?? linesWith(defaults, "mode")[0])?.words[1] ?? "tcp";
   if (own !== "tcp") return { line: head, why: `its mode is ${own}, and ingressd does not read requests` };
@@ -85,9 +95,17 @@ function exposesOf(context: Context, { section, bound }: Front, sections: readon
               .join(" "),
         ),
     );
-  const acls = aclsOf(linesWith(lines, "acl"), waits);
+  const front = frontOf(bound, whole);
+  if (isObstacle(front)) return front;
+  const source: NamesFrom =
+    bound.tls !== null ? "tls"
+    : waits ? "hello"
+    : null;
+  const acls = aclsOf(linesWith(lines, "acl"), source);
   // Nothing has been read yet where these are evaluated.
-  const blind = aclsOf(linesWith(lines, "acl"), false);
+  const blind = aclsOf(linesWith(lines, "acl"), null);
+  const peers = peersOf(context, bound, requests, blind);
+  if (isObstacle(peers)) return peers;
   const layers = layersOf(context, requests, (layer) => (layer === "content" ? acls : blind));
   if (isObstacle(layers)) return layers;
   const routes = routesOf(context, section, acls);
@@ -96,8 +114,21 @@ function exposesOf(context: Context, { section, bound }: Front, sections: readon
   if (names.length > MAX_NAMES) return { line: head, why: `it has more than ${MAX_NAMES} server names` };
   const found = classesOf([...names, { kind: "other" }], layers, routes, context, head);
   const needsHello = [...layers.flat(), ...routes].some(({ condition }) => condition.needsHello);
-  const mode = names.length > 0 || needsHello ? "passthrough" : "tcp";
-  return written(context, section, found, mode, sections, placesOf(bound.endpoints, all));
+  const mode =
+    bound.tls !== null ? "tls"
+    : names.length > 0 || needsHello ? "passthrough"
+    : "tcp";
+  return written(context, section, found, { ...front, mode, peers }, whole.sections, placesOf(bound.endpoints, whole.all));
+}
+
+/** The certificates of a frontend that terminates TLS. */
+function frontOf({ tls }: Bound, { sections, certificates }: Whole): Pick<DraftExpose, "certs" | "alpn"> | Obstacle {
+  if (tls === null) return { certs: [], alpn: [] };
+  const options = sections.filter(({ head }) => head.words[0] === "global").flatMap(({ lines }) => linesWith(lines, "ssl-default-bind-options"));
+  const strict = options.find(({ words }) => words.some((word) => word === "TLSv1.3" || word === "force-tlsv13" || word === "no-tlsv12"));
+  if (strict !== undefined) return { line: strict, why: "ingressd serves TLS 1.2 too, so it would serve clients that HAProxy refuses" };
+  const certs = certificates.namesOf(tls.paths);
+  return certs === null ? { line: tls.line, why: "its certificate is no file, so it has no name" } : { certs, alpn: tls.alpn };
 }
 
 interface Layer {
@@ -113,7 +144,7 @@ function layersOf(context: Context, requests: readonly Line[], aclsAt: (layer: s
     if (layer === "inspect-delay") continue;
     const rules = layers.get(layer);
     if (rules === undefined) return { line, why: "it has no counterpart in a policy" };
-    if (CONTINUES.test(action)) continue;
+    if (CONTINUES.test(action) || isExpectProxy(line)) continue;
     if (action !== "accept" && action !== "reject" && action !== "silent-drop")
       return { line, why: `\`${action}\` can change who is admitted, and has no counterpart in a policy` };
     const condition = aclsAt(layer).read(rest);
@@ -201,7 +232,7 @@ function written(
   context: Context,
   { name: front, lines }: Section,
   found: readonly Found[],
-  mode: DraftExpose["mode"],
+  { peers, ...first }: Pick<DraftExpose, "mode" | "certs" | "alpn"> & { readonly peers: Peers },
   sections: readonly Section[],
   places: ReturnType<typeof placesOf>,
 ): readonly DraftExpose[] {
@@ -226,10 +257,11 @@ function written(
     if (isShut && one.name.kind === "other") return [];
     const hosts =
       one.name.kind === "other" ? null : group.flatMap(({ name }) => (name.kind === "other" ? [] : [name.kind === "below" ? `**.${name.text}` : name.text]));
-    return places.map(({ ports, bind, clients }): DraftExpose => {
-      const from = intersect(one.from, clients);
+    return places.map((place): DraftExpose => {
+      const { ports, bind, from } = behind(peers.via, place, subtract(one.from, peers.nobody));
       return {
         ...PLAIN,
+        at: one.route?.line ?? null,
         name:
           hosts === null ?
             found.length > 1 ?
@@ -240,7 +272,9 @@ function written(
         ports,
         bind,
         hosts,
-        mode,
+        ...first,
+        via: peers.via,
+        why: peers.why,
         backends: isShut ? [] : servers.backends,
         proxy: isShut ? null : servers.proxy,
         connections,

@@ -1,6 +1,7 @@
 // `bind` and `server` lines: where a frontend listens, and the backends on this host.
 import { ANY } from "../../check/sets/builtin_nets.ts";
-import { backendText } from "../draft/backends.ts";
+import { backendText, NO_BACKEND } from "../draft/backends.ts";
+import { MAX_PROTOCOLS } from "../../source/bounds.ts";
 import { listenAddress, type Endpoint } from "../draft/endpoints.ts";
 import { linesWith, shown, type Line, type Section } from "./sections.ts";
 
@@ -9,8 +10,18 @@ export interface Obstacle {
   readonly why: string;
 }
 
+/** How HAProxy terminates TLS: the files of its certificates, and the protocols that it offers behind it. */
+export interface Tls {
+  readonly line: Line;
+  readonly paths: readonly string[];
+  readonly alpn: readonly string[];
+}
+
 export interface Bound {
   readonly endpoints: readonly Endpoint[];
+  /** What comes first on every connection, if it is the same on all of them: a PROXY header of any peer, and TLS. */
+  readonly isProxied: boolean;
+  readonly tls: Tls | null;
   readonly obstacle: Obstacle | null;
   /** Some address could not be read, so that it may be any. */
   readonly isUnclear: boolean;
@@ -19,23 +30,39 @@ export interface Bound {
 }
 
 const BIND_REASONS: Readonly<Record<string, string>> = {
-  ssl: "HAProxy terminates TLS there; write `as tls` with a `cert` of ingressd's configuration",
-  "accept-proxy": "its clients come through load balancers; write `via` with their addresses",
+  "ca-file": "HAProxy requests certificates of clients there; write `as mtls` with a `ca` of ingressd's configuration",
+  "crt-list": "the list of its certificates is not here",
 };
-const BIND_HARMLESS = new Set(["tfo", "defer-accept", "transparent", "v4v6", "v6only"]);
-const BIND_VALUES = new Set(["name", "backlog", "id", "process", "thread", "shards", "tcp-ut", "mss", "maxconn", "level", "nice"]);
+const BIND_HARMLESS = new Set(["accept-proxy", "ssl", "tfo", "defer-accept", "transparent", "v4v6", "v6only"]);
+const BIND_VALUES = new Set([
+  "alpn",
+  "ciphers",
+  "ciphersuites",
+  "crt",
+  "ssl-min-ver",
+  "name",
+  "backlog",
+  "id",
+  "process",
+  "thread",
+  "shards",
+  "tcp-ut",
+  "mss",
+  "maxconn",
+  "level",
+  "nice",
+]);
 
 export function boundOf(lines: readonly Line[]): Bound {
   const [endpoints, narrower]: [Endpoint[], Obstacle[]] = [[], []];
   let obstacle: Obstacle | null = null;
   let isUnclear = false;
+  const fronts: Front[] = [];
   for (const line of linesWith(lines, "bind")) {
     const [, places = "", ...parameters] = line.words;
-    for (let i = 0; i < parameters.length; i++) {
-      const parameter = parameters[i] ?? "";
-      if (BIND_VALUES.has(parameter)) i++;
-      else if (!BIND_HARMLESS.has(parameter)) obstacle ??= { line, why: BIND_REASONS[parameter] ?? `\`${parameter}\` has no counterpart in a policy` };
-    }
+    const front = frontOf(line, parameters);
+    if ("why" in front) obstacle ??= front;
+    else fronts.push(front);
     for (const place of places.split(",")) {
       const [, family = "", named = "", from = "", to = from] = /^(?:ipv([46])@)?(.*):(\d{1,5})(?:-(\d{1,5}))?$/.exec(place) ?? [];
       const ports = { first: Number(from), last: Number(to) };
@@ -53,7 +80,36 @@ export function boundOf(lines: readonly Line[]): Bound {
       endpoints.push({ protocol: "tcp", ports, ...address, ...(isSix && parameters.includes("v4v6") ? { local: ANY } : {}) });
     }
   }
-  return { endpoints, obstacle, isUnclear, narrower };
+  const [first, ...others] = fronts;
+  const differs = others.find(({ text }) => text !== first?.text);
+  if (differs !== undefined) obstacle ??= { line: differs.line, why: "not all of its `bind` have the same `ssl`, `crt`, `alpn` and `accept-proxy`; divide it" };
+  return { endpoints, obstacle, isUnclear, narrower, isProxied: first?.isProxied ?? false, tls: first?.tls ?? null };
+}
+
+interface Front {
+  readonly line: Line;
+  readonly isProxied: boolean;
+  readonly tls: Tls | null;
+  /** Equal for what comes first alike. */
+  readonly text: string;
+}
+
+function frontOf(line: Line, parameters: readonly string[]): Front | Obstacle {
+  const [paths, alpn]: [string[], string[]] = [[], []];
+  for (let i = 0; i < parameters.length; i++) {
+    const [parameter = "", value = ""] = [parameters[i], parameters[i + 1]];
+    if (parameter === "crt") paths.push(value);
+    else if (parameter === "alpn") alpn.push(...value.split(","));
+    else if (parameter === "ssl-min-ver" && value === "TLSv1.3")
+      return { line, why: "ingressd serves TLS 1.2 too, so it would serve clients that HAProxy refuses" };
+    if (BIND_VALUES.has(parameter)) i++;
+    else if (!BIND_HARMLESS.has(parameter)) return { line, why: BIND_REASONS[parameter] ?? `\`${parameter}\` has no counterpart in a policy` };
+  }
+  const [isProxied, isTls] = [parameters.includes("accept-proxy"), parameters.includes("ssl")];
+  if (alpn.length > MAX_PROTOCOLS || !alpn.every((name) => /^[A-Za-z0-9./_-]{1,64}$/.test(name))) return { line, why: "its `alpn` can't be written" };
+  if (isTls && paths.length === 0) return { line, why: "HAProxy terminates TLS there, and no `crt` says with which certificate" };
+  if (!isTls && paths.length + alpn.length > 0) return { line, why: "it has a certificate or protocols, and no `ssl`" };
+  return { line, isProxied, tls: isTls ? { line, paths, alpn } : null, text: JSON.stringify([isProxied, isTls, paths, alpn]) };
 }
 
 export interface Servers {
@@ -115,7 +171,7 @@ export function serversOf({ head, lines, defaults, kind, name }: Section, front:
     if (backend === null)
       return {
         line,
-        why: `\`${address}\` is no backend on this host: a loopback address with a port, or a unix socket; for another host there is \`backend remote\``,
+        why: `\`${address}\` ${NO_BACKEND}`,
       };
     backends.add(backend);
   }

@@ -46,5 +46,5 @@ export function connectionsOf(levels: readonly (readonly Directive[])[], top: re
 }
 
 export function isObstacle(value: unknown): value is Obstacle {
-  return typeof value === "object" && value !== null && "why" in value;
+  return typeof value === "object" && value !== null && "why" in value && "directive" in value;
 }

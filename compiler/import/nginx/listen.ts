@@ -6,17 +6,22 @@ import { named, type Directive } from "./syntax.ts";
 
 /** Parameters that change nothing of who is admitted. */
 const HARMLESS =
-  /^(?:reuseport|default_server|default|deferred|bind|udp|ipv6only=on|ipv6only=off|(?:backlog|rcvbuf|sndbuf|fastopen|so_keepalive|setfib|accept_filter)=\S*)$/;
+  /^(?:reuseport|default_server|default|deferred|bind|udp|ssl|proxy_protocol|ipv6only=on|ipv6only=off|(?:backlog|rcvbuf|sndbuf|fastopen|so_keepalive|setfib|accept_filter)=\S*)$/;
 const REASONS: Readonly<Record<string, string>> = {
-  ssl: "nginx terminates TLS there; write `as tls` with a `cert` of ingressd's configuration",
-  proxy_protocol: "its clients come through load balancers; write `via` with their addresses",
   quic: "nginx terminates QUIC there",
-  http2: "nginx speaks HTTP/2 there",
+  http2: "nginx speaks HTTP/2 there, and ingressd forwards the bytes of a client as they are",
 };
+
+export interface NginxEndpoint extends Endpoint {
+  readonly directive: Directive;
+  /** Each connection begins with a PROXY header. */
+  readonly isProxied: boolean;
+  readonly isTls: boolean;
+}
 
 /** Where a server listens, as far as it can be read, and why it can't be written. */
 export interface Listening {
-  readonly endpoints: readonly Endpoint[];
+  readonly endpoints: readonly NginxEndpoint[];
   readonly obstacle: Obstacle | null;
   /** Some place could not be read, so that it may be any. */
   readonly isUnclear: boolean;
@@ -28,7 +33,8 @@ export function listeningOf(server: Directive, implied: number | null): Listenin
   if (listens.length === 0) {
     const address = listenAddress("*");
     if (implied === null || address === null) return { endpoints: [], obstacle: { directive: server, why: "it has no `listen`" }, isUnclear: false };
-    return { endpoints: [{ protocol: "tcp", ports: { first: implied, last: implied }, ...address }], obstacle: null, isUnclear: false };
+    const place = { directive: server, protocol: "tcp", ports: { first: implied, last: implied }, ...address } as const;
+    return { endpoints: [{ ...place, isProxied: false, isTls: false }], obstacle: null, isUnclear: false };
   }
   const all = listens.map(listenOf);
   return {
@@ -39,7 +45,7 @@ export function listeningOf(server: Directive, implied: number | null): Listenin
 }
 
 interface Listen {
-  readonly endpoint: Endpoint | null;
+  readonly endpoint: NginxEndpoint | null;
   readonly obstacle: Obstacle | null;
   readonly isSocket: boolean;
 }
@@ -54,8 +60,20 @@ function listenOf(directive: Directive): Listen {
   const address = listenAddress(host);
   if (address === null) return no(`\`${host}\` is no address that a socket can have`);
   const isBoth = address.isWide && host.startsWith("[") && parameters.includes("ipv6only=off");
-  const endpoint: Endpoint = { protocol: parameters.includes("udp") ? "udp" : "tcp", ports, ...address, ...(isBoth ? { local: ANY } : {}) };
-  const strange = parameters.find((parameter) => !HARMLESS.test(parameter));
+  const [isUdp, isTls, isProxied] = ["udp", "ssl", "proxy_protocol"].map((word) => parameters.includes(word));
+  const endpoint: NginxEndpoint = {
+    directive,
+    isProxied: isProxied === true,
+    isTls: isTls === true,
+    protocol: isUdp === true ? "udp" : "tcp",
+    ports,
+    ...address,
+    ...(isBoth ? { local: ANY } : {}),
+  };
+  if (isUdp === true && (isTls === true || isProxied === true))
+    return { endpoint, obstacle: { directive, why: "over udp a policy has neither TLS nor `via`" }, isSocket: false };
+  // Behind TLS a client that is offered no HTTP/2 speaks HTTP/1.1.
+  const strange = parameters.find((parameter) => !HARMLESS.test(parameter) && !(parameter === "http2" && isTls === true));
   const obstacle = strange === undefined ? null : { directive, why: REASONS[strange] ?? `\`${strange}\` has no counterpart in a policy` };
   return { endpoint, obstacle, isSocket: false };
 }

@@ -1,4 +1,5 @@
 // nginx: the servers of its `stream` blocks, and those of `http` that only pass requests on.
+import { Certificates } from "../draft/certificates.ts";
 import type { Context } from "../draft/context.ts";
 import type { Draft, DraftExpose } from "../draft/draft.ts";
 import { collide, type Endpoint } from "../draft/endpoints.ts";
@@ -36,15 +37,16 @@ export function importNginx(context: Context): Draft | null {
   const listening = top.flatMap(({ name, block }) => named(block, "server").map((server) => ({ server, ...listeningOf(server, name === "http" ? 80 : null) })));
   const all = listening.flatMap(({ endpoints }) => endpoints);
   if (all.length > MAX_ENDPOINTS) return context.fault("ING877", { at: 0, end: 0 }, `it has more than ${MAX_ENDPOINTS} \`listen\``, "import a part of it");
+  const certificates = new Certificates();
   const obstacles = new Map(listening.map((one) => [one.server, one.obstacle ?? collision(one, listening)]));
   const exposes = top.flatMap(({ name, block }): readonly DraftExpose[] => {
     const servers = listening
       .filter(({ server }) => (block ?? []).includes(server))
       .map(({ server, endpoints }) => ({ server, endpoints, obstacle: obstacles.get(server) ?? null }));
-    const level: Level = { block: block ?? [], servers, all };
+    const level: Level = { block: block ?? [], servers, all, certificates };
     return name === "stream" ? streamExposes(context, level) : httpExposes(context, level);
   });
-  return { header: [], exposes };
+  return { header: certificates.lines(), exposes };
 }
 
 function isStream(servers: readonly Directive[]): boolean {

@@ -1,36 +1,35 @@
 // Servers of nginx's `stream` block: they forward what the server name, if anything, decides.
 import type { AddressSet } from "../../policy/policy.ts";
 import { readHostPattern } from "../../check/names/host_names.ts";
-import { intersect } from "../draft/addresses.ts";
 import type { Context } from "../draft/context.ts";
 import { PLAIN, type DraftExpose } from "../draft/draft.ts";
-import { placesOf, type Endpoint } from "../draft/endpoints.ts";
+import type { Certificates } from "../draft/certificates.ts";
 import { accessOf, connectionsOf, isObstacle, type Obstacle } from "./access.ts";
+import { exposesOfParts, frontOf, placesBehind, type Front, type Part } from "./front.ts";
+import type { NginxEndpoint } from "./listen.ts";
 import { named, shown, type Directive } from "./syntax.ts";
 import { targetOf } from "./upstreams.ts";
 
 /** Directives of a server, or around it, that admit nobody and refuse nobody. */
 const HARMLESS =
-  /^(?:allow|deny|limit_conn|limit_conn_zone|limit_conn_log_level|listen|server|upstream|map|map_hash_\w+|proxy_pass|ssl_preread|proxy_protocol|proxy_(?:timeout|connect_timeout|buffer_size|socket_keepalive|next_upstream|next_upstream_tries|next_upstream_timeout|responses|requests|half_close|bind)|preread_(?:timeout|buffer_size)|tcp_nodelay|error_log|access_log|log_format|resolver|resolver_timeout|variables_hash_\w+|server_names_hash_\w+|open_log_file_cache)$/;
+  /^(?:allow|deny|limit_conn|limit_conn_zone|limit_conn_log_level|listen|server|upstream|map|map_hash_\w+|proxy_pass|ssl_preread|proxy_protocol|proxy_(?:timeout|connect_timeout|buffer_size|socket_keepalive|next_upstream|next_upstream_tries|next_upstream_timeout|responses|requests|half_close|bind)|preread_(?:timeout|buffer_size)|tcp_nodelay|ssl_certificate|ssl_certificate_key|ssl_protocols|ssl_ciphers|ssl_prefer_server_ciphers|ssl_session_\w+|ssl_dhparam|ssl_ecdh_curve|ssl_handshake_timeout|set_real_ip_from|error_log|access_log|log_format|resolver|resolver_timeout|variables_hash_\w+|server_names_hash_\w+|open_log_file_cache)$/;
 
 const NOTHING = /^$/;
 
 export interface Level {
   /** The directives of the `stream` or `http` block. */
   readonly block: readonly Directive[];
-  readonly servers: readonly { readonly server: Directive; readonly endpoints: readonly Endpoint[]; readonly obstacle: Obstacle | null }[];
+  readonly servers: readonly { readonly server: Directive; readonly endpoints: readonly NginxEndpoint[]; readonly obstacle: Obstacle | null }[];
   /** Of all servers of the file. */
-  readonly all: readonly Endpoint[];
+  readonly all: readonly NginxEndpoint[];
+  readonly certificates: Certificates;
 }
 
 export function streamExposes(context: Context, level: Level): readonly DraftExpose[] {
   const around = strangeIn(level.block, HARMLESS);
-  return level.servers.flatMap(({ server, endpoints, obstacle }) => {
-    const made = around ?? obstacle ?? serverExposes(context, level, server, endpoints);
-    if (!isObstacle(made)) return made;
-    context.omit(server, shown(server), `${shown(made.directive)}: ${made.why}`);
-    return [];
-  });
+  return level.servers.flatMap((one) =>
+    exposesOfParts(context, { ...one, obstacle: around ?? one.obstacle }, (part) => serverExposes(context, level, one.server, part)),
+  );
 }
 
 export function strangeIn(block: readonly Directive[], harmless: RegExp): Obstacle | null {
@@ -45,7 +44,7 @@ export function strangeIn(block: readonly Directive[], harmless: RegExp): Obstac
   };
 }
 
-function serverExposes(context: Context, { block, all }: Level, server: Directive, endpoints: readonly Endpoint[]): readonly DraftExpose[] | Obstacle {
+function serverExposes(context: Context, { block, all, certificates }: Level, server: Directive, part: Part): readonly DraftExpose[] | Obstacle {
   const own = server.block ?? [];
   const levels = [block, own];
   const strange = strangeIn(own, HARMLESS);
@@ -56,14 +55,20 @@ function serverExposes(context: Context, { block, all }: Level, server: Directiv
   if (pass === undefined) return { directive: server, why: "it has no `proxy_pass`" };
   const setting = (name: string): string | undefined => levels.map((at) => named(at, name)[0]?.args[0]).findLast((value) => value !== undefined);
   const proxy = setting("proxy_protocol") === "on" ? "v1" : null;
-  const routes = routesOf(context, block, pass, setting("ssl_preread") === "on");
+  const front = frontOf(context, certificates, part, levels, false);
+  if (isObstacle(front)) return front;
+  const variable =
+    part.first.isTls ? "$ssl_server_name"
+    : setting("ssl_preread") === "on" ? "$ssl_preread_server_name"
+    : null;
+  const routes = routesOf(context, block, pass, variable);
   if (isObstacle(routes)) return routes;
-  return placesOf(endpoints, all).flatMap(({ protocol, ports, bind, clients }): readonly DraftExpose[] => {
+  return placesBehind(front, part, all, from).flatMap(({ protocol, ports, bind, from: sources }): readonly DraftExpose[] => {
     if (protocol === "udp" && (proxy !== null || routes.some(({ isNamed, backends }) => isNamed || backends.some((b) => b.startsWith("unix"))))) {
       context.omit(server, shown(server), "over udp a policy has neither names, `proxy` nor unix sockets");
       return [];
     }
-    return routes.map((route) => expose(route, { protocol, ports, bind, from: intersect(from, clients), perSource, proxy }));
+    return routes.map((route) => expose(route, { ...front, pass, protocol, ports, bind, from: sources, perSource, proxy }));
   });
 }
 
@@ -74,22 +79,32 @@ interface Route {
   /** Null: those that no other route has. */
   readonly hosts: readonly string[] | null;
   readonly backends: readonly string[];
-  /** Its names lead to something that is not on this host, and must not lead to the route that gets the rest. */
+  /** Its names lead to something that a policy can't name, and must not lead to the route that gets the rest. */
   readonly isShut: boolean;
 }
 
 function expose(
   route: Route,
-  at: Pick<DraftExpose, "ports" | "bind" | "perSource" | "proxy"> & { readonly protocol: "tcp" | "udp"; readonly from: AddressSet },
+  at: Front & { readonly pass: Directive } & Pick<DraftExpose, "ports" | "bind" | "perSource" | "proxy"> & {
+      readonly protocol: "tcp" | "udp";
+      readonly from: AddressSet;
+    },
 ): DraftExpose {
   return {
     ...PLAIN,
+    at: at.pass,
     name: `${route.name}_${at.ports[0]?.first ?? 0}`,
     protocols: [at.protocol],
     ports: at.ports,
     bind: at.bind,
     hosts: route.hosts,
-    mode: route.isNamed ? "passthrough" : "tcp",
+    via: at.via,
+    why: at.why,
+    certs: at.certs,
+    mode:
+      at.certs.length > 0 ? "tls"
+      : route.isNamed ? "passthrough"
+      : "tcp",
     backends: route.backends,
     proxy: at.proxy,
     perSource: at.perSource,
@@ -97,8 +112,8 @@ function expose(
   };
 }
 
-/** One for a backend; with `map $ssl_preread_server_name $x` one for each of its results. */
-function routesOf(context: Context, block: readonly Directive[], pass: Directive, isPreread: boolean): readonly Route[] | Obstacle {
+/** One for a backend; with a `map` of the server name one for each of its results. `variable`: that of the server name; null: it is not read. */
+function routesOf(context: Context, block: readonly Directive[], pass: Directive, variable: string | null): readonly Route[] | Obstacle {
   const [address = ""] = pass.args;
   const upstreams = named(block, "upstream");
   if (!address.includes("$")) {
@@ -108,8 +123,11 @@ function routesOf(context: Context, block: readonly Directive[], pass: Directive
     return [{ name: /^[A-Za-z]\w*$/.test(address) ? address : "tcp", isNamed: false, hosts: null, backends, isShut: false }];
   }
   const map = named(block, "map").find(({ args }) => args[1] === address);
-  if (map?.args[0] !== "$ssl_preread_server_name" || !isPreread)
-    return { directive: pass, why: "it depends on a variable; only a `map` of `$ssl_preread_server_name` with `ssl_preread on` has a counterpart" };
+  if (map === undefined || map.args[0] !== variable)
+    return {
+      directive: pass,
+      why: `it depends on a variable; only a \`map\` of ${variable === "$ssl_server_name" ? "`$ssl_server_name`" : "`$ssl_preread_server_name` with `ssl_preread on`"} has a counterpart`,
+    };
   return mapRoutes(context, map, upstreams);
 }
 

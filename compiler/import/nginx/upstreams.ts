@@ -1,5 +1,5 @@
-// The target of `proxy_pass`: a backend of this host, or the servers of an `upstream`.
-import { backendText } from "../draft/backends.ts";
+// The target of `proxy_pass`: a backend, or the servers of an `upstream`.
+import { backendText, NO_BACKEND } from "../draft/backends.ts";
 import { named, type Directive } from "./syntax.ts";
 
 export interface Target {
@@ -18,14 +18,12 @@ export function targetOf(address: string, upstreams: readonly Directive[]): Targ
   const upstream = upstreams.find(({ args }) => args[0] === address);
   if (upstream === undefined) {
     const backend = backendText(address);
-    return backend === null ?
-        refused(`\`${address}\` is no backend on this host: a loopback address with a port, or a unix socket; for another host there is \`backend remote\``)
-      : { backends: [backend], why: null, differs: null };
+    return backend === null ? refused(`\`${address}\` ${NO_BACKEND}`) : { backends: [backend], why: null, differs: null };
   }
   const servers = named(upstream.block, "server").filter(({ args }) => !args.includes("down"));
   const texts = servers.map(({ args }) => backendText(args[0] ?? ""));
   const backends = [...new Set(texts.filter((text) => text !== null))];
-  if (servers.length === 0 || backends.length < texts.length) return refused(`the upstream \`${address}\` has a server that is not on this host, or none`);
+  if (servers.length === 0 || backends.length < texts.length) return refused(`the upstream \`${address}\` has a server that a policy can't name, or none`);
   if (backends.length > MOST) return refused(`the upstream \`${address}\` has more than ${MOST} servers`);
   const isEven = named(upstream.block, "least_conn").length > 0 || servers.length === 1;
   const special = servers.find(({ args }) => args.some((arg) => /^(?:backup$|weight=)/.test(arg)));
