@@ -7,6 +7,9 @@ export type Effect = "opens" | "closes";
 /** Instead of a clause: what becomes of a client whose server name is an address, empty, or no host name. */
 export const INVALID_NAMES = "invalid names";
 
+/** Instead of a clause: limits whose debts no limit of the second policy takes over, and those that begin without debts in their place. */
+export const NEW_BUDGETS = "new budgets";
+
 export interface FactChange {
   /** The clause: `backend`, `cap`, `limit`, or a key that a later release made. */
   readonly what: string;
@@ -19,11 +22,48 @@ export interface FactChange {
 
 export function factChanges(before: ListenerModel, after: ListenerModel): readonly FactChange[] {
   const [x, y] = [factsOf(before), factsOf(after)];
-  return [...new Set([...x.keys(), ...y.keys()])].flatMap((what) => {
+  const changed = [...new Set([...x.keys(), ...y.keys()])].flatMap((what): readonly FactChange[] => {
     const [was, is] = [x.get(what) ?? null, y.get(what) ?? null];
     if (same(was, is)) return [];
     return effectsOf(what, was, is).map((effect) => ({ what, effect, before: was, after: is }));
   });
+  const budgets = newBudgets(before, after);
+  return budgets === null ? changed : [...changed, budgets];
+}
+
+/** A limit takes over the debts of one of the same listener's name, key and window; in place of any other it begins with full budgets. */
+function newBudgets(before: ListenerModel, after: ListenerModel): FactChange | null {
+  const [was, is, tried] = [debtsOf(before, before.rest.get("limits")), debtsOf(after, after.rest.get("limits")), debtsOf(before, dryrunLimits(before))];
+  if (was === null || is === null) return null;
+  const fresh = is.filter(({ debts }) => [...was, ...(tried ?? [])].every((other) => other.debts !== debts));
+  const gone = was.filter(({ debts, kind }) => is.every((other) => other.debts !== debts) && fresh.some((other) => other.kind === kind));
+  if (gone.length === 0) return null;
+  const started = fresh.filter(({ kind }) => gone.some((other) => other.kind === kind));
+  return { what: NEW_BUDGETS, effect: "opens", before: gone.map(({ limit }) => limit), after: started.map(({ limit }) => limit) };
+}
+
+interface Debts {
+  readonly limit: unknown;
+  readonly kind: string;
+  /** Limits with equal ones have the same debts. */
+  readonly debts: string;
+}
+
+function dryrunLimits({ rest }: ListenerModel): unknown {
+  const dryrun = rest.get("dryrun");
+  return isObject(dryrun) ? (dryrun["limits"] ?? null) : null;
+}
+
+/** Null where a limit has another form than this release writes. */
+function debtsOf({ name, proto }: ListenerModel, limits: unknown): readonly Debts[] | null {
+  if (!Array.isArray(limits)) return limits === null || limits === undefined ? [] : null;
+  const all = (limits as readonly unknown[]).map((limit): Debts | null => {
+    const key = isObject(limit) ? limit["key"] : null;
+    if (!isObject(limit) || !isObject(key) || typeof key["kind"] !== "string") return null;
+    const { kind, v4 = null, v6 = null } = key;
+    return { limit, kind: key["kind"], debts: canonical({ name, proto, kind, v4, v6, periodMs: limit["periodMs"] ?? null }) };
+  });
+  return all.every((one) => one !== null) ? all : null;
 }
 
 function factsOf({ name, mode, rest }: ListenerModel): ReadonlyMap<string, unknown> {

@@ -1,5 +1,6 @@
-// Ten changes of policies/organisation. The openings and closings of each were written by hand, from the policy's text.
-import { cpSync, readFileSync, writeFileSync } from "node:fs";
+// Ten changes of policies/organisation, each a file of changes/: the lines that change, what it opens and closes as it was written by hand
+// from the policy's text, and the report for a merge request, which a reviewer reads who has not seen the policy.
+import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as assert from "uvu/assert";
@@ -8,86 +9,35 @@ import { ownFolder, suite } from "../suite.ts";
 
 const test = suite("analysis: changes of an organisation");
 const ORGANISATION = fileURLToPath(new URL("../../policies/organisation/", import.meta.url));
+const CHANGES = fileURLToPath(new URL("changes/", import.meta.url));
 
 interface Change {
-  readonly name: string;
+  readonly title: string;
+  readonly isSubtle: boolean;
   readonly edits: readonly (readonly [file: string, from: string, to: string])[];
   /** `listener: who`, sorted. */
   readonly opens: readonly string[];
   readonly closes: readonly string[];
+  readonly report: string;
 }
 
-const CHANGES: readonly Change[] = [
-  {
-    name: "the office is twice as large",
-    edits: [["nets.ingress", "198.51.100.0/24", "198.51.100.0/23"]],
-    opens: ["reports: `198.51.101.0/24`", "stock: `198.51.101.0/24`"],
-    closes: [],
-  },
-  {
-    name: "names of the shop may have more labels",
-    edits: [["shop.ingress", '"*.shop.example.com"', '"**.shop.example.com"']],
-    opens: ["shop: the whole internet but `203.0.113.128/25`, with a name in `**.shop.example.com` but `*.shop.example.com`"],
-    closes: [],
-  },
-  {
-    name: "half of the guests are no longer guests",
-    edits: [["nets.ingress", "198.51.100.224/27", "198.51.100.224/28"]],
-    opens: ["reports: `198.51.100.240/28`", "stock: `198.51.100.240/28`"],
-    closes: [],
-  },
-  {
-    name: "half of the abusers are no longer refused, who never came further than the shop",
-    edits: [["edge.ingress", "203.0.113.128/25", "203.0.113.128/26"]],
-    opens: ["shop: `203.0.113.192/26`, with a name in `*.shop.example.com`, `shop.example.com`"],
-    closes: [],
-  },
-  {
-    name: "the database listens at every address",
-    edits: [["data.ingress", " bind private", ""]],
-    opens: ["database: `monitoring` and `10.30.0.0/28`"],
-    closes: [],
-  },
-  {
-    name: "the template no longer refuses guests, whom the top level refuses on these ports",
-    edits: [["templates.ingress", "    deny from nets.guests\n", ""]],
-    opens: [],
-    closes: [],
-  },
-  {
-    name: "neither does the top level",
-    edits: [
-      ["templates.ingress", "    deny from nets.guests\n", ""],
-      ["edge.ingress", "7100-7299 from", "7100-7199 from"],
-    ],
-    opens: ["reports: `guests`"],
-    closes: [],
-  },
-  {
-    name: "more replicas, without a gap's sixteen",
-    edits: [["data.ingress", "from 10.30.0.0/28", "from 10.30.0.0/24 except 10.30.0.16/28"]],
-    opens: ["database: `10.30.0.32/27`, `10.30.0.64/26` and `10.30.0.128/25`"],
-    closes: [],
-  },
-  {
-    name: "no cap per source, of each listener of the template",
-    edits: [["templates.ingress", "cap 200 connections, 20 per source", "cap 200 connections"]],
-    opens: ["reports: cap", "stock: cap"],
-    closes: [],
-  },
-  {
-    name: "another team's port, and the stock for the monitoring alone",
-    edits: [
-      [
-        "shop.ingress",
-        "use platform.internal(stock, 7100, 127.0.0.1:7101, nets.office)",
-        "use platform.internal(stock, 7100, 127.0.0.1:7101, nets.monitoring)\nuse platform.internal(debug, 7300, 127.0.0.1:7301, any)",
-      ],
-    ],
-    opens: ["debug: the whole internet but `guests` and `203.0.113.128/25`", "stock: `monitoring`"],
-    closes: ["stock: `198.51.100.0/25`, `198.51.100.128/26`, `198.51.100.192/27` and `2001:db8:1::/48`"],
-  },
-];
+function readChange(file: string): Change {
+  const text = readFileSync(join(CHANGES, file), "utf8");
+  const part = (title: string): string => new RegExp(`^## ${title}\\n([^]*?)(?=^## |(?![^]))`, "m").exec(text)?.[1] ?? "";
+  const items = (title: string): readonly string[] => [...part(title).matchAll(/^- (.*)$/gm)].map(([, item = ""]) => item);
+  const edits = [...part("Change").matchAll(/^`(.*)`\n\n```diff\n([^]*?)^```$/gm)].map(([, name = "", lines = ""]) => {
+    const of = (sign: string): string => [...lines.matchAll(new RegExp(`^\\${sign}(.*\\n)`, "gm"))].map(([, line = ""]) => line).join("");
+    return [name, of("-"), of("+")] as const;
+  });
+  return {
+    title: /^# (.*)$/m.exec(text)?.[1] ?? "",
+    isSubtle: /^Subtle\.$/m.test(text),
+    edits,
+    opens: items("What it opens, by hand"),
+    closes: items("What it closes, by hand"),
+    report: /^```markdown\n([^]*?)^```$/m.exec(part("Report"))?.[1] ?? "",
+  };
+}
 
 interface Shown {
   readonly effect: "opens" | "closes" | null;
@@ -105,25 +55,36 @@ function shown({ listener, rows = [], fact }: Shown): string {
   return `${listener}: ${fact === undefined ? who.join("; ") : fact.what}`;
 }
 
-for (const { name, edits, opens, closes } of CHANGES) {
-  test(name, async () => {
+const changes = readdirSync(CHANGES).map(readChange);
+
+test("they are ten, of which at least five are subtle", () => {
+  assert.is(changes.length, 10);
+  assert.ok(changes.filter(({ isSubtle }) => isSubtle).length >= 5);
+  assert.is(new Set(changes.map(({ title }) => title)).size, 10);
+});
+
+for (const { title, edits, opens, closes, report } of changes) {
+  test(title, async () => {
     const folder = ownFolder();
     for (const side of ["a", "b"]) cpSync(ORGANISATION, join(folder, side), { recursive: true });
+    assert.ok(edits.length > 0);
     for (const [file, from, to] of edits) {
       const path = join(folder, "b", file);
       const text = readFileSync(path, "utf8");
-      assert.ok(text.includes(from), `${file} has no ${from}`);
+      assert.is(text.split(from).length, 2, `${file} has ${from} once`);
       writeFileSync(path, text.replace(from, to));
     }
     const ended = await ingresscHere(["diff", "a/edge.ingress", "b/edge.ingress", "--json"], folder);
     assert.is(ended.code, opens.length > 0 ? 1 : 0, ended.out);
-    const { changes } = envelope(ended)["data"] as { changes: readonly Shown[] };
+    const data = envelope(ended)["data"] as { changes: readonly Shown[] };
     const of = (effect: Shown["effect"]): readonly string[] =>
-      changes
+      data.changes
         .filter((c) => c.effect === effect)
         .map(shown)
         .sort();
     assert.equal([of("opens"), of("closes"), of(null)], [opens, closes, []]);
+    const markdown = await ingresscHere(["diff", "a/edge.ingress", "b/edge.ingress", "--format", "markdown"], folder);
+    assert.is(markdown.out.replace(/ +$/gm, ""), report);
   });
 }
 

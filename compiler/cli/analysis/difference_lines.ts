@@ -1,8 +1,8 @@
 // A difference as lines, most dangerous first: listeners that open and close, what may reach each and could not, what no longer
 // may, other changes of a listener, and apart from all these what only `dryrun` rules would change.
 import { NEVER, type Diagram } from "../../analysis/diagrams.ts";
-import type { Difference, ListenerChange } from "../../analysis/difference.ts";
-import { INVALID_NAMES, type FactChange } from "../../analysis/facts.ts";
+import type { Difference, ListenerChange, PlaceOf } from "../../analysis/difference.ts";
+import { INVALID_NAMES, NEW_BUDGETS, type FactChange } from "../../analysis/facts.ts";
 import type { ListenerModel } from "../../analysis/model.ts";
 import { witnessOf } from "../../analysis/rows.ts";
 import type { AddressSet } from "../../policy/policy.ts";
@@ -22,6 +22,8 @@ export interface DiffLine {
   readonly listener: string;
   /** `tcp 443, 8443`; empty for a dial. */
   readonly place: string;
+  /** Empty for a dial. */
+  readonly places: readonly PlaceOf[];
   /** One sentence without an end. */
   readonly text: string;
   /** Of what opens or closes; null where nothing is said of requests. */
@@ -55,6 +57,7 @@ export function differenceLines(difference: Difference, before: Side, after: Sid
       effect,
       listener: service,
       place: "",
+      places: [],
       text: effect === "opens" ? "may now use udp as a client" : "may no longer use udp as a client",
       rows: null,
       witness: null,
@@ -150,6 +153,10 @@ class LineWriter {
         fact,
       };
     }
+    if (what === NEW_BUDGETS) {
+      const text = `\`limits\` have another name, key or window, so every budget is full again: ${factText(what, before, this.#before)}, now ${factText(what, after, this.#after)}`;
+      return { ...this.#line("changed", effect, listener, change, text, null, NEVER), fact };
+    }
     const bounds = what === "cap" || what === "limits" || what === "amplify";
     const be = what === "limits" ? "are" : "is";
     const verb =
@@ -173,7 +180,19 @@ class LineWriter {
     const needsCertificate = listener.mode === "mtls" || this.#needsCertificate(change, true) || this.#needsCertificate(change, false);
     const witness =
       facts === null ? null : witnessText(facts, targetText(listener, change.places, this.#hasOneName(change)), d, this.#difference.space, needsCertificate);
-    return { kind, effect, listener: listener.name, place: placesText(change.places), text, rows: d === NEVER ? null : rows, witness, fact: null, requests: d };
+    const { places } = change;
+    return {
+      kind,
+      effect,
+      listener: listener.name,
+      place: placesText(places),
+      places,
+      text,
+      rows: d === NEVER ? null : rows,
+      witness,
+      fact: null,
+      requests: d,
+    };
   }
 
   #needsCertificate({ before, after }: ListenerChange, opens: boolean): boolean {

@@ -3,6 +3,7 @@
 import { ANY } from "../../check/sets/builtin_nets.ts";
 import { equal, subtract } from "../../check/sets/intervals.ts";
 import { listText, sourcesText } from "./sources_text.ts";
+import { NEW_BUDGETS } from "../../analysis/facts.ts";
 import type { Side } from "./side.ts";
 
 const MOST_RANGES = 8;
@@ -23,7 +24,10 @@ function known(what: string, value: unknown, side: Side): string | null {
     case "cap":
       return capText(value, side);
     case "limits":
+    case NEW_BUDGETS:
       return limitsText(value, side);
+    case "dryrun":
+      return dryrunText(value, side);
     case "cert":
     case "alpn":
       return isTexts(value) ? listText(value.map(codeText)) : null;
@@ -58,8 +62,9 @@ function targetText(target: unknown): string | null {
 /** `100 connections, 10 per source /32 /64 from office, 5 per identity` */
 function capText(value: unknown, side: Side): string | null {
   if (!isFields(value)) return null;
-  const { connections, perSource = null, perIdentity = null, ...other } = value;
-  if (typeof connections !== "number" || Object.keys(other).length > 0) return null;
+  // A `dryrun` cap may have no number for all connections.
+  const { connections = null, perSource = null, perIdentity = null, ...other } = value;
+  if ((connections !== null && typeof connections !== "number") || Object.keys(other).length > 0) return null;
   const sources = Array.isArray(perSource) ? (perSource as readonly unknown[]) : [perSource].filter((one) => one !== null);
   const texts = sources.map((one) => {
     if (!isFields(one)) return null;
@@ -68,7 +73,19 @@ function capText(value: unknown, side: Side): string | null {
     return typeof each !== "number" || of === null ? null : `${each} ${of}`;
   });
   if (texts.some((text) => text === null) || (perIdentity !== null && typeof perIdentity !== "number")) return null;
-  return [`${connections} connections`, ...texts, ...(perIdentity === null ? [] : [`${perIdentity} per identity`])].join(", ");
+  return [...(connections === null ? [] : [`${connections} connections`]), ...texts, ...(perIdentity === null ? [] : [`${perIdentity} per identity`])].join(
+    ", ",
+  );
+}
+
+/** `cap 20 per source /32 /64, limit 10/s burst 20 per listener` */
+function dryrunText(value: unknown, side: Side): string | null {
+  if (!isFields(value)) return null;
+  const { cap = null, limits = null, ...other } = value;
+  const texts = [cap === null ? "" : capText(cap, side), limits === null ? "" : limitsText(limits, side)];
+  const [caps, rates] = texts;
+  if (texts.includes(null) || Object.keys(other).length > 0) return null;
+  return [...(caps ? [`cap ${caps}`] : []), ...(rates ? [`limit ${rates}`] : [])].join(", ");
 }
 
 /** `10/s burst 20 per source /32 /64, 200/s burst 200 per listener` */

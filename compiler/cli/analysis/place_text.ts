@@ -2,10 +2,13 @@
 import type { PlaceOf } from "../../analysis/difference.ts";
 import type { ListenerModel } from "../../analysis/model.ts";
 import type { AddressSet } from "../../policy/policy.ts";
+import { ANY, ANY6, builtinNet, UNBINDABLE } from "../../check/sets/builtin_nets.ts";
+import { EMPTY, isEmpty, subtract, union } from "../../check/sets/intervals.ts";
 import { formatAddress } from "../../../runtime/net/address.ts";
 import { listText, sourcesText } from "./sources_text.ts";
 
 const MOST_PORTS = 8;
+const NOT_OPEN = subtract(ANY, builtinNet("internet") ?? ANY);
 
 export function placesText(places: readonly PlaceOf[]): string {
   const groups = new Map<string, { readonly proto: string; readonly at: string; readonly ports: string[] }>();
@@ -20,7 +23,11 @@ export function placesText(places: readonly PlaceOf[]): string {
     .join(", ");
 }
 
+/** `private`, `any address but private`: what no interface can have is not named. */
 function localText(local: AddressSet): string {
+  const { parts: all } = sourcesText(union([local, UNBINDABLE]), [], 3);
+  const [whole = ""] = all;
+  if (whole.startsWith("the whole internet")) return whole.replace("the whole internet", "any address").replaceAll("`", "");
   const { parts, more } = sourcesText(local, [], 3);
   return listText(parts, more).replaceAll("`", "");
 }
@@ -35,6 +42,9 @@ export function targetText({ name, ports }: ListenerModel, places: readonly Plac
 }
 
 export function targetOfPort(proto: "tcp" | "udp", port: number, local: AddressSet | null): string {
-  const [a = 0, b = 0, c = 0, d = 0] = local?.bounds ?? [];
+  // People know an address of the internet as one that others reach.
+  const open = local === null ? EMPTY : subtract(local, NOT_OPEN);
+  const first = [subtract(open, ANY6), open].find((set) => !isEmpty(set)) ?? local;
+  const [a = 0, b = 0, c = 0, d = 0] = first?.bounds ?? [];
   return `${proto} ${port}${local === null ? "" : ` local ${formatAddress([a, b, c, d])}`}`;
 }

@@ -90,8 +90,10 @@ function prefixesOf(set: AddressSet, most: number): { readonly texts: readonly s
 }
 
 const IPV4 = 2 ** 32;
+/** /64 prefixes of IPv6. */
+const V6_NETS = 2 ** 64;
 
-/** `16.7 M addresses`, `3.1 % of IPv4`; of IPv6 the number of /64 prefixes. */
+/** `16.7 M addresses`, `3.1 % of IPv4`; of IPv6 the number of /64 prefixes, or the part of it where that is much. */
 export function sizeText(set: AddressSet): string {
   const [v4, v6] = [subtract(set, ANY6), subtract(set, ANY4)];
   const texts: string[] = [];
@@ -103,7 +105,10 @@ export function sizeText(set: AddressSet): string {
     const count = countAddresses(v6);
     const nets = Number(count >> 64n);
     texts.push(
-      nets >= 1 ? `${shortNumber(nets)} /64 prefix${nets === 1 ? "" : "es"}` : `${shortNumber(Number(count))} IPv6 address${count === 1n ? "" : "es"}`,
+      equal(v6, ANY6) ? "all of IPv6"
+      : nets >= V6_NETS / 100 ? `${rounded((100 * nets) / V6_NETS)} % of IPv6`
+      : nets >= 1 ? `${shortNumber(nets)} /64 prefix${nets === 1 ? "" : "es"}`
+      : `${shortNumber(Number(count))} IPv6 address${count === 1n ? "" : "es"}`,
     );
   }
   return texts.join(" and ");

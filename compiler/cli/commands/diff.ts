@@ -1,9 +1,12 @@
 // ingressc diff: what a change opens and closes.
 import { failed, ok, type Result } from "../../../runtime/result/result.ts";
+import { printableJson } from "../../../runtime/shell/printable.ts";
 import type { Arguments } from "../../../runtime/shell/command_line.ts";
 import { differenceOf } from "../../analysis/difference.ts";
 import { withinBudget } from "../../analysis/permitted.ts";
+import { entryJson, lineJson } from "../analysis/difference_json.ts";
 import { differenceLines, type DiffLine } from "../analysis/difference_lines.ts";
+import { endsSoon, endText, type EndsSoon } from "../analysis/ends_soon.ts";
 import { readRevision } from "../analysis/git_side.ts";
 import { readNodes } from "../analysis/nodes.ts";
 import { readSide, type Side } from "../analysis/side.ts";
@@ -16,7 +19,7 @@ import { count, usage, type Outcome } from "../outcome.ts";
 import type { Progress } from "../progress.ts";
 import type { Paint } from "../terminal.ts";
 
-const FORMATS = ["text", "markdown", "sarif"] as const;
+const FORMATS = ["text", "markdown", "json", "sarif"] as const;
 type Format = (typeof FORMATS)[number];
 
 /** Characters of a report; a comment of a merge request has no room for more. */
@@ -27,6 +30,8 @@ interface Request {
   readonly before: Side;
   readonly after: Side;
   readonly format: Format;
+  /** Whether the answer is for programs, so that it has every request. */
+  readonly isData: boolean;
   readonly nodes: number;
   readonly equivalent: boolean;
   readonly accepted: readonly AcceptedOpening[];
@@ -36,11 +41,7 @@ interface Request {
 export async function run(args: Arguments, { progress, wallSeconds }: Surroundings): Promise<Outcome> {
   const format = FORMATS.find((f) => f === (args.flags.get("format") ?? "text"));
   if (format === undefined)
-    return usage(
-      "unknown_format",
-      `there is no format \`${args.flags.get("format") ?? ""}\``,
-      "write `text`, `markdown` or `sarif`; `--json` has an envelope for programs",
-    );
+    return usage("unknown_format", `there is no format \`${args.flags.get("format") ?? ""}\``, "write `text`, `markdown`, `json` or `sarif`");
   const nodes = readNodes(args);
   if (!nodes.ok) return nodes.error;
   const equivalent = args.flags.has("equivalent");
@@ -50,7 +51,15 @@ export async function run(args: Arguments, { progress, wallSeconds }: Surroundin
   if (!accepted.ok) return accepted.error;
   const sides = await readSides(args, progress);
   if (!sides.ok) return sides.error;
-  return compared({ ...sides.value, format, nodes: nodes.value, equivalent, accepted: accepted.value, wallSeconds });
+  return compared({
+    ...sides.value,
+    format,
+    isData: format === "json" || args.flags.has("json"),
+    nodes: nodes.value,
+    equivalent,
+    accepted: accepted.value,
+    wallSeconds,
+  });
 }
 
 async function readSides({ operands, flags }: Arguments, progress: Progress): Promise<Result<{ readonly before: Side; readonly after: Side }, Outcome>> {
@@ -72,22 +81,38 @@ function compared(request: Request): Outcome {
     const names = accepted.flatMap(({ sni }) => sni ?? []);
     const difference = differenceOf(before.model, after.model, nodes, names);
     const judged = judge(difference.space, differenceLines(difference, before, after), accepted, wallSeconds);
-    return { judged, used: difference.space.diagrams.nodes };
+    const changes = request.isData ? judged.lines.map((line) => lineJson(difference.space, line)) : [];
+    return { judged, changes, used: difference.space.diagrams.nodes };
   });
   if (!result.ok) {
+    const data = { proven: false, nodes, unverified };
     return {
+      ...documentOf(request.format, data),
       class: "no",
       code: "policy.not_proven",
       message: `not proven: treat as opened; the difference of \`${before.path}\` and \`${after.path}\` needs more than ${count(nodes, "node")}`,
       help: "give it more with `--nodes N`, or compare smaller steps",
-      data: { proven: false, nodes, unverified },
+      data,
     };
   }
-  return judgedOutcome(request, result.value.judged, result.value.used);
+  return judgedOutcome(request, result.value);
 }
 
-function judgedOutcome({ before, after, format, equivalent }: Request, judged: Judged, used: number): Outcome {
+/** The data alone, for `--format json`. */
+function documentOf(format: Format, data: unknown): Partial<Outcome> {
+  return format === "json" ? { document: true, exact: true, report: () => `${printableJson(data)}\n` } : {};
+}
+
+interface Found {
+  readonly judged: Judged;
+  /** Of every line, for programs. */
+  readonly changes: readonly unknown[];
+  readonly used: number;
+}
+
+function judgedOutcome({ before, after, format, equivalent, wallSeconds }: Request, { judged, changes, used }: Found): Outcome {
   const { lines, expired, unused } = judged;
+  const soon = endsSoon(after.model, wallSeconds);
   const modules = [before, after].filter(({ isModule }) => isModule);
   const openings = lines.filter(({ line, accepted }) => line.effect === "opens" && accepted.length === 0).length;
   const closings = lines.filter(({ line }) => line.effect === "closes").length;
@@ -99,10 +124,24 @@ function judgedOutcome({ before, after, format, equivalent }: Request, judged: J
     : equivalent ? `\`${before.path}\` and \`${after.path}\` differ: ${counts}`
     : counts;
   const notes = [
+    ...soon.map((end) => endText(end, wallSeconds)),
     ...expired.map(({ listener, owner, until, place }) => `the accepted opening of \`${listener}\` by ${owner} ended at ${timeText(until)} (${place})`),
     ...unused.map(({ listener, owner, place }) => `the accepted opening of \`${listener}\` by ${owner} is not needed: nothing of it opens (${place})`),
     ...modules.map(({ path }) => `\`${path}\` is a module, and what it says of itself was believed: verify its signature with \`ingressc verify\``),
   ];
+  const data = {
+    proven: true,
+    nodes: used,
+    equivalent: lines.length === 0,
+    openings,
+    closings,
+    accepted: acceptedCount,
+    changes,
+    endsSoon: soon.map(soonJson),
+    expired: expired.map(entryJson),
+    unused: unused.map(entryJson),
+    unverified: modules.length > 0,
+  };
   return {
     class: no ? "no" : "ok",
     code:
@@ -111,42 +150,17 @@ function judgedOutcome({ before, after, format, equivalent }: Request, judged: J
       : equivalent ? "policy.differs"
       : "policy.opens_nothing",
     message,
-    data: {
-      proven: true,
-      nodes: used,
-      equivalent: lines.length === 0,
-      openings,
-      closings,
-      accepted: acceptedCount,
-      changes: lines.map(lineJson),
-      expired: expired.map(entryJson),
-      unused: unused.map(entryJson),
-      unverified: modules.length > 0,
-    },
-    ...(format === "sarif" ? { document: true as const, report: () => sarifText(lines, before, after, MOST_CHARACTERS) }
+    data,
+    ...(format === "json" ? documentOf(format, data)
+    : format === "sarif" ? { document: true as const, report: () => sarifText(lines, before, after, MOST_CHARACTERS) }
     : format === "markdown" ?
       { document: true as const, report: () => cut([`### ${counts}`, ...lines.map(markdownLine), ...notes.map((note) => `_${note}_  `)], "\n") }
     : { report: (p: Paint) => cut([...lines.map((line) => textLine(line, p)), ...notes.map((note) => `! ${plain(note)}`), ...(no ? [] : [message])], "\n") }),
   };
 }
 
-function entryJson({ listener, owner, until, why, place }: AcceptedOpening): unknown {
-  return { listener, owner, until: timeText(until), why, place };
-}
-
-function lineJson({ line, accepted }: JudgedLine): unknown {
-  const { kind, effect, listener, place, text, rows, witness, fact } = line;
-  const shown = {
-    kind,
-    effect,
-    listener,
-    place,
-    text,
-    ...(rows !== null && { rows: rows.rows, moreRows: rows.more }),
-    witness,
-    ...(fact !== null && { fact }),
-  };
-  return accepted.length === 0 ? shown : { ...shown, accepted: accepted.map(entryJson) };
+function soonJson({ listener, proto, until }: EndsSoon): unknown {
+  return { listener, proto, until: timeText(until) };
 }
 
 function textLine({ line, accepted }: JudgedLine, p: Paint): string {
@@ -185,7 +199,7 @@ function cut(lines: readonly string[], end: string): string {
   let length = 0;
   for (const line of lines) {
     length += line.length + end.length;
-    if (length > MOST_CHARACTERS - 100) return [...shown, `and ${lines.length - shown.length} lines more (\`--json\` has all of them)`].join(end);
+    if (length > MOST_CHARACTERS - 100) return [...shown, `and ${count(lines.length - shown.length, "line")} more (\`--json\` has all of them)`].join(end);
     shown.push(line);
   }
   return shown.join(end);

@@ -6,7 +6,7 @@ export const diff = {
   summary: "say exactly what a change opens and closes",
   operands: ["FILES..."],
   flags: {
-    format: { short: null, value: "FORMAT", says: "text (the default), markdown or sarif", oneOf: ["text", "markdown", "sarif"] },
+    format: { short: null, value: "FORMAT", says: "text (the default), markdown, json or sarif", oneOf: ["text", "markdown", "json", "sarif"] },
     git: { short: null, value: "REV", says: "compare the one file of FILES as it is in this revision with the file itself" },
     accept: { short: null, value: "FILE", says: "openings that are accepted, as TOML; they do not count" },
     equivalent: { short: null, value: null, says: "exit 0 only if nothing differs" },
@@ -20,7 +20,8 @@ export const diff = {
     "NEW admits and those that only OLD admitted are shown as disjoint ranges, with one request of each",
     "as `ingressc explain` reads it. Another name, backend, mode or certificate is an opening too, and so",
     "is a looser cap or limit. The answer is exact: policies in another order or with other names of sets",
-    "do not differ.",
+    "do not differ. A limit with another key or window is an opening, because it begins with full budgets.",
+    "Allows of NEW that end within 30 days are shown last.",
     "",
     "Exits 0 when nothing opens and 1 when something opens, for a gate before a merge. Where a policy is",
     "too large to compare within the budget of nodes, nothing is proven: treat it as opened (exit 1).",
