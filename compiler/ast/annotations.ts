@@ -1,4 +1,5 @@
-// Annotations are written before an expose, a `dial`, a rule or a set and belong to it: `@owner "web"`.
+// Annotations are written before an expose, a `dial`, a rule or a set and belong to it: `@owner "web"`; `@lint off` also before an import or a
+// template.
 import { isDiagnosticCode, isWarning } from "../diagnostics/codes.ts";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { nearest } from "../../runtime/text/nearest.ts";
@@ -70,7 +71,7 @@ export function attach<T extends { readonly kind: string }>(r: Reader, items: re
       torn = cst.name === "annotation";
       continue;
     }
-    if (canHave(built)) out.push({ ...built, annotations: once(r, pending) });
+    if (canHave(built, pending)) out.push({ ...built, annotations: once(r, pending) });
     else {
       out.push(built);
       refuse(r, pending, { fault: "before", statement: built.kind });
@@ -81,8 +82,10 @@ export function attach<T extends { readonly kind: string }>(r: Reader, items: re
   return out;
 }
 
-function canHave<T extends { readonly kind: string }>(built: T): built is T & Annotated {
-  return "annotations" in built && built.kind !== "template";
+/** An import and a template are nobody's and need no reason; a warning about one may be off. */
+function canHave<T extends { readonly kind: string }>(built: T, pending: readonly AnnotationNode[]): built is T & Annotated {
+  const isBare = built.kind === "template" || built.kind === "import";
+  return "annotations" in built && (!isBare || pending.every(({ name }) => name === "lint"));
 }
 
 function once(r: Reader, pending: readonly AnnotationNode[]): AnnotationNode[] {

@@ -235,6 +235,8 @@ export interface ImportNode {
   readonly kind: "import";
   readonly path: Piece;
   readonly alias: Piece;
+  /** `@lint off` alone. */
+  readonly annotations: readonly AnnotationNode[];
   readonly span: Span;
 }
 

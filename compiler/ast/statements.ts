@@ -83,7 +83,7 @@ function buildDryrun(r: Reader, cst: Cst, place: Place): RuleNode | CapNode | Li
 function buildImport(r: Reader, cst: Cst): ImportNode | null {
   const path = piece(r, cst, "Text");
   const alias = piece(r, cst, "Name");
-  return path === null || alias === null ? null : { kind: "import", path, alias, span: spanOf(r, cst) };
+  return path === null || alias === null ? null : { kind: "import", path, alias, annotations: [], span: spanOf(r, cst) };
 }
 
 /** Null where not even the name is there. */

@@ -167,7 +167,7 @@ export const SYNTAX_WORDS: WordsOf<SyntaxData> = {
   }),
   ING115: parameter,
   ING116: (data) => {
-    const help = "write an annotation before an `expose`, a `dial`, a rule or a set";
+    const help = "write an annotation before an `expose`, a `dial`, a rule or a set; `@lint off` also before an `import` or a `template`";
     switch (data.fault) {
       case "unknown":
         return {
@@ -185,7 +185,10 @@ export const SYNTAX_WORDS: WordsOf<SyntaxData> = {
           help: "warnings have the codes ING818 to ING899, as `ingressc check` shows them",
         };
       case "before":
-        return { message: `\`${data.statement}\` has no annotations`, help };
+        return {
+          message: `\`${data.statement}\` has no annotations${data.statement === "import" || data.statement === "template" ? " but `@lint off`" : ""}`,
+          help,
+        };
       case "nothing_follows":
         return { message: "nothing follows that the annotation is about", help };
     }

@@ -73,7 +73,7 @@ function templateRows(nodes: TemplateNode["body"]): Row[] {
 function bodyRow(node: Body): Row[] {
   switch (node.kind) {
     case "import":
-      return [row([token("import"), SPACE, quotedDoc(node.path), SPACE, ...words("as", node.alias.text)])];
+      return annotated(node.annotations, [row([token("import"), SPACE, quotedDoc(node.path), SPACE, ...words("as", node.alias.text)])]);
     case "net":
     case "ports":
     case "hosts":
@@ -92,7 +92,7 @@ function bodyRow(node: Body): Row[] {
       return block([token("test"), SPACE, quotedDoc(node.title), ...at], node.lines.map(testLineRow));
     }
     case "template":
-      return block(templateHead(node), templateRows(node.body));
+      return annotated(node.annotations, block(templateHead(node), templateRows(node.body)));
     case "budget":
       return block(
         [token("budget")],

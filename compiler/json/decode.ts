@@ -63,14 +63,14 @@ function quoted(json: TextJson): Piece {
 function statement(json: StatementJson): StatementNode {
   switch (json.kind) {
     case "import":
-      return { kind: "import", path: quoted(json.path), alias: piece(json.as), span: NOWHERE };
+      return { kind: "import", path: quoted(json.path), alias: piece(json.as), annotations: annotations(json.annotations), span: NOWHERE };
     case "template":
       return {
         kind: "template",
         name: piece(json.name),
         params: json.params.map(piece),
         body: json.body.map(body),
-        annotations: [],
+        annotations: annotations(json.annotations),
         broken: false,
         span: NOWHERE,
       };

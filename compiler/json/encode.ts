@@ -57,7 +57,7 @@ type Body = TemplateNode["body"][number] | PolicyNode["statements"][number];
 function body(node: Body): Json {
   switch (node.kind) {
     case "import":
-      return { kind: "import", path: quoted(node.path), as: node.alias.text };
+      return object({ kind: "import", path: quoted(node.path), as: node.alias.text, annotations: annotations(node.annotations) });
     case "net":
     case "ports":
     case "hosts":
@@ -74,7 +74,13 @@ function body(node: Body): Json {
     case "test":
       return object({ kind: "test", title: quoted(node.title), at: word(node.at), lines: node.lines.map(testLine) });
     case "template":
-      return { kind: "template", name: node.name.text, params: node.params.map((p) => p.text), body: node.body.map(body) };
+      return object({
+        kind: "template",
+        name: node.name.text,
+        params: node.params.map((p) => p.text),
+        body: node.body.map(body),
+        annotations: annotations(node.annotations),
+      });
     case "budget":
       return { kind: "budget", entries: node.entries.map((e) => ({ word: e.word, value: e.value.text })) };
     case "invariant":

@@ -39,7 +39,8 @@ function setParts(template: boolean, part: Name) {
   const set = part("set", object({ members: list(member, 1) }, { except: list(member, 1) }));
   const off = part("lint_off", object({ off: warningCode, why: quoted }, {}));
   const annotations = part("annotations", some(object({}, { owner: quoted, ticket: quoted, why: quoted, lint: list(off, 1) })));
-  return { ...words, name, word, number, literal, quoted, member, shown, set, annotations };
+  const offs = part("offs", some(object({}, { lint: list(off, 1) })));
+  return { ...words, name, word, number, literal, quoted, member, shown, set, annotations, offs };
 }
 
 type SetParts = ReturnType<typeof setParts>;
@@ -183,7 +184,7 @@ function partsIn(template: boolean) {
     { mark: { kinds: ["invariant"] }, shape: invariant },
     { mark: { kinds: ["test"] }, shape: test },
   ] as const;
-  return { statements, clause, set, member, key, annotations, line, counted, claim, name, quoted };
+  return { statements, clause, set, member, key, annotations, offs: parts.offs, line, counted, claim, name, quoted };
 }
 
 const outside = partsIn(false);
@@ -203,7 +204,7 @@ const template = named(
       params: list(parameter, 0, "unique"),
       body: eitherList(CLAUSES_ALONE, list(inside.clause, 0), list(templateStatement, 0)),
     },
-    {},
+    { annotations: outside.offs },
   ),
 );
 
@@ -211,7 +212,7 @@ const statement = named(
   "statement",
   oneOf("a statement", [
     ...outside.statements,
-    { mark: { kinds: ["import"] }, shape: named("import", object({ kind: constant("import"), path: outside.quoted, as: outside.name }, {})) },
+    { mark: { kinds: ["import"] }, shape: named("import", object({ kind: constant("import"), path: outside.quoted, as: outside.name }, { annotations: outside.offs })) },
     { mark: { kinds: ["template"] }, shape: template },
   ]),
 );

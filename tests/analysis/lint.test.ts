@@ -334,6 +334,17 @@ const OTHERS: readonly Row[] = [
     warnings: ["ING828 1 b"],
   },
   {
+    name: "an off for an import",
+    text: `@lint off ING829 "for later" import "lib.ingress" as lib @lint off ING829 "x" import "lib.ingress" as used ${only("allow from used.a")}`,
+    files: { "lib.ingress": "edition 1\nnet a = 192.0.2.0/24\n" },
+    warnings: ['ING835 1 @lint off ING829 "x"'],
+  },
+  {
+    name: "an off for a template, and one for what is in it",
+    text: `@lint off ING830 "for later" template t() { allow from any } @lint off ING823 "x" @lint off ING830 "x" template u() { deny from 10.0.0.0/8 deny from 10.0.0.0/9 } ${only("allow from any use u()")}`,
+    warnings: ['ING835 1 @lint off ING830 "x"'],
+  },
+  {
     name: "two offs",
     text: `@lint off ING823 "x" @lint off ING827 "y" ${only("allow from any deny from 10.0.0.0/8 deny from 10.0.0.0/9").replace('@why "w" ', "")}`,
     warnings: [],

@@ -65,6 +65,7 @@ export class RandomPolicy {
   private statement(): void {
     switch (this.c.below(10)) {
       case 0:
+        this.offs();
         return this.put("import", `"${this.c.pick(TEXTS)}"`, "as", this.c.pick(NAMES));
       case 1:
         return this.template();
@@ -97,6 +98,7 @@ export class RandomPolicy {
 
   private template(): void {
     const params = ["$a", "$b", "$long-one"].slice(0, this.c.below(4));
+    this.offs();
     this.put("template", this.c.pick(NAMES));
     this.list(
       "(",
@@ -131,6 +133,10 @@ export class RandomPolicy {
   private annotations(): void {
     if (this.c.oneIn(2)) return;
     for (const word of this.c.shuffle(["owner", "ticket", "why"]).slice(0, 1 + this.c.below(3))) this.put("@", word, this.text());
+    this.offs();
+  }
+
+  private offs(): void {
     if (this.c.oneIn(4)) for (const code of this.c.shuffle(["ING823", "ING827"]).slice(0, 1 + this.c.below(2))) this.put("@", "lint", "off", code, this.text());
   }
 

@@ -91,7 +91,7 @@ _ingressc() {
       esac ;;
     diff)
       case $before in
-        --format) _ingressc_words text markdown sarif; return ;;
+        --format) _ingressc_words text markdown json sarif; return ;;
         --git) :; return ;;
         --accept) _ingressc_files ingress; return ;;
         --nodes) :; return ;;
