@@ -31,11 +31,17 @@ async function learned(f: Folder, lines: readonly string[], args: readonly strin
   const check = await ingresscHere(["check", "learned.ingress"], f.path);
   assert.is(check.code, 0, `${check.err}\n${text}`);
   assert.is((await ingresscHere(["fmt", "--check", "learned.ingress"], f.path)).code, 0, text);
+  const tests = await ingresscHere(["test", "learned.ingress", "--require-tests"], f.path);
+  assert.is(tests.code, 0, `${tests.out}${tests.err}\n${text}`);
   return { text, data };
 }
 
-/** Without comments. */
-const bare = (text: string): string => text.replace(/^[ \t]*#.*\n/gm, "").trim();
+/** Without comments and tests. */
+const bare = (text: string): string =>
+  text
+    .replace(/^[ \t]*#.*\n/gm, "")
+    .replace(/^test [^]*?^\}\n?/gm, "")
+    .trim();
 
 async function replayed(f: Folder): Promise<string> {
   return countsOf(fieldsOf(envelope(await ingresscHere(["replay", "learned.ingress", "audit.jsonl", "--json"], f.path))["data"]));
@@ -188,6 +194,95 @@ test("of listeners that share a port, each has its own sources at its other port
   assert.is(await replayed(f), "decisions 6, same 6");
 });
 
+test("local addresses with other clients stay apart, and those with the same ones are one bind", async () => {
+  const f = folder();
+  const seen: readonly (readonly [local: string, source: string, port: number])[] = [
+    ["10.0.0.1", "198.51.100.1", 443],
+    ["10.0.0.2", "198.51.100.1", 443],
+    ["10.0.0.3", "198.51.100.7", 443],
+    ["10.0.0.4", "198.51.100.1", 444],
+    ["2001:db8::1", "2001:db8:9::1", 443],
+  ];
+  const { text, data } = await learned(
+    f,
+    seen.map(([local, source, port]) =>
+      record({ local: local.includes(":") ? `[${local}]:${port}` : `${local}:${port}`, source: from(source), backend: "127.0.0.1:8080" }),
+    ),
+  );
+  assert.equal(
+    [...text.matchAll(/^# (\d) connections?,.*\nexpose (\S+)(?: service web)? on tcp (\d+)\s+bind ([^{]*?) \{/gm)].map(([, ...words]) => words),
+    [
+      ["2", "web", "443", "10.0.0.1, 10.0.0.2"],
+      ["1", "web_tcp", "443", "10.0.0.3"],
+      ["1", "web_tcp_2", "444", "10.0.0.4"],
+      ["1", "web_tcp_3", "443", "2001:db8::1"],
+    ],
+    text,
+  );
+  assert.is(data["learned"], 5);
+  const isSeen = (local: string, source: string, port: number): boolean => seen.some(([l, s, p]) => l === local && s === source && p === port);
+  const others = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4"].flatMap((local) =>
+    ["198.51.100.1", "198.51.100.7"].flatMap((source) =>
+      [443, 444].flatMap((port) => (isSeen(local, source, port) ? [] : [record({ local: `${local}:${port}`, source: from(source), code: v.CODE_NO_MATCH })])),
+    ),
+  );
+  assert.is(others.length, 12);
+  f.write("audit.jsonl", others.join(""));
+  assert.is(await replayed(f), "decisions 12, same 12");
+});
+
+test("two listeners that share a local address of several, and one on all of them", async () => {
+  const f = folder();
+  const one = { listener: "one", service: "one" };
+  const two = { listener: "two", service: "two" };
+  await learned(f, [
+    record({ ...one, local: "10.0.0.1:443", sni: "one.example.com" }),
+    record({ ...one, local: "10.0.0.2:443", sni: "one.example.com" }),
+    record({ ...two, local: "10.0.0.2:443", sni: "two.example.com", source: from("198.51.100.7") }),
+    record({ listener: "old", service: "old", local: at(80), source: from("198.51.100.8"), ms: AT - 5_000 }),
+    record({ listener: "new", service: "new", local: "10.0.0.1:80" }),
+  ]);
+  assert.match(await replayed(f), /^decisions 5, same 4, moves 1/);
+  f.write("audit.jsonl", record({ ...two, local: "10.0.0.1:443", sni: "two.example.com", source: from("198.51.100.7"), code: v.CODE_NO_MATCH }));
+  assert.not.match(await replayed(f), /opens/);
+});
+
+test("the policy has tests: of each rule a client that was seen, and a source that was not or that a deny refused", async () => {
+  const f = folder();
+  const { text } = await learned(
+    f,
+    [
+      record({ source: from("198.51.100.9"), code: v.CODE_DENY_RULE }),
+      ...seen("198.51.100.", 8, 10),
+      record({ local: at(448), listener: "behind", service: "behind", peer: "10.0.0.5:1", source: from("203.0.113.9") }),
+      record({ local: at(9443), listener: "staff", service: "staff", sni: "s.example.com", client: `${HASH} ${OPS}` }),
+      record({ local: at(53), proto: "udp", listener: "dns", service: "dns", source: from("2001:db8::5") }),
+    ],
+    ["--round", "/30", "--min", "2"],
+  );
+  const tests = [...text.matchAll(/^test "learned: (\S+)" \{\n([^]*?)^\}/gm)].map(([, name, lines = ""]) => [
+    name,
+    ...lines
+      .replace(/\s+/g, " ")
+      .trim()
+      .split(/ (?=from )/),
+  ]);
+  assert.equal(
+    tests,
+    [
+      ["web", "from 198.51.100.10 to web => allow", "from 198.51.100.9 to web => deny cidr"],
+      ["behind", "from 203.0.113.9 via 10.0.0.5 to behind => allow", "from 198.51.100.9 to behind => deny cidr"],
+      [
+        "staff",
+        'from 203.0.113.9 to staff sni "s.example.com" client uri "spiffe://corp.example/ops/web" => allow',
+        'from 198.51.100.9 to staff sni "s.example.com" client uri "spiffe://corp.example/ops/web" => deny cidr',
+      ],
+      ["dns", "from 2001:db8::5 to dns => allow", "from 198.51.100.9 to dns => deny cidr"],
+    ],
+    text,
+  );
+});
+
 test("what can't be in one policy is left out and counted", async () => {
   const f = folder();
   const lines = [
@@ -321,6 +416,7 @@ test("tables are bounded, and what finds no room is counted", async () => {
     [MOST_KINDS, (i) => ({ sni: `n${i}.example.com` })],
     [MOST_OF_EACH, (i) => ({ local: at(i + 1) })],
     [MOST_OF_EACH, (i) => ({ local: `10.0.${i >>> 8}.${i & 255}:443` })],
+    [MOST_KINDS, (i) => ({ local: `10.0.0.${i & 3}:443`, sni: `n${i >>> 2}.example.com` })],
   ];
   for (const [most, wish] of rows)
     for (const n of [most, most + 1]) {

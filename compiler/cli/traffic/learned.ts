@@ -7,7 +7,7 @@ import { Sources, type Room } from "./prefix_set.ts";
 import { idText } from "./request_text.ts";
 
 export const MOST_LISTENERS = 1_024;
-/** Pairs of a name and an identity, of one listener. */
+/** Of a name, an identity and a local address together, of one listener. */
 export const MOST_KINDS = 1_024;
 /** Ports, local addresses and backends of one listener. */
 export const MOST_OF_EACH = 256;
@@ -25,20 +25,29 @@ export interface Kind {
   readonly named: Sources;
 }
 
-export interface Listener {
-  readonly name: string | null;
-  readonly service: string | null;
-  readonly proto: "tcp" | "udp";
+/** What one local address of a listener was reached by. */
+export interface Place {
   readonly ports: Set<number>;
-  /** Texts of local addresses; empty where a socket listened on all of them. */
-  readonly locals: Set<string>;
-  isOnAll: boolean;
-  readonly backends: Set<string>;
   readonly peers: Sources;
   readonly kinds: Map<string, Kind>;
   records: number;
   firstSeconds: number;
   lastSeconds: number;
+}
+
+/** The key of the place of sockets that listened on all addresses. */
+export const ON_ALL = "";
+
+export interface Listener {
+  readonly name: string | null;
+  readonly service: string | null;
+  readonly proto: "tcp" | "udp";
+  /** Of all places. */
+  readonly ports: Set<number>;
+  /** By the text of the local address. */
+  readonly places: Map<string, Place>;
+  kinds: number;
+  readonly backends: Set<string>;
 }
 
 /** Why a record was not learned from. */
@@ -77,27 +86,30 @@ export class Learner {
     const id = typeof client === "string" ? identityText(client) : null;
     if (typeof client === "string" && id === null) return "identity";
     const listener = this.#listenerOf(record);
-    if (listener === null || !fits(listener, local.port, local.address)) return "room";
+    const place = listener === null ? null : this.#placeOf(listener, local.port, local.address);
+    if (listener === null || place === null) return "room";
     const key = `${sni ?? ""} ${id ?? ""}`;
-    let kind = listener.kinds.get(key);
+    let kind = place.kinds.get(key);
     if (kind === undefined) {
-      if (listener.kinds.size >= MOST_KINDS) return "room";
+      if (listener.kinds >= MOST_KINDS) return "room";
+      listener.kinds++;
       kind = { sni: sni ?? null, id, direct: new Sources(this.room), named: new Sources(this.room) };
-      listener.kinds.set(key, kind);
+      place.kinds.set(key, kind);
     }
+    place.ports.add(local.port);
     if (peer === null) kind.direct.add(source);
     else {
       kind.named.add(source);
-      listener.peers.add(peer);
+      place.peers.add(peer);
     }
     if (record.backend !== null && listener.backends.size < MOST_OF_EACH) listener.backends.add(record.backend);
-    listener.records++;
-    listener.firstSeconds = Math.min(listener.firstSeconds, record.seconds);
-    listener.lastSeconds = Math.max(listener.lastSeconds, record.seconds);
+    place.records++;
+    place.firstSeconds = Math.min(place.firstSeconds, record.seconds);
+    place.lastSeconds = Math.max(place.lastSeconds, record.seconds);
     return null;
   }
 
-  #listenerOf({ proto, listener: name, service, seconds }: DecisionRecord): Listener | null {
+  #listenerOf({ proto, listener: name, service }: DecisionRecord): Listener | null {
     const key = `${proto} ${name ?? ""}`;
     const known = this.listeners.get(key);
     if (known !== undefined) return known;
@@ -107,35 +119,29 @@ export class Learner {
       service,
       proto,
       ports: new Set(),
-      locals: new Set(),
-      isOnAll: false,
+      places: new Map(),
+      kinds: 0,
       backends: new Set(),
-      peers: new Sources(this.room),
-      kinds: new Map(),
-      records: 0,
-      firstSeconds: seconds,
-      lastSeconds: seconds,
     };
     this.listeners.set(key, made);
     return made;
   }
-}
 
-/** Notes where the listener was reached; false when it has too many places. */
-function fits(listener: Listener, port: number, local: Address): boolean {
-  if (!listener.ports.has(port)) {
-    if (listener.ports.size >= MOST_OF_EACH) return false;
-    listener.ports.add(port);
+  /** Where the listener was reached; null when it has too many places. */
+  #placeOf({ ports, places }: Listener, port: number, local: Address): Place | null {
+    if (!ports.has(port)) {
+      if (ports.size >= MOST_OF_EACH) return null;
+      ports.add(port);
+    }
+    const key = isWildcard(local) ? ON_ALL : formatAddress(local);
+    const known = places.get(key);
+    if (known !== undefined) return known;
+    if (key !== ON_ALL && places.size - (places.has(ON_ALL) ? 1 : 0) >= MOST_OF_EACH) return null;
+    const times = { records: 0, firstSeconds: Number.POSITIVE_INFINITY, lastSeconds: 0 };
+    const made: Place = { ports: new Set(), peers: new Sources(this.room), kinds: new Map(), ...times };
+    places.set(key, made);
+    return made;
   }
-  if (isWildcard(local)) {
-    listener.isOnAll = true;
-    return true;
-  }
-  const text = formatAddress(local);
-  if (listener.locals.has(text)) return true;
-  if (listener.locals.size >= MOST_OF_EACH) return false;
-  listener.locals.add(text);
-  return true;
 }
 
 /** Names come again and again. */

@@ -7,7 +7,9 @@ import type { AddressSet } from "../../policy/policy.ts";
 import { MAX_BACKENDS, MAX_SERVICE_BYTES, MAX_UNIX_PATH_BYTES } from "../../source/bounds.ts";
 import { isLoopback } from "../../../runtime/net/address.ts";
 import { BUILTIN_NAMES } from "../../check/names/builtin_names.ts";
-import type { Learner, Listener } from "./learned.ts";
+import type { Learner } from "./learned.ts";
+import { testsText, type Tested } from "./learned_tests.ts";
+import { partsOf, type Part } from "./listener_parts.ts";
 import { rounded, type Rounding } from "./prefix_set.ts";
 
 export interface PolicyText {
@@ -24,9 +26,11 @@ export interface PolicyText {
 
 /** One expose: a listener, or several of one port that had different names at different times. */
 interface Expose {
-  readonly listeners: readonly Listener[];
+  readonly listeners: readonly Part[];
   readonly name: string;
   readonly isForNames: boolean;
+  /** Other exposes have its port and address, and names distinguish them. */
+  readonly isShared: boolean;
   /** Its listeners have other ports too, which other exposes have. */
   readonly isPart: boolean;
 }
@@ -35,6 +39,8 @@ interface Rule {
   readonly id: string | null;
   readonly names: string[];
   readonly set: AddressSet;
+  /** Before they were widened. */
+  readonly seen: AddressSet;
 }
 
 interface Totals {
@@ -51,35 +57,38 @@ export function policyText(learner: Learner, rounding: Rounding | null, withBack
   const totals: Totals = { seen: [], allowed: [], widened: 0, spared: 0, unwritten: 0 };
   const nets: string[] = [];
   const bodies: string[] = [];
-  for (const expose of exposesOf([...learner.listeners.values()], taken)) {
+  const tested: Tested[] = [];
+  for (const expose of exposesOf(partsOf([...learner.listeners.values()]), taken)) {
     const body = exposeText(expose, denied, rounding, totals, nets, withBackends);
-    if (body !== null) bodies.push(body);
+    if (body === null) continue;
+    bodies.push(body.text);
+    tested.push(body.tested);
   }
   const { widened, spared, unwritten } = totals;
-  const text = `edition 1\n\n${[...nets, ...bodies].join("\n")}`;
+  const text = `edition 1\n\n${[...nets, ...bodies, ...testsText(tested, denied)].join("\n")}`;
   return { text, exposes: bodies.length, seen: union(totals.seen), allowed: union(totals.allowed), widened, spared, unwritten };
 }
 
 /** Listeners that share a port are distinguished by names or addresses where they can be; where they can't, each port is for those that have it. */
-function exposesOf(listeners: readonly Listener[], taken: Set<string>): readonly Expose[] {
+function exposesOf(listeners: readonly Part[], taken: Set<string>): readonly Expose[] {
   return groupsOf(listeners).flatMap((group) => exposesOfGroup(group, taken, false));
 }
 
-function exposesOfGroup(group: readonly Listener[], taken: Set<string>, isPart: boolean): readonly Expose[] {
+function exposesOfGroup(group: readonly Part[], taken: Set<string>, isPart: boolean): readonly Expose[] {
   const [only, second] = group;
   if (only === undefined) return [];
-  if (second === undefined) return [{ listeners: [only], name: nameOf(only, taken), isForNames: false, isPart }];
-  if (areApartByAddress(group)) return group.map((one) => ({ listeners: [one], name: nameOf(one, taken), isForNames: false, isPart }));
-  if (areApartByName(group)) return group.map((one) => ({ listeners: [one], name: nameOf(one, taken), isForNames: !hasNameless(one), isPart }));
+  const alone = { isForNames: false, isShared: false, isPart };
+  if (second === undefined) return [{ ...alone, listeners: [only], name: nameOf(only, taken) }];
+  if (areApartByName(group)) return group.map((one) => ({ listeners: [one], name: nameOf(one, taken), isForNames: !hasNameless(one), isShared: true, isPart }));
   const parts = byPorts(group);
   if (parts.length > 1) return parts.flatMap((part) => exposesOfGroup(part, taken, true));
   const latest = [...group].sort((a, b) => b.lastSeconds - a.lastSeconds)[0] ?? only;
-  return [{ listeners: [latest, ...group.filter((one) => one !== latest)], name: nameOf(latest, taken), isForNames: false, isPart }];
+  return [{ ...alone, listeners: [latest, ...group.filter((one) => one !== latest)], name: nameOf(latest, taken) }];
 }
 
 /** The ports that the same listeners have, as those listeners at these ports alone. */
-function byPorts(group: readonly Listener[]): readonly (readonly Listener[])[] {
-  const parts = new Map<string, { readonly ports: Set<number>; readonly listeners: readonly Listener[] }>();
+function byPorts(group: readonly Part[]): readonly (readonly Part[])[] {
+  const parts = new Map<string, { readonly ports: Set<number>; readonly listeners: readonly Part[] }>();
   for (const port of [...new Set(group.flatMap((one) => [...one.ports]))].sort((a, b) => a - b)) {
     const listeners = group.filter((one) => one.ports.has(port));
     const key = listeners.map((one) => group.indexOf(one)).join();
@@ -90,36 +99,32 @@ function byPorts(group: readonly Listener[]): readonly (readonly Listener[])[] {
   return [...parts.values()].map(({ ports, listeners }) => listeners.map((one) => ({ ...one, ports })));
 }
 
-/** Those that share a port, directly or through others. */
-function groupsOf(listeners: readonly Listener[]): readonly (readonly Listener[])[] {
-  let groups: Listener[][] = [];
+/** Those that share a port and a local address, directly or through others. */
+function groupsOf(listeners: readonly Part[]): readonly (readonly Part[])[] {
+  let groups: Part[][] = [];
   for (const one of listeners) {
-    const meets = (group: readonly Listener[]): boolean =>
-      group.some((other) => other.proto === one.proto && [...one.ports].some((port) => other.ports.has(port)));
+    const isNear = (other: Part): boolean => one.isOnAll || other.isOnAll || [...one.locals].some((local) => other.locals.has(local));
+    const meets = (group: readonly Part[]): boolean =>
+      group.some((other) => other.proto === one.proto && isNear(other) && [...one.ports].some((port) => other.ports.has(port)));
     const met = groups.filter(meets);
     groups = [...groups.filter((group) => !met.includes(group)), [...met.flat(), one]];
   }
   return groups;
 }
 
-function areApartByAddress(group: readonly Listener[]): boolean {
-  const locals = group.flatMap((one) => [...one.locals]);
-  return group.every(({ isOnAll }) => !isOnAll) && new Set(locals).size === locals.length;
-}
-
 /** Each name leads to one of them, at the same ports and addresses, and at most one has clients without a name. */
-function areApartByName(group: readonly Listener[]): boolean {
+function areApartByName(group: readonly Part[]): boolean {
   const places = new Set(group.map((one) => `${sortedText(one.ports)} ${one.isOnAll ? "" : sortedText(one.locals)}`));
-  const names = group.flatMap((one) => [...new Set([...one.kinds.values()].map(({ sni }) => sni))].filter((sni) => sni !== null));
-  const isTls = group.every(({ proto, kinds }) => proto === "tcp" && [...kinds.values()].some(({ sni, id }) => sni !== null || id !== null));
+  const names = group.flatMap((one) => [...new Set(one.kinds.map(({ sni }) => sni))].filter((sni) => sni !== null));
+  const isTls = group.every(({ proto, kinds }) => proto === "tcp" && kinds.some(({ sni, id }) => sni !== null || id !== null));
   const [first] = group;
   // The header of a load balancer is before the name.
-  const haveOneVia = first !== undefined && group.every(({ peers }) => equal(peers.set(), first.peers.set()));
+  const haveOneVia = first !== undefined && group.every(({ peers }) => equal(peers, first.peers));
   return isTls && haveOneVia && places.size === 1 && new Set(names).size === names.length && group.filter(hasNameless).length <= 1;
 }
 
-function hasNameless({ kinds }: Listener): boolean {
-  return [...kinds.values()].some(({ sni }) => sni === null);
+function hasNameless({ kinds }: Part): boolean {
+  return kinds.some(({ sni }) => sni === null);
 }
 
 function sortedText(values: ReadonlySet<string | number>): string {
@@ -132,7 +137,7 @@ const RESERVED: readonly string[] = ["ingressd", "tcp", "udp", ...BUILTIN_NAMES]
 const MOST_NAME = MAX_SERVICE_BYTES;
 const NAME = /^[A-Za-z_][A-Za-z0-9_-]*$/;
 
-function nameOf({ name, proto, ports }: Listener, taken: Set<string>): string {
+function nameOf({ name, proto, ports }: Part, taken: Set<string>): string {
   const isGood = name !== null && NAME.test(name) && name.length <= MOST_NAME;
   const wanted = isGood ? name : `${proto}_${[...ports][0] ?? 0}`;
   return freeName(taken.has(wanted) ? `${wanted}_${proto}` : wanted, taken);
@@ -145,13 +150,18 @@ function freeName(wanted: string, taken: Set<string>): string {
   return name;
 }
 
+interface Written {
+  readonly text: string;
+  readonly tested: Tested;
+}
+
 /** Null where nobody may connect. Adds its nets to `nets`. */
-function exposeText(expose: Expose, denied: AddressSet, rounding: Rounding | null, totals: Totals, nets: string[], withBackends: boolean): string | null {
-  const { listeners, name, isForNames, isPart } = expose;
+function exposeText(expose: Expose, denied: AddressSet, rounding: Rounding | null, totals: Totals, nets: string[], withBackends: boolean): Written | null {
+  const { listeners, name, isForNames, isShared, isPart } = expose;
   const [first] = listeners;
   if (first === undefined) return null;
-  const peers = union(listeners.map((one) => one.peers.set()));
-  const kinds = listeners.flatMap((one) => [...one.kinds.values()]);
+  const peers = union(listeners.map((one) => one.peers));
+  const kinds = listeners.flatMap((one) => one.kinds);
   const isMutual = kinds.some(({ id }) => id !== null);
   const readsNames = first.proto === "tcp" && (isMutual || kinds.some(({ sni }) => sni !== null));
   const rules: Rule[] = [];
@@ -160,10 +170,9 @@ function exposeText(expose: Expose, denied: AddressSet, rounding: Rounding | nul
       totals.unwritten++;
       continue;
     }
-    const own = direct.set();
     // A load balancer that sends no header would be one that sends it.
-    if (!isEmpty(peers) && !isEmpty(own) && !equal(subtract(own, peers), own)) totals.unwritten++;
-    const seen = subtract(union([subtract(own, peers), named.set()]), denied);
+    if (!isEmpty(peers) && !isEmpty(direct) && !equal(subtract(direct, peers), direct)) totals.unwritten++;
+    const seen = subtract(union([subtract(direct, peers), named]), denied);
     if (!isEmpty(seen)) addRule(rules, id, sni, seen, rounding, denied, totals);
   }
   if (rules.length === 0) return null;
@@ -188,7 +197,8 @@ function exposeText(expose: Expose, denied: AddressSet, rounding: Rounding | nul
     const sni = own.length === 0 ? "" : ` sni ${own.map((one) => `"${one}"`).join(", ")}`;
     lines.push(`  allow from ${net}${sni}${id === null ? "" : ` client ${id}`}`);
   });
-  return [...lines, "}", ""].join("\n");
+  const named = subtract(union(kinds.map((kind) => kind.named)), denied);
+  return { text: [...lines, "}", ""].join("\n"), tested: { name, isShared, peers, named, rules } };
 }
 
 /** Names with the same sources and the same identity are one rule. */
@@ -199,16 +209,16 @@ function addRule(rules: Rule[], id: string | null, sni: string | null, seen: Add
   totals.widened += wide.widened;
   totals.spared += wide.spared;
   const same = rules.find((rule) => rule.id === id && (rule.names.length === 0) === (sni === null) && equal(rule.set, wide.set));
-  if (same === undefined) rules.push({ id, names: sni === null ? [] : [sni], set: wide.set });
+  if (same === undefined) rules.push({ id, names: sni === null ? [] : [sni], set: wide.set, seen });
   else if (sni !== null) same.names.push(sni);
 }
 
-function serviceText({ service }: Listener, name: string): string {
+function serviceText({ service }: Part, name: string): string {
   if (service === null || service === name || !NAME.test(service) || service.length > MAX_SERVICE_BYTES) return "";
   return RESERVED.includes(service) ? "" : ` service ${service}`;
 }
 
-function comments(listeners: readonly Listener[], mode: string, isPart: boolean): readonly string[] {
+function comments(listeners: readonly Part[], mode: string, isPart: boolean): readonly string[] {
   const records = listeners.reduce((sum, one) => sum + one.records, 0);
   const [from, to] = [Math.min(...listeners.map((one) => one.firstSeconds)), Math.max(...listeners.map((one) => one.lastSeconds))];
   const day = (seconds: number): string => new Date(seconds * 1000).toISOString().slice(0, 10);
@@ -220,7 +230,7 @@ function comments(listeners: readonly Listener[], mode: string, isPart: boolean)
   ];
 }
 
-function clausesOf(listeners: readonly Listener[], name: string, mode: string, withBackends: boolean): readonly string[] {
+function clausesOf(listeners: readonly Part[], name: string, mode: string, withBackends: boolean): readonly string[] {
   const backends = withBackends ? [...new Set(listeners.flatMap((one) => [...one.backends]))].map(backendText).filter((text) => text !== null) : [];
   return [
     ...(backends.length === 0 || backends.length > MAX_BACKENDS ? [] : [`  backend ${backends.join(", ")}`]),
