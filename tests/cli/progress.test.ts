@@ -1,12 +1,13 @@
 // A terminal shows the phases of a command at work: with a clock that the test moves, and on a real
 // pseudo terminal.
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { PHASES } from "../../compiler/compile.ts";
 import { PHASE_WORDS, progressOn, wantsProgress, type Progress } from "../../compiler/cli/progress.ts";
+import { answer } from "../../compiler/cli/session.ts";
 import { compileAndTest } from "../../compiler/cli/tested.ts";
 import { skip } from "../skip.ts";
 import { INGRESSC, folder, ingressc } from "./programs.ts";
@@ -102,6 +103,32 @@ progress("each phase, each file and each test line is reported when it begins", 
     assert.ok(compileAndTest(join(cwd, "p.ingress"), "host", undefined, on).ok);
     const [read, check, ...rest] = PHASES.map((phase) => PHASE_WORDS[phase]);
     assert.equal(heard, [`${LARGE["p.ingress"].length}`, read, check, `${LARGE.l.length}`, ...rest, "checking the module", "running the tests", "0", "0"]);
+  }),
+);
+
+progress("what a command does with a policy that is compiled is reported, too", () =>
+  inLarge(async (cwd) => {
+    const lastOf = async (...words: readonly string[]): Promise<string> => {
+      const heard: string[] = [];
+      const on: Progress = { begin: (what) => heard.push(what), step: () => undefined, end: () => undefined };
+      const surroundings = { stop: new AbortController().signal, wallSeconds: 1_780_315_200, progress: on, show: () => undefined };
+      await answer(
+        words.map((word) => (word.startsWith("./") ? join(cwd, word) : word)),
+        surroundings,
+      );
+      return heard.at(-1) ?? "";
+    };
+    writeFileSync(join(cwd, "a.conf"), "listen f\n bind :80\n server s 127.0.0.1:81\n");
+    const rows: readonly (readonly [words: readonly string[], last: string])[] = [
+      [["check", "./p.ingress"], "looking for rules without effect"],
+      [["diff", "./p.ingress", "./p.ingress"], "comparing who is admitted"],
+      [["who", "./p.ingress", "to", "web"], "computing who is admitted"],
+      [["prove", "./p.ingress"], "proving the invariants"],
+      [["test", "./p.ingress"], "running the tests"],
+      [["list", "./l"], "merging its entries"],
+      [["import", "--from", "haproxy", "./a.conf"], "writing the policy"],
+    ];
+    for (const [words, last] of rows) assert.is(await lastOf(...words), last, words.join(" "));
   }),
 );
 

@@ -51,6 +51,7 @@ export async function run(args: Arguments, { progress, wallSeconds }: Surroundin
   if (!accepted.ok) return accepted.error;
   const sides = await readSides(args, progress);
   if (!sides.ok) return sides.error;
+  progress.begin("comparing who is admitted");
   return compared({
     ...sides.value,
     format,

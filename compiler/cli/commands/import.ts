@@ -7,6 +7,7 @@ import type { Imported } from "../../import/import.ts";
 import { cannotOpen, notText } from "../compiled.ts";
 import { openText } from "../disk.ts";
 import { importAs, importedWords, leftOutLine } from "../import_file.ts";
+import type { Surroundings } from "../command.ts";
 import { usage, type Outcome } from "../outcome.ts";
 import { refusedDocument } from "../troubles.ts";
 import { writeModule } from "../write.ts";
@@ -14,7 +15,7 @@ import { writeModule } from "../write.ts";
 /** Bytes of a document; a policy of 4 MiB is shorter than this in JSON. */
 const MAX_DOCUMENT_BYTES = 64 * 1024 * 1024;
 
-export async function run(args: Arguments): Promise<Outcome> {
+export async function run(args: Arguments, { progress }: Surroundings): Promise<Outcome> {
   const path = args.operands[0] ?? "";
   const from = args.flags.get("from") ?? null;
   const read = openText(path, MAX_DOCUMENT_BYTES);
@@ -26,6 +27,8 @@ export async function run(args: Arguments): Promise<Outcome> {
     const help = from === null ? "name a document that `ingressc export` wrote" : "import a part of it";
     return { class: "reject", code: "policy.too_large", message: `\`${path}\` is larger than 64 MiB`, help };
   }
+  progress.step(read.value.text.length);
+  progress.begin("writing the policy");
   const imported = from === null ? importJson(path, read.value.text) : await importAs(from, path, read.value.text);
   if (!imported.ok) return imported.error;
   const { text, left } = imported.value;

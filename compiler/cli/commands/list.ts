@@ -12,6 +12,7 @@ import { prefixText } from "../../emit/prefixes.ts";
 import { MAX_LIST_BYTES, MAX_PREFIXES } from "../../source/bounds.ts";
 import { cannotOpen } from "../compiled.ts";
 import { readRegular } from "../disk.ts";
+import type { Surroundings } from "../command.ts";
 import { count, usage, type Outcome } from "../outcome.ts";
 import { isStandardInput, readStandardInput, shownName } from "../standard_input.ts";
 import { LIST_FORMATS as FORMATS } from "../flags.ts";
@@ -22,7 +23,7 @@ import { realPaths, writeModule } from "../write.ts";
 /** Groups that a message names. */
 const MOST_NAMED = 8;
 
-export async function run(args: Arguments): Promise<Outcome> {
+export async function run(args: Arguments, { progress }: Surroundings): Promise<Outcome> {
   const file = args.operands[0] ?? "";
   const wanted = args.flags.get("format");
   const format = FORMATS.find((one) => one === wanted) ?? null;
@@ -31,10 +32,13 @@ export async function run(args: Arguments): Promise<Outcome> {
   if (!bytes.ok) return bytes.error === "too_large" ? tooLarge(shownName(file)) : cannotOpen(file, bytes.error);
   const text = decodeText(bytes.value);
   if (!text.ok) return cannotOpen(file, text.error);
+  progress.step(text.value.length);
+  progress.begin("reading the list");
   const published = readPublished(text.value, format);
   if (!published.ok) return unlisted(shownName(file), published.error);
   const picked = pick(published.value, args.lists.get("only") ?? []);
   if (!picked.ok) return picked.error;
+  progress.begin("merging its entries");
   const set = setOf(picked.value);
   if (!set.ok) return unlisted(shownName(file), set.error);
   if (picked.value.length === 0) return empty(shownName(file));

@@ -36,6 +36,7 @@ export async function run(args: Arguments, { progress }: Surroundings): Promise<
   if (!side.ok) return side.error;
   const target = readTarget(words, side.value);
   if (!target.ok) return target.error;
+  progress.begin("computing who is admitted");
   const found = withinBudget(() => answers(side.value, target.value, nodes.value));
   if (!found.ok) {
     return {
