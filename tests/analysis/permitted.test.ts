@@ -15,15 +15,17 @@ import { openEngine } from "../../runtime/host/ask.ts";
 import type { PolicyEngine } from "../../runtime/host/module.ts";
 import { ANY4 as WILDCARD, formatAddress } from "../../runtime/net/address.ts";
 import { atLength } from "../at_length.ts";
-import { load, run, SEED, type Running } from "../oracle/ask.ts";
+import { compileText, load, run, SEED, type Running } from "../oracle/ask.ts";
 import type { ModelPolicy } from "../oracle/model.ts";
 import { chance } from "../oracle/random.ts";
-import { anyPolicy, changed, moduleAdmits, requestsFor, type Request } from "./random_policies.ts";
+import { anyPolicy, changed, everyRequest, moduleAdmits, requestsFor, type Request } from "./random_policies.ts";
 
 const test = suite("analysis: permitted");
 const POLICIES = 40;
 /** Of policies with many requests each. */
 const SOME = atLength(24, POLICIES);
+/** Of which every request of a universe is tried. */
+const SMALL = atLength(40, 8);
 const REQUESTS = atLength(100_000, 1_000);
 
 function model(module: Uint8Array): PolicyModel {
@@ -119,6 +121,46 @@ test("two policies differ exactly on the requests that one of their modules admi
     }
   }
   assert.ok(seen.opened > 100 && seen.closed > 100 && seen.same > 1_000, JSON.stringify(seen));
+});
+
+test("small universes: every request, one after the other", () => {
+  const seen = { admitted: 0, denied: 0 };
+  for (let seed = 0; seed < SMALL; seed++) {
+    const policy = anyPolicy(chance(2_150_000 + seed));
+    const running = run(policy);
+    const own = model(running.module);
+    const space = new Space([own]);
+    const permitted = new Permitted(space, own);
+    const cells = cellsOf([own]);
+    const engine = engineOf(running);
+    for (const request of everyRequest(policy)) {
+      const due = moduleAdmits(engine, request);
+      if (space.has(permitted.cell(membersIn(cellAt(cells, request), 0)), request.facts) !== due)
+        throw new Error(`seed ${seed}: the module says ${due}: ${requestText(request)}\n${running.printed.text}`);
+      seen[due ? "admitted" : "denied"]++;
+    }
+  }
+  assert.ok(seen.admitted > 1_000 && seen.denied > 1_000, JSON.stringify(seen));
+});
+
+test("load balancers have no part in who is permitted: the source is the one that they name", () => {
+  let tried = 0;
+  for (let seed = 0; seed < 20; seed++) {
+    const { printed, module } = run(anyPolicy(chance(2_160_000 + seed)));
+    // Not over udp, and not where the service listens by itself.
+    const isBalanced = (line: string): boolean => /^expose \S+ on tcp [^,u]/.test(line) && !line.endsWith(" as direct {");
+    const via = printed.text
+      .split("\n")
+      .map((line) => (isBalanced(line) ? line.replace(/ for | as | \{/, " via 198.18.0.0/24$&") : line))
+      .join("\n");
+    if (via === printed.text) continue;
+    const models = [model(module), model(compileText(via, printed.files))];
+    tried++;
+    const space = new Space(models);
+    const sides = models.map((m) => new Permitted(space, m));
+    for (const cell of cellsOf(models)) assert.is(sides[0]?.cell(membersIn(cell, 0)), sides[1]?.cell(membersIn(cell, 1)), `seed ${seed}`);
+  }
+  assert.ok(tried >= 5, String(tried));
 });
 
 test("a policy in another order permits the same", () => {

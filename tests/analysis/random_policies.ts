@@ -149,6 +149,37 @@ export function requestsFor(c: Chance, policies: readonly ModelPolicy[], count: 
   return made.sort((x, y) => (x.facts.wallSeconds ?? 0) - (y.facts.wallSeconds ?? 0));
 }
 
+/** Every request of a small universe: each source of `nets`, each name, certificate and moment together, at each port and at two addresses. */
+export function everyRequest(policy: ModelPolicy): readonly Request[] {
+  const sources = ["10.0.0.1", "10.1.0.1", "10.1.2.3", "11.0.0.1", "192.168.0.1", "2001:db8::1", "2001:db8::7", "2001:db9::1"].map((text) =>
+    words(readPrefix(text).base),
+  );
+  const names = [null, "a", "b.a", "x.b.a", "c.b.a", "x.example", "only.example"];
+  const ends = [...policy.denies, ...policy.exposes.flatMap((e) => e.rules)].flatMap(({ after = null, until = null }) => [after, until]);
+  const moments = [null, ...[...new Set(ends.flatMap((end) => (end === null ? [] : [end - 1, end])))].filter((wall) => wall > 0).sort((x, y) => x - y)].slice(
+    0,
+    7,
+  );
+  const certificates = [
+    [],
+    ["dns:x.example"],
+    [`sha256:${HASHES[0] ?? ""}`],
+    [`uri:${HEADS[0] ?? ""}/${PARTS[0] ?? ""}`],
+    ["dns:x.example", `uri:${HEADS[0] ?? ""}/${PARTS[0] ?? ""}`, `sha256:${HASHES[1] ?? ""}`],
+  ];
+  const places = listenersOf(policy).map((e) => ({ proto: e.proto === "udp" ? ("udp" as const) : ("tcp" as const), port: e.ports[0]?.first ?? 0 }));
+  const locals = LOCALS.slice(0, 2);
+  return moments.flatMap((wallSeconds) =>
+    places.flatMap((place) =>
+      locals.flatMap((local) =>
+        sources.flatMap((source) =>
+          names.flatMap((name) => certificates.map((own): Request => ({ ...place, local, facts: { source, name, words: own, wallSeconds } }))),
+        ),
+      ),
+    ),
+  );
+}
+
 /** The verdict of the module, without caps and limits. */
 export function moduleAdmits(engine: PolicyEngine, { proto, port, local, facts }: Request): boolean {
   const { source, name, words: own, wallSeconds } = facts;

@@ -1,6 +1,8 @@
 // Imports a text as `ingressc import --from` does, and decides requests by the policy that came of it.
 import * as assert from "uvu/assert";
 import { connect } from "../../compiler/cli/evaluate.ts";
+import { EMPTY, contains, union } from "../../compiler/check/sets/intervals.ts";
+import { prefixSet } from "../../compiler/import/draft/addresses.ts";
 import { readYaml } from "../../compiler/import/draft/yaml_document.ts";
 import { importFrom, type Format, type Imported } from "../../compiler/import/import.ts";
 import { openEngine } from "../../runtime/host/ask.ts";
@@ -13,6 +15,10 @@ export interface Request {
   readonly local: string;
   readonly port: number;
   readonly name?: string | null;
+  /** The connection comes from there, and begins with a PROXY header that names `source`. */
+  readonly peer?: string;
+  /** The client speaks TLS, and does not only send its hello. */
+  readonly isTls?: boolean;
 }
 
 export async function imported(format: Format, text: string, path = "source"): Promise<Imported> {
@@ -29,17 +35,26 @@ export async function refusals(format: Format, text: string): Promise<readonly s
 
 /** Whether the compiled policy admits a request. */
 export function decider(policy: string): (request: Request) => boolean {
-  const engine = openEngine(load(compileText(policy)), SEED);
+  const loaded = load(compileText(policy));
+  const engine = openEngine(loaded, SEED);
   engine.setClock({ monoMs: 0, wallSeconds: null });
   const address = (text: string): NonNullable<ReturnType<typeof parseAddress>> => {
     const parsed = parseAddress(text);
     assert.ok(parsed !== null, text);
     return parsed ?? [0, 0, 0, 0];
   };
-  return ({ protocol, source, local, port, name = null }) => {
+  /** The header counts where the peer is a load balancer of the listener. */
+  const clientOf = ({ source, peer }: Request, place: number): string => {
+    const listener = loaded.info.groups.find(({ id }) => id === place)?.members[0] ?? place;
+    const via = loaded.info.listeners[listener]?.via ?? [];
+    if (peer === undefined) return source;
+    return via.some((prefix) => contains(union([prefixSet(prefix) ?? EMPTY]), address(peer))) ? source : peer;
+  };
+  return (request) => {
+    const { protocol, local, port, name = null } = request;
     const place = engine.listenerAt(protocol, port, address(local));
     if (place < 0) return false;
-    const from = address(source);
+    const from = address(clientOf(request, place));
     const { decision, listener } = connect(engine, place, { source: from, sni: name, client: null });
     if (decision.allowed && listener !== null) engine.release(listener, from);
     return decision.allowed;

@@ -50,7 +50,7 @@ function nginxConfig(c: Chance): string {
       "a.example.com 127.0.0.1:9001;",
       ".b.example.com 127.0.0.1:9002;",
       "*.x.b.example.com 127.0.0.1:9003;",
-      "shop.example.org 192.0.2.9:9;",
+      "shop.example.org 169.254.1.1:9;",
       "~^old\\d+\\.example$ 127.0.0.1:9001;",
     ];
     return `map $ssl_preread_server_name $to${i} { hostnames; ${lines.filter((line) => !(i === 1 && line.startsWith("~")) && c.below(4) > 0).join(" ")} ${i === 2 ? "" : "default 127.0.0.1:9003;"} }\n`;
@@ -61,9 +61,37 @@ function nginxConfig(c: Chance): string {
     "proxy_connect_timeout 1s;\nallow 192.0.2.0/25; deny 192.0.2.0/24;\nlimit_conn_zone $binary_remote_addr zone=zone:1m;\n",
     ...[0, 1, 2].map(map),
     ...Array.from({ length: SERVERS }, (_, i) => nginxServer(c, FIRST_PORT + i)),
+    ...FRONTS.map((port) => nginxFront(c, port)),
     "}\n",
   ].join("");
 }
+
+/** Listeners behind load balancers, and listeners with TLS, after the others. */
+const PROXIED = 12;
+const SECURE = 6;
+const FIRST_PROXIED = FIRST_PORT + SERVERS;
+const FIRST_SECURE = FIRST_PROXIED + PROXIED;
+const BALANCERS = ["198.51.100.128/25", "10.8.3.0/24", "203.0.113.0/26"];
+
+function nginxFront(c: Chance, port: number): string {
+  const rules = many(c, 0, 4, () => `${c.pick(["allow", "allow", "deny"])} ${nets(c)};`).join(" ");
+  const rest = c.oneIn(2) ? "deny all;" : "";
+  if (port >= FIRST_SECURE)
+    return `server { listen ${port} ssl; ssl_certificate cert.pem; ssl_certificate_key key.pem; ${rules} ${rest} proxy_pass 127.0.0.1:9001; }\n`;
+  const trusted = many(c, 1, 2, () => `set_real_ip_from ${c.pick(BALANCERS)};`).join(" ");
+  return `server { listen ${port} proxy_protocol; ${trusted} ${rules} ${rest} proxy_pass 127.0.0.1:9001; }\n`;
+}
+
+function haproxyFront(c: Chance, port: number): string {
+  const refusals = many(c, 0, 3, () => `  tcp-request session reject ${c.pick(["if", "unless"])} { src ${many(c, 1, 2, () => nets(c)).join(" ")} }\n`).join("");
+  if (port >= FIRST_SECURE) return `frontend s${port}\n  bind :${port} ssl crt both.pem\n${refusals}  default_backend b0\n`;
+  if (c.oneIn(3)) return `frontend p${port}\n  bind :${port} accept-proxy\n${refusals}  default_backend b0\n`;
+  const expected = many(c, 1, 2, () => `  tcp-request connection expect-proxy layer4 if { src ${c.pick(BALANCERS)} }\n`);
+  const peers = c.oneIn(2) ? `  tcp-request connection ${c.pick(["accept", "reject"])} if { src ${nets(c)} }\n` : "";
+  return `frontend p${port}\n  bind :${port}\n${c.shuffle([...expected, peers]).join("")}${refusals}  default_backend b0\n`;
+}
+
+const FRONTS = Array.from({ length: PROXIED + SECURE }, (_, i) => FIRST_PROXIED + i);
 
 function haproxyFrontend(c: Chance, port: number): string {
   const condition = (): string =>
@@ -98,6 +126,7 @@ function haproxyConfig(c: Chance): string {
   return [
     "global\n  maxconn 4000\ndefaults\n  mode tcp\n  timeout connect 1s\n  timeout client 5s\n  timeout server 5s\n",
     ...Array.from({ length: SERVERS }, (_, i) => haproxyFrontend(c, FIRST_PORT + i)),
+    ...FRONTS.map((port) => haproxyFront(c, port)),
     ...BACKENDS.map((port, i) => `backend b${i}\n  server one 127.0.0.1:${port}\n`),
   ].join("");
 }
@@ -122,6 +151,34 @@ function clients(c: Chance, random: number): readonly Request[] {
   ];
 }
 
+/** Each edge of each prefix as a peer that names a client, and random pairs; and clients that speak TLS. */
+function frontClients(c: Chance): readonly Request[] {
+  const sources = [...new Set(NETS.flatMap((net) => edges(readPrefix(net)).map(addressText)))];
+  const peers = sources.filter((source) => !source.includes(":"));
+  const proxied = (peer: string, source: string, port: number): Request => ({ protocol: "tcp", source, peer, local: "127.0.0.1", port });
+  return [
+    ...FRONTS.filter((port) => port < FIRST_SECURE).flatMap((port) => [
+      ...peers.map((peer) => proxied(peer, c.pick(sources), port)),
+      ...sources.map((source) => proxied(c.pick(peers), source, port)),
+      ...Array.from({ length: 60 }, () => proxied(c.pick(peers), c.pick(sources), port)),
+    ]),
+    ...FRONTS.filter((port) => port >= FIRST_SECURE).flatMap((port) =>
+      peers.map((source): Request => ({ protocol: "tcp", source, local: "127.0.0.1", port, isTls: true, name: c.oneIn(2) ? c.pick(NAMES) : null })),
+    ),
+  ];
+}
+
+/** A certificate that signs itself, alone and in one file with its key, as HAProxy wants it. */
+function writeCertificate(folder: string): void {
+  const made = spawnSync(
+    "openssl",
+    "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=a.example.com -days 2 -keyout key.pem -out cert.pem".split(" "),
+    { cwd: folder, encoding: "utf8" },
+  );
+  assert.is(made.status, 0, made.stderr);
+  writeFileSync(join(folder, "both.pem"), `${readFileSync(join(folder, "cert.pem"), "utf8")}${readFileSync(join(folder, "key.pem"), "utf8")}`);
+}
+
 function answersOf(program: string, args: readonly string[], config: string, requests: readonly Request[]): readonly boolean[] {
   const folder = ownFolder("proxy-import-");
   const own = [...new Set(requests.map(({ source }) => source).filter((source) => source.includes(":")))];
@@ -132,6 +189,7 @@ function answersOf(program: string, args: readonly string[], config: string, req
     ["addresses", own.map((a) => `addr add ${a}/128 dev lo nodad\n`).join("")],
   ] as const)
     writeFileSync(join(folder, name), text);
+  writeCertificate(folder);
   const visits = fileURLToPath(new URL("visits.ts", import.meta.url));
   const ran = spawnSync("unshare", [...ISOLATED, "sh", "-ec", SCRIPT, "sh", folder, process.execPath, import.meta.resolve("tsx"), visits], {
     cwd: folder,
@@ -171,20 +229,23 @@ for (const { format, args, config } of PROGRAMS) {
     stallsAfter(240_000);
     const c = chance(11);
     const text = config(c);
-    const requests = clients(c, 10_000);
+    const requests = [...clients(c, 10_000), ...frontClients(c)];
     const real = answersOf(format, args, text, requests);
     const { text: policy, left } = await imported(format, text);
     const admits = decider(policy);
-    const sum = { real: 0, own: 0 };
+    const sum = { real: 0, own: 0, frontReal: 0, frontOwn: 0 };
     for (const [i, request] of requests.entries()) {
       const [there, here] = [real[i] === true, admits(request)];
       assert.ok(there || !here, `admits ${JSON.stringify(request)}, which ${format} refuses\n${policy}\n${text}`);
       if (there) sum.real++;
       if (here) sum.own++;
+      if (there && request.port >= FIRST_PROXIED) sum.frontReal++;
+      if (here && request.port >= FIRST_PROXIED) sum.frontOwn++;
     }
     console.log(
-      `  ${format}: ${requests.length} clients at ${SERVERS} listeners, ${sum.real} served, ${sum.own} admitted by the policy, ${left.length} parts left out`,
+      `  ${format}: ${requests.length} clients at ${SERVERS} listeners, ${sum.real} served, ${sum.own} admitted by the policy, ${left.length} parts left out; ${sum.frontReal} and ${sum.frontOwn} of them behind load balancers or with TLS`,
     );
+    assert.ok(sum.frontOwn > 200 && sum.frontOwn > 0.8 * sum.frontReal);
     assert.ok(requests.length >= 10_000 && sum.own > 1_000 && sum.own > 0.8 * sum.real);
   });
 }

@@ -2,8 +2,9 @@
 // source, and writes which of them a backend answered. Argument: a folder with job.json.
 import { spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
+import { connect as secure } from "node:tls";
 import { helloWith, records, serverName } from "../gateway/hello_bytes.ts";
 import type { Request } from "./imported.ts";
 
@@ -35,20 +36,29 @@ function serve(port: number): Promise<void> {
   });
 }
 
-function visit({ source, local, port, name }: Request): Promise<boolean> {
+function visit({ source, local, port, name, peer, isTls = false }: Request): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ host: local, port, localAddress: source });
+    const socket = connect({ host: local, port, localAddress: peer ?? source });
     let answer = "";
     // A refusal may come as a reset.
     socket.on("error", (error: NodeJS.ErrnoException) => {
       if (error.code === "EADDRNOTAVAIL" || error.code === "EINVAL") reject(error);
     });
-    socket.setEncoding("latin1").on("data", (part: string) => {
+    socket.once("close", () => resolve(answer === ANSWER));
+    if (peer !== undefined) socket.write(headerOf(source));
+    const client: Socket = isTls ? secure({ socket, rejectUnauthorized: false, ...(typeof name === "string" && { servername: name }) }) : socket;
+    client.setEncoding("latin1").on("data", (part: string) => {
       answer += part;
     });
-    socket.once("close", () => resolve(answer === ANSWER));
-    socket.write(records(name === null || name === undefined ? helloWith() : helloWith(serverName(name))));
+    if (client !== socket) client.on("error", () => socket.destroy()).once("end", () => socket.destroy());
+    if (isTls) client.write("bytes");
+    else socket.write(records(name === null || name === undefined ? helloWith() : helloWith(serverName(name))));
   });
+}
+
+/** PROXY protocol, version 1. */
+function headerOf(source: string): string {
+  return source.includes(":") ? `PROXY TCP6 ${source} 2001:db8::1 4711 443\r\n` : `PROXY TCP4 ${source} 192.0.2.1 4711 443\r\n`;
 }
 
 async function untilListening(port: number, hasEnded: () => boolean): Promise<void> {
