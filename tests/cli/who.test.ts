@@ -74,6 +74,28 @@ for (const { to, out } of ROWS) {
   });
 }
 
+test("JSON has exactly the requests, as a diff has them", async ({ dir }) => {
+  const { listeners } = envelope(await ingresscHere(["who", "p.ingress", "to", "staff", "--json"], dir.path))["data"] as {
+    listeners: readonly { requests: readonly Readonly<Record<string, unknown>>[] }[];
+  };
+  const requests = listeners.flatMap((listener) => listener.requests);
+  const end = "2027-01-01T00:00Z";
+  const office = { from: ["198.51.100.0/24", "2001:db8:1::/48"], moreFrom: 0, addresses: { ipv4: "256", ipv6: String(2n ** 80n) } };
+  const ops = { certificates: [{ has: [{ names: ["uri:spiffe://corp/ops/*"], except: [] }], lacks: [] }], more: false };
+  assert.equal(
+    requests.find(({ times, sni }) => JSON.stringify([times, sni]).includes('"unknownClock":true') && JSON.stringify(sni).includes("*")),
+    {
+      ...office,
+      sni: { names: ["*.corp.example"], except: [], nameless: false },
+      client: ops,
+      times: { ranges: [{ after: end, until: null }], unknownClock: true },
+    },
+    JSON.stringify(requests, null, 1),
+  );
+  const shut = envelope(await ingresscHere(["who", "p.ingress", "to", "shut", "--json"], dir.path))["data"] as { listeners: readonly { requests: unknown }[] };
+  assert.equal(shut.listeners[0]?.requests, []);
+});
+
 test("a module has the same answer, without names of nets", async ({ dir }) => {
   assert.is((await ingresscHere(["build", "p.ingress", "-o", "p.wasm"], dir.path)).code, 0);
   const { out } = await ingresscHere(["who", "p.wasm", "to", "web"], dir.path);

@@ -47,7 +47,7 @@ function placeJson({ proto, ports, local }: PlaceOf): unknown {
 }
 
 /** Sets of requests that have none in common; each is every combination of its parts. */
-function requestsJson(space: Space, d: Diagram): readonly unknown[] {
+export function requestsJson(space: Space, d: Diagram): readonly unknown[] {
   if (d === NEVER) return [];
   let left = MOST_PREFIXES;
   return rowsOf(space, d).map((row) => {

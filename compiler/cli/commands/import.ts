@@ -23,7 +23,8 @@ export async function run(args: Arguments, { progress }: Surroundings): Promise<
     const { failure } = read.error;
     const kind = from === null ? "a document of `ingressc export`" : "a file to import";
     if (typeof failure === "object") return notText(path, failure, `${kind} is UTF-8 text`);
-    if (failure !== "too_large") return cannotOpen(path, failure);
+    if (failure !== "too_large")
+      return { ...cannotOpen(path, failure), help: from === null ? `name ${kind}` : "name the configuration file, or the listing, that is to be imported" };
     const help = from === null ? "name a document that `ingressc export` wrote" : "import a part of it";
     return { class: "reject", code: "policy.too_large", message: `\`${path}\` is larger than 64 MiB`, help };
   }

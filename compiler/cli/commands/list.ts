@@ -29,9 +29,10 @@ export async function run(args: Arguments, { progress }: Surroundings): Promise<
   const format = FORMATS.find((one) => one === wanted) ?? null;
   if (wanted !== undefined && format === null) return usage("unknown_format", `there is no format ${quote(wanted)}`, `write one of ${FORMATS.join(", ")}`);
   const bytes = isStandardInput(file) ? readStandardInput(MAX_LIST_BYTES) : readRegular(file, MAX_LIST_BYTES);
-  if (!bytes.ok) return bytes.error === "too_large" ? tooLarge(shownName(file)) : cannotOpen(file, bytes.error);
+  const opened = (outcome: Outcome): Outcome => ({ ...outcome, help: "name a list as it was published, which is UTF-8 text" });
+  if (!bytes.ok) return bytes.error === "too_large" ? tooLarge(shownName(file)) : opened(cannotOpen(file, bytes.error));
   const text = decodeText(bytes.value);
-  if (!text.ok) return cannotOpen(file, text.error);
+  if (!text.ok) return opened(cannotOpen(file, text.error));
   progress.step(text.value.length);
   progress.begin("reading the list");
   const published = readPublished(text.value, format);

@@ -10,6 +10,7 @@ import { Permitted, withinBudget } from "../../analysis/permitted.ts";
 import { witnessOf } from "../../analysis/rows.ts";
 import { Space } from "../../analysis/space.ts";
 import { contains } from "../../check/sets/intervals.ts";
+import { requestsJson } from "../analysis/difference_json.ts";
 import { readNodes } from "../analysis/nodes.ts";
 import { placesText, targetText } from "../analysis/place_text.ts";
 import { rowSentence, rowsText, witnessText, type RowsText } from "../analysis/row_text.ts";
@@ -37,7 +38,7 @@ export async function run(args: Arguments, { progress }: Surroundings): Promise<
   const target = readTarget(words, side.value);
   if (!target.ok) return target.error;
   progress.begin("computing who is admitted");
-  const found = withinBudget(() => answers(side.value, target.value, nodes.value));
+  const found = withinBudget(() => answers(side.value, target.value, nodes.value, args.flags.has("json")));
   if (!found.ok) {
     return {
       class: "no",
@@ -56,11 +57,12 @@ export async function run(args: Arguments, { progress }: Surroundings): Promise<
     data: {
       to: place,
       proven: true,
-      listeners: found.value.map(({ listener, place: at, reach, witness }) => ({
+      listeners: found.value.map(({ listener, place: at, reach, witness, requests }) => ({
         listener,
         place: at,
         rows: reach?.rows ?? [],
         moreRows: reach?.more ?? 0,
+        requests,
         witness,
       })),
     },
@@ -75,6 +77,8 @@ interface ListenerAnswer {
   /** Null: nobody. */
   readonly reach: RowsText | null;
   readonly witness: string | null;
+  /** Exactly, for programs; empty in a text for people. */
+  readonly requests: readonly unknown[];
 }
 
 function sentence({ reach, witness }: ListenerAnswer): string {
@@ -85,7 +89,7 @@ function sentence({ reach, witness }: ListenerAnswer): string {
     .replaceAll("`", "");
 }
 
-function answers({ model, nets }: Side, target: Target, nodes: number): readonly ListenerAnswer[] {
+function answers({ model, nets }: Side, target: Target, nodes: number, isData: boolean): readonly ListenerAnswer[] {
   const space = new Space([model], nodes);
   const permitted = new Permitted(space, model);
   const found = new Map<string, { readonly i: number; readonly d: Diagram; readonly cells: Cell[]; readonly isShared: boolean }>();
@@ -109,6 +113,7 @@ function answers({ model, nets }: Side, target: Target, nodes: number): readonly
       {
         listener: listener.name,
         place: `${placesText(places)}${viaText(listener, model, nets)}`,
+        requests: isData ? requestsJson(space, d) : [],
         reach: d === NEVER ? null : rowsText(space, d, nets, MOST_RANGES, listener.mode === "mtls"),
         witness: facts === null ? null : witnessText(facts, targetText(listener, places, nameIsUnique(model, listener)), d, space, listener.mode === "mtls"),
       },
