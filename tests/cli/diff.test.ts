@@ -1,8 +1,10 @@
 // ingressc diff: what opens and closes, in words, as Markdown and as JSON; what is equivalent; exit codes; and that each request
 // that it names is admitted by one policy and refused by the other.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { suite } from "../suite.ts";
-import { envelope, folder, ingresscHere, type Ended, type Folder } from "./programs.ts";
+import { envelope, folder, ingresscHere, PROJECT, type Ended, type Folder } from "./programs.ts";
 
 const test = suite<{ dir: Folder }>("diff");
 test.before((context) => {
@@ -504,6 +506,17 @@ test("modules and policies in any mix", async ({ dir }) => {
     assert.match(ended.out, /ssh \(tcp 2222\): may now be reached from 10\.0\.0\.0\/13/);
   }
   assert.is((await ingresscHere(["diff", "--equivalent", "a.ingress", "a.wasm"], dir.path)).code, 0);
+});
+
+test("modules of other releases: those that this one loads are compared, others are refused", async ({ dir }) => {
+  const at = (name: string): string => join(PROJECT, "tests/host/releases", name);
+  assert.is((await ingresscHere(["diff", "--equivalent", at("0.2.0.ingress"), at("0.2.0.wasm")], dir.path)).code, 0);
+  const wider = readFileSync(at("0.2.0.ingress"), "utf8");
+  dir.write("new.ingress", `${wider}\nexpose debug on tcp 65000 { backend 127.0.0.1:9 allow from any }\n`);
+  assert.match((await ingresscHere(["diff", at("0.2.0.wasm"), "new.ingress"], dir.path)).out, /^\+ debug \(tcp 65000\): new listener/m);
+  const old = await ingresscHere(["diff", at("0.1.0.wasm"), "new.ingress"], dir.path);
+  assert.is(old.code, 3);
+  assert.match(old.err, /is refused \(module_code\)[^]*help: .*build the policy again/);
 });
 
 test("what a module says of itself is believed, and diff says so", async ({ dir }) => {

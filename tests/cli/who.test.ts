@@ -96,6 +96,28 @@ test("JSON has exactly the requests, as a diff has them", async ({ dir }) => {
   assert.equal(shut.listeners[0]?.requests, []);
 });
 
+test("a declared net without others is called so, and not one without an unnamed part", async ({ dir }) => {
+  const rows: readonly (readonly [rules: string, from: string])[] = [
+    ["allow from office deny from guests", "from office but guests (224 addresses and 65.5 k /64 prefixes, office in n.ingress:2)"],
+    ["allow from office deny from guests, tables", "from office but guests and tables (222 addresses and 65.5 k /64 prefixes, office in n.ingress:2)"],
+    [
+      "allow from office deny from 198.51.100.0/25",
+      "from 198.51.100.128/25 and 2001:db8:1::/48 (128 addresses and 65.5 k /64 prefixes, office in n.ingress:2)",
+    ],
+    ["allow from guests, tables", "from guests and tables (34 addresses)"],
+    [
+      "allow from office, 10.0.0.0/8 deny from guests",
+      "from 10.0.0.0/8, 198.51.100.0/25, 198.51.100.128/26, 198.51.100.192/27 and 2001:db8:1::/48 (16.8 M addresses and 65.5 k /64 prefixes)",
+    ],
+  ];
+  const nets = "net office = 198.51.100.0/24, 2001:db8:1::/48\nnet guests = 198.51.100.224/27\nnet tables = 198.51.100.8/31\n";
+  for (const [rules, from] of rows) {
+    dir.write("n.ingress", `edition 1\n${nets}expose web on tcp 80 { backend 127.0.0.1:8080 ${rules} }\n`);
+    const { out } = await ingresscHere(["who", "n.ingress", "to", "web"], dir.path);
+    assert.is(out.split("\n")[1], `  ${from}`);
+  }
+});
+
 test("a module has the same answer, without names of nets", async ({ dir }) => {
   assert.is((await ingresscHere(["build", "p.ingress", "-o", "p.wasm"], dir.path)).code, 0);
   const { out } = await ingresscHere(["who", "p.wasm", "to", "web"], dir.path);

@@ -37,6 +37,8 @@ export function sourcesText(set: AddressSet, nets: readonly NamedNet[], most: nu
   const exceptions = exceptionsText(except, set, nets);
   if (exceptions !== null) return { parts: [exceptions], more: 0, size: sizeText(set), within: null };
   const { names, rest } = namedParts(set, nets);
+  const part = isEmpty(rest) ? null : partOfNet(set, nets);
+  if (part !== null) return part;
   const { texts, count } = prefixesOf(rest, Math.max(1, most - names.length));
   const parts = [...names.slice(0, most), ...texts].slice(0, most);
   const within = names.length > 0 ? null : smallestAround(set, nets);
@@ -55,6 +57,15 @@ function exceptionsText(except: AddressSet, set: AddressSet, nets: readonly Name
   const { texts, count } = prefixesOf(rest, MOST_EXCEPTIONS);
   if (names.length + count > MOST_EXCEPTIONS || prefixesOf(set, 1).count <= names.length + count) return null;
   return `the whole internet but ${listText([...names, ...texts])}`;
+}
+
+/** `office` but `guests`: a declared net without others. */
+function partOfNet(set: AddressSet, nets: readonly NamedNet[]): SourcesText | null {
+  const within = smallestAround(set, nets);
+  if (within === null) return null;
+  const { names, rest } = namedParts(subtract(within.set, set), nets);
+  if (!isEmpty(rest) || names.length === 0 || names.length > MOST_EXCEPTIONS) return null;
+  return { parts: [`\`${within.name}\` but ${listText(names)}`], more: 0, size: sizeText(set), within };
 }
 
 /** Declared nets that are wholly in a set, the largest first, and what they don't have of it. */
