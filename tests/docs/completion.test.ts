@@ -31,7 +31,7 @@ const rows: readonly (readonly [line: string, offered: readonly string[]])[] = [
   ["ingressc explain edge.wasm ", []],
   ["ingressc diff ", ["edge.ingress", "edge.wasm", "sub"]],
   ["ingressc diff edge.wasm e", ["edge.ingress", "edge.wasm"]],
-  ["ingressc diff --format ", ["markdown", "sarif", "text"]],
+  ["ingressc diff --format ", ["json", "markdown", "sarif", "text"]],
   ["ingressc import ", ["p.json", "sub"]],
   ["ingressc inspect e", ["edge.wasm"]],
   ["ingressc fmt edge.ingress e", ["edge.ingress"]],

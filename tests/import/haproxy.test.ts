@@ -198,7 +198,7 @@ const ROWS: readonly Row[] = [
     left: [/TLS 1\.2/],
   },
   {
-    title: "haproxy: a header of every peer, whoever it names",
+    title: "haproxy: a header of every peer",
     format: "haproxy",
     text: "listen f\n bind :443 accept-proxy\n tcp-request connection accept if { src 10.0.0.0/8 }\n tcp-request session reject unless { src 198.51.100.0/24 2001:db8::/32 }\n server s 127.0.0.1:81\n",
     admits: ["from 198.51.100.7 to tcp 443", "from 2001:db8::9 to tcp 443 local 10.0.0.1"],

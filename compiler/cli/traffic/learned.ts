@@ -25,7 +25,7 @@ export interface Kind {
   readonly named: Sources;
 }
 
-/** What one local address of a listener was reached by. */
+/** The clients of one local address of a listener. */
 export interface Place {
   readonly ports: Set<number>;
   readonly peers: Sources;

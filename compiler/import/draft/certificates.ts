@@ -8,7 +8,7 @@ const GENERIC = /^(?:fullchain|cert|chain|server|tls|site|certificate|combined|h
 export class Certificates {
   readonly #names = new Map<string, string>();
 
-  /** Null where no name can be made of the path: it is empty, depends on the request, or is a folder. */
+  /** Null where no name can be made of the path, because it is empty, depends on the request, or is a folder. */
   nameOf(path: string): string | null {
     if (path === "" || path.endsWith("/") || /[$\s]|^data:|^store:|^engine:/.test(path)) return null;
     const known = this.#names.get(path);

@@ -11,7 +11,7 @@ export interface DraftAllow {
 }
 
 export interface DraftExpose {
-  /** What names its backends; null where none are named. */
+  /** The part of the source that names its backends; null where none does. */
   readonly at: Stretch | null;
   /** The name that it would like; names are made unique later. */
   readonly name: string;

@@ -66,7 +66,7 @@ function collision({ section, bound }: Front, fronts: readonly Front[]): Obstacl
     : bound.obstacle;
 }
 
-/** What all frontends share. */
+/** All frontends share this. */
 interface Whole {
   readonly sections: readonly Section[];
   readonly all: readonly Endpoint[];

@@ -19,7 +19,7 @@ export interface Tls {
 
 export interface Bound {
   readonly endpoints: readonly Endpoint[];
-  /** What comes first on every connection, if it is the same on all of them: a PROXY header of any peer, and TLS. */
+  /** Every connection begins with a PROXY header, of whichever peer, and then with TLS. All `bind` are alike in that. */
   readonly isProxied: boolean;
   readonly tls: Tls | null;
   readonly obstacle: Obstacle | null;

@@ -1,5 +1,5 @@
-// What comes on a connection before the bytes of its service: a PROXY header, and TLS. Both belong to a `listen`, so that a server may be
-// several exposes.
+// A PROXY header and TLS come on a connection before the bytes of its service. Both belong to a `listen`, so that a server may be several
+// exposes.
 import { builtinNet } from "../../check/sets/builtin_nets.ts";
 import { EMPTY, intersects, isEmpty, union } from "../../check/sets/intervals.ts";
 import { isWide } from "../../check/rules/via.ts";
