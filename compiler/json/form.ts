@@ -212,7 +212,10 @@ const statement = named(
   "statement",
   oneOf("a statement", [
     ...outside.statements,
-    { mark: { kinds: ["import"] }, shape: named("import", object({ kind: constant("import"), path: outside.quoted, as: outside.name }, { annotations: outside.offs })) },
+    {
+      mark: { kinds: ["import"] },
+      shape: named("import", object({ kind: constant("import"), path: outside.quoted, as: outside.name }, { annotations: outside.offs })),
+    },
     { mark: { kinds: ["template"] }, shape: template },
   ]),
 );
