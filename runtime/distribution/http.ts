@@ -213,12 +213,15 @@ function cutShort(url: URL): Trouble {
   return trouble("truncated", `the answer of ${url.host} ended too early`);
 }
 
+/** Of a connection, in the system's words; over https every other cause is one of TLS. */
+const NETWORK = /^(E(CONN|ADDR|NET|HOST|PIPE|TIMEDOUT|ACCES|PERM|MFILE|NFILE|AI_|NOTFOUND|INVAL))/;
+
 function causeOf(url: URL, error: Error): Trouble {
   const code = "code" in error ? String(error.code) : "";
-  const isTls = /CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO|ALTNAME|EPROTO/.test(code);
-  return isTls ?
-      trouble("tls", `the certificate or TLS of ${url.host} is refused (${code}): ${error.message.split("\n")[0] ?? ""}`)
-    : trouble("unreachable", `${url.host} can't be reached (${error.message === "" ? code : error.message})`);
+  const because = error.message === "" ? code : (error.message.split("\n")[0] ?? "");
+  if (code.startsWith("HPE_")) return trouble("malformed", `${url.host} does not answer in HTTP (${because})`);
+  if (url.protocol !== "https:" || NETWORK.test(code)) return trouble("unreachable", `${url.host} can't be reached (${because})`);
+  return trouble("tls", `the certificate or TLS of ${url.host} is refused (${code}): ${because}`);
 }
 
 /** For an answer that is not what was expected: its status, and when to call again. */
