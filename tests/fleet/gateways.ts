@@ -56,6 +56,8 @@ export interface Servers {
   readonly ca: string;
   /** The folder that nginx serves. */
   readonly files: string;
+  /** A folder with the authority alone, for `skopeo`. */
+  readonly certificates: string;
   /** A folder with an empty configuration of Docker. */
   readonly docker: string;
   start(): Promise<void>;
@@ -72,8 +74,9 @@ export function servers(folder: string): Servers {
     return path;
   };
   const [caPath, cert, key] = [at("ca.pem", ca.pem), at("server.pem", shown.pem), at("server.key", shown.key, 0o600)];
-  const [files, docker] = [join(folder, "files"), join(folder, "docker")];
-  for (const made of [files, docker, join(folder, "nginx")]) mkdirSync(made);
+  const [files, docker, certificates] = [join(folder, "files"), join(folder, "docker"), join(folder, "certificates")];
+  for (const made of [files, docker, certificates, join(folder, "nginx")]) mkdirSync(made);
+  writeFileSync(join(certificates, "ca.crt"), ca.pem);
   writeFileSync(join(docker, "config.json"), JSON.stringify({ auths: {} }), { mode: 0o600 });
   const registry = at(
     "registry.yml",
@@ -87,6 +90,7 @@ export function servers(folder: string): Servers {
   return {
     ca: caPath,
     files,
+    certificates,
     docker,
     async start() {
       running = [
