@@ -7,7 +7,7 @@ import type { Parts } from "./parts.ts";
 import { reportSentence, type Refused } from "./reload/report.ts";
 import type { DaemonSetup } from "./setup.ts";
 
-/** The policy's file or what its source offers, or the last good policy where that is refused. False: nothing is in force yet. */
+/** The policy's file or what its source offers, or the last good policy where that is refused. False where nothing is in force yet. */
 export async function loadFirst({ policyPath, say, config, taking }: DaemonSetup, parts: Parts, ending: AbortSignal): Promise<Result<boolean, Failure>> {
   const {
     context: { reloader, source, recorder, inForce, chosen, threads },

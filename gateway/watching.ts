@@ -27,7 +27,7 @@ export class Watching {
     const { policyPath, clock, say } = this.#setup;
     const { reloader, source } = this.#parts.context;
     const changed = (): void => void reloader.changed().catch((error: unknown) => say(`the reload failed: ${String(error)}`));
-    // What a source is pulled to changes by its follower alone.
+    // The file of a source changes by its follower alone.
     if (source === null) this.#watchers.push(watchFile({ path: policyPath, clock, say, changed }));
     this.credentials();
   }

@@ -1,4 +1,4 @@
-// What `push` and `pull` share: the settings of a transfer from the command line, and the outcome of one that failed.
+// The part that `push` and `pull` share: the settings of a transfer from the command line, and the outcome of one that failed.
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { HttpSetup } from "../../runtime/distribution/http.ts";

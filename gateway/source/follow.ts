@@ -1,8 +1,8 @@
 // Follows `policy.source`: pulls what it offers, puts it beside the state of the last good policy, and has it loaded like any policy file.
-// What a source offers is only a file that has come; whether it may be in force, signature and revision decide at the load.
+// A module of a source is only a file: signature and revision decide at the load whether it may be in force.
 //
 //   pull      bytes with their digests checked, or unchanged         a failure: later, with growing distances
-//   keep      pulled.wasm in the state directory, by rename          killed before it: nothing has changed
+//   keep      pulled.wasm in the state directory, by rename          a kill before it changes nothing
 //   load      a reload, with everything that it checks               refused: the last good policy is put back in its place
 import { createHash } from "node:crypto";
 import { statSync, utimesSync } from "node:fs";
@@ -76,7 +76,7 @@ export class SourceFollower {
   readonly #inTurn: Turns = createTurns();
   readonly #pulls = new Map<PullResult, number>();
   /** The source, and the settings that it was made of. */
-  #source: { readonly of: string; readonly pulls: PolicySource } | null = null;
+  #source: { readonly of: string; readonly pulls: PolicySource; readonly stop: AbortController } | null = null;
   /** SHA-256 of the bytes in force; null where that is not known. */
   #inForce: string | null = null;
   #confirmedMs: number | null;
@@ -204,25 +204,20 @@ export class SourceFollower {
       late = () => resolve(troubled("slow", `nothing has come for ${FIRST_PULL_MS / 1000} s`));
     });
     const cancel = clock.after(FIRST_PULL_MS, () => late());
-    const stop = new AbortController();
-    const first = await Promise.race([this.#pull(stop.signal), lateness]).finally(cancel);
-    // What comes later is not written beside the load that follows.
-    stop.abort();
-    if (!first.ok && first.error.code === "slow") {
-      this.#failures++;
-      this.#note("failed", first.error.message);
-    }
+    const first = await Promise.race([this.#pull(), lateness]).finally(cancel);
+    if (first.ok || first.error.code !== "slow") return first;
+    // The transfer ends here, and the next pull begins with a source that knows nothing of it.
+    this.#source?.stop.abort();
+    this.#source = null;
+    this.#failures++;
+    this.#note("failed", first.error.message);
     return first;
   }
 
   /** `new`: the file in the state directory is another one now. */
-  async #pull(late?: AbortSignal): Promise<Result<"new" | "unchanged", Trouble>> {
+  async #pull(): Promise<Result<"new" | "unchanged", Trouble>> {
     const source = this.#sourceNow();
     const offered = source.ok ? await source.value.pull() : source;
-    if (late?.aborted === true) {
-      if (source.ok) source.value.forget();
-      return troubled("slow", "it came too late");
-    }
     const kept = offered.ok ? await this.#keep(offered.value) : offered;
     if (kept.ok) {
       this.#failures = 0;
@@ -248,7 +243,7 @@ export class SourceFollower {
       return ok("new");
     }
     if (offer.kind === "new") this.#refused = null;
-    // What was refused stays so, however often it is offered.
+    // A refused module stays refused, however often it is offered.
     if (this.#refused !== null) this.#note("refused", this.#refused);
     else this.#confirmed("unchanged");
     return ok("unchanged");
@@ -269,7 +264,7 @@ export class SourceFollower {
     const { cause, message } = result.error;
     if (isOffered) this.#note("refused", message);
     this.#refused = cause === "policy" ? message : null;
-    // What is wrong here, and not with the policy, may be right the next time.
+    // A fault of this host, and not of the policy, may be gone the next time.
     if (cause !== "policy") this.#source?.pulls.forget();
     const good = keeper.lastGood();
     try {
@@ -321,9 +316,10 @@ export class SourceFollower {
     if (!ca.ok) return failed(trouble("settings", ca.error));
     const of = `${settingsOf(config)}\n${ca.value ?? ""}`;
     if (this.#source?.of !== of) {
-      const http = { clock, wallMs: () => clock.wallMs(), env, ca: ca.value, ending };
+      const stop = new AbortController();
+      const http = { clock, wallMs: () => clock.wallMs(), env, ca: ca.value, ending: AbortSignal.any([ending, stop.signal]) };
       const pulls = new PolicySource({ http, location: location.value, tokenFile: config.source.token_file ?? null, maxBytes: config.policy.max_bytes });
-      this.#source = { of, pulls };
+      this.#source = { of, pulls, stop };
     }
     return ok(this.#source.pulls);
   }
@@ -338,7 +334,7 @@ export function readAuthorities({ source }: Pick<Config, "source">): Result<stri
   return text.includes("-----BEGIN CERTIFICATE-----") ? ok(text) : failed(`source.ca \`${source.ca}\` has no certificate in PEM`);
 }
 
-/** What makes another source of it, or other bytes good. */
+/** The settings that name a source, and those by which other bytes are good. */
 function settingsOf({ policy, source }: Config): string {
   return JSON.stringify([policy.source, policy.max_bytes, policy.trusted_keys, source.ca, source.token_file]);
 }

@@ -130,7 +130,7 @@ class Exchange {
     const outgoing = isTls ? httpsRequest(url, options) : httpRequest(url, options);
     this.#open.push(() => outgoing.destroy());
     outgoing.on("error", (error) => this.#fail(causeOf(url, error)));
-    // What is sent takes its time, of which nothing is seen here.
+    // The kernel does not say how far a long body has been sent, so silence does not count meanwhile.
     if (body !== undefined) {
       this.#cancelIdle();
       outgoing.on("finish", () => this.#alive());

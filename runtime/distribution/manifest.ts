@@ -8,7 +8,7 @@ import { trouble, troubled, type Trouble } from "./trouble.ts";
 export const POLICY_TYPE = "application/vnd.ingressd.policy.v1+wasm";
 export const MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json";
 export const EMPTY_TYPE = "application/vnd.oci.empty.v1+json";
-/** What a config of the empty type is. */
+/** The config of the empty type. */
 export const EMPTY_CONFIG: Uint8Array = new TextEncoder().encode("{}");
 export const MOST_MANIFEST_BYTES = 65_536;
 

@@ -1,4 +1,4 @@
-// What a server, a registry or somebody on the way can answer to a pull: nothing but the module that was offered comes out, and what went
+// Every answer that a server, a registry or somebody on the way can give to a pull: nothing but the module that was offered comes out, and what went
 // wrong has its code.
 import { writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";

@@ -41,7 +41,7 @@ export async function serve(answer: Served["answer"], shown: { readonly pem: str
     served.answer(request, response);
   };
   const server = shown === null ? createHttp(listener) : createHttps({ cert: shown.pem, key: shown.key }, listener);
-  server.on("connection", (socket) => {
+  server.on("connection", (socket: Socket) => {
     sockets.add(socket);
     socket.on("error", () => undefined);
     socket.on("close", () => sockets.delete(socket));

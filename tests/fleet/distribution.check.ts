@@ -110,7 +110,7 @@ else {
       https: made.slice(STABLE + CANARY),
     };
     const admitting = async (gateways: readonly Gateway[]): Promise<number> => (await Promise.all(gateways.map((one) => one.admits()))).filter(Boolean).length;
-    await converged(fleet.all, 1, 20_000);
+    await converged(fleet.all, 1, 120_000);
     assert.is(await admitting(fleet.all), 20);
 
     // A staged rollout: the canaries first, and then, by another tool, the others.
@@ -250,6 +250,19 @@ else {
     server.answer = registryOf(stored(offered(KILLS + 2)));
     one.restart();
     await until("the newest is in force", async () => (await one.status())?.revision === KILLS + 2);
+    await kill();
+
+    // A first answer that never ends: the last good policy serves, and a later pull begins anew.
+    const next = registryOf(stored(offered(KILLS + 3)));
+    let blobs = 0;
+    server.answer = (request, response) => {
+      if (request.url?.includes("/blobs/") === true && blobs++ === 0) return void response.writeHead(200, { "content-length": "100" }).write("x");
+      next(request, response);
+    };
+    one.restart();
+    await until("the last good policy serves", async () => (await one.status())?.revision === KILLS + 2);
+    assert.is((await statusOf(one)).failures, 1);
+    await until("the next one is in force", async () => (await one.status())?.revision === KILLS + 3);
     await kill();
   });
 }

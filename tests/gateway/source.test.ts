@@ -205,7 +205,7 @@ test("what may not be in force is refused, and the last good policy stays, also 
     assert.equal(new Uint8Array(readFileSync(join(state.directory, "pulled.wasm"))), good, name);
     assert.is(state.revision(), 5, name);
   }
-  // The good one again: nothing is loaded, and its age begins again.
+  // Nothing is loaded for the good one, and its age begins again.
   offer(good);
   const back = await nextPull(gateway);
   assert.equal([back.last, back.age_ms], ["unchanged", 0]);
