@@ -263,6 +263,15 @@ else {
     await until("the last good policy serves", async () => (await one.status())?.revision === KILLS + 2);
     assert.is((await statusOf(one)).failures, 1);
     await until("the next one is in force", async () => (await one.status())?.revision === KILLS + 3);
+
+    // The next gateway takes over with what the source offers, and follows it.
+    const previous = once(one.child, "close");
+    server.answer = registryOf(stored(offered(KILLS + 4)));
+    one.restart("--takeover");
+    await previous;
+    await until("the next gateway has it", async () => (await one.status())?.revision === KILLS + 4);
+    server.answer = registryOf(stored(offered(KILLS + 5)));
+    await until("it follows the source", async () => (await one.status())?.revision === KILLS + 5);
     await kill();
   });
 }

@@ -133,8 +133,8 @@ export interface Gateway {
   readonly folder: string;
   readonly said: () => string;
   readonly child: ChildProcess;
-  /** After its end. */
-  restart(): void;
+  /** After its end, or with more words to take over. */
+  restart(...words: readonly string[]): void;
   /** Null while it does not answer. */
   status(): Promise<Status | null>;
   /** Whether a client of it gets an answer of the backend. */
@@ -171,21 +171,21 @@ export function launched(folder: string, toml: string, within: readonly string[]
   writeFileSync(config, `${toml}\n[audit]\nfile = "${join(folder, "audit.jsonl")}"\n[control]\nsocket = "${control}"\n`);
   let said = "";
   const [command = process.execPath, ...argv] = [...within, process.execPath, ...INGRESSD, "--config", config];
-  const start = (): ChildProcess => {
-    const child = kept(spawn(command, argv, { stdio: ["ignore", "ignore", "pipe"] }));
+  const start = (words: readonly string[]): ChildProcess => {
+    const child = kept(spawn(command, [...argv, ...words], { stdio: ["ignore", "ignore", "pipe"] }));
     child.stderr?.on("data", (chunk: Buffer) => (said += chunk.toString()));
     return child;
   };
   let connection: Promise<Connection> | null = null;
-  let child = start();
+  let child = start([]);
   return {
     folder,
     get child() {
       return child;
     },
-    restart() {
+    restart(...words) {
       connection = null;
-      child = start();
+      child = start(words);
     },
     said: () => said,
     async status() {

@@ -46,7 +46,7 @@ test("refusals", () => {
     ["[source]\npoll_ms = 999", /^c\.toml:2: `source\.poll_ms` = 999 must be a whole number from 1000 to 86400000/],
     ["[source]\npoll_ms = 86_400_001", /^c\.toml:2: `source\.poll_ms` = 86400001 must be a whole number from 1000 to 86400000/],
     ['[source]\nca = "ca.pem"', /^c\.toml:2: `source\.ca` = "ca\.pem" must be an absolute path/],
-    ['[source]\ntoken_file = 3', /^c\.toml:2: `source\.token_file` = 3 must be an absolute path/],
+    ["[source]\ntoken_file = 3", /^c\.toml:2: `source\.token_file` = 3 must be an absolute path/],
     ['[policy]\nsource = "p.wasm"', /^c\.toml:2: `policy\.source` = "p\.wasm" must be a location that begins with https:\/\/ or oci:\/\//],
     ['[policy]\nwatch = "yes"', /^c\.toml:2: `policy\.watch` = "yes" must be true or false/],
     ['allowed_backends = "127.0.0.1:80"', /^c\.toml:1: `allowed_backends` = "127\.0\.0\.1:80" must be a list of 0 to 1024 different values/],
