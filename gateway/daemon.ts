@@ -25,6 +25,7 @@ import { makeParts, type Parts } from "./parts.ts";
 import type { Change } from "./reload/change.ts";
 import type { Refused, Report } from "./reload/report.ts";
 import type { DaemonSetup } from "./setup.ts";
+import { pulledPath } from "./source/follow.ts";
 import { Ticks } from "./ticks.ts";
 import { Watching } from "./watching.ts";
 
@@ -63,7 +64,8 @@ export async function startDaemon(setup: DaemonSetup): Promise<Result<Daemon, Fa
   const chosen = setup.calls === undefined ? await chooseForwarder(setup.config.forwarder) : ok<Chosen>({ name: "kernel", calls: setup.calls, because: null });
   if (!chosen.ok) return chosen;
   const live = new LiveConfig({ first: setup.config, read: setup.configNow ?? null, check: (next) => unusable(next, setup.stateDirectory) });
-  const served = { ...setup, config: live.config, hostAddresses: keepingLast(setup.hostAddresses, setup.say) };
+  const policyPath = setup.config.policy.source === undefined ? setup.policyPath : pulledPath(setup.stateDirectory ?? "/");
+  const served = { ...setup, policyPath, config: live.config, hostAddresses: keepingLast(setup.hostAddresses, setup.say) };
   const parts = makeParts(served, live, chosen.value, ending.signal, () => draining);
   if (!parts.ok) return parts;
   const giveUp = (): void => ending.abort();
@@ -133,6 +135,7 @@ class Running implements Daemon {
     this.#parts.live.onChange(() => this.#configChanged());
     const loaded = await loadFirst(this.#setup, this.#parts, ending);
     if (!loaded.ok) return loaded;
+    this.#parts.context.source?.follow(loaded.value ? null : () => this.#ready());
     const taken = taking === undefined ? ok(null) : await openSockets(this.#setup, this.#parts);
     if (!taken.ok) return taken;
     await taking?.done();
@@ -140,13 +143,18 @@ class Running implements Daemon {
     this.#pollAgain();
     const { inherited } = this.#parts;
     if (inherited.all().length > 0) this.#timers.push(timing.after(KEPT_MS, () => inherited.expire()));
-    this.#parts.context.markers.ready();
-    this.#parts.reports.ready();
+    if (loaded.value) this.#ready();
     return ok(null);
   }
 
+  #ready(): void {
+    this.#parts.context.markers.ready();
+    this.#parts.reports.ready();
+  }
+
   reload(): Promise<Result<Report, Refused>> {
-    return this.#parts.context.reloader.reload();
+    const { source, reloader } = this.#parts.context;
+    return (source ?? reloader).reload();
   }
 
   prepare(): Promise<Result<Change, Refused>> {
@@ -160,7 +168,9 @@ class Running implements Daemon {
   /** A policy that was refused for want of them is tried again. */
   async renew(): Promise<readonly string[]> {
     const changed = await this.#ticks.renew("all");
-    await this.#parts.context.reloader.changed();
+    const { source, reloader } = this.#parts.context;
+    if (source === null) await reloader.changed();
+    else source.soon();
     return changed;
   }
 
@@ -181,6 +191,7 @@ class Running implements Daemon {
 
   async stop(): Promise<void> {
     this.#end();
+    this.#parts.context.source?.stop();
     this.#parts.reports.stopping();
     const { context, admitter } = this.#parts;
     const { ports, leases, turns, forwarder } = context;
@@ -214,6 +225,7 @@ class Running implements Daemon {
     } = this.#parts;
     for (const cancel of [...this.#timers.splice(0), this.#cancelPoll]) cancel();
     this.#watching.cancel();
+    this.#parts.context.source?.stop();
     for (const open of ports.all()) ports.close(open);
     this.forwarder.close();
     recorder.flush();

@@ -45,6 +45,7 @@ export class HandingOver {
     const { admitter, reports, own, audit, inherited } = parts;
     this.#isHandedOver = true;
     end();
+    context.source?.stop();
     reports.handedOver();
     admitter.drain();
     refuseUnread();

@@ -120,6 +120,7 @@ function makeContext(setup: DaemonSetup, live: LiveConfig, chosen: Chosen, parts
     nameWaits,
     ownership,
     reloader,
+    source: reloading.source,
     history,
     changes,
     isPrepared: (open) => swap.isPaused(open),

@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { closeSync } from "node:fs";
 import type { PolicyEngine } from "../runtime/host/module.ts";
+import { systemDisk } from "../runtime/shell/disk.ts";
 import { openLibc } from "../runtime/shell/libc.ts";
 import { openUnixMessages } from "../runtime/shell/unix_messages.ts";
 import type { LiveConfig } from "./config/live.ts";
@@ -18,6 +19,7 @@ import { Swap, type SwapSetup } from "./reload/swap.ts";
 import { createTurns } from "./reload/turns.ts";
 import type { Serving } from "./serving.ts";
 import type { DaemonSetup, Handing } from "./setup.ts";
+import { SourceFollower, type SourceSetup } from "./source/follow.ts";
 import { adopt } from "./takeover/adopting.ts";
 import { Giving, type GivingSetup } from "./takeover/giving.ts";
 
@@ -74,7 +76,16 @@ export function makeReloading(
   const history = new ReloadHistory(clock);
   const reloader = new Reloader({ live, history, inForce, keeper, swap, ports, counters, turns, clock, say, ending, reports, beforeFirst, participants });
   const changes = new CoordinatedChanges({ reloader, clock, counts: counters.changes, say });
-  return { turns, opener, swapping, swap, reloader, history, changes, inherited, seed };
+  const source = makeSource(setup, { live, keeper, inForce, reloader, turns, ending });
+  return { turns, opener, swapping, swap, reloader, history, changes, inherited, seed, source };
+}
+
+/** Null where the policy is a file. */
+function makeSource(setup: DaemonSetup, of: Pick<SourceSetup, "live" | "inForce" | "reloader" | "turns" | "ending"> & { readonly keeper: Keeper | null }) {
+  const { clock, say, disk = systemDisk, env = {}, random = Math.random } = setup;
+  const { keeper } = of;
+  if (keeper === null || of.live.config.policy.source === undefined) return null;
+  return new SourceFollower({ ...of, keeper, clock, say, disk, env, random });
 }
 
 export type Reloading = ReturnType<typeof makeReloading>;

@@ -1,5 +1,6 @@
 // The arguments of a gateway's start, and the state that several of its parts share.
 import type { Result } from "../runtime/result/result.ts";
+import type { Environment } from "../runtime/distribution/proxy.ts";
 import type { Disk } from "../runtime/shell/disk.ts";
 import type { ServiceManager } from "../runtime/shell/service_manager.ts";
 import type { GatewayClock } from "./clock.ts";
@@ -15,6 +16,7 @@ import type { GivingSetup } from "./takeover/giving.ts";
 import type { Taking } from "./takeover/taking.ts";
 
 export interface DaemonSetup {
+  /** With `policy.source` of the configuration, the file in the state directory that it is pulled to takes its place. */
   readonly policyPath: string;
   readonly controlPath: string;
   /** Where the last good policy and its revision are kept; null: nothing outlives a restart. */
@@ -43,6 +45,10 @@ export interface DaemonSetup {
   readonly calls?: KernelCalls;
   /** The configuration as it would be read now; without it, no reload changes it. */
   readonly configNow?: () => Result<Config, Failure>;
+  /** Of the process: HTTPS_PROXY and Docker's configuration, for `policy.source`. */
+  readonly env?: Environment;
+  /** From 0 to 1: when a source is pulled again. */
+  readonly random?: () => number;
   /** Its file; null where there is none. */
   readonly configPath?: string | null;
   /** OpenSSL's calls in place of those of this machine: where a test makes them fail. */

@@ -25,16 +25,17 @@ export class Watching {
 
   policy(): void {
     const { policyPath, clock, say } = this.#setup;
-    const { reloader } = this.#parts.context;
+    const { reloader, source } = this.#parts.context;
     const changed = (): void => void reloader.changed().catch((error: unknown) => say(`the reload failed: ${String(error)}`));
-    this.#watchers.push(watchFile({ path: policyPath, clock, say, changed }));
+    // The file of a source changes by its follower alone.
+    if (source === null) this.#watchers.push(watchFile({ path: policyPath, clock, say, changed }));
     this.credentials();
   }
 
   config(path: string): void {
     const { clock, say } = this.#setup;
-    const { reloader } = this.#parts.context;
-    const changed = (): void => void reloader.configChanged().catch((error: unknown) => say(`the reload failed: ${String(error)}`));
+    const { reloader, source } = this.#parts.context;
+    const changed = (): void => void (source ?? reloader).configChanged().catch((error: unknown) => say(`the reload failed: ${String(error)}`));
     this.#watchers.push(watchFile({ path, clock, say, changed }));
   }
 

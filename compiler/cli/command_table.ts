@@ -12,6 +12,8 @@ import { inspect } from "./specs/inspect.ts";
 import { keygen } from "./specs/keygen.ts";
 import { learn } from "./specs/learn.ts";
 import { list } from "./specs/list.ts";
+import { pull } from "./specs/pull.ts";
+import { push } from "./specs/push.ts";
 import { replay } from "./specs/replay.ts";
 import { prove } from "./specs/prove.ts";
 import { sign } from "./specs/sign.ts";
@@ -42,6 +44,8 @@ const COMMANDS = {
   keygen,
   sign,
   verify,
+  push,
+  pull,
 } as const satisfies Readonly<Record<string, CommandSpec>>;
 
 export type CommandName = keyof typeof COMMANDS;

@@ -22,4 +22,6 @@ export const RUNS: Readonly<Record<CommandName, () => Promise<{ readonly run: Ru
   keygen: async () => (await import("./commands/signatures.ts")).SIGNATURE_COMMANDS.keygen,
   sign: async () => (await import("./commands/signatures.ts")).SIGNATURE_COMMANDS.sign,
   verify: async () => (await import("./commands/signatures.ts")).SIGNATURE_COMMANDS.verify,
+  push: async () => (await import("./commands/transfers.ts")).TRANSFER_COMMANDS.push,
+  pull: async () => (await import("./commands/transfers.ts")).TRANSFER_COMMANDS.pull,
 };

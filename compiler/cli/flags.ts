@@ -1,6 +1,6 @@
 // Flags that several commands of ingressc have, or whose values have a list.
 import { PROFILES } from "../../runtime/abi/profiles.ts";
-import type { FlagSpec } from "../../runtime/shell/command_table.ts";
+import type { FlagSpec, FlagSpecs } from "../../runtime/shell/command_table.ts";
 
 /** `wasm`: the module. `c`: a folder for a host without WebAssembly. The others: what one subject may bind, as an ABI filter's profile. */
 export const TARGETS = ["wasm", "c", "abi-filter", "abi-filter-v2"] as const;
@@ -32,3 +32,9 @@ export const STDIN_NAME_FLAG: FlagSpec = {
 
 /** Of published lists. `text` is one prefix a line, as in netsets. */
 export const LIST_FORMATS = ["aws", "gcp", "azure", "github", "fastly", "spamhaus", "geofeed", "text"] as const;
+
+/** Of a transfer over a network. */
+export const TRANSFER_FLAGS = {
+  ca: { short: null, value: "PEM", says: "the authorities that the server's certificate must chain to (default: those of Node)" },
+  "token-file": { short: null, value: "FILE", says: "a file with a bearer token on one line (default: the login of Docker's configuration, for a registry)" },
+} as const satisfies FlagSpecs;

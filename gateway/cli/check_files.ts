@@ -12,6 +12,8 @@ import { createKeeper, stateDirectory } from "../reload/keeper.ts";
 import { systemDisk } from "../../runtime/shell/disk.ts";
 import { stateDirectoryFault } from "../../runtime/shell/revision.ts";
 import { readTrustedKeys } from "../../runtime/shell/trusted_keys.ts";
+import { readBearerToken } from "../../runtime/distribution/credentials.ts";
+import { readAuthorities } from "../source/follow.ts";
 import { readAuthority, readShown, type Loaded } from "../tls/certificate_files.ts";
 
 export interface Finding {
@@ -46,6 +48,18 @@ const LOOKS: readonly Look[] = [
   }) => {
     const bytes = file === undefined ? null : readTrustedFile(resolve(file), most, "policy");
     return bytes === null || bytes.ok ? [] : unusable("policy.file", bytes.error);
+  },
+  ({ config }) => {
+    const ca = readAuthorities(config);
+    return ca.ok ? [] : unusable("source.ca", ca.error);
+  },
+  ({
+    config: {
+      source: { token_file: path },
+    },
+  }) => {
+    const token = path === undefined ? null : readBearerToken(path);
+    return token === null || token.ok ? [] : unusable("source.token_file", token.error);
   },
   ({
     config: {

@@ -25,12 +25,12 @@ export async function serve(words: ServeWords): Promise<void> {
   const passed = takePassed({ env: process.env, pid: process.pid, libc: openLibc(), ignoresForeign: words.ignoresForeign, say });
   if (!passed.ok) return end(passed.error);
   const clock = systemClock();
-  const { file } = config.policy;
-  if (file === undefined)
+  const { file, source } = config.policy;
+  if (file === undefined && source === undefined)
     return end(
       failure(
         EXIT_USAGE,
-        "`--policy P.wasm` is missing (or policy.file in the configuration): without a policy nothing may be opened; ingressd --help shows the command line",
+        "`--policy P.wasm` is missing (or policy.file or policy.source in the configuration): without a policy nothing may be opened; ingressd --help shows the command line",
       ),
     );
   const manager = openServiceManager({ env: process.env, pid: process.pid, clock, say });
@@ -58,7 +58,8 @@ export async function serve(words: ServeWords): Promise<void> {
   const taking = words.takesOver ? await beginTaking({ path: controlPath(config), calls: passingCalls(), clock }) : null;
   if (taking?.ok === false) return end(taking.error);
   const started = await startDaemon({
-    policyPath: file,
+    policyPath: file ?? "",
+    env: process.env,
     controlPath: controlPath(config),
     stateDirectory: stateDirectory(config, process.env),
     config,

@@ -42,6 +42,7 @@ function head(status: unknown): string[] {
       .map((row) => at(row, "closed_because"))
       .filter((because) => typeof because === "string")
       .map((because) => ["WARNING", text(because)] as const),
+    ...sourceLines(at(status, "source")),
     ...stateLines(at(status, "state")),
     [
       "connections",
@@ -114,6 +115,10 @@ function policyLines(policy: unknown): (readonly [string, string])[] {
     : []),
     ["limiter", `${text(at(policy, "limiter.used"))} of ${text(at(policy, "limiter.places"))} entries in use`],
   ];
+}
+
+function sourceLines(source: unknown): (readonly [string, string])[] {
+  return typeof source !== "object" || source === null ? [] : [["source", `${text(at(source, "location"))}: ${text(at(source, "sentence"))}`]];
 }
 
 function stateLines(state: unknown): (readonly [string, string])[] {

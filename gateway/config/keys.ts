@@ -208,6 +208,12 @@ export const TABLES = {
   }),
   policy: table("which policy is served, and how its file is read", {
     file: path("absolute path of the compiled policy; `--policy` overrides it"),
+    source: text(
+      9,
+      2048,
+      "where the policy is pulled from, in place of `policy.file`: `https://HOST/PATH`, `oci://REGISTRY/REPOSITORY:TAG` or `oci://REGISTRY/REPOSITORY@sha256:DIGEST`; needs `policy.trusted_keys` and a directory of state",
+      { text: "^(https|oci)://", wanted: "a location that begins with https:// or oci://" },
+    ),
     max_bytes: orElse(134_217_728, whole(1024, 1_073_741_824, "the largest policy file that is read")),
     watch: orElse(true, truth("reload when the policy file changes (its directory is watched)")),
     trusted_keys: list(
@@ -215,6 +221,16 @@ export const TABLES = {
       1,
       64,
       "absolute paths of public keys (PEM): only policies that one of them has signed are loaded. Without this key no signature is required",
+    ),
+  }),
+  source: table("how `policy.source` is pulled", {
+    poll_ms: orElse(
+      60_000,
+      whole(1_000, 86_400_000, "how often the source is pulled, 20 % more or less each time; after failures the time doubles, up to 15 minutes"),
+    ),
+    ca: path("absolute path of the authorities (PEM) that the source's certificate must chain to; without it those of Node are trusted"),
+    token_file: path(
+      "absolute path of a file with a token on one line, which the source gets as `Authorization: Bearer TOKEN`; nobody may read it but its owner and ingressd's groups. Without it a registry gets the login of Docker's configuration",
     ),
   }),
 } satisfies Readonly<Record<string, Table<Keys>>>;

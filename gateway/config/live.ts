@@ -90,6 +90,11 @@ export class LiveConfig {
     return ok(isOther);
   }
 
+  /** Puts what is read now in force by itself, where no policy is in force that would have to change with it. */
+  adopt(): void {
+    if (this.stage().ok) void this.#part().commit();
+  }
+
   /** Gives up what was staged and not committed. */
   unstage(): void {
     this.#staged = null;

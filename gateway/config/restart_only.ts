@@ -19,6 +19,7 @@ export const RESTART_ONLY = [
   "metrics.token_file",
   "guard.key_file",
   "policy.file",
+  "policy.source",
   "policy.watch",
   "config.watch",
   "timers.keepalive_ms",
@@ -33,7 +34,9 @@ export function needsRestart(key: string): boolean {
 /** `read`, with the values in force of the keys that need a restart; and those of them that differ. */
 export function withoutRestart(inForce: Config, read: Config): { readonly next: Config; readonly restart: readonly string[] } {
   const next = structuredClone(read);
-  const restart = changedKeys(inForce, read).filter(needsRestart);
+  // Another source is followed in place of the previous one; a source in place of a file needs a start.
+  const isFollowed = inForce.policy.source !== undefined && read.policy.source !== undefined;
+  const restart = changedKeys(inForce, read).filter((key) => needsRestart(key) && !(isFollowed && key === "policy.source"));
   for (const key of restart) {
     const path = key.split(".");
     const last = path.pop() ?? "";

@@ -1,6 +1,7 @@
 // Rules that the schema can't express: values that clash with each other, and texts that
 // need more than a pattern. A rule is a function and a row at the end.
 import { parsePrefix } from "../../runtime/net/prefix.ts";
+import { parseLocation } from "../../runtime/distribution/location.ts";
 import { notRemote } from "../../runtime/net/remote.ts";
 import { canonicalBackend } from "../forward/backend.ts";
 import type { Config } from "./keys.ts";
@@ -87,4 +88,24 @@ function threadsServed({ threads, forwarder, tls }: Config): readonly Clash[] {
   return tls.engine === "node" ? [needs("OpenSSL's engine of TLS", "tls.engine", tls.engine)] : [];
 }
 
-export const RULES: readonly Rule[] = [socketsApart, servicesApart, backendsLocal, networksRemote, engineServed, threadsServed];
+function sourceAlone({ policy: { file, source, trusted_keys: keys }, source: { ca, token_file: tokenFile } }: Config): readonly Clash[] {
+  const without = (key: string): Clash => ({ key, reason: "has no effect without `policy.source`: give that too, or remove this key" });
+  if (source === undefined) return [...(ca === undefined ? [] : [without("source.ca")]), ...(tokenFile === undefined ? [] : [without("source.token_file")])];
+  const location = parseLocation(source);
+  return [
+    ...(location.ok ? [] : [{ key: "policy.source", reason: location.error }]),
+    ...(file === undefined ?
+      []
+    : [{ key: "policy.source", reason: "is given, and `policy.file` (or `--policy`) too: a policy comes from one of them, so remove the other" }]),
+    ...(keys === undefined ?
+      [
+        {
+          key: "policy.source",
+          reason: "needs `policy.trusted_keys`, because anybody who controls the source would decide what is exposed: name the public keys there",
+        },
+      ]
+    : []),
+  ];
+}
+
+export const RULES: readonly Rule[] = [socketsApart, servicesApart, backendsLocal, networksRemote, engineServed, threadsServed, sourceAlone];

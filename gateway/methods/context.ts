@@ -30,6 +30,7 @@ import type { Reloader } from "../reload/reload.ts";
 import type { LiveConfig } from "../config/live.ts";
 import type { CredentialEnd } from "../tls/credentials.ts";
 import type { Giving } from "../takeover/giving.ts";
+import type { SourceFollower } from "../source/follow.ts";
 import type { Turns } from "../reload/turns.ts";
 import type { Client } from "../control/client.ts";
 import type { Answer } from "../control/rpc.ts";
@@ -56,6 +57,8 @@ export interface Context {
   readonly nameWaits: Pick<NameWaits, "byPort">;
   readonly ownership: OwnershipSetup;
   readonly reloader: Reloader;
+  /** Null where the policy is a file. */
+  readonly source: SourceFollower | null;
   readonly history: ReloadHistory;
   /** Changes of policy that a coordinator outside prepares and finishes. */
   readonly changes: CoordinatedChanges;

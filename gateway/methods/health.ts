@@ -2,6 +2,7 @@
 import { closedExposes } from "./closed.ts";
 import { addressSentence } from "../listen/absent.ts";
 import type { Endpoint } from "./context.ts";
+import { sourceSentence } from "./source_state.ts";
 import { unready } from "./metrics.ts";
 
 export const health: Endpoint = async (context) => {
@@ -12,6 +13,7 @@ export const health: Endpoint = async (context) => {
       because,
       generation: context.inForce.generation,
       closed: closedExposes(context),
+      source: context.source === null ? null : sourceSentence(context.source.state),
       "waiting": context.withoutAddress().map(addressSentence),
     },
   };

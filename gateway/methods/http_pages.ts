@@ -5,6 +5,7 @@ import { closedExposes } from "./closed.ts";
 import type { Context } from "./context.ts";
 import { metricsText, unready } from "./metrics.ts";
 import { statusOf } from "./status.ts";
+import { sourceSentence } from "./source_state.ts";
 import { statusPage } from "./status_page.ts";
 import { pairBytes } from "./traffic_metrics.ts";
 
@@ -19,7 +20,13 @@ export function httpPage(context: Context, path: string): HttpPage {
       if (because !== null) return { status: 503, text: `${because}\n` };
       return {
         status: 200,
-        text: ["ready", ...closedExposes(context).map((one) => one.because), ...context.withoutAddress().map(addressSentence), ""].join("\n"),
+        text: [
+          "ready",
+          ...(context.source === null ? [] : [sourceSentence(context.source.state)]),
+          ...closedExposes(context).map((one) => one.because),
+          ...context.withoutAddress().map(addressSentence),
+          "",
+        ].join("\n"),
       };
     }
     case "/status.json":

@@ -6,6 +6,8 @@ import { closedExposes } from "./closed.ts";
 import type { Context, Endpoint } from "./context.ts";
 import { Families, type Labels, type Sample } from "./families.ts";
 import { processMetrics } from "./process_metrics.ts";
+import { PULL_RESULTS } from "../source/follow.ts";
+import { sourceSentence } from "./source_state.ts";
 import { trafficFamilies } from "./traffic_metrics.ts";
 
 /** Rules that have decided, at most so many; a policy may have 100,000. */
@@ -34,6 +36,7 @@ export function metricsText(context: Context): string {
   );
   out.one("ingressd_policy_generation", "gauge", "generation of the policy in force", generation);
   if (engine !== null) policyFamilies(out, context, engine);
+  sourceFamilies(out, context);
   configurationFamilies(out, context);
   decisionFamilies(out, context);
   connectionFamilies(out, context);
@@ -45,8 +48,9 @@ export function metricsText(context: Context): string {
 }
 
 function policyFamilies(out: Families, context: Context, engine: PolicyEngine): void {
-  const { sha256, treeSha256, listeners } = engine.info;
+  const { sha256, treeSha256, listeners, signature } = engine.info;
   out.family("ingressd_policy_info", "gauge", "the module and the tree hash of the policy in force", [[{ sha256, tree_sha256: treeSha256 }, 1]]);
+  if (signature?.verified === true) out.one("ingressd_policy_revision", "gauge", "revision of the signed policy in force", signature.revision);
   out.family(
     "ingressd_listener_connections",
     "gauge",
@@ -74,6 +78,27 @@ function policyFamilies(out: Families, context: Context, engine: PolicyEngine): 
     "counter",
     "decisions of a rule since it came into force",
     hits.map(({ listener, rule, at, hits: n }) => [{ listener, rule, at }, n]),
+  );
+}
+
+/** Nothing where the policy is a file. */
+function sourceFamilies(out: Families, { source }: Context): void {
+  if (source === null) return;
+  const { ageMs, last, failures, pulls, source: location } = source.state;
+  out.family("ingressd_source_info", "gauge", "where the policy is pulled from", [[{ source: location }, 1]]);
+  if (ageMs !== null) out.one("ingressd_source_age_seconds", "gauge", "seconds since the source last offered the policy in force", ageMs / 1000);
+  out.one("ingressd_source_failures", "gauge", "pulls in a row that failed", failures);
+  out.family(
+    "ingressd_source_last_result",
+    "gauge",
+    "1 for what became of the last pull",
+    PULL_RESULTS.map((result) => [{ result }, last?.result === result ? 1 : 0]),
+  );
+  out.family(
+    "ingressd_source_pulls_total",
+    "counter",
+    "pulls of the source, and what became of them",
+    PULL_RESULTS.map((result) => [{ result }, pulls.get(result) ?? 0]),
   );
 }
 
@@ -176,9 +201,9 @@ function processFamilies(out: Families, { counters, changes, history }: Context)
 }
 
 /** Why connections are not served now, or null. */
-export function unready({ inForce: { engine }, draining }: Pick<Context, "inForce" | "draining">): string | null {
+export function unready({ inForce: { engine }, draining, source }: Pick<Context, "inForce" | "draining" | "source">): string | null {
   if (draining()) return "the gateway is shutting down";
-  if (engine === null) return "no policy is in force";
+  if (engine === null) return source === null ? "no policy is in force" : `no policy is in force: ${sourceSentence(source.state)}`;
   return engine.poisoned ? "the policy module failed inside: everything is refused until a reload" : null;
 }
 

@@ -1,10 +1,10 @@
-// `reload`: reads the policy file again; answers when only the new policy decides.
+// `reload`: reads the policy file again, or pulls the policy's source; answers when only the new policy decides.
 import type { Refused } from "../reload/report.ts";
 import type { Context, Endpoint } from "./context.ts";
 import { rpcError, RPC_NOT_RELOADED, type RpcError } from "../control/rpc.ts";
 
 export const reload: Endpoint = async (context) => {
-  const report = await context.reloader.reload();
+  const report = await (context.source ?? context.reloader).reload();
   return report.ok ? { result: { ...report.value, configuration: configurationOf(context) } } : notReloaded(context, report.error);
 };
 

@@ -9,6 +9,7 @@ import type { Keeper } from "../reload/keeper.ts";
 import { allBytes } from "./traffic_metrics.ts";
 import type { Context, Endpoint } from "./context.ts";
 import { configurationOf } from "./reload.ts";
+import { sourceJson } from "./source_state.ts";
 
 const TOP_SOURCES = 10;
 const TOP_RULES = 100;
@@ -41,12 +42,16 @@ export function statusOf(context: Context): object {
           memory_bytes: engine.info.memoryBytes,
           max_steps: engine.info.maxSteps,
           poisoned: engine.poisoned,
-          source: reloader.insteadOf() === null ? "file" : "last_good",
+          source:
+            reloader.insteadOf() !== null ? "last_good"
+            : context.source === null ? "file"
+            : "source",
           instead_of: reloader.insteadOf(),
           signature: signatureOf(engine.info.signature),
           limiter: engine.limiterFill(),
         }
       ),
+    source: context.source === null ? null : sourceJson(context.source.state),
     configuration: configurationOf(context),
     state: stateOf(context.keeper),
     listeners: (engine?.info.listeners ?? []).map((info) => ({

@@ -15,6 +15,7 @@ const HTML = `<!doctype html>
 </head>
 <body>
 <header><h1>ingressd</h1><p id="state" role="status">loading</p></header>
+<p id="source"></p>
 <main>
 <section id="tiles" aria-label="Totals"></section>
 <section><h2>Listeners</h2><div class="wide"><table id="listeners"></table></div></section>
@@ -39,6 +40,8 @@ h1 { font-size: 1.5rem; margin: 0 }
 h2 { font-size: 1.05rem; margin: 1.8rem 0 .4rem }
 #state { margin: 0; color: var(--dim) }
 #state.good { color: var(--good) }
+#source { margin: .2rem 0 0; color: var(--dim) }
+#source.bad { color: var(--bad) }
 #state.bad, td.bad { color: var(--bad); font-weight: 600 }
 td.mark { color: var(--mark); font-weight: 600 }
 #tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(10rem, 1fr)); gap: .75rem; margin-top: 1rem }

@@ -102,6 +102,9 @@ function show(now) {
     ["blocked prefixes", number(status.blocks.active)],
     ["audit records lost", number(status.audit.dropped)],
   ]);
+  const source = document.getElementById("source");
+  source.textContent = status.source === null ? "" : status.source.location + ": " + status.source.sentence;
+  source.className = status.source?.last === "failed" || status.source?.last === "refused" ? "bad" : "";
   const [sumsNow, sumsBefore] = [sums(traffic), sums(past.traffic)];
   table(
     "listeners",

@@ -103,6 +103,11 @@ export class Reloader {
     return this.#instead;
   }
 
+  /** Counts a reload that was refused before anything was loaded. */
+  refuse(error: Refused): Result<never, Refused> {
+    return this.#refused(error);
+  }
+
   async #load(when: LoadWhen): Promise<Result<Report, Refused>> {
     const candidate = await this.#candidate(when);
     if (!candidate.ok) return candidate;
@@ -116,7 +121,7 @@ export class Reloader {
   /** The policy's file under the configuration's, which is staged then. */
   async #candidate(when: LoadWhen): Promise<Result<Candidate, Refused>> {
     const { inForce, live } = this.#setup;
-    // The start has read it just now.
+    // Before the first policy it was read just now, by the start or by the source's follower.
     const staged = inForce.generation === 0 ? ok(false) : live.stage();
     if (!staged.ok) return this.#refused({ cause: "config", message: staged.error });
     const loaded = await inForce.load(staged.value && when === "if_changed" ? "unless_aborted" : when);

@@ -20,10 +20,12 @@ export interface Refused {
    * `config`: the configuration can't be read, or can't be put in force;
    * `sockets`: this process was given sockets that the policy does not expose.
    * `takeover`: the gateway that runs could not be taken over.
+   * `source`: nothing could be pulled from `policy.source`.
    * Of a change that a coordinator prepares, commits or aborts also `busy`: another one is prepared; `aborted`: it is
    * over; `committed`: it is in force; `unknown`: no change has that id.
    */
-  readonly cause: "policy" | "config" | "keys" | "port" | "state" | "participant" | "sockets" | "takeover" | "busy" | "aborted" | "committed" | "unknown";
+  readonly cause:
+    "policy" | "config" | "keys" | "port" | "state" | "participant" | "sockets" | "takeover" | "source" | "busy" | "aborted" | "committed" | "unknown";
   readonly message: string;
 }
 

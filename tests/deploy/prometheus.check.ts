@@ -7,7 +7,9 @@ import * as assert from "uvu/assert";
 import { fieldsOf } from "../../runtime/shell/rpc_client.ts";
 import { skip } from "../skip.ts";
 import { atEnd, suite } from "../suite.ts";
-import { backend, freePort, probe, running, temporaryFolder } from "../gateway/gateway_under_test.ts";
+import { registryOf, serve, stored } from "../distribution/server.ts";
+import { newState } from "../gateway/state_under_test.ts";
+import { backend, freePort, moduleOf, probe, running, temporaryFolder } from "../gateway/gateway_under_test.ts";
 import { tokenFile } from "../gateway/token_file.ts";
 
 const test = suite("prometheus");
@@ -43,9 +45,11 @@ else {
     const folder = temporaryFolder();
     const [http, port, listen] = [await freePort(), await freePort(), await freePort()];
     const behind = await backend("hello");
+    const state = newState();
+    const module = moduleOf(`edition 1\nexpose web on tcp ${port} { backend 127.0.0.1:${behind.port} allow named local from 127.0.0.1 }`);
+    const source = await serve(registryOf(stored(state.sign(module, 1))), null);
     await running({
-      policy: `edition 1\nexpose web on tcp ${port} { backend 127.0.0.1:${behind.port} allow named local from 127.0.0.1 }`,
-      config: `[metrics]\nlisten = "127.0.0.1:${http}"\ntoken_file = "${tokenFile(TOKEN)}"\n`,
+      config: `state_dir = "${state.directory}"\n[policy]\nsource = "oci://${source.host}/policies/edge:stable"\ntrusted_keys = ["${state.keyPath}"]\n[metrics]\nlisten = "127.0.0.1:${http}"\ntoken_file = "${tokenFile(TOKEN)}"\n`,
     });
     assert.equal([await probe(port), await probe(port, "127.0.0.2")], ["allow", "deny"]);
     const text = await (await fetch(`http://127.0.0.1:${http}/metrics`, { headers: { authorization: `Bearer ${TOKEN}` } })).text();

@@ -41,6 +41,13 @@ const folders: readonly Folder[] = [
     why: "what decides must not depend on what compiles or serves",
   },
   {
+    at: "runtime/distribution/",
+    may: ["runtime/distribution/", "runtime/host/", "runtime/shell/clock.ts", "runtime/result/"],
+    packages: [],
+    node: true,
+    why: "what is pulled is only a file until the host has checked it",
+  },
+  {
     at: "runtime/guard/",
     may: ["runtime/guard/", "runtime/shell/", "runtime/package/", "runtime/host/", "runtime/abi/", "runtime/net/", "runtime/text/", "runtime/result/"],
     packages: ["koffi"],
@@ -52,6 +59,7 @@ const folders: readonly Folder[] = [
     at: "compiler/cli/",
     may: [
       "compiler/",
+      "runtime/distribution/",
       "runtime/shell/",
       "runtime/package/",
       "runtime/host/",
@@ -175,6 +183,7 @@ const folders: readonly Folder[] = [
     at: "gateway/",
     may: [
       "gateway/",
+      "runtime/distribution/",
       "runtime/shell/",
       "runtime/package/",
       "runtime/host/",

@@ -23,6 +23,7 @@ const ORDER = [
   "admit",
   "control",
   "reload",
+  "source",
   "takeover",
   "methods",
   "client",

@@ -22,7 +22,7 @@ _ingressc() {
   if [ "$before" = = ]; then before=${COMP_WORDS[COMP_CWORD-2]}; fi
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      --profile|--ignore|--at|--nodes|--stdin-name|-o|--out|--target|--subject|--filter|--min-coverage|--tap|--junit|--lcov|--audit|--format|--git|--accept|--output|--round|--min|--only|--source|--from|-k|--key|-r|--revision) ((i++)); if [ "${COMP_WORDS[i]}" = = ]; then ((i++)); fi ;;
+      --profile|--ignore|--at|--nodes|--stdin-name|-o|--out|--target|--subject|--filter|--min-coverage|--tap|--junit|--lcov|--audit|--format|--git|--accept|--output|--round|--min|--only|--source|--from|-k|--key|-r|--revision|-p|--policy|--ca|--token-file) ((i++)); if [ "${COMP_WORDS[i]}" = = ]; then ((i++)); fi ;;
       -*) ;;
       *) if [ -z "$command" ]; then command=${COMP_WORDS[i]}; else ((operand++)); fi ;;
     esac
@@ -30,7 +30,7 @@ _ingressc() {
   case $command in
     '')
       case $word in -*) _ingressc_words -h --help -V --version; return ;; esac
-      _ingressc_words check build prove test explain diff who replay learn list inspect fmt export import init keygen sign verify ;;
+      _ingressc_words check build prove test explain diff who replay learn list inspect fmt export import init keygen sign verify push pull ;;
     check)
       case $before in
         --profile) _ingressc_words host os; return ;;
@@ -201,6 +201,28 @@ _ingressc() {
       case $word in -*) _ingressc_words -k --key --json -h --help -V --version; return ;; esac
       case $operand in
         0) _ingressc_files wasm ;;
+      esac ;;
+    push)
+      case $before in
+        -p|--policy) _ingressc_files ingress; return ;;
+        --ca) :; return ;;
+        --token-file) _ingressc_files ingress; return ;;
+      esac
+      case $word in -*) _ingressc_words -p --policy --ca --token-file --json -h --help -V --version; return ;; esac
+      case $operand in
+        0) _ingressc_files wasm ;;
+        1) : ;;
+      esac ;;
+    pull)
+      case $before in
+        -o|--out) _ingressc_files ingress; return ;;
+        -k|--key) _ingressc_files pub; return ;;
+        --ca) :; return ;;
+        --token-file) _ingressc_files ingress; return ;;
+      esac
+      case $word in -*) _ingressc_words -o --out -k --key --ca --token-file --json -h --help -V --version; return ;; esac
+      case $operand in
+        0) : ;;
       esac ;;
   esac
 }

@@ -1,0 +1,368 @@
+// A gateway that pulls its policy: what it takes from a source, what it keeps while the source is away, and what it never takes.
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import * as assert from "uvu/assert";
+import { parseConfig } from "../../gateway/config/read.ts";
+import { systemDisk } from "../../runtime/shell/disk.ts";
+import { fieldsOf } from "../../runtime/shell/rpc_client.ts";
+import { suite } from "../suite.ts";
+import { registryOf, serve, stored, type Served } from "../distribution/server.ts";
+import { newSigner, signed } from "../host/signed.ts";
+import { backend, freePort, moduleOf, probe, running, start, type Under } from "./gateway_under_test.ts";
+import { newState, policyStatus, type StateUnderTest } from "./state_under_test.ts";
+
+const test = suite("a policy from a source");
+const POLL = 60_000;
+
+interface Scene {
+  readonly state: StateUnderTest;
+  readonly server: Served;
+  readonly ports: readonly [number, number];
+  readonly toml: string;
+  /** Opens the first or the second port. */
+  readonly module: (which: 0 | 1) => Uint8Array;
+  /** Offers a module, which has a revision only in the registry's annotations. */
+  readonly offer: (module: Uint8Array) => void;
+  readonly away: () => void;
+}
+
+async function scene(more = ""): Promise<Scene> {
+  const state = newState();
+  const behind = await backend("hello");
+  const server = await serve(() => undefined, null);
+  const ports = [await freePort(), await freePort()] as const;
+  const away = (): void => {
+    server.answer = (_, response) => response.writeHead(503).end();
+  };
+  away();
+  return {
+    state,
+    server,
+    ports,
+    away,
+    toml: `state_dir = "${state.directory}"\n${more}[policy]\nsource = "oci://${server.host}/policies/edge:stable"\ntrusted_keys = ["${state.keyPath}"]\n[source]\npoll_ms = ${POLL}`,
+    module: (which) => moduleOf(`edition 1\nexpose web on tcp ${ports[which]} { backend 127.0.0.1:${behind.port} allow from any }`),
+    offer: (module) => (server.answer = registryOf(stored(module))),
+  };
+}
+
+/** Moves the clock to the next pull, and returns when its outcome is in the state. */
+async function nextPull(gateway: Under): Promise<Source> {
+  const before = await sourceOf(gateway);
+  const count = (source: Source): number => Object.values(source.pulls).reduce((sum, n) => sum + n, 0);
+  gateway.clock.advance(before.next_in_ms ?? 0);
+  for (let i = 0; i < 100_000; i++) {
+    const now = await sourceOf(gateway);
+    if (count(now) > count(before) && now.next_in_ms !== null) return now;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  throw new Error("nothing was pulled");
+}
+
+interface Source {
+  readonly last: string | null;
+  readonly because: string | null;
+  readonly age_ms: number | null;
+  readonly failures: number;
+  readonly next_in_ms: number | null;
+  readonly pulls: Readonly<Record<string, number>>;
+  readonly sentence: string;
+}
+
+async function sourceOf(gateway: Under): Promise<Source> {
+  const status = fieldsOf(await gateway.daemon.status());
+  const source: unknown = status?.["source"];
+  if (!isSource(source)) throw new Error("no source in status");
+  return source;
+}
+
+function isSource(value: unknown): value is Source {
+  return typeof value === "object" && value !== null && "last" in value && "pulls" in value && "sentence" in value;
+}
+
+const open = (ports: readonly [number, number]): Promise<readonly string[]> =>
+  Promise.all(ports.map(async (port) => ((await probe(port)) === "allow" ? "open" : "-")));
+
+test("what is offered at the start and at a poll is in force, and what is not new costs one small answer", async () => {
+  const { state, server, ports, toml, module, offer } = await scene();
+  offer(state.sign(module(0), 1));
+  const gateway = await running({ config: toml });
+  assert.equal(await open(ports), ["open", "-"]);
+  assert.is((await policyStatus(gateway)).source, "source");
+  assert.ok(gateway.markers.some((line) => line.includes("ready")));
+  const first = await sourceOf(gateway);
+  assert.equal([first.last, first.age_ms, first.failures], ["new", 0, 0]);
+
+  server.seen.length = 0;
+  const second = await nextPull(gateway);
+  assert.equal([second.last, second.age_ms], ["unchanged", 0]);
+  assert.is(server.seen.length, 1);
+  assert.match(String(server.seen[0]?.headers["if-none-match"]), /sha256:/);
+
+  offer(state.sign(module(1), 2));
+  const third = await nextPull(gateway);
+  assert.equal([third.last, state.revision()], ["new", 2]);
+  assert.equal(await open(ports), ["-", "open"]);
+  await gateway.stop();
+});
+
+test("while the source is away the policy stays in force, its age grows, and pulls come further apart", async () => {
+  const { state, server, ports, toml, module, offer, away } = await scene();
+  offer(state.sign(module(0), 1));
+  const gateway = await running({ config: toml });
+  away();
+  const distances: number[] = [];
+  let last = await sourceOf(gateway);
+  for (let i = 1; i <= 6; i++) {
+    last = await nextPull(gateway);
+    assert.equal([last.last, last.failures], ["failed", i]);
+    distances.push(last.next_in_ms ?? 0);
+  }
+  const bases = [1, 2, 4, 8, 15, 15].map((times) => times * POLL);
+  for (const [i, base] of bases.entries()) assert.ok(Math.abs((distances[i] ?? 0) - base) <= 0.2 * base, `${distances[i]} is not near ${base}`);
+  assert.ok((last.age_ms ?? 0) > 15 * POLL);
+  assert.match(
+    last.sentence,
+    /^the policy in force was last offered \d+ s ago; the last pull failed \(6 in a row\): .*status 503\); it is pulled again in \d+ s$/,
+  );
+  assert.equal(await open(ports), ["open", "-"]);
+  // Said once, not at each pull.
+  assert.is(gateway.said.filter((line) => line.includes("can't be pulled")).length, 1);
+
+  server.answer = (_, response) => response.writeHead(503, { "retry-after": "3000" }).end();
+  assert.is((await nextPull(gateway)).next_in_ms, 3_000_000);
+  offer(state.sign(module(1), 2));
+  const back = await nextPull(gateway);
+  assert.equal([back.last, back.failures, back.age_ms], ["new", 0, 0]);
+  assert.equal(await open(ports), ["-", "open"]);
+  await gateway.stop();
+});
+
+test("a start without the source takes the last good policy and says its age; without one nothing is open", async () => {
+  const { state, ports, toml, module, offer, away } = await scene();
+  const empty = await running({ config: toml });
+  assert.equal([empty.markers.some((line) => line.includes("ready")), await open(ports)], [false, ["-", "-"]]);
+  assert.is(
+    empty.said.filter((line) => line.startsWith("no policy is in force, so nothing is open, until the source gives one: the source can't be pulled (status):"))
+      .length,
+    1,
+  );
+  const control = await empty.control();
+  const health = fieldsOf(fieldsOf(await control.call("health"))?.["result"]);
+  assert.is(health?.["ready"], false);
+  assert.match(String(health?.["because"]), /^no policy is in force: nothing of it was in force yet; the last pull failed: .*; it is pulled again in \d+ s$/);
+  control.close();
+  // As soon as the source is there, it serves.
+  offer(state.sign(module(0), 1));
+  assert.is((await nextPull(empty)).last, "new");
+  assert.equal([empty.markers.some((line) => line.includes("ready")), await open(ports)], [true, ["open", "-"]]);
+  await empty.stop();
+
+  away();
+  const after = await running({ config: toml });
+  assert.equal(await open(ports), ["open", "-"]);
+  assert.match(after.said.join("\n"), /the source can't be pulled \(status\): .*: the policy that was pulled last is loaded/);
+  const { last, age_ms: age } = await sourceOf(after);
+  assert.is(last, "failed");
+  assert.ok(age !== null && age >= 0);
+  await after.stop();
+});
+
+test("nothing is open either where all that ever came is refused", async () => {
+  const { state, ports, toml, module, offer } = await scene();
+  offer(signed(module(0), newSigner()));
+  const gateway = await running({ config: toml });
+  assert.equal(await open(ports), ["-", "-"]);
+  const { last, because } = await sourceOf(gateway);
+  assert.is(last, "refused");
+  assert.match(because ?? "", /\(signature_key\)/);
+  assert.not.ok(existsSync(join(state.directory, "pulled.wasm")), "what is refused is not kept");
+  await gateway.stop();
+});
+
+test("what may not be in force is refused, and the last good policy stays, also over a start", async () => {
+  const { state, ports, toml, module, offer } = await scene();
+  const good = state.sign(module(0), 5);
+  offer(good);
+  const gateway = await running({ config: toml });
+  const rows: readonly (readonly [name: string, module: Uint8Array, due: RegExp])[] = [
+    ["unsigned", module(1), /\(signature_missing\)/],
+    ["another key", signed(module(1), newSigner(), { revision: 9n }), /\(signature_key\)/],
+    ["an older revision", state.sign(module(1), 4), /\(revision_old\)/],
+    ["the same revision of another module", state.sign(module(1), 5), /\(revision_reused\)/],
+    ["no module", Buffer.from("<html>"), /\(module_malformed\)/],
+    ["one byte changed", Uint8Array.from(state.sign(module(1), 6), (byte, i) => (i === 4000 ? byte ^ 1 : byte)), /refused/],
+  ];
+  for (const [name, bytes, due] of rows) {
+    offer(bytes);
+    const refused = await nextPull(gateway);
+    assert.is(refused.last, "refused", name);
+    assert.match(refused.because ?? "", due, name);
+    const again = await nextPull(gateway);
+    assert.is(again.last, "refused", `${name}, offered once more`);
+    assert.ok((again.age_ms ?? 0) > 0, name);
+    assert.equal(await open(ports), ["open", "-"], name);
+    assert.equal(new Uint8Array(readFileSync(join(state.directory, "pulled.wasm"))), good, name);
+    assert.is(state.revision(), 5, name);
+  }
+  // Nothing is loaded for the good one, and its age begins again.
+  offer(good);
+  const back = await nextPull(gateway);
+  assert.equal([back.last, back.age_ms], ["unchanged", 0]);
+  // A rollback is a higher revision of the older module.
+  offer(state.sign(module(1), 6));
+  await nextPull(gateway);
+  offer(state.sign(module(0), 7));
+  await nextPull(gateway);
+  assert.equal([await open(ports), state.revision()], [["open", "-"], 7]);
+  await gateway.stop();
+
+  offer(state.sign(module(1), 6));
+  const after = await running({ config: toml });
+  assert.equal(await open(ports), ["open", "-"]);
+  assert.is((await policyStatus(after)).source, "last_good");
+  assert.match(after.said.join("\n"), /WARNING: the last good policy is in force in place of the source's: .*\(revision_old\)/);
+  await after.stop();
+});
+
+test("a reload pulls at once, and says why nothing came", async () => {
+  const { state, server, ports, toml, module, offer, away } = await scene();
+  offer(state.sign(module(0), 1));
+  const gateway = await running({ config: toml });
+  offer(state.sign(module(1), 2));
+  const control = await gateway.control();
+  const done = fieldsOf(fieldsOf(await control.call("reload"))?.["result"]);
+  assert.is(done?.["generation"], 2);
+  assert.equal(await open(ports), ["-", "open"]);
+  // Unchanged: a new generation, as with a file.
+  assert.ok((await gateway.daemon.reload()).ok);
+  away();
+  const error = fieldsOf(fieldsOf(await control.call("reload"))?.["error"]);
+  assert.match(String(error?.["message"]), /^the source can't be pulled \(status\): /);
+  assert.equal(error?.["data"], { cause: "source", generation: 3 });
+  control.close();
+  await gateway.daemon.hangup();
+  assert.match(gateway.said.join("\n"), /reload refused, generation 3 stays in force: the source can't be pulled/);
+  offer(state.sign(module(0), 3));
+  await gateway.daemon.hangup();
+  assert.equal(await open(ports), ["open", "-"]);
+  assert.ok(server.seen.length > 4);
+  await gateway.stop();
+});
+
+test("keys are rotated: add the new one, sign with it, remove the old one", async () => {
+  const { state, ports, toml, module, offer } = await scene();
+  const next = newSigner();
+  const nextPath = join(state.directory, "..", "next.pub");
+  writeFileSync(nextPath, next.pem, { mode: 0o644 });
+  const trusting = (...paths: readonly string[]): string => toml.replace(/trusted_keys = .*/, `trusted_keys = ${JSON.stringify(paths)}`);
+  offer(state.sign(module(0), 1));
+  const gateway = await running({ config: toml });
+  offer(signed(module(1), next, { revision: 2n }));
+  assert.is((await nextPull(gateway)).last, "refused");
+  gateway.configure(trusting(state.keyPath, nextPath));
+  assert.ok((await gateway.daemon.reload()).ok);
+  assert.equal(await open(ports), ["-", "open"]);
+  gateway.configure(trusting(nextPath));
+  assert.ok((await gateway.daemon.reload()).ok);
+  offer(state.sign(module(0), 3));
+  assert.is((await nextPull(gateway)).last, "refused");
+  assert.equal(await open(ports), ["-", "open"]);
+  await gateway.stop();
+});
+
+test("a reload follows another source, and a source that needs a start is named", async () => {
+  const { state, server, ports, toml, module, offer } = await scene();
+  offer(state.sign(module(0), 1));
+  const gateway = await running({ config: toml });
+  const canary = await serve(registryOf(stored(state.sign(module(1), 2))), null);
+  gateway.configure(toml.replace(server.host, canary.host));
+  assert.ok((await gateway.daemon.reload()).ok);
+  assert.equal(await open(ports), ["-", "open"]);
+  server.seen.length = 0;
+  assert.is((await nextPull(gateway)).last, "unchanged");
+  assert.is(server.seen.length, 0);
+  const control = await gateway.control();
+  gateway.configure(toml.replace(/source = .*/, 'file = "/p.wasm"').replace(/\[source\][^]*/, ""));
+  const answer = fieldsOf(fieldsOf(fieldsOf(await control.call("reload"))?.["result"])?.["configuration"]);
+  assert.equal(answer?.["restart_needed"], ["policy.file", "policy.source"]);
+  control.close();
+  assert.equal(await open(ports), ["-", "open"]);
+  await gateway.stop();
+});
+
+test("a configuration that was wrong is put right before there is a policy", async () => {
+  const { state, ports, toml, module, offer } = await scene();
+  offer(state.sign(module(0), 1));
+  const gateway = await running({ config: `${toml}\nca = "/nowhere.pem"` });
+  assert.equal(await open(ports), ["-", "-"]);
+  assert.match((await sourceOf(gateway)).because ?? "", /nowhere\.pem/);
+  gateway.configure(toml);
+  assert.ok((await gateway.daemon.reload()).ok);
+  assert.equal([await open(ports), gateway.markers.some((line) => line.includes("ready"))], [["open", "-"], true]);
+  await gateway.stop();
+});
+
+test("a disk that takes nothing keeps the policy in force, and the next pull tries again", async () => {
+  const { state, ports, toml, module, offer } = await scene();
+  let full = false;
+  const disk = { ...systemDisk, write: (path: string, bytes: Uint8Array) => (full ? Promise.reject(new Error("ENOSPC")) : systemDisk.write(path, bytes)) };
+  offer(state.sign(module(0), 1));
+  const gateway = await running({ config: toml, disk });
+  full = true;
+  offer(state.sign(module(1), 2));
+  const lost = await nextPull(gateway);
+  assert.equal([lost.last, await open(ports)], ["failed", ["open", "-"]]);
+  assert.match(lost.because ?? "", /ENOSPC/);
+  full = false;
+  assert.is((await nextPull(gateway)).last, "new");
+  assert.equal(await open(ports), ["-", "open"]);
+  await gateway.stop();
+});
+
+test("metrics and readiness have the source", async () => {
+  const { state, toml, module, offer, away } = await scene();
+  offer(state.sign(module(0), 7));
+  const gateway = await running({ config: toml });
+  const control = await gateway.control();
+  const metrics = async (): Promise<string> => String(fieldsOf(fieldsOf(await control.call("metrics"))?.["result"])?.["text"]);
+  const before = await metrics();
+  for (const line of [
+    "ingressd_policy_revision 7",
+    "ingressd_source_age_seconds 0",
+    'ingressd_source_last_result{result="new"} 1',
+    "ingressd_source_failures 0",
+  ])
+    assert.ok(before.includes(`${line}\n`), line);
+  away();
+  await nextPull(gateway);
+  gateway.clock.advance(1_000);
+  const after = await metrics();
+  assert.ok(after.includes('ingressd_source_last_result{result="failed"} 1\n'));
+  assert.ok(after.includes('ingressd_source_pulls_total{result="failed"} 1\n'));
+  assert.ok(Number(/ingressd_source_age_seconds ([\d.]+)/.exec(after)?.[1]) > 40);
+  const health = fieldsOf(fieldsOf(await control.call("health"))?.["result"]);
+  assert.is(health?.["ready"], true, "an unreachable source is no outage");
+  assert.match(String(health?.["source"]), /^the policy in force was last offered \d+ s ago; the last pull failed: /);
+  control.close();
+  await gateway.stop();
+});
+
+test("a source needs keys, state, and no file beside it", async () => {
+  const { state, toml } = await scene();
+  const said = (text: string): string => {
+    const read = parseConfig(text, "c.toml");
+    return read.ok ? "good" : read.error.message;
+  };
+  assert.is(said(toml), "good");
+  assert.match(said(toml.replace(/trusted_keys.*/, "")), /policy\.source.* needs `policy\.trusted_keys`/);
+  assert.match(said(toml.replace("[policy]", '[policy]\nfile = "/p.wasm"')), /policy\.source.* is given, and `policy\.file`/);
+  assert.match(said('[source]\nca = "/ca.pem"'), /source\.ca.* has no effect without `policy\.source`/);
+  assert.match(said('[source]\ntoken_file = "/t"'), /source\.token_file.* has no effect without `policy\.source`/);
+  assert.match(said(toml.replace(/oci:[^"]*/, "oci://r.example/edge")), /policy\.source.* must be oci:\/\/REGISTRY\/REPOSITORY:TAG/);
+  assert.match(said(toml.replace(/oci:[^"]*/, "http://r.example/edge")), /begins with https:\/\/ or oci:\/\//);
+  const started = await start({ config: toml.replace(`state_dir = "${state.directory}"`, "") });
+  assert.match("failure" in started ? started.failure.message : "started", /`policy\.trusted_keys` needs a directory/);
+});
+
+test.run();
