@@ -79,7 +79,7 @@ function exhaust({ recorder, say }: AdoptSetup, engine: PolicyEngine): void {
   recorder.record([{ op: "load", decision: denial(CODE_UNSUPPORTED), generation: 1, local: "", detail }], null);
 }
 
-/** The number of a socket that stands for the other process's. */
+/** The number of a socket that replaces the other process's. */
 function absentSocket({ forwarder, ports, backends }: AdoptSetup, place: HandedPlace, engine: PolicyEngine): Result<number, string> {
   const address = parseAddress(place.host);
   const backend = keyedBackend(place.backend);
