@@ -179,7 +179,7 @@ function processFamilies(out: Families, { counters, changes, history }: Context)
 export function unready({ inForce: { engine }, draining }: Pick<Context, "inForce" | "draining">): string | null {
   if (draining()) return "the gateway is shutting down";
   if (engine === null) return "no policy is in force";
-  return engine.poisoned ? "the policy module failed inside: everything is refused until a reload" : null;
+  return engine.poisoned ? "the policy module has failed: every connection is refused until a reload" : null;
 }
 
 /** Two listeners may have one name, one of tcp and one of udp. */

@@ -54,7 +54,7 @@ export async function adopt(setup: AdoptSetup, engine: PolicyEngine): Promise<st
   flows.adopt(handed);
   const served = await taking.serving();
   if (!served.ok) return served.error;
-  if (unread.length > 0) setup.say(`${unread.length} connections are broken off: another release admitted them, and what it says of them is not known here`);
+  if (unread.length > 0) setup.say(`${unread.length} connections are closed, because another release admitted them in a form that this one can't read`);
   for (const row of unread) taking.cut(row);
   taking.follow({
     ended(row, end, bytesIn, bytesOut, backend) {

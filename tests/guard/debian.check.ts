@@ -1,6 +1,6 @@
 // ingress-guard around programs that nobody here wrote: a static binary, python3, nginx, nc, and what
 // the kernel then shows as bound. Each is needed by name.
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";

@@ -1,7 +1,7 @@
 // ingress-guard around servers that people run: Redis, PostgreSQL, Node, a Go program, and one without a C library.
 // The kernel shows as bound, and strace as allowed, only what the policy exposes: here, loopback.
 import { execFileSync, spawnSync, type ChildProcess } from "node:child_process";
-import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";

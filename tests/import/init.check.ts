@@ -2,7 +2,7 @@
 // the policy passes its tests. Then nginx, Redis and PostgreSQL move as
 // the comments say, and ingressd serves them at their old ports.
 import { spawnSync } from "node:child_process";
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { notInstalled, postgresFolder } from "../installed.ts";
