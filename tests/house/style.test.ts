@@ -36,14 +36,7 @@ house("files have one form of name, snake_case", () => {
     all.map(({ path }) => path).filter((path) => !isNamed(path)),
     [],
   );
-  for (const path of [
-    "gateway/tlsEnd.ts",
-    "gateway/tls-end.ts",
-    "gateway/Tls.ts",
-    "docs/Upgrading.md",
-    "docs/decisions/27.md",
-    "docs/decisions/0027_x.md",
-  ])
+  for (const path of ["gateway/tlsEnd.ts", "gateway/tls-end.ts", "gateway/Tls.ts", "docs/Upgrading.md", "docs/decisions/27.md", "docs/decisions/0027_x.md"])
     assert.not(isNamed(path), path);
 });
 
