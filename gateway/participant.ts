@@ -50,7 +50,7 @@ export async function prepareParts(
     everyOne(
       parts.toReversed(),
       ({ part }) => part.abort(),
-      (name, cause) => say(`${name} could not take a change back (${cause})`),
+      (name, cause) => say(`${name} could not undo a change (${cause})`),
     );
   for (const participant of participants) {
     const { name } = participant;

@@ -30,14 +30,14 @@ export class Ticks {
     if (this.#isIdle()) return;
     passEnds();
     if (context.blocks.passEnds() > 0)
-      void context.keptBlocks?.keep().catch((error: unknown) => say(`blocks that are over stay in the state directory: ${String(error)}`));
+      void context.keptBlocks?.keep().catch((error: unknown) => say(`expired blocks could not be removed from the state directory: ${String(error)}`));
     for (const lease of leases.expired(now)) endLease(context, lease, { because: "its time is over: renew it sooner", word: "expired" });
     withdrawn.look();
     descriptors.check();
     credentials.warnOfEnds();
     credentials.rotateTickets();
     const poisoned = inForce.engine?.poisoned === true;
-    if (poisoned && !this.#poisonSaid) say("the policy module failed inside: everything is refused until a reload puts a module in force");
+    if (poisoned && !this.#poisonSaid) say("the policy module has failed: every connection is refused until a reload puts a module in force");
     this.#poisonSaid = poisoned;
   }
 
@@ -45,7 +45,7 @@ export class Ticks {
     const { say } = this.#setup;
     const { context } = this.#parts;
     if (this.#isIdle()) return;
-    void context.turns(() => this.#parts.reconciler.reconcile()).catch((error: unknown) => say(`the ports could not be looked at: ${String(error)}`));
+    void context.turns(() => this.#parts.reconciler.reconcile()).catch((error: unknown) => say(`the ports could not be checked: ${String(error)}`));
     // Also without a watcher, and where it is time alone that makes a certificate good.
     if (this.#parts.credentials.hasNewFiles()) void this.renew("all").catch((error: unknown) => say(`the certificates could not be renewed: ${String(error)}`));
     else if (closedExposes(context).length > 0)

@@ -60,7 +60,6 @@ interface Allowed {
 /** Uses that the field knows; each is taken out of the text before the words are counted. */
 export const ALLOWED: readonly Allowed[] = [
   { use: /\bcarry (?:bit|flag|out)\b/gi, why: "arithmetic, and the plain verb" },
-  { use: /\b(?:stand|stands|standing) for\b/gi, why: "the plain verb for an abbreviation" },
   { use: /\bstand-?ins?\b|\bstand-?alone\b/gi, why: "plain nouns" },
   { use: /\b(?:threads?|inline|radix|trie|tree|u16) leaves\b|\bleaves of (?:a|the) (?:trie|tree)\b/gi, why: "the plural of leaf" },
   { use: /\bon hold\b|\bhold(?:s|ing)? (?:a|the|its|one|that) (?:lock|mutex)\b|\block (?:is|was) held\b/gi, why: "locks are held" },

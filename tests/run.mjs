@@ -8,6 +8,7 @@
 //   --suffix TEXT     what a file's name ends with (default: .test.ts)
 //   --timeout-ms N    time limit per file (default: 120000)
 //   --jobs N          files at a time (default: 2)
+//   --except PARTS    not the files whose path contains one of these, separated by commas
 //   --output          also print the output of files that pass (figures, counts)
 //   --at-length       run all cases of tests that otherwise run a sample, and only files with such tests
 //   --coverage        print which lines ran, in all processes of the tests, and write coverage/lcov.info
@@ -47,6 +48,7 @@ function options() {
       suffix: { type: "string", default: ".test.ts" },
       "timeout-ms": { type: "string", default: "120000" },
       jobs: { type: "string", default: "2" },
+      except: { type: "string", default: "" },
       output: { type: "boolean", default: false },
       "at-length": { type: "boolean", default: false },
       coverage: { type: "boolean", default: false },
@@ -65,6 +67,7 @@ function options() {
     suffix: values.suffix,
     timeoutMs: whole("timeout-ms"),
     jobs: whole("jobs"),
+    except: values.except === "" ? [] : values.except.split(","),
     output: values.output,
     atLength: values["at-length"],
     network: values["own-network"] ? ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"] : [],
@@ -184,10 +187,10 @@ const ownLines = (output) =>
 
 async function main() {
   const chosen = options();
-  const { root, suffix, jobs, output: outputs, filters } = chosen;
+  const { root, suffix, jobs, except, output: outputs, filters } = chosen;
   const files = find(root, suffix).filter((path) => {
     const name = relative(project, path).split(sep).join("/");
-    return filters.length === 0 || filters.some((filter) => name.includes(filter));
+    return (filters.length === 0 || filters.some((filter) => name.includes(filter))) && !except.some((part) => name.includes(part));
   });
   if (files.length === 0) throw new Error(`no file ending in \`${suffix}\` matches`);
   // Tests start the programs, some of them at the same time and as another user: their build is current before.

@@ -21,7 +21,7 @@ export async function answer(words: readonly string[], surroundings: Surrounding
     return {
       class: "internal",
       code: "policy.internal",
-      message: "ingressc failed inside, which is a defect of it and not of your policy",
+      message: "an internal error of ingressc, which is a defect of it and not of your policy",
       help: "please report it with the policy and the lines above",
       report: () => text,
     };

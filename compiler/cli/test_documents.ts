@@ -74,7 +74,7 @@ function totals(results: readonly LineResult[]): string {
 
 const ENTITIES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;" };
 
-/** In XML 1.0 no escape stands for a control character, so those are spelt out first. */
+/** In XML 1.0 no escape represents a control character, so those are spelt out first. */
 function xml(text: string): string {
   return printable(text).replace(/[&<>"']/g, (c) => ENTITIES[c] ?? c);
 }

@@ -50,7 +50,7 @@ export interface NameData {
   ING203: { readonly name: string; readonly as: Declared; readonly isBuiltin: boolean };
   /** `bind`: both read names and have other binds; `nameless`: neither has `for`. */
   ING204: { readonly port: number; readonly proto: "tcp" | "udp"; readonly expose: string; readonly fault: "twice" | "bind" | "nameless" };
-  /** `of`: the name of an expose stands for its service where it names none. */
+  /** `of`: the name of an expose is also its service where it names none. */
   ING205: { readonly name: string; readonly of: "name" | "service" | "expose" };
   ING206: { readonly set: string };
   ING207: null;
@@ -178,7 +178,7 @@ export const NAME_WORDS: WordsOf<NameData> = {
     related: ["is it meant here?"],
   }),
   ING214: ({ param, wanted, argument }) => ({
-    message: `${quote(param)} stands for ${SLOTS[wanted]}, and the argument is ${ARGUMENTS[argument]}`,
+    message: `${quote(param)} must be ${SLOTS[wanted]}, and the argument is ${ARGUMENTS[argument]}`,
     help: `give ${SLOTS[wanted]}`,
     related: ["the parameter is used here"],
   }),

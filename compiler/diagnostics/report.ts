@@ -1,6 +1,6 @@
 // How the checks speak: one list of diagnostics, and a short way to add to it. A place in a
 // template's body is shown with the `use` that brought it, an argument with the parameter that
-// it stands for; an error in several uses of one body is reported once.
+// it is for; an error in several uses of one body is reported once.
 import { MAX_LOOKS } from "../source/bounds.ts";
 import type { DiagnosticCode } from "./codes.ts";
 import { diagnostic, type Diagnostic } from "./diagnostic.ts";

@@ -277,7 +277,7 @@ function parameter(data: SyntaxData["ING115"]): Words {
     case "joined":
       return {
         message: `${quote(data.text)} joins a parameter with other text`,
-        help: "a parameter stands for a whole word such as `127.0.0.1:8080`: let the argument be all of it",
+        help: "a parameter is replaced by a whole word such as `127.0.0.1:8080`: let the argument be all of it",
       };
     case "outside":
       return { message: `${quote(data.text)} is used outside of a template`, help: "use a parameter in the block of the template that lists it" };

@@ -1,7 +1,7 @@
 // The trie of identities as nodes in the buckets of one hash table; runtime/engine/identities.ts searches it.
 import * as abi from "../../runtime/abi/layout.ts";
 import type { IdentityTable } from "../lower/tables.ts";
-import { spread } from "./trie_buckets.ts";
+import { depthOf, spread } from "./trie_buckets.ts";
 import type { ImageWriter } from "./writer.ts";
 
 const SLASH = 47;
@@ -86,12 +86,6 @@ function sharedBytes({ parents, parts }: IdentityTable, starts: Uint32Array, ord
     }
   }
   return most;
-}
-
-function depthOf(parents: Uint32Array): number {
-  const depths = new Uint32Array(parents.length);
-  for (let node = 1; node < parents.length; node++) depths[node] = (depths[parents[node] ?? 0] ?? 0) + 1;
-  return depths.reduce((most, depth) => Math.max(most, depth), 0);
 }
 
 function lengthsOf({ parents, parts }: IdentityTable): number {

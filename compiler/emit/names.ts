@@ -1,7 +1,7 @@
 // The trie of names as nodes in the buckets of one hash table; runtime/engine/names.ts searches it.
 import * as abi from "../../runtime/abi/layout.ts";
 import type { NameTable } from "../lower/tables.ts";
-import { spread } from "./trie_buckets.ts";
+import { depthOf, spread } from "./trie_buckets.ts";
 import type { ImageWriter } from "./writer.ts";
 
 const DOT = 46;
@@ -87,10 +87,4 @@ function sharedBytes({ parents, labels }: NameTable, starts: Uint32Array, order:
     }
   }
   return most;
-}
-
-function depthOf(parents: Uint32Array): number {
-  const depths = new Uint32Array(parents.length);
-  for (let node = 1; node < parents.length; node++) depths[node] = (depths[parents[node] ?? 0] ?? 0) + 1;
-  return depths.reduce((most, depth) => Math.max(most, depth), 0);
 }

@@ -60,3 +60,10 @@ function inBuckets(hashes: Uint32Array, starts: Uint32Array): Uint32Array {
   }
   return order;
 }
+
+/** Nodes from the root to the deepest one, without the root. A parent has a lower number than its children. */
+export function depthOf(parents: Uint32Array): number {
+  const depths = new Uint32Array(parents.length);
+  for (let node = 1; node < parents.length; node++) depths[node] = (depths[parents[node] ?? 0] ?? 0) + 1;
+  return depths.reduce((most, depth) => Math.max(most, depth), 0);
+}

@@ -60,7 +60,7 @@ export function effectsOf(
         const seen = new Set<number>();
         for (const column of columnsWhere(rule, columns, shadows)) {
           const owner = top ? group + (groupOf[column] ?? 0) : first + 3 * column + kind;
-          // A group stands for all of its columns.
+          // A group is all of its columns.
           if (top && seen.has(owner)) continue;
           if (top) seen.add(owner);
           visit(rule.id, rule.from, owner);

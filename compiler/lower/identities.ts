@@ -1,5 +1,5 @@
 // Identities: every set of them in one trie of parts from the left. Patterns with an open part may
-// match one word in several ways, so a node stands for all that have come so far, as in a
+// match one word in several ways, so a node is the set of all that have come so far, as in a
 // deterministic automaton; two words are of one class when the same sets contain them. Class 0 is that
 // of a word in no set.
 import { failed, ok, type Result } from "../../runtime/result/result.ts";

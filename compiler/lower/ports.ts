@@ -23,7 +23,7 @@ export function lowerPorts(exposes: readonly CheckedExpose[], groups: readonly C
 
   const places = new Map(keys.map((key, i) => [key, i]));
   const at: number[][] = keys.map(() => []);
-  // A group stands for its members at its ports.
+  // A group takes the place of its members at its ports.
   const grouped = new Map<string, number>();
   groups.forEach(({ members, ports }, g) => {
     for (const { first, last } of ports) {

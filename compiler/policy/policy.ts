@@ -183,7 +183,7 @@ export interface CheckedExpose {
   readonly via: AddressSet | null;
   /** The names that lead here on its ports; null: every name that leads to no other expose, and clients that send none. */
   readonly names: readonly NamePattern[] | null;
-  /** udp has `direct` or none (`tcp` stands for it). Under `direct` the one rule is `allow from any`: the service serves whom it likes. */
+  /** udp has `direct` or none (written `tcp` here). Under `direct` the one rule is `allow from any`: the service serves whom it likes. */
   readonly mode: Mode;
   /** Names of certificates, of which a client gets one that it can verify; none where no TLS ends here. */
   readonly certs: readonly string[];
@@ -339,7 +339,7 @@ export interface NamedSetOf<K, T> {
   /** As the policy calls it in its own file. */
   readonly name: string;
   readonly set: T;
-  /** The members as written, with what each stands for; a list file is one member, and so is another set. Made at the first call. */
+  /** The members as written, with what each means; a list file is one member, and so is another set. Made at the first call. */
   members(): readonly { readonly text: string; readonly set: T; readonly span: Span }[];
   readonly annotations: Annotations;
   readonly span: Span;

@@ -7,7 +7,7 @@ import { serializedGrammar } from "./grammar.ts";
 const WORDS: readonly (readonly [name: string, is: string])[] = [
   ["Name", "a letter or `_`, then letters, digits, `_` and `-`; every keyword is one as well"],
   ["Qualified", "two names or more, a dot between"],
-  ["Param", "`$` and a name; in a template it stands for a Name, Integer, Rate, Slash, Literal or Text"],
+  ["Param", "`$` and a name; in a template it takes the place of a Name, Integer, Rate, Slash, Literal or Text"],
   ["Integer", "digits"],
   ["Range", "digits, `-`, digits"],
   ["Rate", "digits, `/`, letters"],

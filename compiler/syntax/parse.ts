@@ -238,7 +238,7 @@ function openBrace(tokens: readonly IToken[], before: IToken | undefined, inclus
   return open.at(-1) ?? null;
 }
 
-/** Each of these stands for itself. */
+/** Each of these is written as it is. */
 const LEXICAL: ReadonlySet<DiagnosticCode> = new Set<DiagnosticCode>(["ING101", "ING102", "ING103"]);
 
 /**

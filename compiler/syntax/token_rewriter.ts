@@ -50,7 +50,7 @@ export class TokenRewriter {
     for (const token of tokens) if (token !== undefined) this.out.push(token);
   }
 
-  /** A token that stands for the text from `start` to `end`, which may be empty. */
+  /** A token in place of the text from `start` to `end`, which may be empty. */
   made(type: TokenType, image: string, start: number, end: number, isFirst = false): IToken {
     const token = createTokenInstance(type, image, start, end - 1, NaN, NaN, NaN, NaN);
     token.payload = isFirst;

@@ -30,7 +30,7 @@ export const Slash = createToken({ name: "Slash", pattern: never, label: "a pref
 /** Addresses, prefixes, endpoints, times, durations, and what was meant as one. */
 export const Literal = createToken({ name: "Literal", pattern: never, label: "a literal", categories: [Word] });
 export const Text = createToken({ name: "Text", pattern: /"[^"\r\n]*"/, label: "a text in quotes", ...begins('"') });
-/** `$a`, a template's parameter: it stands for any one word, number, literal or text, and for no keyword. */
+/** `$a`, a template's parameter: it takes the place of any one word, number, literal or text, and of no keyword. */
 export const Param = createToken({
   name: "Param",
   pattern: never,

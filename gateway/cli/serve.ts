@@ -81,6 +81,6 @@ export async function serve(words: ServeWords): Promise<void> {
 
 /** INVARIANT: after a failure that nobody foresaw nothing is served any more. */
 function fatal(error: unknown): void {
-  say(`it failed inside and stops: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  say(`an internal error ends it: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
   process.exit(EXIT_INTERNAL);
 }

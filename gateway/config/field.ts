@@ -10,7 +10,7 @@ export interface Field<T> {
   is(value: unknown): value is T & {};
   /** Describes a valid value, after "must be". */
   readonly wanted: string;
-  /** The value that a text outside TOML stands for; a text that stands for none is given back and refused by `is`. */
+  /** The value that a text outside TOML means; a text that means none is given back and refused by `is`. */
   fromText(text: string): unknown;
   readonly schema: Schema;
 }

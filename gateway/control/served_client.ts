@@ -205,7 +205,7 @@ async function answerTo(name: string, params: unknown, client: Client, setup: Se
     }
     return await method.run(client, given);
   } catch {
-    return rpcError(RPC_INTERNAL, "the gateway failed inside; nothing was granted");
+    return rpcError(RPC_INTERNAL, "an internal error of the gateway; nothing was granted");
   }
 }
 

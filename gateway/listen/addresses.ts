@@ -35,7 +35,7 @@ export function keepingLast(read: () => readonly HostAddress[], say: (sentence: 
       return now.value;
     }
     if (last === null) throw new Error(now.error);
-    if (!isSaid) say(`WARNING: the addresses of this host can't be read: ${now.error}: those that were read last count until they can`);
+    if (!isSaid) say(`WARNING: the addresses of this host can't be read: ${now.error}: the gateway uses those that it read last`);
     isSaid = true;
     return last;
   };

@@ -204,7 +204,7 @@ function processFamilies(out: Families, { counters, changes, history }: Context)
 export function unready({ inForce: { engine }, draining, source }: Pick<Context, "inForce" | "draining" | "source">): string | null {
   if (draining()) return "the gateway is shutting down";
   if (engine === null) return source === null ? "no policy is in force" : `no policy is in force: ${sourceSentence(source.state)}`;
-  return engine.poisoned ? "the policy module failed inside: everything is refused until a reload" : null;
+  return engine.poisoned ? "the policy module has failed: every connection is refused until a reload" : null;
 }
 
 /** Two listeners may have one name, one of tcp and one of udp. */

@@ -54,7 +54,7 @@ export async function adopt(setup: AdoptSetup, engine: PolicyEngine): Promise<st
   flows.adopt(handed);
   const served = await taking.serving();
   if (!served.ok) return served.error;
-  if (unread.length > 0) setup.say(`${unread.length} connections are broken off: another release admitted them, and what it says of them is not known here`);
+  if (unread.length > 0) setup.say(`${unread.length} connections are closed, because another release admitted them in a form that this one can't read`);
   for (const row of unread) taking.cut(row);
   taking.follow({
     ended(row, end, bytesIn, bytesOut, backend) {
@@ -79,7 +79,7 @@ function exhaust({ recorder, say }: AdoptSetup, engine: PolicyEngine): void {
   recorder.record([{ op: "load", decision: denial(CODE_UNSUPPORTED), generation: 1, local: "", detail }], null);
 }
 
-/** The number of a socket that stands for the other process's. */
+/** The number of a socket that replaces the other process's. */
 function absentSocket({ forwarder, ports, backends }: AdoptSetup, place: HandedPlace, engine: PolicyEngine): Result<number, string> {
   const address = parseAddress(place.host);
   const backend = keyedBackend(place.backend);

@@ -44,7 +44,7 @@ function auditOn(path: string, opened: number): AuditFile {
         fd = fresh;
         return null;
       } catch (error) {
-        return `${sentence(path, error)}: the file that is open stays`;
+        return `${sentence(path, error)}: the guard continues with the file that is open`;
       }
     },
   };
@@ -54,7 +54,7 @@ function sentence(path: string, error: unknown): string {
   const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
   switch (code) {
     case "ELOOP":
-      return `audit \`${path}\` is a link, which the program could turn: name the file itself`;
+      return `audit \`${path}\` is a symbolic link, which the program could redirect: name the file itself`;
     case "ENXIO":
       return `audit \`${path}\` is a pipe that nobody reads, or a socket: start its reader first, or name a file`;
     default:

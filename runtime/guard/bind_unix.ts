@@ -40,7 +40,7 @@ export function bindUnix(kernel: Kernel, fd: number, bytes: Uint8Array, thread: 
     process.umask(before);
     const back = kernel.enterFolder(folders.back);
     for (const folder of Object.values(folders)) close(folder);
-    if (back < 0) throw new Error("the guard can't go back to its own folder");
+    if (back < 0) throw new Error("the guard can't return to its own folder");
   }
 }
 

@@ -19,7 +19,7 @@ export function confinement(libc: Pick<Libc, "func">, direct: boolean, root: boo
   const signals = version >= LANDLOCK_SIGNALS;
   if (direct && !signals && !root) {
     return failed(
-      "`--ingressd` can't be had: the program could stop its guard and keep a port for ever, since this kernel has no Landlock that blocks signals (Linux 6.12); start the guard as root and let the program give up root, as in `-- setpriv --reuid=dns --regid=dns --clear-groups named -f`",
+      "`--ingressd` is not possible here: the program could stop its guard and keep a port for ever, since this kernel has no Landlock that blocks signals (Linux 6.12); start the guard as root and let the program give up root, as in `-- setpriv --reuid=dns --regid=dns --clear-groups named -f`",
     );
   }
   const domain = version >= LANDLOCK_REFER ? { signals: direct && signals } : null;

@@ -48,7 +48,7 @@ export function prepareFolder(folder: string, given: boolean): string | null {
   try {
     const { uid, mode } = statSync(folder);
     const self = process.geteuid?.() ?? uid;
-    if (uid !== self && uid !== 0) return `the folder \`${folder}\` belongs to uid ${uid}, who could turn its sockets: run chown ${self} ${folder}`;
+    if (uid !== self && uid !== 0) return `the folder \`${folder}\` belongs to uid ${uid}, who could replace its sockets: run chown ${self} ${folder}`;
     return (mode & 0o022) === 0 ? null : `others can write the folder \`${folder}\`: run chmod go-w ${folder}`;
   } catch (error) {
     return `the folder \`${folder}\` can't be used (${cause(error)})`;
@@ -82,7 +82,7 @@ export async function openEntrySockets({ folder, given, namespace, inside, say, 
       pending.delete(message.path);
     });
   });
-  if (!isReady(first)) return `no process can run in the program's namespace (${isWrong(first) ? first.wrong : "no word"})`;
+  if (!isReady(first)) return `no process can run in the program's namespace (${isWrong(first) ? first.wrong : "it did not answer"})`;
   ready = true;
   const send = (order: object): void => void child.stdin.write(`${JSON.stringify(order)}\n`);
   const listen =

@@ -156,9 +156,9 @@ function notStarted({ because, errno }: NotLaunched): string {
     case "kernel":
       return `the kernel has no seccomp notifications that signals don't interrupt (Linux 5.19), or forbids them here (${errnoText(errno)}): nothing was started`;
     case "namespace":
-      return `the kernel gives no network namespace here (${errnoText(errno)}): nothing was started`;
+      return `the kernel allows no network namespace here (${errnoText(errno)}): nothing was started`;
     case "domain":
-      return `the kernel gives no Landlock domain here (${errnoText(errno)}): nothing was started`;
+      return `the kernel allows no Landlock domain here (${errnoText(errno)}): nothing was started`;
     case "launcher":
     case "program":
       return `the program could not be started (${errnoText(errno)})`;

@@ -32,7 +32,7 @@ export interface IsolationSetup {
 
 export function prepareIsolation({ service, sockets, say, lost }: IsolationSetup): Result<Isolation, Impossible> {
   const namespace = namespaceHere();
-  if (typeof namespace !== "string") return failed({ because: "missing", sentence: `--isolate can't be had: ${namespace.missing}` });
+  if (typeof namespace !== "string") return failed({ because: "missing", sentence: `\`--isolate\` is not possible here: ${namespace.missing}` });
   const given = sockets !== null;
   const base = guardsFolder(process.env, process.geteuid?.() ?? 0);
   const folder = given ? resolve(sockets) : join(base, service);

@@ -50,7 +50,7 @@ const rejected = (sentence: string): Result<never, Refusal> => failed({ exitCode
 export function openMachine(): Result<Machine, Refusal> {
   const found = architecture(process.arch);
   if (found === null || process.platform !== "linux") {
-    return missing(`it knows Linux on x64 and arm64, not ${process.platform} on ${process.arch}`);
+    return missing(`it supports Linux on x64 and arm64, not ${process.platform} on ${process.arch}`);
   }
   const libc = openLibc();
   if (libc === null) return missing("it needs koffi, an optional dependency that is not installed here");

@@ -191,7 +191,7 @@ export function exhausted(exports: EngineExports): { readonly records: Uint8Arra
     if (kind === abi.LIMIT_PER_LISTENER) records.push(stateRecord(abi.STATE_LISTENER, limiter.identity(limit), 0n, MOST_DEBT));
     else if (debt > keyed) keyed = debt;
   }
-  // With one cell a row, each stands for all cells of its row.
+  // With one cell per row, each counts for all cells of its row.
   if (keyed > 0n) for (let row = 0n; row < BigInt(abi.SKETCH_ROWS); row++) records.push(stateRecord(abi.STATE_SKETCH, 0n, row, keyed));
   return { records: concatBytes(records), longestMs };
 }

@@ -21,7 +21,7 @@ export type FlagSpecs = Readonly<Record<string, FlagSpec>>;
 export interface CommandSpec {
   /** One line for the list of commands. */
   readonly summary: string;
-  /** Names of the operands, all required; the last may end in `...` and stands for one or more. */
+  /** Names of the operands, all required; the last may end in `...` and is one or more. */
   readonly operands: readonly string[];
   /** Its own flags, beside the common ones. */
   readonly flags: FlagSpecs;

@@ -73,7 +73,7 @@ for (const [request, expected] of rows) {
   explained(request, () => assert.equal(phases(request), expected));
 }
 
-explained("an allowed answer agrees with the decision that it stands for", () => {
+explained("an allowed answer agrees with the decision of the policy", () => {
   for (const [request] of rows) {
     const parsed = parseRequest(request, ["web", "admin", "shut"]);
     if (!parsed.ok) throw new Error(parsed.error.message);

@@ -21,6 +21,9 @@ const folder = temporaryFolder();
 /** Debian's own, where another one comes first in PATH. */
 const tool = (name: string): string => (existsSync(`/usr/bin/${name}`) ? `/usr/bin/${name}` : name);
 
+/** Python 3.9 where it is installed; its own syntax is checked below with every release. */
+const PYTHON = spawnSync("python3.9", ["--version"]).status === 0 ? "python3.9" : tool("python3");
+
 interface Client {
   readonly name: string;
   readonly command: readonly [string, ...string[]];
@@ -35,10 +38,11 @@ function built(command: string, words: readonly string[], cwd: string): void {
   assert.is(status, 0, error?.message ?? stderr);
 }
 
-const CLIENTS: Readonly<Record<string, { readonly needs: string; readonly make: () => Client["command"] }>> = {
-  python: { needs: "python3", make: () => ["python3", at("drivers/driver.py"), at("../../clients/python")] },
+const CLIENTS: Readonly<Record<string, { readonly needs: string; readonly oldest: string; readonly make: () => Client["command"] }>> = {
+  python: { needs: PYTHON, oldest: "Python 3.9", make: () => [PYTHON, at("drivers/driver.py"), at("../../clients/python")] },
   go: {
     needs: tool("go"),
+    oldest: "Go 1.19",
     make() {
       const home = join(folder, "go");
       mkdirSync(join(home, "driver"), { recursive: true });
@@ -51,6 +55,7 @@ const CLIENTS: Readonly<Record<string, { readonly needs: string; readonly make: 
   },
   rust: {
     needs: tool("rustc"),
+    oldest: "Rust 1.63",
     make() {
       const home = join(folder, "rust");
       mkdirSync(home);
@@ -142,15 +147,32 @@ else {
 }
 recipes.run();
 
-for (const [name, { needs, make }] of Object.entries(CLIENTS)) {
+const numbersOf = (text: string): readonly number[] => (/\d+\.\d+/.exec(text)?.[0] ?? "0.0").split(".").map(Number);
+
+for (const [name, { needs, oldest, make }] of Object.entries(CLIENTS)) {
   const test = suite(`client ${name}`);
-  if (spawnSync(needs, [name === "go" ? "version" : "--version"]).error !== undefined) {
+  const { error, stdout: version } = spawnSync(needs, [name === "go" ? "version" : "--version"], { encoding: "utf8" });
+  if (error !== undefined) {
     skip(`client ${name}`, `${needs} is not installed`);
     continue;
   }
   let client: Client = { name, command: ["false"] };
   test.before(() => {
     client = { name, command: make() };
+  });
+
+  test("it is tested with the oldest supported release, or a later one", () => {
+    console.log(`${version.trim()}; the oldest that is supported: ${oldest}`);
+    assert.match(readFileSync(at("../../docs/services.md"), "utf8"), `| ${oldest} and later | [clients/${name}/`);
+    const [[major = 0, minor = 0], [least = 0, leastMinor = 0]] = [numbersOf(version), numbersOf(oldest)];
+    assert.ok(major === least && minor >= leastMinor, version);
+    if (name !== "python") return;
+    const { status, stderr } = spawnSync(
+      needs,
+      ["-c", "import ast, sys; ast.parse(open(sys.argv[1]).read(), feature_version=(3, 9))", at("../../clients/python/ingressd_client.py")],
+      { encoding: "utf8" },
+    );
+    assert.is(status, 0, stderr);
   });
 
   test("a thousand answers give the expected results", async () => {

@@ -18,7 +18,7 @@ function problemsOf(text: string): readonly string[] {
 }
 const here = (program: string): boolean => spawnSync(program, ["--version"]).error === undefined;
 
-for (const name of ["systemd", "certbot", "containers", "logrotate", "prometheus", "upgrading", "shared_address", "merge_requests"]) {
+for (const name of ["systemd", "certbot", "containers", "logrotate", "prometheus", "upgrading", "shared_address", "merge_requests", "../services"]) {
   for (const [i, block] of blocks(name, "toml").entries()) {
     test(`${name}: configuration ${i + 1} has only keys that ingressd knows`, () => assert.equal(problemsOf(block), []));
   }
@@ -32,6 +32,13 @@ for (const name of ["systemd", "certbot", "containers", "logrotate", "prometheus
 
 test("a configuration with an unknown key is noticed", () => {
   assert.is.not(problemsOf("[timers]\nidle = 1\n").length, 0);
+});
+
+test("systemd: the unit beside a service is the same on both pages", () => {
+  const [[ofServices = ""], [ofHowTo = ""]] = [blocks("../services", "ini"), blocks("systemd", "ini")];
+  const lines = (unit: string): readonly string[] => unit.split("\n").filter((line) => !/^(#|Description=|$)/.test(line));
+  assert.ok(lines(ofHowTo).length > 8);
+  assert.equal(lines(ofServices), lines(ofHowTo));
 });
 
 if (!here("systemd-analyze")) skip("how to: systemd", "systemd-analyze is not installed");

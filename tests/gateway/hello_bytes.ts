@@ -24,7 +24,7 @@ export interface BodyParts {
   readonly extensions: Buffer;
 }
 
-/** A hello's body; each part that is given stands for the right one, its length included. */
+/** A hello's body; each part that is given replaces the right one, its length included. */
 export function body(parts: Partial<BodyParts> = {}): Buffer {
   const whole: BodyParts = {
     version: u16(0x0303),

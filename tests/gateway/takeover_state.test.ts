@@ -168,7 +168,7 @@ if (openLibc() === null) {
     const { next, it } = await taking({ state }, "allow from any cap 1 connections", port);
     await next.line("ingressd: ready");
     assert.is(await probe(port), "deny", "the cap is full");
-    await next.says("1025 connections are broken off");
+    await next.says("1025 connections are closed, because another release admitted them");
     await eventually(() => it.cut.length === 2, "both parts of the list");
     assert.equal(
       it.cut.flat(),

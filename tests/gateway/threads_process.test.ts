@@ -128,7 +128,7 @@ if (openLibc() === null) {
     }
     assert.is(await it.exit, 0);
     assert.is(tasks(it.child.pid), 0, "no thread is left");
-    assert.not.match(it.err(), /has died|failed inside/);
+    assert.not.match(it.err(), /has died|internal error/);
   });
 
   test("metrics name the threads and what each has", async () => {
@@ -175,7 +175,7 @@ if (openLibc() === null) {
       for (const { first } of all) await first;
       it.child.kill("SIGUSR2");
       assert.is(await it.exit, 7);
-      assert.match(it.err(), /it failed inside and stops: .*thread 1 of 2 that serve connections has died \(.*\), and nobody else can end its connections/);
+      assert.match(it.err(), /an internal error ends it: .*thread 1 of 2 that serve connections has died \(.*\), and nobody else can end its connections/);
       assert.match(it.err(), because);
       await Promise.all(all.map(ended));
     });

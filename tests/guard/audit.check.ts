@@ -26,7 +26,7 @@ test("an audit that is a link, a pipe that nobody reads, or can't be opened, sta
   symlinkSync("target", link);
   assert.is(spawnSync("mkfifo", [pipe]).status, 0);
   for (const [audit, because] of [
-    [link, /is a link, which the program could turn/],
+    [link, /is a symbolic link, which the program could redirect/],
     [pipe, /is a pipe that nobody reads/],
     [join(at.folder, "none", "a"), /can't be opened for appending \(ENOENT\)/],
     [at.folder, /can't be opened for appending \(EISDIR\)/],

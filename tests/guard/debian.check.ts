@@ -1,12 +1,13 @@
 // ingress-guard around programs that nobody here wrote: a static binary, python3, nginx, nc, and what
 // the kernel then shows as bound. Each is needed by name.
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { atEnd, suite } from "../suite.ts";
 import * as assert from "uvu/assert";
+import { notInstalled } from "../installed.ts";
 import { chosen } from "./chosen.ts";
 import { ended, missing, place, remove, run, start, startWith, until } from "./guarded.ts";
 
@@ -16,11 +17,9 @@ const lacks = missing(where);
 guard.after(() => remove(where));
 const PORT = 18_470;
 
-const has = (tool: string): boolean => spawnSync("sh", ["-c", `command -v ${tool}`]).status === 0;
-
 function test(name: string, tools: readonly string[], work: () => Promise<void>): void {
   if (!chosen(name)) return;
-  const absent = tools.filter((tool) => !has(tool));
+  const absent = notInstalled(tools);
   const why = lacks ?? (absent.length === 0 ? null : `${absent.join(", ")} is missing`);
   if (why === null) guard(name, work);
   else guard(`${name} (skipped)`, () => console.log(`SKIP guard ${name}: ${why}`));

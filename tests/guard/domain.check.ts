@@ -121,7 +121,7 @@ if (root) {
       }),
     );
     assert.equal([code, out], [4, ""], err);
-    assert.match(err, /`--ingressd` can't be had: the program could stop its guard and keep a port for ever, .*Linux 6\.12.*nothing was started/);
+    assert.match(err, /`--ingressd` is not possible here: the program could stop its guard and keep a port for ever, .*Linux 6\.12.*nothing was started/);
   });
 }
 

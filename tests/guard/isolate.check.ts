@@ -304,7 +304,7 @@ asRoot("where no user namespace may be made, it says so, exits 4 and starts noth
     startWith(where, ["touch", started], { words: ISOLATED, through: ["unshare", "--user", "--map-root-user", "sh", "-c", script, "sh"] }),
   );
   assert.is(code, 4, err);
-  assert.match(err, /^ingress-guard: --isolate can't be had: this user may make no user namespace here \(.+\); .*: nothing was started\n$/);
+  assert.match(err, /^ingress-guard: `--isolate` is not possible here: this user may make no user namespace here \(.+\); .*: nothing was started\n$/);
   assert.is(existsSync(started), false);
 });
 
@@ -312,7 +312,7 @@ asRoot("without util-linux the message names what is missing", async () => {
   const fresh = place(undefined, NOBODY);
   const { code, err } = await ended(startWith(fresh, ["true"], { words: ISOLATED, env: { PATH: "/none" } }));
   assert.is(code, 4);
-  assert.match(err, /^ingress-guard: --isolate can't be had: `unshare` and `nsenter` of util-linux are not installed: nothing was started\n$/);
+  assert.match(err, /^ingress-guard: `--isolate` is not possible here: `unshare` and `nsenter` of util-linux are not installed: nothing was started\n$/);
   remove(fresh);
 });
 

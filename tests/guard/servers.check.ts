@@ -1,12 +1,13 @@
 // ingress-guard around servers that people run: Redis, PostgreSQL, Node, a Go program, and one without a C library.
 // The kernel shows as bound, and strace as allowed, only what the policy exposes: here, loopback.
 import { execFileSync, spawnSync, type ChildProcess } from "node:child_process";
-import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { atEnd, suite } from "../suite.ts";
 import * as assert from "uvu/assert";
+import { notInstalled, postgresFolder } from "../installed.ts";
 import { chosen } from "./chosen.ts";
 import { ended, missing, NOBODY, place, remove, run, start, startWith, until } from "./guarded.ts";
 
@@ -16,24 +17,9 @@ const lacks = missing(where);
 guard.after(() => remove(where));
 const [REDIS, POSTGRES, NODE] = [18_471, 18_472, 18_473];
 
-const postgresFolder = (): string => {
-  const base = "/usr/lib/postgresql";
-  const version =
-    existsSync(base) ?
-      readdirSync(base)
-        .sort((a, b) => Number(a) - Number(b))
-        .at(-1)
-    : undefined;
-  return version === undefined ? "" : join(base, version, "bin");
-};
-const has = (tool: string): boolean =>
-  tool === "postgresql" ? postgresFolder() !== ""
-  : tool === "root" ? process.getuid?.() === 0
-  : spawnSync("sh", ["-c", `command -v ${tool}`]).status === 0;
-
 function test(name: string, tools: readonly string[], work: () => Promise<void>): void {
   if (!chosen(name)) return;
-  const absent = tools.filter((tool) => !has(tool));
+  const absent = notInstalled(tools);
   const why = lacks ?? (absent.length === 0 ? null : `${absent.join(", ")} is missing`);
   if (why === null) guard(name, work);
   else guard(`${name} (skipped)`, () => console.log(`SKIP guard ${name}: ${why}`));
@@ -112,7 +98,7 @@ test("PostgreSQL serves as a user without rights, with its unix socket; at anoth
   atEnd(() => {
     remove(user);
   });
-  const [data, bin] = [join(user.folder, "data"), postgresFolder()];
+  const [data, bin] = [join(user.folder, "data"), postgresFolder() ?? ""];
   mkdirSync(data, { mode: 0o700 });
   chownSync(data, NOBODY, NOBODY);
   const as = { uid: NOBODY, gid: NOBODY, encoding: "utf8", env: { PATH: process.env["PATH"], LC_ALL: "C", HOME: user.folder }, cwd: user.folder } as const;

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { atEnd, suite } from "../suite.ts";
 import * as assert from "uvu/assert";
+import { notInstalled } from "../installed.ts";
 import { missing, place, remove } from "./guarded.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -40,7 +41,7 @@ const scan = (namespace: string, address: string): string => inside(namespace, [
 
 function lacking(): string | null {
   if (process.getuid?.() !== 0) return "not root here";
-  const absent = ["ip", "python3", "curl", "npx", "bash"].filter((tool) => spawnSync("sh", ["-c", `command -v ${tool}`]).status !== 0);
+  const absent = notInstalled(["ip", "python3", "curl", "npx", "bash"]);
   if (absent.length > 0) return `${absent.join(", ")} is missing`;
   const where = place();
   const lacks = missing(where, ["--isolate"]);

@@ -190,6 +190,9 @@ runnerTest("files are summed up, and a filter selects files", async () => {
   writeFileSync(join(folder, "helper.ts"), "throw new Error();");
   assert.is((await run("--root", folder)).lines.at(-1), "2 passed, 1 failed, 0 skipped");
   assert.is((await run("--root", folder, "a.test")).lines.at(-1), "1 passed, 0 failed, 0 skipped");
+  assert.is((await run("--root", folder, "--except", "none,deep/er/")).lines.at(-1), "1 passed, 0 failed, 0 skipped");
+  assert.is((await run("--root", folder, "--except", "a.test", ".test")).lines.at(-1), "1 passed, 1 failed, 0 skipped");
+  assert.match((await run("--root", folder, "--except", "a.test,b.test")).output, "no file ending in `.test.ts` matches");
 });
 
 runnerTest("--again: a failed file is run once more, and one that passes then is named", async () => {

@@ -21,6 +21,25 @@ house("no file has a generic name", () => {
   );
 });
 
+/** Names that other programs determine: a command, a header of wasm2c, a file of npm, a version of a specification. */
+const OTHER_NAMES = new Set(["ingress-guard.mjs", "wasm-rt.h", "package-lock.json", "abi-filter-v2.md"]);
+
+const isNamed = (path: string): boolean => {
+  const name = path.split("/").at(-1) ?? "";
+  if (path.startsWith("docs/decisions/")) return /^\d{4}(-[a-z0-9]+)+\.md$|^README\.md$/.test(name);
+  // Documents that readers expect in capitals, and settings of tools.
+  return OTHER_NAMES.has(name) || /^\.?[a-z0-9_]+(\.[a-z0-9_]+)*$/.test(name) || /^[A-Z]+\.md$/.test(name);
+};
+
+house("files have one form of name, snake_case", () => {
+  assert.equal(
+    all.map(({ path }) => path).filter((path) => !isNamed(path)),
+    [],
+  );
+  for (const path of ["gateway/tlsEnd.ts", "gateway/tls-end.ts", "gateway/Tls.ts", "docs/Upgrading.md", "docs/decisions/27.md", "docs/decisions/0027_x.md"])
+    assert.not(isNamed(path), path);
+});
+
 house("files stay small", () => {
   const sizes = product.map((f) => ({ path: f.path, lines: linesOf(f.text) }));
   assert.equal(

@@ -14,6 +14,7 @@ house("no folder has more private words than it may", () => {
 /** What is counted in a file: `word@line`. */
 const rows: readonly (readonly [path: string, text: string, counted: readonly string[]])[] = [
   ["a.ts", "// It stands here.\n", ["stands@1"]],
+  ["a.ts", "// A group stands for two.\n", ["stands@1"]],
   ["a.ts", "// A standard, a threshold and a leaflet.\n", []],
   ["a.ts", "const x = 1; // `holds` is a key\n", []],
   ["a.ts", "// One line,\n// and it is told on the second.\n", ["told@2"]],

@@ -2,23 +2,17 @@
 // the policy passes its tests. Then nginx, Redis and PostgreSQL move as
 // the comments say, and ingressd serves them at their old ports.
 import { spawnSync } from "node:child_process";
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
+import { notInstalled, postgresFolder } from "../installed.ts";
 import { skip } from "../skip.ts";
 import { ownFolder, stallsAfter, suite } from "../suite.ts";
 import { program } from "../ready.ts";
 
 const test = suite("init");
 const ISOLATED = ["--net", "--pid", "--mount", "--fork", "--mount-proc", "--kill-child"];
-const base = "/usr/lib/postgresql";
-const version =
-  existsSync(base) ?
-    readdirSync(base)
-      .sort((a, b) => Number(a) - Number(b))
-      .at(-1)
-  : undefined;
-const bin = join(base, version ?? "none", "bin");
+const bin = postgresFolder() ?? "";
 
 /** Arguments: the folder, PostgreSQL's programs, Node, ingressc, ingressd. */
 const SCRIPT = `
@@ -66,12 +60,10 @@ location / { return 200 "the page"; }
 
 function lacks(): string | null {
   if (process.getuid?.() !== 0) return "needs root";
-  const tools =
-    "command -v nginx && command -v redis-server && command -v sshd && command -v ssh-keygen && command -v curl && command -v nc && command -v ss && command -v setpriv";
-  const tried = spawnSync("unshare", [...ISOLATED, "sh", "-ec", `PATH=$PATH:/usr/sbin; ${tools}; test -x ${bin}/initdb`], { encoding: "utf8" });
-  return tried.status === 0 ?
-      null
-    : `nginx, redis-server, sshd, PostgreSQL, curl, nc, ss and setpriv in namespaces: ${tried.stderr.trim()}${tried.stdout.trim().split("\n").at(-1) ?? ""} was the last that is here`;
+  const absent = notInstalled(["nginx", "redis-server", "sshd", "ssh-keygen", "curl", "nc", "ss", "setpriv", "unshare", "postgresql"]);
+  if (absent.length > 0) return `${absent.join(", ")} is missing`;
+  const tried = spawnSync("unshare", [...ISOLATED, "true"], { encoding: "utf8" });
+  return tried.status === 0 ? null : `namespaces can't be made: ${tried.stderr.trim()}`;
 }
 
 const missing = lacks();

@@ -20,7 +20,7 @@ export interface ModelIds {
 
 const expressions = new Map<string, RegExp>();
 
-/** `*` ends a part between two `/` and stands for one character of it or more, `**` for one part or more. */
+/** `*` ends a part between two `/` and matches one character of it or more, `**` for one part or more. */
 function expressionOf({ type, text }: IdPattern): RegExp {
   const key = `${type}:${text}`;
   const known = expressions.get(key);

@@ -67,7 +67,7 @@ export function words(a: bigint): readonly [number, number, number, number] {
 export function addressText(a: bigint): string {
   if (isV4(a)) return [24n, 16n, 8n, 0n].map((s) => String((a >> s) & 255n)).join(".");
   const groups = Array.from({ length: 8 }, (_, i) => ((a >> BigInt(112 - 16 * i)) & 0xffffn).toString(16));
-  // The one run of zeros that `::` stands for: leading, so that no other rule is needed here.
+  // The one run of zeros that `::` shortens: leading, so that no other rule is needed here.
   let zeros = 0;
   while (zeros < 8 && groups[zeros] === "0") zeros++;
   if (zeros === 8) return "::";

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { freePort, listening, portOf, running, temporaryFolder, type Under } from "../gateway/gateway_under_test.ts";
+import { notInstalled } from "../installed.ts";
 import { skip } from "../skip.ts";
 import { authority, dns, leaf, uri } from "../tls/certificates.ts";
 import { put, putAuthority } from "../tls/tls_under_test.ts";
@@ -33,16 +34,11 @@ function run(program: string, args: readonly string[], input = "", seconds = 60)
   });
 }
 
-async function lacks(...programs: readonly string[]): Promise<string | null> {
-  for (const program of programs) if ((await run("sh", ["-c", `PATH=$PATH:/usr/sbin command -v ${program}`])).code !== 0) return program;
-  return null;
-}
-
 /** Registers a test, or says which program is missing. */
-async function needs(name: string, programs: readonly string[], title: string, body: () => Promise<void>): Promise<void> {
-  const missing = await lacks(...programs);
-  if (missing === null) test(title, body);
-  else skip(name, `${missing} is not installed`);
+function needs(name: string, programs: readonly string[], title: string, body: () => Promise<void>): void {
+  const missing = notInstalled(programs);
+  if (missing.length === 0) test(title, body);
+  else skip(name, `${missing.join(", ")} is not installed`);
 }
 
 const children: ChildProcess[] = [];
@@ -111,7 +107,7 @@ const s_client = (port: number, ...more: readonly string[]): Promise<Ran> =>
   );
 const as = (who: string): readonly string[] => ["-cert", file(`${who}.pem`), "-key", file(`${who}.key`)];
 
-await needs("openssl", ["openssl"], "openssl s_client and s_server", async () => {
+needs("openssl", ["openssl"], "openssl s_client and s_server", async () => {
   for (const version of ["-tls1_2", "-tls1_3"]) {
     const served = await s_client(ports.tls, "-servername", NAME, version);
     assert.ok(served.out.includes(WORDS), `${version}: ${served.out.slice(-800)}`);
@@ -143,7 +139,7 @@ await needs("openssl", ["openssl"], "openssl s_client and s_server", async () =>
   assert.is(code(), "allowed");
 });
 
-await needs("curl", ["curl"], "curl", async () => {
+needs("curl", ["curl"], "curl", async () => {
   assert.ok((await curl(ports.tls)).out.includes(WORDS));
   assert.ok((await curl(ports.mtls, "--cert", file("ops.pem"), "--key", file("ops.key"))).out.includes(WORDS));
   assert.not.ok((await curl(ports.mtls, "--cert", file("guest.pem"), "--key", file("guest.key"))).out.includes(WORDS));
@@ -152,7 +148,7 @@ await needs("curl", ["curl"], "curl", async () => {
   assert.is(code(), "no_certificate");
 });
 
-await needs("nginx", ["nginx", "curl"], "nginx, with TLS behind passthrough and without behind termination", async () => {
+needs("nginx", ["nginx", "curl"], "nginx, with TLS behind passthrough and without behind termination", async () => {
   mkdirSync(file("nginx"), { recursive: true });
   writeFileSync(
     file("nginx.conf"),
@@ -171,7 +167,7 @@ server { listen 127.0.0.1:${behind.plain}; location / { return 200 "${WORDS}"; }
   assert.ok((await curl(ports.quantum)).out.includes(WORDS));
 });
 
-await needs("stunnel", ["stunnel", "curl"], "stunnel as a client with a certificate", async () => {
+needs("stunnel", ["stunnel", "curl"], "stunnel as a client with a certificate", async () => {
   const [good, bare] = [await freePort(), await freePort()];
   writeFileSync(
     file("stunnel.conf"),
@@ -201,7 +197,7 @@ sni = ${NAME}
   assert.is(code(), "no_certificate");
 });
 
-await needs("chromium", ["chromium", "nginx"], "headless Chromium, through termination and through passthrough", async () => {
+needs("chromium", ["chromium", "nginx"], "headless Chromium, through termination and through passthrough", async () => {
   for (const target of [ports.tls, ports.nginx]) {
     const hellos: Buffer[] = [];
     // Keeps the first bytes of each connection on their way.

@@ -10,6 +10,7 @@ import { eventually, FORWARDERS, freePort, running, temporaryFolder, type Record
 import { skip } from "../skip.ts";
 import { authority, dns, leaf, uri } from "../tls/certificates.ts";
 import { put, putAuthority } from "../tls/tls_under_test.ts";
+import { notInstalled } from "../installed.ts";
 
 const test = suite("PROXY headers");
 const NAME = "www.example.com";
@@ -51,8 +52,7 @@ async function serve(program: string, args: readonly string[], port: number): Pr
   throw new Error(`${program} does not serve`);
 }
 
-const missing: string[] = [];
-for (const program of ["curl", "nginx", "haproxy"]) if ((await run("sh", ["-c", `command -v ${program}`])).code !== 0) missing.push(program);
+const missing = notInstalled(["curl", "nginx", "haproxy"]);
 
 if (missing.length > 0) skip("PROXY headers", `${missing.join(", ")} is not installed`);
 else

@@ -1,4 +1,4 @@
-// Names that other languages have by birth and this one does not: what stands for them here.
+// Names that other languages predefine and this one does not, with what to write here.
 import { isBuiltin } from "./builtin_names.ts";
 
 const NETS: Readonly<Record<string, string>> = {

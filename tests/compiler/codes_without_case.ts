@@ -1,0 +1,26 @@
+// The codes that no small policy can have: each needs a larger one, a program, or a policy of another kind. bounds.test.ts, services.test.ts,
+// profile_os.test.ts and tests/import have them.
+import type { DiagnosticCode } from "../../compiler/diagnostics/codes.ts";
+
+/** Ascending. */
+export const CODES_WITHOUT_CASE: readonly DiagnosticCode[] = [
+  "ING209",
+  "ING601",
+  "ING602",
+  "ING603",
+  "ING604",
+  "ING605",
+  "ING606",
+  "ING607",
+  "ING608",
+  "ING609",
+  "ING610",
+  "ING612",
+  "ING614",
+  "ING616",
+  "ING806",
+  "ING873",
+  "ING874",
+  "ING875",
+  "ING877",
+];
