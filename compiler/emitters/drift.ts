@@ -2,6 +2,7 @@
 import { cellsOf } from "../analysis/cells.ts";
 import { ALWAYS, NEVER, type Diagram } from "../analysis/diagrams.ts";
 import type { ListenerModel, PolicyModel, RuleModel } from "../analysis/model.ts";
+import { ANY } from "../check/sets/builtin_nets.ts";
 import { joinedRanges } from "../analysis/number_ranges.ts";
 import { Permitted } from "../analysis/permitted.ts";
 import { Space } from "../analysis/space.ts";
@@ -33,6 +34,7 @@ export function driftOf(model: PolicyModel, written: (listener: ListenerModel) =
   const permitted = new Permitted(space, model);
   const known = space.moments(asOf === null ? [{ first: 1, last: space.times.count - 1 }] : [classAt(space, asOf)]);
   const reader = new PlaceReader(space);
+  const untouched = running.otherPorts === "refused" ? NEVER : space.sources(ANY);
   const places = cellsOf([model, other]).flatMap(({ proto, ports, local, members: [own = [], theirs = []] }): readonly Drifted[] => {
     const mine = own.filter((i) => {
       const listener = model.listeners[i];
@@ -40,9 +42,11 @@ export function driftOf(model: PolicyModel, written: (listener: ListenerModel) =
     });
     // A port that neither the policy nor the target speaks of.
     if (mine.length === 0 && theirs.length === 0) return [];
-    const wanted = mine.length === 0 && running.otherPorts === "as the policy says" ? ALWAYS : permitted.cell(own, mine);
-    const absent = running.otherPorts === "as the policy says" ? ALWAYS : NEVER;
-    const is = theirs.length === 0 ? absent : space.diagrams.any(theirs.map((i) => reader.diagram(running.places[i])));
+    // At other addresses an exposed port is closed.
+    const port = ports[0]?.first ?? 0;
+    const isExposed = model.listeners.some((one) => written(one) && one.proto === proto && one.ports.some(({ first, last }) => first <= port && port <= last));
+    const wanted = isExposed ? permitted.cell(own, mine) : untouched;
+    const is = theirs.length === 0 ? untouched : space.diagrams.any(theirs.map((i) => reader.diagram(running.places[i])));
     const moved = (d: Diagram): Diagram => cleared(space, space.diagrams.and(d, known), asOf);
     const [opened, closed] = [moved(space.diagrams.minus(is, wanted)), moved(space.diagrams.minus(wanted, is))];
     return opened === NEVER && closed === NEVER ? [] : [{ listeners: mine, proto, ports, local, opened, closed }];

@@ -133,8 +133,8 @@ class Cutter {
 
   #looks(d: Diagram): boolean {
     const { space } = this.#from;
-    const first = this.#key([{ i: 0, d }], NAMELESS);
-    for (let number = 1; number < space.names.count; number++) if (this.#key([{ i: 0, d }], number) !== first) return true;
+    const first = this.#key([{ d }], NAMELESS);
+    for (let number = 1; number < space.names.count; number++) if (this.#key([{ d }], number) !== first) return true;
     return false;
   }
 

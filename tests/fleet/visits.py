@@ -110,7 +110,7 @@ def client(proto, source, local, port):
         except BlockingIOError:
             pass
         # The kernel has another source for some that are none; of datagrams it does not say so.
-        if proto == "udp" and (source.startswith("ff") or family == socket.AF_INET and int(source.split(".")[0]) >= 224):
+        if proto == "udp" and (source.startswith("ff") or source == "127.255.255.255" or family == socket.AF_INET and int(source.split(".")[0]) >= 224):
             raise OSError
         if socket.inet_pton(family, s.getsockname()[0]) != socket.inet_pton(family, source):
             raise OSError
