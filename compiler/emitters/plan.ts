@@ -125,7 +125,9 @@ class Cutter {
     for (const { pattern, number, wider } of [...space.names.patterns()].reverse()) {
       const key = this.#key(parts, number);
       said.set(pattern, key);
-      if (key === (wider === null ? this.#nobody(parts) : said.get(wider))) continue;
+      // Where `**.s` is there, `*.s` is too, so that the two say together what is below s.
+      const isBeside = names.some((one) => one.pattern === `*${pattern}`);
+      if (!isBeside && key === (wider === null ? this.#nobody(parts) : said.get(wider))) continue;
       names.unshift({ pattern, grants: this.#grants(parts, number) });
     }
     return { names, grants: nameless };

@@ -21,8 +21,25 @@ export function isWhole(set: AddressSet, family: Family): boolean {
   return equal(set, family === 4 ? ANY4 : ANY6);
 }
 
+/**
+ * IPv6 ranges that have the IPv4 addresses between them, as one: no connection has such a source, since ::ffff:0:0/96 is how programs
+ * write IPv4.
+ */
+function closed({ bounds }: AddressSet): AddressSet {
+  const gap = Uint32Array.of(0, 0, 0xfffe, 0xffffffff, 0, 0, 0x10000, 0);
+  for (let i = 4; i + STRIDE <= bounds.length; i += STRIDE) {
+    if (!gap.every((word, n) => bounds[i + n] === word)) continue;
+    const merged = new Uint32Array(bounds.length - STRIDE);
+    merged.set(bounds.subarray(0, i));
+    merged.set(bounds.subarray(i + STRIDE), i);
+    return { bounds: merged };
+  }
+  return { bounds };
+}
+
 /** `192.0.2.1`, `192.0.2.0-192.0.2.9` */
-export function rangeTexts({ bounds }: AddressSet): readonly string[] {
+export function rangeTexts(set: AddressSet): readonly string[] {
+  const { bounds } = closed(set);
   const out: string[] = [];
   for (let i = 0; i < bounds.length; i += STRIDE) {
     const [first, last] = [formatAddress(addressAt(bounds, i)), formatAddress(addressAt(bounds, i + 4))];
@@ -31,9 +48,9 @@ export function rangeTexts({ bounds }: AddressSet): readonly string[] {
   return out;
 }
 
-/** The fewest prefixes: `192.0.2.0/24` */
+/** The fewest prefixes: `192.0.2.0/24`. */
 export function prefixTexts(set: AddressSet): readonly string[] {
-  return isEmpty(set) ? [] : new TextDecoder().decode(prefixText(set).lines).split("\n");
+  return isEmpty(set) ? [] : new TextDecoder().decode(prefixText(closed(set)).lines).split("\n");
 }
 
 /** The set of `192.0.2.1`, `192.0.2.0/24` and `192.0.2.0-192.0.2.9`; null where one is none of these. */

@@ -8,6 +8,7 @@ import type { Source } from "../../compiler/emitters/written.ts";
 import type { SourceReader } from "../../compiler/source/source.ts";
 import { openEngine } from "../../runtime/host/ask.ts";
 import { loadPolicy } from "../../runtime/host/load.ts";
+import { passedName, saidName } from "../../gateway/tls/server_name.ts";
 import type { LoadedPolicy, PolicyEngine } from "../../runtime/host/module.ts";
 import type { Address } from "../../runtime/net/address.ts";
 import { readerOf, SEED } from "../oracle/ask.ts";
@@ -63,10 +64,17 @@ export interface Visit {
 }
 
 /** The module's verdicts at one moment, caps and limits aside. */
-export function verdicts({ loaded }: Compiled, wallSeconds: number): (visit: Visit) => number | null {
+export function verdicts({ loaded, model }: Compiled, wallSeconds: number): (visit: Visit) => number | null {
   const engine = openEngine(loaded, SEED);
   engine.setClock({ monoMs: 0, wallSeconds });
-  return (visit) => verdict(engine, visit);
+  return (visit) => {
+    if (typeof visit.name !== "string") return verdict(engine, visit);
+    const { serverName, nameFault } = passedName(saidName(visit.name));
+    if (nameFault === null) return verdict(engine, { ...visit, name: serverName });
+    // Where nothing looks at names, a name that is none is no name.
+    const refuses = model.listeners[engine.listenerAt(visit.proto, visit.port, visit.local)]?.refusesInvalidNames ?? true;
+    return refuses ? null : verdict(engine, { ...visit, name: null });
+  };
 }
 
 /** The listener that admits the client; null: none does. */
