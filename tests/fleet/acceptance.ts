@@ -5,6 +5,8 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as assert from "uvu/assert";
+import { NEVER } from "../../compiler/analysis/diagrams.ts";
+import { driftOf } from "../../compiler/emitters/drift.ts";
 import { analysed, placesOf, type Place } from "../../compiler/emitters/plan.ts";
 import type { Emitter, Files } from "../../compiler/emitters/emitter.ts";
 import { hasPart, write, type Settings } from "../../compiler/emitters/written.ts";
@@ -50,6 +52,8 @@ export interface Engine {
   readonly setup: readonly (readonly string[])[];
   /** Null: the kernel. */
   readonly program: ((compiled: Compiled) => readonly string[]) | null;
+  /** It listens when this port of 127.0.0.1 does, or this socket in the folder. */
+  readonly ready?: number | string;
   /** A refusal is silence. */
   readonly silent: boolean;
   /** Run when it listens; and behind the visits. */
@@ -84,6 +88,17 @@ export function filesFor(compiled: Compiled, { target, settings = SETTINGS }: En
   const made = write(compiled, target, settings);
   if (!made.ok) throw new Error(`${compiled.name}: ${made.error.map((d) => `${d.code} ${d.message}`).join("\n")}`);
   return made.value.files;
+}
+
+/** How many places what runs opens and closes, beside the policy, and how many parts are strange. */
+export function drifted(compiled: Compiled, target: Emitter, running: string): { readonly opened: number; readonly closed: number; readonly strange: number } {
+  const made = write(compiled, target, SETTINGS);
+  if (!made.ok) throw new Error(`${compiled.name} is refused`);
+  const read = target.read(running, made.value.files);
+  if (!read.ok) throw new Error(read.error);
+  const { places } = driftOf(compiled.model, hasPart(target), read.value, SETTINGS.asOf, SETTINGS.nodes);
+  const count = (which: "opened" | "closed"): number => places.filter((place) => place[which] !== NEVER).length;
+  return { opened: count("opened"), closed: count("closed"), strange: read.value.strange.length };
 }
 
 /** Fails on the first client that the engine and the module treat differently. */
@@ -138,11 +153,10 @@ function answersOf(compiled: Compiled, engine: Engine, files: Files, visits: rea
   const names = [...new Set(visits.map(({ name }) => name))].filter((name) => name !== undefined);
   const hello = (name: string | null): string => records(name === null ? helloWith() : helloWith(serverName(name))).toString("hex");
   const plain = Buffer.from("GET / HTTP/1.0\r\n\r\n").toString("hex");
-  const [first] = compiled.policy.exposes.filter(({ proto, mode }) => proto === "tcp" && mode !== "direct");
   const job = {
     setup: engine.setup,
     engine: engine.program === null ? null : engine.program(compiled),
-    ready: ["127.0.0.1", first?.ports[0]?.first ?? 0],
+    ready: engine.ready ?? 0,
     ownTcp: isOwn ? visited("tcp") : [],
     ownUdp: isOwn ? visited("udp") : [],
     backends: isOwn ? [] : [...new Set(exposes.flatMap(({ backends }) => backends.flatMap((b) => (b.kind === "tcp" ? [b.port] : []))))],

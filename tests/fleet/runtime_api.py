@@ -7,7 +7,7 @@ def said(command):
     with socket.socket(socket.AF_UNIX) as s:
         s.settimeout(20)
         s.connect("runtime.sock")
-        s.sendall(command.encode() + b"\n")
+        s.sendall(command.encode() + (b"" if command.endswith("\n\n") else b"\n"))
         data = b""
         while part := s.recv(65536):
             data += part

@@ -239,8 +239,9 @@ def until_listening(engine):
     while True:
         if engine.poll() is not None:
             raise SystemExit("the engine ended before it listened")
-        with socket.socket(socket.AF_INET6 if ":" in job["ready"][0] else socket.AF_INET) as s:
-            if s.connect_ex((job["ready"][0], job["ready"][1])) == 0:
+        is_port = isinstance(job["ready"], int)
+        with socket.socket(socket.AF_INET if is_port else socket.AF_UNIX) as s:
+            if s.connect_ex(("127.0.0.1", job["ready"]) if is_port else job["ready"]) == 0:
                 return
         os.sched_yield()
 

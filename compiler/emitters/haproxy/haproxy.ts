@@ -101,9 +101,12 @@ class Frontend {
     if (this.#sets.size === 0) return [];
     this.#writeMaps();
     const binds = portTexts(this.#places[0]?.ports ?? []).map((ports) => (this.#family === 4 ? `  bind *:${ports}` : `  bind :::${ports} v6only`));
+    // HAProxy waits for more bytes where a condition on `date` itself is not met.
+    const clock = [...plain, ...named].some((line) => line.includes("var(sess.now)"));
     return [
       `frontend ${this.#name}`,
       ...binds,
+      ...(clock ? ["  tcp-request connection set-var(sess.now) date"] : []),
       ...plain,
       ...(named.length === 0 ?
         ["  tcp-request connection reject unless { var(sess.to) -m found }"]
@@ -142,8 +145,8 @@ class Frontend {
     const conditions = [
       ...this.#local(place, i),
       ...name,
-      ...(grant.after === null ? [] : [`{ date ge ${grant.after} }`]),
-      ...(grant.until === null ? [] : [`{ date lt ${grant.until} }`]),
+      ...(grant.after === null ? [] : [`{ var(sess.now) -m int ge ${grant.after} }`]),
+      ...(grant.until === null ? [] : [`{ var(sess.now) -m int lt ${grant.until} }`]),
       `{ src,map_ip(${this.#path("sources")}) -m sub s${known.number}. }`,
     ];
     const to = backendName(this.#plan.exposes[grant.listener], grant.listener);

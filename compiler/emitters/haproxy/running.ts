@@ -70,7 +70,7 @@ class ConfigReader {
       const [fetch = "", ...match] = words.split(" ");
       const [, converter, path = ""] = /,(map_\w+)\(([^)]*)\)/.exec(fetch) ?? [];
       const value = match.at(-1) ?? "";
-      if (fetch === "date") rule = match[0] === "ge" ? { ...rule, after: Number(value) } : { ...rule, until: Number(value) };
+      if (fetch === "var(sess.now)") rule = match.includes("ge") ? { ...rule, after: Number(value) } : { ...rule, until: Number(value) };
       else if (fetch.startsWith("src,")) rule = { ...rule, sources: intersection(family, this.#addresses(path, value)) };
       else if (fetch.startsWith("dst,")) rule = { ...rule, local: intersection(family, this.#addresses(path, value)) };
       else if (fetch === "req.ssl_sni" && not === "!") rule = { ...rule, names: { nameless: true, hosts: hostsOfWords([]) } };
