@@ -1,5 +1,6 @@
 // The table of docs/fleet.md: every shipped policy for every target, and each clause that a target refuses.
 import { readdirSync, readFileSync } from "node:fs";
+import { posix } from "node:path";
 import { compile } from "../compiler/compile.ts";
 import type { Emitter } from "../compiler/emitters/emitter.ts";
 import { judged } from "../compiler/emitters/refusals.ts";
@@ -21,7 +22,8 @@ export function fleetTable(): string {
 
 function cell(policy: CheckedPolicy, target: Emitter): string {
   const { refused } = judged(policy, target, { caps: true, limits: true }, false);
-  if (refused.length === 0) return judged(policy, target, { caps: false, limits: false }, false).refused.length === 0 ? "written" : "written `--without caps,limits`";
+  if (refused.length === 0)
+    return judged(policy, target, { caps: false, limits: false }, false).refused.length === 0 ? "written" : "written `--without caps,limits`";
   const clauses = refused.map(({ code, data, span }) => {
     const clause = typeof data === "object" && data !== null && "clause" in data ? data.clause : "";
     return `${code} \`${clause}\` (line ${positionOf(span.file, span.start).line})`;
@@ -30,7 +32,8 @@ function cell(policy: CheckedPolicy, target: Emitter): string {
 }
 
 function checked(name: string): CheckedPolicy {
-  const text = (path: string): string => readFileSync(new URL(path, FOLDER), "utf8");
+  const entry = new URL(name, FOLDER);
+  const text = (path: string): string => readFileSync(new URL(path, entry), "utf8");
   const reader: SourceReader = {
     read(path) {
       try {
@@ -40,7 +43,7 @@ function checked(name: string): CheckedPolicy {
       }
     },
   };
-  const { policy } = compile({ path: name, text: text(name) }, reader);
+  const { policy } = compile({ path: posix.basename(name), text: text(posix.basename(name)) }, reader);
   if (policy === null) throw new Error(`policies/${name} does not compile`);
   return policy;
 }

@@ -69,7 +69,8 @@ export function emitterOf(name: string): Emitter | null {
 function readWithout(word: string | undefined): Result<Settings["without"], Outcome> {
   const parts = word === undefined ? [] : word.split(",");
   const other = parts.find((part) => part !== "caps" && part !== "limits");
-  if (other !== undefined) return failed(usage("without", `\`${other}\` can't be left out`, "write `--without caps`, `--without limits` or `--without caps,limits`"));
+  if (other !== undefined)
+    return failed(usage("without", `\`${other}\` can't be left out`, "write `--without caps`, `--without limits` or `--without caps,limits`"));
   return ok({ caps: parts.includes("caps"), limits: parts.includes("limits") });
 }
 
@@ -94,7 +95,12 @@ function readSelector(word: string | undefined): Result<Settings["selector"], Ou
 export function emitted({ policy, module, disk }: Compiled, hash: string, { target, settings }: Emission, consequence: string): Result<Written, Outcome> {
   const model = modelOf(module);
   if (!model.ok)
-    return failed({ class: "internal", code: "policy.unreadable", message: `the compiled module can't be read: ${model.error}`, help: "please report it with the policy" });
+    return failed({
+      class: "internal",
+      code: "policy.unreadable",
+      message: `the compiled module can't be read: ${model.error}`,
+      help: "please report it with the policy",
+    });
   const made = withinBudget(() => write({ entry: disk.entry, policy, model: model.value, hash }, target, settings));
   if (!made.ok)
     return failed({
@@ -121,7 +127,9 @@ export async function writeFiles(out: string, { isFolder }: Emitter, files: File
     const path = isFolder ? join(out, name) : out;
     if (isFolder) {
       try {
-        await mkdir(out).catch((error: unknown) => (isCode(error, "EEXIST") ? undefined : Promise.reject(error instanceof Error ? error : new Error(String(error)))));
+        await mkdir(out).catch((error: unknown) =>
+          isCode(error, "EEXIST") ? undefined : Promise.reject(error instanceof Error ? error : new Error(String(error))),
+        );
         await mkdir(dirname(path), { recursive: true });
       } catch (error) {
         return cannotWrite(out, error, "choose another folder with `-o`");
@@ -143,7 +151,9 @@ export function emissionJson(plan: Plan): object {
 export function emissionRows(plan: Plan): readonly (readonly [string, string])[] {
   const { asOf } = plan;
   return [
-    ...(asOf === null ? [] : [["right at", `${timeText(asOf.at)}${asOf.next === null ? "" : `, and others are admitted from ${timeText(asOf.next)} on`}`] as const]),
+    ...(asOf === null ?
+      []
+    : [["right at", `${timeText(asOf.at)}${asOf.next === null ? "" : `, and others are admitted from ${timeText(asOf.next)} on`}`] as const]),
     ...plan.leftOut.map((part, i) => [i === 0 ? "left out" : "", leftOutText(part)] as const),
   ];
 }

@@ -27,7 +27,11 @@ export const SUBJECT_FLAG: FlagSpec = { short: null, value: "SERVICE", says: "wh
 
 export const WITHOUT_FLAG: FlagSpec = { short: null, value: "LIST", says: "clauses that another program lacks and may be left out: `caps`, `limits` or both" };
 
-export const AS_OF_FLAG: FlagSpec = { short: null, value: "TIME", says: "write for another program what is right at this moment, for example 2027-03-01T00:00Z" };
+export const AS_OF_FLAG: FlagSpec = {
+  short: null,
+  value: "TIME",
+  says: "write for another program what is right at this moment, for example 2027-03-01T00:00Z",
+};
 
 export const NODES_FLAG: FlagSpec = { short: null, value: "N", says: "the most nodes of the analysis (default: 4000000); past them nothing is proven" };
 

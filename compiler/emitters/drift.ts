@@ -110,7 +110,9 @@ class PlaceReader {
     const moments = times.rangesOf({ after, until });
     const parts = [
       moments === null ? ALWAYS : this.#space.moments(moments),
-      names === null ? ALWAYS : this.#space.named(joinedRanges([...(names.nameless ? [{ first: 0, last: 0 }] : []), ...this.#space.names.rangesOf(names.hosts)])),
+      names === null ? ALWAYS : (
+        this.#space.named(joinedRanges([...(names.nameless ? [{ first: 0, last: 0 }] : []), ...this.#space.names.rangesOf(names.hosts)]))
+      ),
       this.#space.sources(sources),
     ];
     return parts.reduceRight((rest, part) => diagrams.and(part, rest), ALWAYS);

@@ -45,13 +45,14 @@ function judgedExpose(expose: CheckedExpose, target: Emitter, without: Without, 
   const refused: Diagnostic[] = [];
   const at = { target: target.name };
   if (!can.modes.has(mode)) refused.push(diagnostic("ING900", { ...at, clause: `as ${mode}`, why: MODE_WHY[mode] ?? "it has no such mode" }, span));
-  if (proto === "udp" && !can.udp) refused.push(diagnostic("ING901", { ...at, clause: `on udp ${portTexts(expose.ports).join(", ")}`, why: "it forwards tcp alone" }, span));
-  if (expose.via !== null)
-    refused.push(diagnostic("ING902", { ...at, clause: "via", why: "it would take the load balancer for the client" }, span));
+  if (proto === "udp" && !can.udp)
+    refused.push(diagnostic("ING901", { ...at, clause: `on udp ${portTexts(expose.ports).join(", ")}`, why: "it forwards tcp alone" }, span));
+  if (expose.via !== null) refused.push(diagnostic("ING902", { ...at, clause: "via", why: "it would take the load balancer for the client" }, span));
   if (expose.bind !== null && !can.bind) refused.push(diagnostic("ING905", { ...at, clause: "bind", why: "it has no local addresses to choose from" }, span));
   const bounds = boundsOf(expose, target, without);
   const moments = can.times || timed ? [] : rulesOf(expose).filter(({ after, until, dryrun }) => !dryrun && (after !== null || until !== null));
-  for (const rule of moments) refused.push(diagnostic("ING904", { ...at, clause: rule.until === null ? "after" : "until", why: "it has no clock in its rules" }, rule.span));
+  for (const rule of moments)
+    refused.push(diagnostic("ING904", { ...at, clause: rule.until === null ? "after" : "until", why: "it has no clock in its rules" }, rule.span));
   const backends = can.backends === "own" ? ownBackend(expose, target) : forwarded(expose, target);
   return { refused: [...refused, ...bounds.refused, ...backends.refused], leftOut: [...bounds.leftOut, ...backends.leftOut, ...dryrunOf(expose)] };
 }
@@ -68,7 +69,8 @@ function boundsOf({ name, mode, cap, limits, amplify, span }: CheckedExpose, tar
   const leftOut: LeftOut[] = [];
   const capText = `cap ${grouped(cap.connections)} connections`;
   if (cap.span === null) leftOut.push({ what: "cap", of: name, says: `the default of ${grouped(cap.connections)} connections` });
-  else if (without.caps) leftOut.push({ what: "cap", of: name, says: `\`${capText}\`${cap.perSource.length + Number(cap.perIdentity !== null) > 0 ? " and its shares" : ""}` });
+  else if (without.caps)
+    leftOut.push({ what: "cap", of: name, says: `\`${capText}\`${cap.perSource.length + Number(cap.perIdentity !== null) > 0 ? " and its shares" : ""}` });
   else refused.push(diagnostic("ING903", { ...at, flag: "caps", clause: capText }, cap.span));
   for (const { count, periodMs, key, span: place } of limits) {
     const clause = `limit ${grouped(count)} every ${grouped(periodMs / 1000)} s per ${key.kind}`;
@@ -113,11 +115,15 @@ function ownBackend({ name, proto, ports, backends, proxy, span }: CheckedExpose
   if (proxy !== null) refuse(`proxy ${proxy}`, "it adds no bytes to a connection; the service sees the client's own address");
   if (refused.length > 0 || first?.kind !== "tcp") return { refused, leftOut: [] };
   const isSame = ports.length === 1 && ports[0]?.first === first.port && ports[0].last === first.port;
-  const says = target.name === "kubernetes" ? null : `the service itself has to listen at ${proto} ${portTexts(ports).join(", ")}, not at ${backendText(first)}`;
+  const says =
+    target.name === "kubernetes" ? null : `the service itself has to listen at ${proto} ${portTexts(ports).join(", ")}, not at ${backendText(first)}`;
   return { refused, leftOut: isSame || says === null ? [] : [{ what: "backend", of: name, says }] };
 }
 
 function forwarded({ name, backends, span }: CheckedExpose, target: Emitter): Judged {
   if (backends.length > 0) return { refused: [], leftOut: [] };
-  return { refused: [diagnostic("ING906", { target: target.name, clause: `expose ${name}`, why: "its port opens when its service registers with ingressd" }, span)], leftOut: [] };
+  return {
+    refused: [diagnostic("ING906", { target: target.name, clause: `expose ${name}`, why: "its port opens when its service registers with ingressd" }, span)],
+    leftOut: [],
+  };
 }

@@ -220,7 +220,9 @@ function beside([a, b, d, e]: Address, step: bigint): Address {
 }
 
 function randomVisits(places: readonly Place[], count: number, c: Chance): readonly Visit[] {
-  const edges = places.flatMap((place) => [...(place.names ?? []).flatMap(({ grants }) => grants), ...place.grants].flatMap(({ sources }) => edgesOf(sources).slice(0, 400))).filter(isUsual);
+  const edges = places
+    .flatMap((place) => [...(place.names ?? []).flatMap(({ grants }) => grants), ...place.grants].flatMap(({ sources }) => edgesOf(sources).slice(0, 400)))
+    .filter(isUsual);
   const names = [...new Set(places.flatMap((place) => (place.names ?? []).map(({ pattern }) => pattern)))];
   return Array.from({ length: places.length === 0 ? 0 : count }, () => {
     const place = c.pick(places);
@@ -232,7 +234,14 @@ function randomVisits(places: readonly Place[], count: number, c: Chance): reado
 
 function randomSource(c: Chance): Address {
   if (c.oneIn(3)) return [c.oneIn(2) ? 0x20010db8 : (0x20000000 | (c.word() & 0x1fffffff)) >>> 0, c.word(), c.word(), c.word()];
-  return [0, 0, 0xffff, c.pick([0x0a000000, 0xc6336400, 0xcb007100, 0xc0a80000, 0]) === 0 ? c.word() : (c.pick([0x0a000000, 0xc6336400, 0xcb007100, 0xc0a80000]) | (c.word() & 0xffff)) >>> 0];
+  return [
+    0,
+    0,
+    0xffff,
+    c.pick([0x0a000000, 0xc6336400, 0xcb007100, 0xc0a80000, 0]) === 0 ?
+      c.word()
+    : (c.pick([0x0a000000, 0xc6336400, 0xcb007100, 0xc0a80000]) | (c.word() & 0xffff)) >>> 0,
+  ];
 }
 
 const ODD_NAMES = ["A.example", "127.1", "a..b", "a.", "x".repeat(64), "a b", "xn--bcher-kva.example", "example.com.evil.example"];

@@ -18,7 +18,10 @@ const PROGRAM = ["haproxy", "-f", "haproxy.cfg", "-db"];
 const ENGINE: Engine = { target: haproxy, setup: [], program: () => PROGRAM, ready: "runtime.sock", silent: false };
 const POLICIES = ["fleet", "public_api", "behind_nginx", "mail", "monitored"];
 
-const tried = spawnSync("unshare", ["--net", "sh", "-ec", "haproxy -v; python3 -c 1"], { encoding: "utf8", env: { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/sbin` } });
+const tried = spawnSync("unshare", ["--net", "sh", "-ec", "haproxy -v; python3 -c 1"], {
+  encoding: "utf8",
+  env: { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/sbin` },
+});
 if (tried.status !== 0) skip("haproxy in a network namespace", tried.error?.message ?? tried.stderr.trim());
 else {
   for (const name of POLICIES)

@@ -12,7 +12,13 @@ import { printed, shipped } from "./policies.ts";
 import { plainPolicy } from "./random_policies.ts";
 
 const test = suite("fleet: nft");
-const ENGINE: Engine = { target: nft, setup: [["nft", "-f", "output"]], program: null, silent: true, after: [["sh", "-c", "nft -j list table inet ingressd >running.json"]] };
+const ENGINE: Engine = {
+  target: nft,
+  setup: [["nft", "-f", "output"]],
+  program: null,
+  silent: true,
+  after: [["sh", "-c", "nft -j list table inet ingressd >running.json"]],
+};
 const POLICIES = ["fleet", "demo", "mail", "monitored", "shut"];
 
 const tried = spawnSync("unshare", ["--net", "sh", "-ec", "nft list ruleset; python3 -c 1"], { encoding: "utf8" });

@@ -48,7 +48,8 @@ export function written(name: string, text: string): Compiled {
 function compiled(path: string, text: string, reader: SourceReader): Compiled {
   const entry = { path, text };
   const { diagnostics, policy, module } = compile(entry, reader);
-  if (policy === null || module === null) throw new Error(`${path} does not compile: ${diagnostics.map((d) => render(d, { color: false })).join("\n")}\n${text}`);
+  if (policy === null || module === null)
+    throw new Error(`${path} does not compile: ${diagnostics.map((d) => render(d, { color: false })).join("\n")}\n${text}`);
   const [loaded, model] = [loadPolicy(module), modelOf(module)];
   if (!loaded.ok || !model.ok) throw new Error(`${path} does not load`);
   return { name: posix.basename(path, ".ingress"), entry, policy, model: model.value, hash: loaded.value.info.treeSha256, loaded: loaded.value };

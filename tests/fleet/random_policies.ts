@@ -17,10 +17,23 @@ export function plainPolicy(c: Chance): ModelPolicy {
     const rules = expose.rules.map(withoutNames);
     return c.oneIn(4) ? { ...plain, rules, proto: "udp", amplify: 30 } : { ...plain, rules };
   });
-  const own: ModelExpose = { name: "own", ports: [{ first: 39_000, last: 39_002 }], bind: null, mode: "direct", backend: "registers", cap: null, limits: [], rules: [{ action: "allow", name: null, from: null }] };
+  const own: ModelExpose = {
+    name: "own",
+    ports: [{ first: 39_000, last: 39_002 }],
+    bind: null,
+    mode: "direct",
+    backend: "registers",
+    cap: null,
+    limits: [],
+    rules: [{ action: "allow", name: null, from: null }],
+  };
   // A deny of names alone says nothing here.
   const denies = made.denies.filter(({ from }) => from !== null).map(withoutNames);
-  return { ...made, denies: denies.map((deny) => (deny.on === null ? deny : { ...deny, on: made.exposes[0]?.ports ?? [] })), exposes: c.oneIn(4) ? [...exposes, own] : exposes };
+  return {
+    ...made,
+    denies: denies.map((deny) => (deny.on === null ? deny : { ...deny, on: made.exposes[0]?.ports ?? [] })),
+    exposes: c.oneIn(4) ? [...exposes, own] : exposes,
+  };
 }
 
 /** Plain tcp and TLS that passes through, with names, also several exposes on one port. */

@@ -5,6 +5,9 @@ import { run as proveRun } from "./prove.ts";
 import { run as whoRun } from "./who.ts";
 import type { Run } from "../command.ts";
 
-export const ANALYSIS_COMMANDS = { diff: { run: diffRun }, drift: { run: driftRun }, who: { run: whoRun }, prove: { run: proveRun } } as const satisfies Readonly<
-  Record<string, { readonly run: Run }>
->;
+export const ANALYSIS_COMMANDS = {
+  diff: { run: diffRun },
+  drift: { run: driftRun },
+  who: { run: whoRun },
+  prove: { run: proveRun },
+} as const satisfies Readonly<Record<string, { readonly run: Run }>>;

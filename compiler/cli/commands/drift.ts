@@ -60,7 +60,13 @@ function compared(args: Arguments, progress: Progress): Outcome {
       data: { proven: false, nodes: settings.nodes },
     };
   }
-  const strange = running.value.strange.map((text): Line => ({ effect: "strange", place: "", listeners: [], text: `\`${target.name}\` has what ingressc doesn't write: ${text}`, witness: null }));
+  const strange = running.value.strange.map((text): Line => ({
+    effect: "strange",
+    place: "",
+    listeners: [],
+    text: `\`${target.name}\` has what ingressc doesn't write: ${text}`,
+    witness: null,
+  }));
   return outcomeOf([...found.value, ...strange], running.value, compiled.value, target);
 }
 
@@ -71,7 +77,9 @@ function readRequest(args: Arguments): Result<Emission, Outcome> {
   if (!nodes.ok) return nodes;
   const emission = readEmission(args, target.value, nodes.value);
   if (!emission.ok) return emission;
-  return emission.value === null ? failed(usage("drift_target", "`drift` needs the target that the policy was written for", "add `--target nft`")) : ok(emission.value);
+  return emission.value === null ?
+      failed(usage("drift_target", "`drift` needs the target that the policy was written for", "add `--target nft`"))
+    : ok(emission.value);
 }
 
 function readRunning(path: string, tested: Tested, emission: Emission): Result<Running, Outcome> {
@@ -81,7 +89,12 @@ function readRunning(path: string, tested: Tested, emission: Emission): Result<R
   if (!wanted.ok) return wanted;
   const read = emission.target.read(new TextDecoder().decode(bytes.value), wanted.value.files);
   if (read.ok) return read;
-  return failed({ class: "reject", code: "policy.running_unreadable", message: `\`${path}\` can't be read as \`${emission.target.name}\`: ${read.error}`, help: "docs/fleet.md has the command that writes it" });
+  return failed({
+    class: "reject",
+    code: "policy.running_unreadable",
+    message: `\`${path}\` can't be read as \`${emission.target.name}\`: ${read.error}`,
+    help: "docs/fleet.md has the command that writes it",
+  });
 }
 
 function linesOf({ space, places }: Drift, { model, nets }: Side, target: Emitter): readonly Line[] {
@@ -117,7 +130,8 @@ function outcomeOf(lines: readonly Line[], { hash }: Running, { loaded }: Tested
     hash === null ? []
     : own.startsWith(hash) ? [`it says that it has this policy (${hash})`]
     : [`it says that it has another policy (${hash}, and this one is ${own.slice(0, hash.length)})`];
-  const message = lines.length === 0 ? `\`${target.name}\` does what the policy says` : `\`${target.name}\` differs from the policy: ${count(lines.length, "difference")}`;
+  const message =
+    lines.length === 0 ? `\`${target.name}\` does what the policy says` : `\`${target.name}\` differs from the policy: ${count(lines.length, "difference")}`;
   return {
     class: lines.length === 0 ? "ok" : "no",
     code: lines.length === 0 ? "policy.no_drift" : "policy.drift",

@@ -46,7 +46,11 @@ function filesOf(plan: Plan, options: Options): Files {
     ...frontends,
     ...backends,
   ].join("\n");
-  return new Map([["haproxy.cfg", config], ...[...maps].map(([path, lines]): [string, string] => [path, lines.map((line) => `${line}\n`).join("")]), ["swap.txt", swapOf(maps)]]);
+  return new Map([
+    ["haproxy.cfg", config],
+    ...[...maps].map(([path, lines]): [string, string] => [path, lines.map((line) => `${line}\n`).join("")]),
+    ["swap.txt", swapOf(maps)],
+  ]);
 }
 
 /** Places that share their ports. */
@@ -66,7 +70,10 @@ function backendName(expose: CheckedExpose | undefined, i: number): string {
 }
 
 function backendOf(expose: CheckedExpose, i: number): string {
-  const proxy = expose.proxy === null ? "" : expose.proxy === "v1" ? " send-proxy" : " send-proxy-v2";
+  const proxy =
+    expose.proxy === null ? ""
+    : expose.proxy === "v1" ? " send-proxy"
+    : " send-proxy-v2";
   const servers = expose.backends.map((backend, n) => `  server s${n} ${serverAddress(backend)}${proxy}`);
   return [`backend ${backendName(expose, i)}`, ...(servers.length > 1 ? ["  balance leastconn"] : []), ...servers, ""].join("\n");
 }
@@ -96,7 +103,9 @@ class Frontend {
 
   /** Empty where nobody of the family is admitted: the port is closed. */
   lines(): readonly string[] {
-    const plain = this.#places.flatMap((place, i) => (this.#readsHello(place) ? [] : place.grants.flatMap((grant) => this.#admit("connection", place, i, grant, []))));
+    const plain = this.#places.flatMap((place, i) =>
+      this.#readsHello(place) ? [] : place.grants.flatMap((grant) => this.#admit("connection", place, i, grant, [])),
+    );
     const named = this.#places.flatMap((place, i) => (this.#readsHello(place) ? this.#named(place, i) : []));
     if (this.#sets.size === 0) return [];
     this.#writeMaps();
@@ -172,7 +181,14 @@ class Frontend {
   }
 
   /** Names that are treated alike have one value in the map. */
-  #lookedUp(place: Place, i: number, names: NonNullable<Place["names"]>, file: string, converter: string, keyOf: (pattern: string) => string): readonly string[] {
+  #lookedUp(
+    place: Place,
+    i: number,
+    names: NonNullable<Place["names"]>,
+    file: string,
+    converter: string,
+    keyOf: (pattern: string) => string,
+  ): readonly string[] {
     if (names.length === 0) return [];
     const numbers = new Map<string, { readonly number: number; readonly grants: readonly Grant[] }>();
     const lines = names.map(({ pattern, grants }) => {
@@ -195,7 +211,11 @@ class Frontend {
       });
       this.#maps.set(this.#path(what), lines);
     };
-    write("sources", "s", sets.map(({ number, grant }) => ({ number, set: grant.sources })));
+    write(
+      "sources",
+      "s",
+      sets.map(({ number, grant }) => ({ number, set: grant.sources })),
+    );
     const locals = this.#places.flatMap(({ local }, number) => (local === null ? [] : [{ number, set: ofFamily(local, this.#family) }]));
     if (locals.length > 0) write("local", "l", locals);
   }

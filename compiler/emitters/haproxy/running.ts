@@ -25,7 +25,13 @@ export function readMaps(source: string, wanted: Files): Result<Running, string>
   if (missing !== undefined) return failed(`it does not show \`${missing}\`: ${SHAPE}`);
   const reader = new ConfigReader(maps);
   const rules = (wanted.get("haproxy.cfg") ?? "").split(/^(?=frontend )/m).flatMap((text) => (text.startsWith("frontend ") ? reader.rules(text) : []));
-  const places = pieces(rules).map(({ proto, ports, local, members }): RunningPlace => ({ name: "haproxy", proto, ports, local, rules: members.flatMap((i) => rules[i] ?? []) }));
+  const places = pieces(rules).map(({ proto, ports, local, members }): RunningPlace => ({
+    name: "haproxy",
+    proto,
+    ports,
+    local,
+    rules: members.flatMap((i) => rules[i] ?? []),
+  }));
   return ok({ places, otherPorts: "refused", strange: reader.strange, hash: null });
 }
 
@@ -54,12 +60,18 @@ class ConfigReader {
   rules(text: string): readonly Rule[] {
     const isV6 = text.includes(" v6only");
     const family = isV6 ? ANY6 : ANY4;
-    const ports = [...text.matchAll(/^ {2}bind (?:\*|::):(\d+)(?:-(\d+))?/gm)].map(([, first, last]) => ({ first: Number(first), last: Number(last ?? first) }));
+    const ports = [...text.matchAll(/^ {2}bind (?:\*|::):(\d+)(?:-(\d+))?/gm)].map(([, first, last]) => ({
+      first: Number(first),
+      last: Number(last ?? first),
+    }));
     const lines = text.split("\n").flatMap((line) => {
       const [, action, conditions] = /^ {2}tcp-request (?:connection|content) (set-var\(sess\.to\) str\(\S+\)|reject) if (.*)$/.exec(line) ?? [];
       return action === undefined || conditions === undefined ? [] : [this.#rule(action.startsWith("set-var"), conditions, family, ports)];
     });
-    return [...lines.flatMap((rule) => rule ?? []), { admits: false, sources: family, names: null, after: null, until: null, proto: "tcp", ports, local: null }];
+    return [
+      ...lines.flatMap((rule) => rule ?? []),
+      { admits: false, sources: family, names: null, after: null, until: null, proto: "tcp", ports, local: null },
+    ];
   }
 
   /** Null: it refuses names that have no canonical form, of which no set says anything. */
@@ -98,4 +110,3 @@ class ConfigReader {
     return { nameless: false, hosts: hostsOfWords(words) };
   }
 }
-

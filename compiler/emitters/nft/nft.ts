@@ -63,10 +63,7 @@ function chainOf(place: Place, name: string, plan: Plan, sets: Sets): string {
 }
 
 function rulesOf(grant: Grant, plan: Plan, sets: Sets): readonly string[] {
-  const moments = [
-    ...(grant.after === null ? [] : [`meta time >= ${grant.after}`]),
-    ...(grant.until === null ? [] : [`meta time < ${grant.until}`]),
-  ];
+  const moments = [...(grant.after === null ? [] : [`meta time >= ${grant.after}`]), ...(grant.until === null ? [] : [`meta time < ${grant.until}`])];
   const comment = `comment "${plan.exposes[grant.listener]?.name ?? ""}"`;
   return FAMILIES.flatMap((family) => {
     const part = ofFamily(grant.sources, family);

@@ -27,7 +27,8 @@ const DEEPEST = 16;
 
 export function readTable(source: string): Result<Running, string> {
   const items = list(at(parsed(source), "nftables"));
-  const has = (kind: string): readonly unknown[] => items.flatMap((item) => (isFields(at(item, kind)) ? [at(item, kind)] : [])).filter((item) => at(item, "table") === "ingressd");
+  const has = (kind: string): readonly unknown[] =>
+    items.flatMap((item) => (isFields(at(item, kind)) ? [at(item, kind)] : [])).filter((item) => at(item, "table") === "ingressd");
   if (!items.some((item) => at(item, "table", "name") === "ingressd" && at(item, "table", "family") === "inet"))
     return failed("it has no table `inet ingressd`: write it with `TZ=UTC nft -j list table inet ingressd`");
   const reader = new TableReader(has("set"), has("chain"), has("rule"));
