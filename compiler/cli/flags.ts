@@ -6,7 +6,7 @@ import type { FlagSpec } from "../../runtime/shell/command_table.ts";
  * `wasm`: the module. `c`: a folder for a host without WebAssembly. `abi-filter`: what one subject may bind, as an ABI filter's profile.
  * The others are programs that exist already (compiler/emitters).
  */
-export const TARGETS = ["wasm", "c", "abi-filter", "abi-filter-v2", "nft", "haproxy"] as const;
+export const TARGETS = ["wasm", "c", "abi-filter", "abi-filter-v2", "nft", "haproxy", "kubernetes"] as const;
 export type Target = (typeof TARGETS)[number];
 
 export const PROFILE_FLAG: FlagSpec = {

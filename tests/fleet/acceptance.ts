@@ -59,8 +59,6 @@ export interface Engine {
   /** Run when it listens; and behind the visits. */
   readonly before?: readonly (readonly string[])[];
   readonly after?: readonly (readonly string[])[];
-  /** Other visits than those that the sets lead to. */
-  readonly more?: readonly Visit[];
   /** Files beside those that the target writes. */
   readonly files?: Files;
   /** What is written for the policy, where it isn't this. */
@@ -102,11 +100,11 @@ export function drifted(compiled: Compiled, target: Emitter, running: string): {
 }
 
 /** Fails on the first client that the engine and the module treat differently. */
-export function accept(compiled: Compiled, engine: Engine, { random, drawn }: Extent, c: Chance): Accepted {
+export function accept(compiled: Compiled, engine: Engine, extent: Extent, c: Chance): Accepted {
   const files = filesFor(compiled, engine);
   const from = analysed(compiled.model, SETTINGS.nodes);
   const places = placesOf(from, hasPart(engine.target), null);
-  const visits = [...edgeVisits(places, drawn, c), ...randomVisits(places, random, c), ...(engine.more ?? [])];
+  const visits = visitsOf(places, extent, c);
   const folder = ownFolder("fleet-");
   // A second may pass while the engine decides; no rule begins or ends in the minutes around a test.
   const wallSeconds = Math.floor(Date.now() / 1000);
@@ -130,6 +128,11 @@ export function accept(compiled: Compiled, engine: Engine, { random, drawn }: Ex
     if (answer > 0) sum.admitted++;
   }
   return { ...sum, folder };
+}
+
+/** Clients at every edge of the sets, or at drawn ones, and random clients. */
+export function visitsOf(places: readonly Place[], { random, drawn }: Extent, c: Chance): readonly Visit[] {
+  return [...edgeVisits(places, drawn, c), ...randomVisits(places, random, c)];
 }
 
 /** The backends that may answer: that of the listener, or the service at the port of the expose. */

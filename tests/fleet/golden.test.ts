@@ -24,20 +24,28 @@ interface Row {
 const plain = (target: Emitter, policy: string): Row => ({ target, policy, name: policy, settings: { ...PLAIN, file: `policies/${policy}.ingress` } });
 const less = (target: Emitter, policy: string): Row => ({ target, policy, name: policy, settings: { ...LESS, file: `policies/${policy}.ingress` } });
 
-const { nft, haproxy } = EMITTERS;
+const { nft, haproxy, kubernetes } = EMITTERS;
 const ROWS: readonly Row[] = [
   plain(nft, "fleet"),
+  plain(nft, "queue"),
   plain(nft, "shut"),
   less(nft, "demo"),
   less(nft, "mail"),
   less(nft, "monitored"),
   { ...plain(nft, "fleet"), name: "fleet_whole_host", settings: { ...PLAIN, file: "policies/fleet.ingress", wholeHost: true } },
-  { ...plain(nft, "fleet"), name: "fleet_as_of", settings: { ...PLAIN, file: "policies/fleet.ingress", asOf: Date.UTC(2026, 9, 15) / 1000 } },
+  { ...plain(nft, "fleet"), name: "fleet_as_of", settings: { ...PLAIN, file: "policies/fleet.ingress", asOf: Date.UTC(2027, 1, 10) / 1000 } },
   plain(haproxy, "fleet"),
   plain(haproxy, "behind_nginx"),
   less(haproxy, "public_api"),
   less(haproxy, "mail"),
   less(haproxy, "monitored"),
+  plain(haproxy, "queue"),
+  plain(kubernetes, "cluster"),
+  plain(kubernetes, "queue"),
+  plain(kubernetes, "shut"),
+  less(kubernetes, "mail"),
+  less(kubernetes, "monitored"),
+  { ...plain(kubernetes, "queue"), name: "queue_selector", settings: { ...PLAIN, file: "policies/queue.ingress", selector: { key: "app", value: "queue" } } },
 ];
 
 for (const { target, policy, name, settings } of ROWS)
@@ -55,22 +63,26 @@ for (const { target, policy, name, settings } of ROWS)
 
 /** A policy of one expose, and the code of the clause for each target; null: it is written. */
 const CLAUSES: readonly (readonly [clause: string, policy: string, codes: Readonly<Record<keyof typeof EMITTERS, string | null>>])[] = [
-  ["passthrough", "expose web on tcp 443 as passthrough { backend 127.0.0.1:8443 allow from any }", { nft: "ING900", haproxy: null }],
-  ["tls", 'expose web on tcp 443 as tls { backend 127.0.0.1:8080 cert "web" allow from any }', { nft: "ING900", haproxy: "ING900" }],
-  ["mtls", 'expose web on tcp 443 as mtls { backend 127.0.0.1:8080 cert "web" ca "corp" allow from any }', { nft: "ING900", haproxy: "ING900" }],
-  ["udp", "expose dns on udp 53 { backend 127.0.0.1:5300 amplify any allow from any }", { nft: null, haproxy: "ING901" }],
-  ["via", "expose web on tcp 80 via 10.0.0.5 { backend 127.0.0.1:8080 allow from any }", { nft: "ING902", haproxy: "ING902" }],
-  ["cap", "expose web on tcp 80 { backend 127.0.0.1:8080 cap 10 connections allow from any }", { nft: "ING903", haproxy: "ING903" }],
-  ["limit", "expose web on tcp 80 { backend 127.0.0.1:8080 limit 1/s per source allow from any }", { nft: "ING903", haproxy: "ING903" }],
-  ["amplify", "expose dns on udp 53 { backend 127.0.0.1:5300 amplify 30 allow from any }", { nft: "ING903", haproxy: "ING901 ING903" }],
-  ["until", "expose web on tcp 80 { backend 127.0.0.1:8080 allow from any until 2030-01-01T00:00Z }", { nft: null, haproxy: null }],
-  ["bind", "expose web on tcp 80 bind private { backend 127.0.0.1:8080 allow from any }", { nft: null, haproxy: null }],
-  ["no backend", "expose web on tcp 80 { allow from any }", { nft: null, haproxy: "ING906" }],
-  ["two backends", "expose web on tcp 80 { backend 127.0.0.1:8080, 127.0.0.1:8081 allow from any }", { nft: "ING906", haproxy: null }],
-  ["a unix socket", 'expose web on tcp 80 { backend unix "/run/web.sock" allow from any }', { nft: "ING906", haproxy: null }],
-  ["another host", "expose web on tcp 80 { backend remote 10.0.3.7:80 allow from any }", { nft: "ING906", haproxy: null }],
-  ["a PROXY header", "expose web on tcp 80 { backend 127.0.0.1:8080 proxy v2 allow from any }", { nft: "ING906", haproxy: null }],
-  ["direct", '@why "it speaks its own protocol"\nexpose web service shop on tcp 8080 as direct { }', { nft: null, haproxy: null }],
+  ["passthrough", "expose web on tcp 443 as passthrough { backend 127.0.0.1:8443 allow from any }", { nft: "ING900", haproxy: null, kubernetes: "ING900" }],
+  ["tls", 'expose web on tcp 443 as tls { backend 127.0.0.1:8080 cert "web" allow from any }', { nft: "ING900", haproxy: "ING900", kubernetes: "ING900" }],
+  [
+    "mtls",
+    'expose web on tcp 443 as mtls { backend 127.0.0.1:8080 cert "web" ca "corp" allow from any }',
+    { nft: "ING900", haproxy: "ING900", kubernetes: "ING900" },
+  ],
+  ["udp", "expose dns on udp 53 { backend 127.0.0.1:5300 amplify any allow from any }", { nft: null, haproxy: "ING901", kubernetes: null }],
+  ["via", "expose web on tcp 80 via 10.0.0.5 { backend 127.0.0.1:8080 allow from any }", { nft: "ING902", haproxy: "ING902", kubernetes: "ING902" }],
+  ["cap", "expose web on tcp 80 { backend 127.0.0.1:8080 cap 10 connections allow from any }", { nft: "ING903", haproxy: "ING903", kubernetes: "ING903" }],
+  ["limit", "expose web on tcp 80 { backend 127.0.0.1:8080 limit 1/s per source allow from any }", { nft: "ING903", haproxy: "ING903", kubernetes: "ING903" }],
+  ["amplify", "expose dns on udp 53 { backend 127.0.0.1:5300 amplify 30 allow from any }", { nft: "ING903", haproxy: "ING901 ING903", kubernetes: "ING903" }],
+  ["until", "expose web on tcp 80 { backend 127.0.0.1:8080 allow from any until 2030-01-01T00:00Z }", { nft: null, haproxy: null, kubernetes: "ING904" }],
+  ["bind", "expose web on tcp 80 bind private { backend 127.0.0.1:8080 allow from any }", { nft: null, haproxy: null, kubernetes: "ING905" }],
+  ["no backend", "expose web on tcp 80 { allow from any }", { nft: null, haproxy: "ING906", kubernetes: null }],
+  ["two backends", "expose web on tcp 80 { backend 127.0.0.1:8080, 127.0.0.1:8081 allow from any }", { nft: "ING906", haproxy: null, kubernetes: "ING906" }],
+  ["a unix socket", 'expose web on tcp 80 { backend unix "/run/web.sock" allow from any }', { nft: "ING906", haproxy: null, kubernetes: "ING906" }],
+  ["another host", "expose web on tcp 80 { backend remote 10.0.3.7:80 allow from any }", { nft: "ING906", haproxy: null, kubernetes: "ING906" }],
+  ["a PROXY header", "expose web on tcp 80 { backend 127.0.0.1:8080 proxy v2 allow from any }", { nft: "ING906", haproxy: null, kubernetes: "ING906" }],
+  ["direct", '@why "it speaks its own protocol"\nexpose web service shop on tcp 8080 as direct { }', { nft: null, haproxy: null, kubernetes: null }],
 ];
 
 for (const [clause, text, codes] of CLAUSES)
@@ -83,6 +95,21 @@ for (const [clause, text, codes] of CLAUSES)
       if (!made.ok) assert.ok(made.error.every(({ span, message, help }) => span.start >= 10 && message.includes(`\`${target.name}\``) && help !== null));
     }
   });
+
+test("kubernetes: two exposes at one port of the same pods, many ports, and an object that is too large", () => {
+  const codes = (text: string, selector: Settings["selector"] = null): readonly string[] => {
+    const made = write(policyOf("one", `edition 1\n${text}\n`), kubernetes, { ...PLAIN, selector });
+    return made.ok ? [] : made.error.map(({ code, message }) => `${code} ${message.replace(/^.*: /, "").slice(0, 35)}`);
+  };
+  const two = "expose a on tcp 80 { backend 127.0.0.1:8080 allow from 10.0.0.0/8 }\nexpose b on tcp 81 { backend 127.0.0.1:8080 allow from any }";
+  assert.equal(codes(two), []);
+  assert.equal(codes(two, { key: "app", value: "shop" }), ["ING907 it leads to the same port of the sa"]);
+  assert.equal(codes("expose a on tcp 1000-1249 { allow from any }"), []);
+  assert.equal(codes("expose a on tcp 1000-1250 { allow from any }"), ["ING907 it has 251 ports, and a Service has "]);
+  const many = Array.from({ length: 14_000 }, (_, i) => `10.${i >> 7}.${(2 * i) & 255}.1`);
+  assert.match(codes(`expose a on tcp 80 { allow from ${many.join(", ")} }`).join(), /^ING907 its NetworkPolicy has 1\d{6} bytes/);
+  assert.equal(codes(`expose a on tcp 80 { allow from ${many.slice(0, 10_000).join(", ")} }`), []);
+});
 
 test("what is left out is said, each with its expose", () => {
   const made = write(shipped("monitored"), nft, { ...LESS, file: "policies/monitored.ingress" });
@@ -108,8 +135,8 @@ test("a moment: the next one at which others are admitted, or that there is none
     const made = write(shipped("fleet"), nft, { ...PLAIN, asOf: Date.parse(text) / 1000 });
     return made.ok ? made.value.plan.asOf?.next : "refused";
   };
-  assert.is(at("2026-09-01T00:00:00Z"), Date.UTC(2026, 9, 1) / 1000);
-  assert.is(at("2026-10-01T00:00:00Z"), Date.UTC(2026, 10, 15) / 1000);
+  assert.is(at("2026-09-01T00:00:00Z"), Date.UTC(2027, 1, 1) / 1000);
+  assert.is(at("2027-02-01T00:00:00Z"), Date.UTC(2027, 1, 15) / 1000);
   assert.is(at("2027-06-30T23:59:59Z"), Date.UTC(2027, 6, 1) / 1000);
   assert.is(at("2027-07-01T00:00:00Z"), null);
 });

@@ -19,7 +19,7 @@ const ENGINE: Engine = {
   silent: true,
   after: [["sh", "-c", "nft -j list table inet ingressd >running.json"]],
 };
-const POLICIES = ["fleet", "demo", "mail", "monitored", "shut"];
+const POLICIES = ["fleet", "queue", "demo", "mail", "monitored", "shut"];
 
 const tried = spawnSync("unshare", ["--net", "sh", "-ec", "nft list ruleset; python3 -c 1"], { encoding: "utf8" });
 if (tried.status !== 0) skip("nft in a network namespace", tried.error?.message ?? tried.stderr.trim());

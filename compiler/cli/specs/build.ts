@@ -14,6 +14,7 @@ export const build = {
     "as-of": AS_OF_FLAG,
     "whole-host": { short: null, value: null, says: "with `--target nft`: close every other port of the host too" },
     "no-ssh": { short: null, value: null, says: "with `--whole-host`: nobody needs tcp 22" },
+    selector: { short: null, value: "KEY=VALUE", says: "with `--target kubernetes`: the label of the pods (default: app.kubernetes.io/name=SERVICE)" },
     nodes: NODES_FLAG,
     watch: { short: null, value: null, says: "build again after every change, until Ctrl-C" },
   },

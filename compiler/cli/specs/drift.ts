@@ -13,7 +13,8 @@ export const drift = {
   },
   manual: [
     "RUNNING is what the program says of itself: `nft -j list table inet ingressd` for nft, and what the",
-    "runtime API answers to `show map` for haproxy (docs/fleet.md has the commands). It is converted back",
+    "runtime API answers to `show map` for haproxy, and `kubectl get networkpolicy,service -o json` for",
+    "kubernetes (docs/fleet.md has the commands). It is converted back",
     "into sets of clients, and each place where these are others than those that the policy admits is",
     "shown, with one request of each as `ingressc explain` reads it. Parts that ingressc doesn't",
     "write are shown too. What the program says of the policy's hash is shown, and nothing depends on it.",
