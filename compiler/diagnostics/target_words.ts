@@ -26,16 +26,16 @@ function lossy(help: string): (data: Lossy) => Words {
 }
 
 export const TARGET_WORDS: WordsOf<TargetData> = {
-  ING900: lossy("choose a target that has it, or let ingressd carry this expose"),
-  ING901: lossy("choose the target `nft` or `kubernetes`, or let ingressd carry this expose"),
-  ING902: lossy("let ingressd carry this expose: it reads the header of the load balancer"),
+  ING900: lossy("choose a target that has it, or let ingressd serve this expose"),
+  ING901: lossy("choose the target `nft` or `kubernetes`, or let ingressd serve this expose"),
+  ING902: lossy("let ingressd serve this expose: it reads the header of the load balancer"),
   ING903: ({ flag, ...data }) => ({
     ...lossy("")(data),
     help: `with \`--without ${flag}\` it is left out, and the output says so`,
   }),
   ING904: lossy("with `--as-of TIME` the output is right at one moment, and names the next one at which it would differ"),
   ING905: lossy("choose a target that has it, or remove `bind`"),
-  ING906: lossy("choose a target that has it, or let ingressd carry this expose"),
+  ING906: lossy("choose a target that has it, or let ingressd serve this expose"),
   ING907: ({ target, expose, what }) => ({
     message: `${quote(expose)} can't be written for \`${target}\`: ${what}`,
     help: "write fewer or wider prefixes, or choose another target",

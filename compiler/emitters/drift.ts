@@ -1,4 +1,4 @@
-// What an engine does, beside what the policy says: per place the requests that only the one or only the other admits.
+// The difference of an engine and the policy: per place the requests that only the one or only the other admits.
 import { cellsOf } from "../analysis/cells.ts";
 import { ALWAYS, NEVER, type Diagram } from "../analysis/diagrams.ts";
 import type { ListenerModel, PolicyModel, RuleModel } from "../analysis/model.ts";

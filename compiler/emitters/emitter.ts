@@ -1,10 +1,10 @@
-// What a target of `ingressc build` is made of: how a policy is written for an engine that exists already, and how what that
+// A target of `ingressc build`: how a policy is written for an engine that exists already, and how what that
 // engine runs is read back.
 import type { Result } from "../../runtime/result/result.ts";
 import type { AddressSet, HostNode, PortRange } from "../policy/policy.ts";
 import type { Plan } from "./plan.ts";
 
-/** What a target can say. What it can't is refused with its clause; nothing is approximated. */
+/** The clauses that a target can have. Any other is refused; nothing is approximated. */
 export interface Abilities {
   readonly modes: ReadonlySet<string>;
   readonly udp: boolean;
@@ -45,14 +45,14 @@ export interface TooMuch {
   readonly what: string;
 }
 
-/** What an engine does with connections, as it says itself. */
+/** The connections that an engine admits, as it says itself. */
 export interface Running {
   readonly places: readonly RunningPlace[];
   /** Of ports that no place has. */
   readonly otherPorts: "as the policy says" | "refused";
   /** Parts that are not of this program, one sentence each. */
   readonly strange: readonly string[];
-  /** What the engine says of the policy's hash; nothing depends on it. */
+  /** The policy's hash, as the engine says it; nothing depends on it. */
   readonly hash: string | null;
 }
 

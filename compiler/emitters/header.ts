@@ -1,4 +1,4 @@
-// What every output says of itself first: the policy, the moment that it is right at, and each clause that was left out.
+// The first lines of every output: the policy, the moment that it is right at, and each clause that was left out.
 import type { Options } from "./emitter.ts";
 import type { LeftOut, Plan } from "./plan.ts";
 

@@ -77,7 +77,7 @@ function portsOf(ranges: readonly PortRange[]): readonly number[] {
   return out;
 }
 
-/** What one policy admits to a port of a pod, no other policy can refuse. */
+/** Policies add up: none refuses a client that another one admits to the same port of a pod. */
 function shared(listeners: readonly Listener[]): readonly TooMuch[] {
   const taken = new Map<string, Listener>();
   return listeners.flatMap((listener): readonly TooMuch[] => {

@@ -90,7 +90,7 @@ export function nextChange({ space, permitted, model }: Analysed, at: number): n
   return null;
 }
 
-/** What a diagram says where the number between two levels is known. */
+/** A diagram where the number between two levels is known. */
 export function atNumber({ diagrams }: Space, d: Diagram, from: number, end: number, number: number): Diagram {
   let node = d;
   for (let level = from; level < end; level++) {
@@ -160,7 +160,7 @@ class Cutter {
     return atNumber(space, atNumber(space, d, 0, space.nameLevel, time), space.nameLevel, space.idLevel, name);
   }
 
-  /** Who is always admitted, and then who else is from a moment to another. */
+  /** First the sources that are always admitted, then those that are from one moment to another. */
   #grants(parts: readonly { readonly i: number; readonly d: Diagram }[], name: number): readonly Grant[] {
     const { diagrams, times } = this.#from.space;
     const moments = this.#times();

@@ -1,5 +1,5 @@
-// What a target can't do of a policy: each clause with its place, and what is left out of the output because the user said so, or
-// because it decides nothing about who is admitted.
+// The clauses that a target can't have, each with its place; and those that the output omits because the user said so, or because they
+// decide nothing about who is admitted.
 import { diagnostic, type Diagnostic } from "../diagnostics/diagnostic.ts";
 import { grouped } from "../../runtime/text/number.ts";
 import type { Backend, CheckedExpose, CheckedPolicy, CheckedRule } from "../policy/policy.ts";

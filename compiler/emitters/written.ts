@@ -1,4 +1,4 @@
-// A checked policy for another program: refused with its clauses, or the files, and what they leave out.
+// A checked policy for another program: refused with its clauses, or the files, and the clauses that they omit.
 import { diagnostic, type Diagnostic } from "../diagnostics/diagnostic.ts";
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { ListenerModel, PolicyModel } from "../analysis/model.ts";

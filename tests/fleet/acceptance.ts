@@ -1,4 +1,4 @@
-// What an engine does with real clients, beside what the module says of them: every edge of the permitted sets (drawn ones of large
+// An engine with real clients, beside the module: every edge of the permitted sets (drawn ones of large
 // sets) and random clients, over sockets in a network namespace in which every address is local.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -61,7 +61,7 @@ export interface Engine {
   readonly after?: readonly (readonly string[])[];
   /** Files beside those that the target writes. */
   readonly files?: Files;
-  /** What is written for the policy, where it isn't this. */
+  /** Other settings for what is written. */
   readonly settings?: Settings;
   /** Clients at a time. */
   readonly atATime?: number;

@@ -24,7 +24,7 @@ function folderWith(files: Readonly<Record<string, string>>): string {
 
 const ingresscHere = (args: readonly string[]): Promise<Ended> => inFolder(args, process.cwd());
 
-/** What the kernel says of the table, without what nothing depends on. */
+/** The kernel's table, as nft writes it. */
 function running(elements: readonly unknown[], more: readonly unknown[] = []): string {
   const match = (left: unknown, op: string, right: unknown): unknown => ({ match: { op, left, right } });
   const rule = (chain: string, expr: readonly unknown[], comment?: string): unknown => ({ rule: { family: "inet", table: "ingressd", chain, comment, expr } });
@@ -70,7 +70,7 @@ test("a folder for HAProxy", async () => {
   assert.ok(existsSync(join(at, "out/haproxy.cfg")) && existsSync(join(at, "out/swap.txt")));
 });
 
-test("a test that fails leaves the old file", async () => {
+test("a test that fails: the old file stays", async () => {
   const at = folderWith({ "p.ingress": POLICY.replace("=> allow", "=> deny cidr"), "p.nft": "old" });
   const { code } = await ingresscHere(["build", join(at, "p.ingress"), "--target", "nft", "--without", "caps"]);
   assert.is(code, 1);

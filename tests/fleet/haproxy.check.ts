@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as assert from "uvu/assert";
-import { haproxy } from "../../compiler/emitters/haproxy/haproxy.ts";
+import { haproxy } from "../../compiler/emitters/haproxy.ts";
 import { chance } from "../oracle/random.ts";
 import { skip } from "../skip.ts";
 import { stallsAfter, suite } from "../suite.ts";

@@ -63,7 +63,7 @@ function accept(compiled: Compiled, settings: Settings, extent: Extent, c: Chanc
   return { visits: visits.length, admitted };
 }
 
-/** What the target takes: no local addresses, and services of their own. */
+/** Policies that the target takes: no local addresses, and services of their own. */
 function podPolicy(c: Chance): ModelPolicy {
   const made = plainPolicy(c);
   const exposes = made.exposes.map((expose, i): ModelExpose => {

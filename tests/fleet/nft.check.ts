@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
-import { nft } from "../../compiler/emitters/nft/nft.ts";
+import { nft } from "../../compiler/emitters/nft.ts";
 import { chance } from "../oracle/random.ts";
 import { skip } from "../skip.ts";
 import { stallsAfter, suite } from "../suite.ts";

@@ -82,7 +82,7 @@ export function verdicts({ loaded, model }: Compiled, wallSeconds: number): (vis
 function verdict(engine: PolicyEngine, { proto, source, local, port, name }: Visit): number | null {
   const place = engine.listenerAt(proto, port, local);
   if (place < 0) return null;
-  // Who reads names waits for a hello, and refuses other bytes.
+  // A listener that reads names expects a hello, and refuses other bytes.
   const mode = engine.info.listeners[place]?.mode;
   if (name === undefined && mode !== "tcp" && mode !== "direct") return null;
   const first = engine.accept(place, source);

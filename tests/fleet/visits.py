@@ -50,10 +50,10 @@ def datagrams(port, family):
 def answer_datagrams(s, port):
     while True:
         try:
-            _, told, _, peer = s.recvmsg(64, 256)
+            _, notes, _, peer = s.recvmsg(64, 256)
         except BlockingIOError:
             return
-        for level, kind, data in told:
+        for level, kind, data in notes:
             if level == socket.IPPROTO_IP:
                 data = struct.pack("I4s4s", 0, data[8:12], b"\0\0\0\0")
             elif kind == IPV6_PKTINFO:
@@ -68,7 +68,7 @@ def serve(listeners, udp):
     for s, port in udp:
         loop.register(s, selectors.EVENT_READ, ("udp", port))
     while True:
-        # Whoever came before the sentinel is answered before it.
+        # Clients that came before the sentinel are answered before it.
         for key, _ in sorted(loop.select(), key=lambda ready: ready[0].data[1] == SENTINEL):
             kind, port = key.data
             if kind == "udp":
@@ -189,11 +189,11 @@ def closing(visits):
     answers = [None] * len(visits)
     payloads = [bytes.fromhex(text) for text in job["payloads"]]
     loop = selectors.DefaultSelector()
-    waiting = iter(enumerate(visits))
+    queue = iter(enumerate(visits))
     open_count = 0
 
     def begin():
-        for i, (proto, source, local, port, payload) in waiting:
+        for i, (proto, source, local, port, payload) in queue:
             s = client(proto, source, local, port)
             if s is None or s == 0:
                 answers[i] = s

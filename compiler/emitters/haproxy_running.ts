@@ -1,13 +1,13 @@
-// What `show map` says of each map, put into the configuration that HAProxy was started with: its rules, in their order, as sets.
-import { failed, ok, type Result } from "../../../runtime/result/result.ts";
-import { hostsOfWords } from "../../analysis/names.ts";
-import { ANY4, ANY6 } from "../../check/sets/builtin_nets.ts";
-import { EMPTY } from "../../check/sets/intervals.ts";
-import type { AddressSet, PortRange } from "../../policy/policy.ts";
-import type { Files, Running, RunningNames, RunningPlace, RunningRule } from "../emitter.ts";
-import { pieces } from "../pieces.ts";
-import { intersection, setOfTexts } from "../ranges.ts";
-import { patternOf } from "./names.ts";
+// The answers to `show map`, put into the configuration that HAProxy was started with: its rules, in their order, as sets.
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
+import { hostsOfWords } from "../analysis/names.ts";
+import { ANY4, ANY6 } from "../check/sets/builtin_nets.ts";
+import { EMPTY } from "../check/sets/intervals.ts";
+import type { AddressSet, PortRange } from "../policy/policy.ts";
+import type { Files, Running, RunningNames, RunningPlace, RunningRule } from "./emitter.ts";
+import { pieces } from "./pieces.ts";
+import { intersection, setOfTexts } from "./ranges.ts";
+import { patternOf } from "./haproxy_names.ts";
 
 type Entries = readonly (readonly [key: string, value: string])[];
 

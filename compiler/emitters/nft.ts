@@ -1,13 +1,13 @@
 // A table of nftables: one chain at the input hook that sends each exposed port to a chain of its own, where the permitted sources
-// are accepted and everything else is dropped. Connections that were admitted go on without being looked at again, as in ingressd.
-import { ok } from "../../../runtime/result/result.ts";
-import { isEmpty } from "../../check/sets/intervals.ts";
-import type { AddressSet } from "../../policy/policy.ts";
-import type { Emitter, Files, Options } from "../emitter.ts";
-import { headerLines } from "../header.ts";
-import type { Grant, Place, Plan } from "../plan.ts";
-import { FAMILIES, isWhole, ofFamily, portTexts, rangeTexts, type Family } from "../ranges.ts";
-import { readTable } from "./running.ts";
+// are accepted and everything else is dropped. Established connections stay, as in ingressd.
+import { ok } from "../../runtime/result/result.ts";
+import { isEmpty } from "../check/sets/intervals.ts";
+import type { AddressSet } from "../policy/policy.ts";
+import type { Emitter, Files, Options } from "./emitter.ts";
+import { headerLines } from "./header.ts";
+import type { Grant, Place, Plan } from "./plan.ts";
+import { FAMILIES, isWhole, ofFamily, portTexts, rangeTexts, type Family } from "./ranges.ts";
+import { readTable } from "./nft_running.ts";
 
 export const TABLE = "ingressd";
 

@@ -1,12 +1,12 @@
 // `nft -j list table inet ingressd` back into sets. Rules of other forms than this program writes are named, and mean nothing here.
-import { failed, ok, type Result } from "../../../runtime/result/result.ts";
-import { ANY, ANY4, ANY6 } from "../../check/sets/builtin_nets.ts";
-import { isEmpty } from "../../check/sets/intervals.ts";
-import type { AddressSet, PortRange } from "../../policy/policy.ts";
-import type { Running, RunningPlace, RunningRule } from "../emitter.ts";
-import { at, isFields, list, parsed, shown, text } from "../json.ts";
-import { intersection, setOfTexts } from "../ranges.ts";
-import { pieces } from "../pieces.ts";
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
+import { ANY, ANY4, ANY6 } from "../check/sets/builtin_nets.ts";
+import { isEmpty } from "../check/sets/intervals.ts";
+import type { AddressSet, PortRange } from "../policy/policy.ts";
+import type { Running, RunningPlace, RunningRule } from "./emitter.ts";
+import { at, isFields, list, parsed, shown, text } from "./json.ts";
+import { intersection, setOfTexts } from "./ranges.ts";
+import { pieces } from "./pieces.ts";
 
 interface Condition {
   readonly proto: "tcp" | "udp" | null;

@@ -1,16 +1,16 @@
 // HAProxy: frontends of one family each, whose rules look sources, local addresses and names up in maps, so that a new policy with the
 // same exposes is a swap of maps at the runtime API. One family each, because HAProxy takes 2002:a00:1:: and ::ffff:10.0.0.1 for
 // 10.0.0.1 where a map has IPv4 prefixes.
-import { ok } from "../../../runtime/result/result.ts";
-import { isEmpty } from "../../check/sets/intervals.ts";
-import type { Backend, CheckedExpose } from "../../policy/policy.ts";
-import type { Emitter, Files, Options } from "../emitter.ts";
-import { headerLines } from "../header.ts";
-import type { Grant, Place, Plan } from "../plan.ts";
-import { FAMILIES, ofFamily, portTexts, prefixTexts, type Family } from "../ranges.ts";
-import { overlaid } from "../overlay.ts";
-import { patternExpression } from "./names.ts";
-import { readMaps } from "./running.ts";
+import { ok } from "../../runtime/result/result.ts";
+import { isEmpty } from "../check/sets/intervals.ts";
+import type { Backend, CheckedExpose } from "../policy/policy.ts";
+import type { Emitter, Files, Options } from "./emitter.ts";
+import { headerLines } from "./header.ts";
+import type { Grant, Place, Plan } from "./plan.ts";
+import { FAMILIES, ofFamily, portTexts, prefixTexts, type Family } from "./ranges.ts";
+import { overlaid } from "./overlay.ts";
+import { patternExpression } from "./haproxy_names.ts";
+import { readMaps } from "./haproxy_running.ts";
 
 export const haproxy: Emitter = {
   name: "haproxy",
@@ -224,7 +224,7 @@ class Frontend {
 /** Lines of one command; the runtime API has a buffer of 16 KiB. */
 const LINES = 200;
 
-/** What puts the maps in the place of those that run, each in one step. `@VERSION` is the number that `prepare map` answers with. */
+/** Commands that put the maps in the place of those that run, each in one step. `@VERSION` is the number that `prepare map` answers with. */
 function swapOf(maps: ReadonlyMap<string, readonly string[]>): string {
   return [...maps]
     .map(([path, lines]) => {
