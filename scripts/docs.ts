@@ -17,6 +17,7 @@ import { readResults } from "../tests/bench/report/results.ts";
 import { hasFallback, type Field, type Keys } from "../gateway/config/field.ts";
 import { NAMED, TABLES, TOP } from "../gateway/config/keys.ts";
 import { configSchema } from "../gateway/config/schema.ts";
+import { fleetTable } from "./fleet_table.ts";
 import { validatorsText } from "./validators.ts";
 import { bashCompletion } from "../runtime/shell/completion_bash.ts";
 import { offered } from "../runtime/shell/completion_words.ts";
@@ -126,6 +127,7 @@ const GENERATED: Readonly<Record<string, () => string>> = {
   codes: codeTable,
   config: configTable,
   layout: layoutTables,
+  fleet: fleetTable,
   grammar: grammarText,
   gateway_performance: () =>
     gatewayFigures === null ? "No run is recorded here yet: `npm run bench:gateway` measures and fills this in." : gatewayPage(gatewayFigures),
@@ -187,6 +189,7 @@ export function codeNumbers(before: string): string {
 /** The content that each generated file should have, given its present content. */
 export const WRITTEN: Readonly<Record<string, (before: string) => string>> = {
   "docs/abi.md": regenerate,
+  "docs/fleet.md": regenerate,
   "docs/language.md": regenerate,
   "docs/operations.md": regenerate,
   "docs/performance.md": regenerate,

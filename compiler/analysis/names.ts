@@ -28,6 +28,15 @@ interface Place {
   last: number;
 }
 
+/** A class as a pattern. */
+export interface NamePattern {
+  /** `www.example.com`, `*.example.com` (one label more) or `**.example.com` (two or more labels more). */
+  readonly pattern: string;
+  readonly number: number;
+  /** The pattern that fits its names too and comes next; null: there is none. */
+  readonly wider: string | null;
+}
+
 interface Trie {
   readonly children: ReadonlyMap<string, Trie>;
 }
@@ -80,6 +89,24 @@ export class NameClasses {
       : wild === "*" ? { first: place.first, last: place.deepFirst - 1 }
       : { first: place.first, last: place.last };
     return range.first <= range.last && range.last !== NONE ? [range] : [];
+  }
+
+  /** Each class of names as a pattern, the narrowest first: of the patterns that fit a name, the first one is its class. */
+  patterns(): readonly NamePattern[] {
+    const found: (NamePattern & { readonly rank: number })[] = [];
+    const visit = (place: Place, depth: number, parent: string | null): void => {
+      const below = place.name === "" ? "" : `.${place.name}`;
+      const wider = parent === null ? null : `**${parent}`;
+      const add = (pattern: string, number: number, next: string | null, kind: number): void => {
+        if (number !== NONE) found.push({ pattern, number, wider: next, rank: 3 * depth - kind });
+      };
+      if (parent !== null) add(place.name, place.self, `*${parent}`, 0);
+      add(`*${below}`, place.one, wider, 1);
+      add(`**${below}`, place.deep, wider, 2);
+      for (const child of place.children.values()) visit(child, depth + 1, below);
+    };
+    visit(this.#root, 0, null);
+    return found.sort((x, y) => y.rank - x.rank).map(({ pattern, number, wider }) => ({ pattern, number, wider }));
   }
 
   /** The names of some classes, as the canonical words of a set; classes without a name are omitted. */

@@ -3,6 +3,7 @@ import type { CommandSpec, ProgramSpec } from "../../runtime/shell/command_table
 import { build } from "./specs/build.ts";
 import { check } from "./specs/check.ts";
 import { diff } from "./specs/diff.ts";
+import { drift } from "./specs/drift.ts";
 import { explain } from "./specs/explain.ts";
 import { exportSource } from "./specs/export.ts";
 import { fmt } from "./specs/fmt.ts";
@@ -32,6 +33,7 @@ const COMMANDS = {
   test,
   explain,
   diff,
+  drift,
   who,
   replay,
   learn,

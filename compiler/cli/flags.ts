@@ -2,8 +2,11 @@
 import { PROFILES } from "../../runtime/abi/profiles.ts";
 import type { FlagSpec, FlagSpecs } from "../../runtime/shell/command_table.ts";
 
-/** `wasm`: the module. `c`: a folder for a host without WebAssembly. The others: what one subject may bind, as an ABI filter's profile. */
-export const TARGETS = ["wasm", "c", "abi-filter", "abi-filter-v2"] as const;
+/**
+ * `wasm`: the module. `c`: a folder for a host without WebAssembly. `abi-filter`: what one subject may bind, as an ABI filter's profile.
+ * The others are programs that exist already (compiler/emitters).
+ */
+export const TARGETS = ["wasm", "c", "abi-filter", "abi-filter-v2", "nft", "haproxy", "kubernetes"] as const;
 export type Target = (typeof TARGETS)[number];
 
 export const PROFILE_FLAG: FlagSpec = {
@@ -17,10 +20,18 @@ export const TARGET_FLAG: FlagSpec = {
   short: null,
   value: "NAME",
   oneOf: TARGETS,
-  says: "what is written: `wasm` (the default), `c` (a folder for native hosts), `abi-filter` or `abi-filter-v2`",
+  says: "what is written: `wasm` (the default), `c` (a folder for native hosts), a filter, or the files of another program",
 };
 
 export const SUBJECT_FLAG: FlagSpec = { short: null, value: "SERVICE", says: "whose profile `--target abi-filter` writes (default: `ingressd`)" };
+
+export const WITHOUT_FLAG: FlagSpec = { short: null, value: "LIST", says: "clauses that another program lacks and may be left out: `caps`, `limits` or both" };
+
+export const AS_OF_FLAG: FlagSpec = {
+  short: null,
+  value: "TIME",
+  says: "write for another program what is right at this moment, for example 2027-03-01T00:00Z",
+};
 
 export const NODES_FLAG: FlagSpec = { short: null, value: "N", says: "the most nodes of the analysis (default: 4000000); past them nothing is proven" };
 

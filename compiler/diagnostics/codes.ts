@@ -2,7 +2,8 @@
 // has a heading for each, with a before and an after, and a test compares the two.
 // ING1xx the text, 2xx names and sets, 3xx literals, 4xx statements, 5xx other files, 6xx bounds,
 // 801 to 817 what the profile `os` does not have, 818 to 849 warnings of `ingressc check`, 850 to 864 what an `invariant` can't claim,
-// 873 to 879 files of other programs, 880 to 899 warnings that depend on the date.
+// 873 to 879 files of other programs, 880 to 899 warnings that depend on the date,
+// 900 to 929 what another program can't do of a policy.
 
 /** How much of the source a rendering may show: list files give no more than the token. */
 type Excerpt = "line" | "token";
@@ -186,6 +187,16 @@ export const CODES = {
 
   ING880: warning("an `allow` that has ended"),
   ING881: warning("an `allow` that ends soon"),
+
+  ING900: line("a mode that the target does not have"),
+  ING901: line("udp for a target without it"),
+  ING902: line("a load balancer before the target"),
+  ING903: line("a cap or a limit that the target does not have"),
+  ING904: line("a moment that the target does not know"),
+  ING905: line("a `bind` that the target does not have"),
+  ING906: line("a backend that the target can't reach"),
+  ING907: line("a listener that is too large for the target"),
+  ING908: line("a whole host without a way in"),
 } as const satisfies Record<`ING${number}`, CodeRow>;
 
 export type DiagnosticCode = keyof typeof CODES;

@@ -9,11 +9,12 @@ import { LINT_WORDS, type LintData } from "./lint_words.ts";
 import { LITERAL_WORDS, type LiteralData } from "./literal_words.ts";
 import { NAME_WORDS, type NameData } from "./name_words.ts";
 import { PROFILE_WORDS, type ProfileData } from "./profile_words.ts";
+import { TARGET_WORDS, type TargetData } from "./target_words.ts";
 import { STATEMENT_WORDS, type StatementData } from "./statement_words.ts";
 import type { Words, WordsOf } from "./sentence.ts";
 import { SYNTAX_WORDS, type SyntaxData } from "./syntax_words.ts";
 
-type Data = SyntaxData & NameData & LiteralData & FileData & StatementData & BoundData & InvariantData & ProfileData & ImportData & LintData;
+type Data = SyntaxData & NameData & LiteralData & FileData & StatementData & BoundData & InvariantData & ProfileData & ImportData & LintData & TargetData;
 
 /** Every code is here: a code without data and words does not compile. */
 const WORDS: WordsOf<Pick<Data, DiagnosticCode>> = {
@@ -27,6 +28,7 @@ const WORDS: WordsOf<Pick<Data, DiagnosticCode>> = {
   ...PROFILE_WORDS,
   ...IMPORT_WORDS,
   ...LINT_WORDS,
+  ...TARGET_WORDS,
 };
 
 /** The data of a code, ready for JSON; null where there is nothing to say beyond the code. */

@@ -10,6 +10,7 @@ import { count, usage, type Outcome } from "../outcome.ts";
 import { memoryJson, memoryRows } from "../memory.ts";
 import { readProfile } from "../profile.ts";
 import { readNodes } from "../analysis/nodes.ts";
+import { emissionJson, emissionRows, emitted, emitterOf, readEmission, writeFiles, type Emission } from "../emitted.ts";
 import { FILTER_VERSIONS, filterRows, readSubject, writeFilter } from "../filter_file.ts";
 import { failedProofs, prove, type Proven } from "../proven.ts";
 import { writeNative } from "../native_folder.ts";
@@ -35,11 +36,13 @@ export async function run(args: Arguments, { stop, show, progress }: Surrounding
   const subject = readFor.value;
   const nodes = readNodes(args);
   if (!nodes.ok) return nodes.error;
+  const emission = readEmission(args, target, nodes.value);
+  if (!emission.ok) return emission.error;
   const out = args.flags.get("out") ?? besides(file, target);
   if (resolve(out) === resolve(file)) {
     return usage("output_is_input", `\`${out}\` is the policy itself`, "give `-o` another path");
   }
-  const request = { file, out, profile, target, subject, nodes: nodes.value };
+  const request = { file, out, profile, target, subject, nodes: nodes.value, emission: emission.value };
   if (!args.flags.has("watch")) return (await buildOnce(request, progress)).outcome;
   await watchInputs({
     stop,
@@ -67,9 +70,11 @@ interface Request {
   readonly subject: string;
   /** The most of the analysis. */
   readonly nodes: number;
+  /** Null: the target is no other program. */
+  readonly emission: Emission | null;
 }
 
-async function buildOnce({ file, out, profile, target, subject, nodes }: Request, progress: Progress): Promise<{ outcome: Outcome; inputs: Inputs }> {
+async function buildOnce({ file, out, profile, target, subject, nodes, emission }: Request, progress: Progress): Promise<{ outcome: Outcome; inputs: Inputs }> {
   const compiled = compileAndTest(file, profile, undefined, progress);
   if (!compiled.ok) return compiled.error;
   const tested = compiled.value;
@@ -81,6 +86,13 @@ async function buildOnce({ file, out, profile, target, subject, nodes }: Request
   if (!proven.ok) return { outcome: proven.error, inputs };
   const unproven = failedProofs(proven.value, tested, nodes, `, so \`${out}\` is not written`);
   if (unproven !== null) return { outcome: unproven, inputs };
+  if (emission !== null) {
+    const made = emitted(tested, tested.loaded.info.treeSha256, emission, `, so \`${out}\` is not written`);
+    if (!made.ok) return { outcome: made.error, inputs };
+    const { files, plan } = made.value;
+    const trouble = await writeFiles(out, emission.target, files, inputs.files);
+    return { outcome: trouble ?? built(tested, proven.value, out, emissionRows(plan), emissionJson(plan)), inputs };
+  }
   const version = FILTER_VERSIONS[target];
   if (version !== undefined) {
     const written = await writeFilter(out, tested, subject, version);
@@ -90,14 +102,14 @@ async function buildOnce({ file, out, profile, target, subject, nodes }: Request
   return { outcome: trouble ?? built(tested, proven.value, out), inputs };
 }
 
-const ENDINGS = { wasm: ".wasm", c: ".native", "abi-filter": ".af1", "abi-filter-v2": ".af2" } as const satisfies Record<Target, string>;
+const ENDINGS: Readonly<Partial<Record<Target, string>>> = { wasm: ".wasm", c: ".native", "abi-filter": ".af1", "abi-filter-v2": ".af2" };
 
 function besides(file: string, target: Target): string {
   const { dir, name } = parse(file);
-  return format({ dir, name, ext: ENDINGS[target] });
+  return format({ dir, name, ext: ENDINGS[target] ?? emitterOf(target)?.ending ?? "" });
 }
 
-function built(tested: Tested, { claims }: Proven, out: string, more: readonly (readonly [string, string])[] = []): Outcome {
+function built(tested: Tested, { claims }: Proven, out: string, more: readonly (readonly [string, string])[] = [], data: object = {}): Outcome {
   const {
     stats,
     loaded: { info },
@@ -133,6 +145,7 @@ function built(tested: Tested, { claims }: Proven, out: string, more: readonly (
       claims: claims.length,
       profile: stats.profile,
       memory: memoryJson(stats),
+      ...data,
     },
     report: (p) =>
       [

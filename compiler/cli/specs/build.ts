@@ -1,6 +1,6 @@
 // The row of `ingressc build` in the command table. commands/build.ts runs it.
 import type { CommandSpec } from "../../../runtime/shell/command_table.ts";
-import { NODES_FLAG, PROFILE_FLAG, SUBJECT_FLAG, TARGET_FLAG } from "../flags.ts";
+import { AS_OF_FLAG, NODES_FLAG, PROFILE_FLAG, SUBJECT_FLAG, TARGET_FLAG, WITHOUT_FLAG } from "../flags.ts";
 
 export const build = {
   summary: "compile and test a policy, then write its module",
@@ -10,6 +10,11 @@ export const build = {
     profile: PROFILE_FLAG,
     target: TARGET_FLAG,
     subject: SUBJECT_FLAG,
+    without: WITHOUT_FLAG,
+    "as-of": AS_OF_FLAG,
+    "whole-host": { short: null, value: null, says: "with `--target nft`: close every other port of the host too" },
+    "no-ssh": { short: null, value: null, says: "with `--whole-host`: nobody needs tcp 22" },
+    selector: { short: null, value: "KEY=VALUE", says: "with `--target kubernetes`: the label of the pods (default: app.kubernetes.io/name=SERVICE)" },
     nodes: NODES_FLAG,
     watch: { short: null, value: null, says: "build again after every change, until Ctrl-C" },
   },
@@ -22,11 +27,14 @@ export const build = {
     "data as a file beside it. It needs the npm package wabt; docs/os.md has the host for it.",
     "With `--target abi-filter` or `abi-filter-v2` OUT is what SERVICE may bind, for an OS that checks",
     "a filter and no engine; what the version can't express is refused. docs/abi-filter-v2.md.",
+    "With `--target nft` OUT is for a program that exists already: who is admitted there is exactly who the",
+    "policy admits, and a clause that the program can't have is an error. docs/fleet.md has a page for each.",
     "With --watch, an error keeps the last good module in its place.",
     "",
     "  ingressc build policies/demo.ingress",
     "  ingressc build policies/demo.ingress -o /etc/ingress/demo.wasm --watch",
     "  ingressc build policies/demo.ingress --profile os --target c -o native",
     "  ingressc build policies/demo.ingress --target abi-filter -o ingressd.af1",
+    "  ingressc build policies/fleet.ingress --target nft -o /etc/nftables.d/ingressd.nft",
   ].join("\n"),
 } as const satisfies CommandSpec;

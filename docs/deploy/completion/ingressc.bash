@@ -22,7 +22,7 @@ _ingressc() {
   if [ "$before" = = ]; then before=${COMP_WORDS[COMP_CWORD-2]}; fi
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      --profile|--ignore|--at|--nodes|--stdin-name|-o|--out|--target|--subject|--filter|--min-coverage|--tap|--junit|--lcov|--audit|--format|--git|--accept|--output|--round|--min|--only|--source|--from|-k|--key|-r|--revision|-p|--policy|--ca|--token-file) ((i++)); if [ "${COMP_WORDS[i]}" = = ]; then ((i++)); fi ;;
+      --profile|--ignore|--at|--nodes|--stdin-name|-o|--out|--target|--subject|--without|--as-of|--selector|--filter|--min-coverage|--tap|--junit|--lcov|--audit|--format|--git|--accept|--output|--round|--min|--only|--source|--from|-k|--key|-r|--revision|-p|--policy|--ca|--token-file) ((i++)); if [ "${COMP_WORDS[i]}" = = ]; then ((i++)); fi ;;
       -*) ;;
       *) if [ -z "$command" ]; then command=${COMP_WORDS[i]}; else ((operand++)); fi ;;
     esac
@@ -30,7 +30,7 @@ _ingressc() {
   case $command in
     '')
       case $word in -*) _ingressc_words -h --help -V --version; return ;; esac
-      _ingressc_words check build prove test explain diff who replay learn list inspect fmt export import init keygen sign verify push pull ;;
+      _ingressc_words check build prove test explain diff drift who replay learn list inspect fmt export import init keygen sign verify push pull ;;
     check)
       case $before in
         --profile) _ingressc_words host os; return ;;
@@ -47,11 +47,14 @@ _ingressc() {
       case $before in
         -o|--out) _ingressc_files; return ;;
         --profile) _ingressc_words host os; return ;;
-        --target) _ingressc_words wasm c abi-filter abi-filter-v2; return ;;
+        --target) _ingressc_words wasm c abi-filter abi-filter-v2 nft haproxy kubernetes; return ;;
         --subject) :; return ;;
+        --without) :; return ;;
+        --as-of) :; return ;;
+        --selector) :; return ;;
         --nodes) :; return ;;
       esac
-      case $word in -*) _ingressc_words -o --out --profile --target --subject --nodes --watch --json -h --help -V --version; return ;; esac
+      case $word in -*) _ingressc_words -o --out --profile --target --subject --without --as-of --whole-host --no-ssh --selector --nodes --watch --json -h --help -V --version; return ;; esac
       case $operand in
         0) _ingressc_files ingress ;;
       esac ;;
@@ -100,6 +103,18 @@ _ingressc() {
       case $word in -*) _ingressc_words --format --git --accept --equivalent --nodes --stdin-name --json -h --help -V --version; return ;; esac
       case $operand in
         *) _ingressc_files ingress wasm ;;
+      esac ;;
+    drift)
+      case $before in
+        --target) _ingressc_words wasm c abi-filter abi-filter-v2 nft haproxy kubernetes; return ;;
+        --without) :; return ;;
+        --as-of) :; return ;;
+        --nodes) :; return ;;
+      esac
+      case $word in -*) _ingressc_words --target --without --as-of --nodes --json -h --help -V --version; return ;; esac
+      case $operand in
+        0) _ingressc_files ingress ;;
+        1) : ;;
       esac ;;
     who)
       case $before in

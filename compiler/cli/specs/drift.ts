@@ -1,0 +1,27 @@
+// The row of `ingressc drift` in the command table. commands/drift.ts runs it.
+import type { CommandSpec } from "../../../runtime/shell/command_table.ts";
+import { AS_OF_FLAG, NODES_FLAG, TARGET_FLAG, WITHOUT_FLAG } from "../flags.ts";
+
+export const drift = {
+  summary: "compare what another program runs with the policy",
+  operands: ["FILE", "RUNNING"],
+  flags: {
+    target: TARGET_FLAG,
+    without: WITHOUT_FLAG,
+    "as-of": AS_OF_FLAG,
+    nodes: NODES_FLAG,
+  },
+  manual: [
+    "RUNNING is what the program says of itself: `nft -j list table inet ingressd` for nft, and what the",
+    "runtime API answers to `show map` for haproxy, and `kubectl get networkpolicy,service -o json` for",
+    "kubernetes (docs/fleet.md has the commands). It is converted back",
+    "into sets of clients, and each place where these are others than those that the policy admits is",
+    "shown, with one request of each as `ingressc explain` reads it. Parts that ingressc doesn't",
+    "write are shown too. What the program says of the policy's hash is shown, and nothing depends on it.",
+    "",
+    "Exits 0 where nothing differs and 1 where something does.",
+    "",
+    "  TZ=UTC nft -j list table inet ingressd > running.json",
+    "  ingressc drift policies/fleet.ingress running.json --target nft",
+  ].join("\n"),
+} as const satisfies CommandSpec;

@@ -1,0 +1,7 @@
+// The targets of `ingressc build` that are other programs: one row each.
+import type { Emitter } from "./emitter.ts";
+import { haproxy } from "./haproxy.ts";
+import { kubernetes } from "./kubernetes.ts";
+import { nft } from "./nft.ts";
+
+export const EMITTERS = { nft, haproxy, kubernetes } as const satisfies Readonly<Record<string, Emitter>>;

@@ -1,0 +1,60 @@
+// A checked policy for another program: refused with its clauses, or the files, and the clauses that they omit.
+import { diagnostic, type Diagnostic } from "../diagnostics/diagnostic.ts";
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
+import type { ListenerModel, PolicyModel } from "../analysis/model.ts";
+import type { CheckedPolicy } from "../policy/policy.ts";
+import type { SourceFile } from "../source/source.ts";
+import type { Emitter, Files, Options } from "./emitter.ts";
+import { analysed, nextChange, placesOf, type Plan } from "./plan.ts";
+import { judged, type Without } from "./refusals.ts";
+
+export interface Settings extends Options {
+  readonly without: Without;
+  /** UTC seconds; null: every moment, where the target knows the time. */
+  readonly asOf: number | null;
+  /** With `wholeHost`: nobody needs tcp 22. */
+  readonly noSsh: boolean;
+  /** The most of the analysis. */
+  readonly nodes: number;
+}
+
+export interface Source {
+  readonly entry: SourceFile;
+  readonly policy: CheckedPolicy;
+  readonly model: PolicyModel;
+  readonly hash: string;
+}
+
+export interface Written {
+  readonly files: Files;
+  readonly plan: Plan;
+}
+
+/** Whether a target has a part in what a listener admits. */
+export function hasPart({ can }: Emitter): (listener: ListenerModel) => boolean {
+  return ({ mode }) => mode !== "direct" || can.direct === "written";
+}
+
+/** Throws OutOfNodes where the budget is used up. */
+export function write({ entry, policy, model, hash }: Source, target: Emitter, settings: Settings): Result<Written, readonly Diagnostic[]> {
+  const { refused, leftOut } = judged(policy, target, settings.without, settings.asOf !== null);
+  const wrong = [...refused, ...lockedOut(entry, policy, target, settings)];
+  if (wrong.length > 0) return failed(wrong);
+  const from = analysed(model, settings.nodes);
+  const asOf = settings.asOf === null ? null : { at: settings.asOf, next: nextChange(from, settings.asOf) };
+  const plan: Plan = { exposes: policy.exposes, places: placesOf(from, hasPart(target), settings.asOf), leftOut, hash, asOf };
+  const files = target.emit(plan, settings);
+  if (files.ok) return ok({ files: files.value, plan });
+  return failed(
+    files.error.flatMap(({ listener, what }) => {
+      const expose = policy.exposes[listener];
+      return expose === undefined ? [] : [diagnostic("ING907", { target: target.name, expose: expose.name, what }, expose.span)];
+    }),
+  );
+}
+
+function lockedOut(entry: SourceFile, { exposes }: CheckedPolicy, target: Emitter, { wholeHost, noSsh }: Settings): readonly Diagnostic[] {
+  if (!wholeHost || noSsh) return [];
+  if (exposes.some(({ proto, ports }) => proto === "tcp" && ports.some(({ first, last }) => first <= 22 && 22 <= last))) return [];
+  return [diagnostic("ING908", { target: target.name }, { file: entry, start: 0, end: 0 })];
+}

@@ -1,0 +1,137 @@
+// `ingressc build --target nft` and `ingressc drift` as a user runs them: files, exit codes, and every flag in a wrong place.
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import * as assert from "uvu/assert";
+import { folder, ingresscHere as inFolder, type Ended } from "../cli/programs.ts";
+import { suite } from "../suite.ts";
+
+const test = suite("fleet: commands");
+const POLICY = `edition 1
+net office = 198.51.100.0/24
+expose web on tcp 8080 {
+  backend 127.0.0.1:18080
+  cap 10 connections
+  allow from office
+}
+test "office" { from 198.51.100.7 to web => allow }
+`;
+
+function folderWith(files: Readonly<Record<string, string>>): string {
+  const made = folder();
+  for (const [name, text] of Object.entries(files)) made.write(name, text);
+  return made.path;
+}
+
+const ingresscHere = (args: readonly string[]): Promise<Ended> => inFolder(args, process.cwd());
+
+/** The kernel's table, as nft writes it. */
+function running(elements: readonly unknown[], more: readonly unknown[] = []): string {
+  const match = (left: unknown, op: string, right: unknown): unknown => ({ match: { op, left, right } });
+  const rule = (chain: string, expr: readonly unknown[], comment?: string): unknown => ({ rule: { family: "inet", table: "ingressd", chain, comment, expr } });
+  return JSON.stringify({
+    nftables: [
+      { metainfo: { version: "1.0.6" } },
+      { table: { family: "inet", name: "ingressd" } },
+      { set: { family: "inet", name: "sources0", table: "ingressd", type: "ipv4_addr", flags: ["interval"], elem: elements } },
+      { chain: { family: "inet", table: "ingressd", name: "place0" } },
+      { chain: { family: "inet", table: "ingressd", name: "input", type: "filter", hook: "input", prio: 0, policy: "accept" } },
+      rule("place0", [match({ payload: { protocol: "ip", field: "saddr" } }, "==", "@sources0"), { accept: null }]),
+      rule("place0", [{ drop: null }]),
+      rule("input", [match({ ct: { key: "state" } }, "in", "established"), { accept: null }], `policy ${"0".repeat(32)}`),
+      rule("input", [match({ payload: { protocol: "tcp", field: "dport" } }, "==", 8080), { goto: { target: "place0" } }]),
+      ...more,
+    ],
+  });
+}
+
+test("a file that nft reads, or nothing: a cap is refused with its place, and left out with its flag", async () => {
+  const at = folderWith({ "p.ingress": POLICY });
+  const [file, out] = [join(at, "p.ingress"), join(at, "p.nft")];
+  const refused = await ingresscHere(["build", file, "--target", "nft"]);
+  assert.is(refused.code, 3);
+  assert.match(refused.err, "ING903");
+  assert.match(refused.err, "p.ingress:5:");
+  assert.not.ok(existsSync(out));
+  const built = await ingresscHere(["build", file, "--target", "nft", "--without", "caps", "--json"]);
+  assert.is(built.code, 0, built.err);
+  const { data } = JSON.parse(built.out) as { readonly data: { readonly leftOut: readonly { readonly what: string; readonly of: string }[] } };
+  assert.equal(
+    data.leftOut.map(({ what, of }) => `${what} of ${of}`),
+    ["cap of web", "backend of web"],
+  );
+  assert.match(readFileSync(out, "utf8"), "198.51.100.0-198.51.100.255");
+});
+
+test("a folder for HAProxy", async () => {
+  const at = folderWith({ "p.ingress": POLICY });
+  const { code } = await ingresscHere(["build", join(at, "p.ingress"), "--target", "haproxy", "--without", "caps,limits", "-o", join(at, "out")]);
+  assert.is(code, 0);
+  assert.is(readFileSync(join(at, "out/maps/tcp_8080_v4.sources.map"), "utf8"), "198.51.100.0/24 s0.\n");
+  assert.ok(existsSync(join(at, "out/haproxy.cfg")) && existsSync(join(at, "out/swap.txt")));
+});
+
+test("a test that fails: the old file stays", async () => {
+  const at = folderWith({ "p.ingress": POLICY.replace("=> allow", "=> deny cidr"), "p.nft": "old" });
+  const { code } = await ingresscHere(["build", join(at, "p.ingress"), "--target", "nft", "--without", "caps"]);
+  assert.is(code, 1);
+  assert.is(readFileSync(join(at, "p.nft"), "utf8"), "old");
+});
+
+const WRONG: readonly (readonly [readonly string[], string])[] = [
+  [["--whole-host"], "flag_target"],
+  [["--target", "haproxy", "--whole-host"], "flag_target"],
+  [["--without", "caps"], "flag_target"],
+  [["--target", "c", "--profile", "os", "--as-of", "2027-01-01T00:00Z"], "flag_target"],
+  [["--target", "nft", "--no-ssh"], "no_ssh"],
+  [["--target", "nft", "--without", "names"], "without"],
+  [["--target", "nft", "--without", "caps,"], "without"],
+  [["--target", "nft", "--as-of", "2027-01-01"], "as_of"],
+  [["--target", "ntf"], "unknown_target"],
+];
+
+for (const [flags, code] of WRONG)
+  test(`build ${flags.join(" ")}: ${code}`, async () => {
+    const at = folderWith({ "p.ingress": POLICY });
+    const { out, err } = await ingresscHere(["build", join(at, "p.ingress"), "--json", ...flags]);
+    assert.match(out + err, `"usage.${code}"`);
+  });
+
+const net = (addr: string, len: number): unknown => ({ prefix: { addr, len } });
+
+test("drift: nothing, one network more, one less, a part of another kind", async () => {
+  const at = folderWith({ "p.ingress": POLICY });
+  const drift = async (text: string): Promise<{ readonly code: number; readonly out: string }> => {
+    writeFileSync(join(at, "running.json"), text);
+    const { code, out, err } = await ingresscHere(["drift", join(at, "p.ingress"), join(at, "running.json"), "--target", "nft", "--without", "caps"]);
+    return { code: code ?? -1, out: out + err };
+  };
+  const same = await drift(running([net("198.51.100.0", 24)]));
+  assert.is(same.code, 0, same.out);
+  assert.match(same.out, "it says that it has another policy (00000000000000000000000000000000");
+  const more = await drift(running([net("198.51.100.0", 24), "203.0.113.9"]));
+  assert.is(more.code, 1);
+  assert.match(more.out, "+ web (tcp 8080): nft admits whom the policy refuses: from 203.0.113.9");
+  assert.match(more.out, "for example: from 203.0.113.9 to tcp 8080");
+  const fewer = await drift(running([net("198.51.100.0", 25)]));
+  assert.is(fewer.code, 1);
+  assert.match(fewer.out, "- web (tcp 8080): nft refuses whom the policy admits: from 198.51.100.128/25");
+  const strange = await drift(
+    running([net("198.51.100.0", 24)], [{ rule: { family: "inet", table: "ingressd", chain: "input", expr: [{ limit: { rate: 1 } }, { accept: null }] } }]),
+  );
+  assert.is(strange.code, 1);
+  assert.match(strange.out, "! nft has what ingressc doesn't write: a rule of input");
+});
+
+test("drift of what is no table, of a missing file, and without a target", async () => {
+  const at = folderWith({ "p.ingress": POLICY, "other.json": '{"nftables": []}' });
+  const say = async (...args: readonly string[]): Promise<string> => {
+    const { out, err } = await ingresscHere(["drift", join(at, "p.ingress"), ...args, "--json"]);
+    return out + err;
+  };
+  assert.match(await say(join(at, "other.json"), "--target", "nft", "--without", "caps"), "policy.running_unreadable");
+  assert.match(await say(join(at, "none.json"), "--target", "nft", "--without", "caps"), "usage.unreadable_file");
+  assert.match(await say(join(at, "other.json")), "usage.drift_target");
+  assert.match(await say(join(at, "other.json"), "--target", "nft"), "policy.target_misfit");
+});
+
+test.run();

@@ -1,0 +1,156 @@
+// The outputs of shipped policies for each target, as files; and what each target refuses, clause by clause.
+// UPDATE=1 writes the files again.
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { dirname } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { Emitter } from "../../compiler/emitters/emitter.ts";
+import { EMITTERS } from "../../compiler/emitters/register.ts";
+import { write, type Settings } from "../../compiler/emitters/written.ts";
+import { shipped, written as policyOf } from "./policies.ts";
+
+const test = suite("fleet: outputs");
+const PLAIN: Settings = { file: "", wholeHost: false, noSsh: false, selector: null, without: { caps: false, limits: false }, asOf: null, nodes: 4_000_000 };
+const LESS: Settings = { ...PLAIN, without: { caps: true, limits: true } };
+
+interface Row {
+  readonly target: Emitter;
+  readonly policy: string;
+  readonly name: string;
+  readonly settings: Settings;
+}
+
+const plain = (target: Emitter, policy: string): Row => ({ target, policy, name: policy, settings: { ...PLAIN, file: `policies/${policy}.ingress` } });
+const less = (target: Emitter, policy: string): Row => ({ target, policy, name: policy, settings: { ...LESS, file: `policies/${policy}.ingress` } });
+
+const { nft, haproxy, kubernetes } = EMITTERS;
+const ROWS: readonly Row[] = [
+  plain(nft, "fleet"),
+  plain(nft, "queue"),
+  plain(nft, "shut"),
+  less(nft, "demo"),
+  less(nft, "mail"),
+  less(nft, "monitored"),
+  { ...plain(nft, "fleet"), name: "fleet_whole_host", settings: { ...PLAIN, file: "policies/fleet.ingress", wholeHost: true } },
+  { ...plain(nft, "fleet"), name: "fleet_as_of", settings: { ...PLAIN, file: "policies/fleet.ingress", asOf: Date.UTC(2027, 1, 10) / 1000 } },
+  plain(haproxy, "fleet"),
+  plain(haproxy, "behind_nginx"),
+  less(haproxy, "public_api"),
+  less(haproxy, "mail"),
+  less(haproxy, "monitored"),
+  plain(haproxy, "queue"),
+  plain(kubernetes, "cluster"),
+  plain(kubernetes, "queue"),
+  plain(kubernetes, "shut"),
+  less(kubernetes, "mail"),
+  less(kubernetes, "monitored"),
+  { ...plain(kubernetes, "queue"), name: "queue_selector", settings: { ...PLAIN, file: "policies/queue.ingress", selector: { key: "app", value: "queue" } } },
+];
+
+for (const { target, policy, name, settings } of ROWS)
+  test(`${target.name}: ${name}`, () => {
+    const made = write(shipped(policy), target, settings);
+    assert.ok(made.ok, made.ok ? "" : made.error.map(({ message }) => message).join("\n"));
+    const text = [...made.value.files].map(([file, content]) => (file === "" ? content : `==> ${file}\n${content}`)).join("");
+    const path = fileURLToPath(new URL(`golden/${target.name}/${name}.txt`, import.meta.url));
+    if (process.env["UPDATE"] === "1") {
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, text);
+    }
+    assert.fixture(text, readFileSync(path, "utf8"));
+  });
+
+/** A policy of one expose, and the code of the clause for each target; null: it is written. */
+const CLAUSES: readonly (readonly [clause: string, policy: string, codes: Readonly<Record<keyof typeof EMITTERS, string | null>>])[] = [
+  ["passthrough", "expose web on tcp 443 as passthrough { backend 127.0.0.1:8443 allow from any }", { nft: "ING900", haproxy: null, kubernetes: "ING900" }],
+  ["tls", 'expose web on tcp 443 as tls { backend 127.0.0.1:8080 cert "web" allow from any }', { nft: "ING900", haproxy: "ING900", kubernetes: "ING900" }],
+  [
+    "mtls",
+    'expose web on tcp 443 as mtls { backend 127.0.0.1:8080 cert "web" ca "corp" allow from any }',
+    { nft: "ING900", haproxy: "ING900", kubernetes: "ING900" },
+  ],
+  ["udp", "expose dns on udp 53 { backend 127.0.0.1:5300 amplify any allow from any }", { nft: null, haproxy: "ING901", kubernetes: null }],
+  ["via", "expose web on tcp 80 via 10.0.0.5 { backend 127.0.0.1:8080 allow from any }", { nft: "ING902", haproxy: "ING902", kubernetes: "ING902" }],
+  ["cap", "expose web on tcp 80 { backend 127.0.0.1:8080 cap 10 connections allow from any }", { nft: "ING903", haproxy: "ING903", kubernetes: "ING903" }],
+  ["limit", "expose web on tcp 80 { backend 127.0.0.1:8080 limit 1/s per source allow from any }", { nft: "ING903", haproxy: "ING903", kubernetes: "ING903" }],
+  ["amplify", "expose dns on udp 53 { backend 127.0.0.1:5300 amplify 30 allow from any }", { nft: "ING903", haproxy: "ING901 ING903", kubernetes: "ING903" }],
+  ["until", "expose web on tcp 80 { backend 127.0.0.1:8080 allow from any until 2030-01-01T00:00Z }", { nft: null, haproxy: null, kubernetes: "ING904" }],
+  ["bind", "expose web on tcp 80 bind private { backend 127.0.0.1:8080 allow from any }", { nft: null, haproxy: null, kubernetes: "ING905" }],
+  ["no backend", "expose web on tcp 80 { allow from any }", { nft: null, haproxy: "ING906", kubernetes: null }],
+  ["two backends", "expose web on tcp 80 { backend 127.0.0.1:8080, 127.0.0.1:8081 allow from any }", { nft: "ING906", haproxy: null, kubernetes: "ING906" }],
+  ["a unix socket", 'expose web on tcp 80 { backend unix "/run/web.sock" allow from any }', { nft: "ING906", haproxy: null, kubernetes: "ING906" }],
+  ["another host", "expose web on tcp 80 { backend remote 10.0.3.7:80 allow from any }", { nft: "ING906", haproxy: null, kubernetes: "ING906" }],
+  ["a PROXY header", "expose web on tcp 80 { backend 127.0.0.1:8080 proxy v2 allow from any }", { nft: "ING906", haproxy: null, kubernetes: "ING906" }],
+  ["direct", '@why "it speaks its own protocol"\nexpose web service shop on tcp 8080 as direct { }', { nft: null, haproxy: null, kubernetes: null }],
+];
+
+for (const [clause, text, codes] of CLAUSES)
+  test(`${clause}: written or refused, with its place`, () => {
+    const policy = policyOf("one", `edition 1\n${text}\n`);
+    for (const target of Object.values<Emitter>(EMITTERS)) {
+      const made = write(policy, target, { ...PLAIN, file: "one.ingress" });
+      const found = made.ok ? null : made.error.map(({ code }) => code).join(" ");
+      assert.is(found, codes[target.name as keyof typeof EMITTERS], `${target.name}: ${clause}`);
+      if (!made.ok) assert.ok(made.error.every(({ span, message, help }) => span.start >= 10 && message.includes(`\`${target.name}\``) && help !== null));
+    }
+  });
+
+test("kubernetes: two exposes at one port of the same pods, many ports, and an object that is too large", () => {
+  const codes = (text: string, selector: Settings["selector"] = null): readonly string[] => {
+    const made = write(policyOf("one", `edition 1\n${text}\n`), kubernetes, { ...PLAIN, selector });
+    return made.ok ? [] : made.error.map(({ code, message }) => `${code} ${message.replace(/^.*: /, "").slice(0, 35)}`);
+  };
+  const two = "expose a on tcp 80 { backend 127.0.0.1:8080 allow from 10.0.0.0/8 }\nexpose b on tcp 81 { backend 127.0.0.1:8080 allow from any }";
+  assert.equal(codes(two), []);
+  assert.equal(codes(two, { key: "app", value: "shop" }), ["ING907 it leads to the same port of the sa"]);
+  assert.equal(codes("expose a on tcp 1000-1249 { allow from any }"), []);
+  assert.equal(codes("expose a on tcp 1000-1250 { allow from any }"), ["ING907 it has 251 ports, and a Service has"]);
+  const many = Array.from({ length: 14_000 }, (_, i) => `10.${i >> 7}.${(2 * i) & 255}.1`);
+  assert.match(codes(`expose a on tcp 80 { allow from ${many.join(", ")} }`).join(), /^ING907 its NetworkPolicy has 1\d{6} bytes/);
+  assert.equal(codes(`expose a on tcp 80 { allow from ${many.slice(0, 10_000).join(", ")} }`), []);
+});
+
+test("what is left out is said, each with its expose", () => {
+  const made = write(shipped("monitored"), nft, { ...LESS, file: "policies/monitored.ingress" });
+  assert.ok(made.ok);
+  const { leftOut } = made.value.plan;
+  assert.equal([...new Set(leftOut.map(({ what, of }) => `${what} of ${of}`))].sort(), ["backend of web", "cap of web", "dryrun of web", "limit of web"]);
+  for (const { says } of leftOut) assert.ok((made.value.files.get("") ?? "").includes(says), says);
+});
+
+test("with one of two flags the other clause stays refused", () => {
+  for (const [without, code, flag] of [
+    [{ caps: true, limits: false }, "ING903", "limits"],
+    [{ caps: false, limits: true }, "ING903", "caps"],
+  ] as const) {
+    const made = write(shipped("mail"), nft, { ...PLAIN, without });
+    assert.ok(!made.ok && made.error.length > 0);
+    if (!made.ok) for (const { code: found, help } of made.error) assert.ok(found === code && help?.includes(`--without ${flag}`) === true, help ?? "");
+  }
+});
+
+test("a moment: the next one at which others are admitted, or that there is none", () => {
+  const at = (text: string): unknown => {
+    const made = write(shipped("fleet"), nft, { ...PLAIN, asOf: Date.parse(text) / 1000 });
+    return made.ok ? made.value.plan.asOf?.next : "refused";
+  };
+  assert.is(at("2026-09-01T00:00:00Z"), Date.UTC(2027, 1, 1) / 1000);
+  assert.is(at("2027-02-01T00:00:00Z"), Date.UTC(2027, 1, 15) / 1000);
+  assert.is(at("2027-06-30T23:59:59Z"), Date.UTC(2027, 6, 1) / 1000);
+  assert.is(at("2027-07-01T00:00:00Z"), null);
+});
+
+test("a whole host needs tcp 22, or the word that it does not", () => {
+  const [web, ssh] = ["80", "20-30"].map((ports) => policyOf("one", `edition 1\nexpose web on tcp ${ports} { allow from any }\n`));
+  const codes = (policy: typeof web, noSsh: boolean): readonly string[] => {
+    if (policy === undefined) return ["none"];
+    const made = write(policy, nft, { ...PLAIN, wholeHost: true, noSsh });
+    return made.ok ? [] : made.error.map(({ code }) => code);
+  };
+  assert.equal(codes(web, false), ["ING908"]);
+  assert.equal(codes(web, true), []);
+  assert.equal(codes(ssh, false), []);
+});
+
+test.run();
