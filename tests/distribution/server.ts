@@ -7,7 +7,7 @@ import type { HttpSetup } from "../../runtime/distribution/http.ts";
 import { parseLocation, type Location } from "../../runtime/distribution/location.ts";
 import { PolicySource } from "../../runtime/distribution/source.ts";
 import { atEnd } from "../suite.ts";
-import { manualClock, type ManualClock } from "../gateway/gateway_under_test.ts";
+import { manualClock, type ManualClock } from "../manual_clock.ts";
 import { authority, dns, ip, leaf } from "../tls/certificates.ts";
 
 export const AUTHORITY = authority("the tests' authority");

@@ -8,7 +8,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { compile } from "../../compiler/compile.ts";
 import type { SourceFile } from "../../compiler/source/source.ts";
-import type { GatewayClock } from "../../gateway/clock.ts";
 import { parseConfig } from "../../gateway/config/read.ts";
 import { openConnection, type Connection } from "../../gateway/client/connection.mjs";
 import { FREE } from "../../gateway/connection/states.ts";
@@ -23,6 +22,9 @@ import { usableCalls } from "../../gateway/kernel/self_test.ts";
 import { interfaceAddresses } from "../../gateway/listen/addresses.ts";
 import type { Address } from "../../runtime/net/address.ts";
 import { atEnd } from "../suite.ts";
+import { manualClock, type ManualClock } from "../manual_clock.ts";
+
+export { manualClock, type ManualClock };
 
 /** Compiles; the text must be free of diagnostics. */
 export function moduleOf(text: string): Uint8Array {
@@ -30,42 +32,6 @@ export function moduleOf(text: string): Uint8Array {
   const { module, diagnostics } = compile(entry, { read: (_path, from) => (from === null ? ok(entry) : failed("missing")) });
   if (module === null) throw new Error(diagnostics.map((d) => d.message).join("; "));
   return module;
-}
-
-export interface ManualClock extends GatewayClock {
-  /** Moves both clocks and runs what falls due, in order. */
-  advance(ms: number): void;
-}
-
-/** `wall` takes the place of the wall clock that moves with the other one. */
-export function manualClock(wall: (() => number) | null = null): ManualClock {
-  let now = 1_000_000;
-  let numbers = 0;
-  const due = new Map<number, { at: number; every: number; tick: () => void }>();
-  const arm = (ms: number, every: number, tick: () => void): (() => void) => {
-    const number = numbers++;
-    due.set(number, { at: now + ms, every, tick });
-    return () => void due.delete(number);
-  };
-  return {
-    monoMs: () => now,
-    wallMs: wall ?? ((): number => Date.UTC(2030, 0, 1) + now),
-    every: (ms, tick) => arm(ms, ms, tick),
-    after: (ms, tick) => arm(ms, 0, tick),
-    advance(ms) {
-      const end = now + ms;
-      for (;;) {
-        const next = [...due].filter(([, t]) => t.at <= end).sort(([, a], [, b]) => a.at - b.at)[0];
-        if (next === undefined) break;
-        const [number, timer] = next;
-        now = Math.max(now, timer.at);
-        if (timer.every > 0) timer.at = now + timer.every;
-        else due.delete(number);
-        timer.tick();
-      }
-      now = end;
-    },
-  };
 }
 
 export interface Record {
