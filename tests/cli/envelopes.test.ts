@@ -1,7 +1,10 @@
 // Every command of ingressc: its answer as text and as an envelope, with the exit code of its class. A command without a row fails.
+import { readFileSync } from "node:fs";
 import * as assert from "uvu/assert";
 import { INGRESSC } from "../../compiler/cli/command_table.ts";
+import { digestOf, EMPTY_CONFIG } from "../../runtime/distribution/manifest.ts";
 import { EXIT_CODES, type ExitClass } from "../../runtime/shell/exit.ts";
+import { registryOf, serve, stored } from "../distribution/server.ts";
 import { suite } from "../suite.ts";
 import { CODE_NO_MATCH } from "../../runtime/abi/verdicts.ts";
 import { record } from "./audit_records.ts";
@@ -62,6 +65,10 @@ const ROWS: readonly Row[] = [
   ["who good.ingress to web --nodes 1", "no", "policy.not_proven"],
   ["who good.ingress to wbe", "usage", "usage.unknown_expose"],
   ["who bad.ingress to web", "reject", "policy.rejected"],
+  ["drift good.ingress maps.txt --target haproxy", "ok", "policy.no_drift"],
+  ["drift fewer.ingress maps.txt --target haproxy", "no", "policy.drift"],
+  ["drift good.ingress maps.txt", "usage", "usage.drift_target"],
+  ["drift good.ingress list.txt --target haproxy", "reject", "policy.running_unreadable"],
   ["replay good.ingress same.jsonl", "ok", "policy.replay_same"],
   ["replay good.ingress other.jsonl", "no", "policy.replay_differs"],
   ["replay good.ingress none.jsonl", "usage", "usage.missing_file"],
@@ -98,9 +105,25 @@ const ROWS: readonly Row[] = [
   ["verify unsigned.wasm --key k.pub", "no", "policy.signature_missing"],
   ["verify good.wasm", "usage", "usage.missing_flag"],
   ["verify good.ingress --key k.pub", "reject", "policy.module_malformed"],
+  ["push good.wasm REGISTRY --policy good.ingress", "ok", "policy.pushed"],
+  ["push good.wasm REGISTRY --policy fails.ingress", "no", "policy.test_failed"],
+  ["push good.wasm REGISTRY", "usage", "usage.missing_flag"],
+  ["push unsigned.wasm REGISTRY --policy good.ingress", "reject", "policy.not_signed"],
+  ["pull REGISTRY -o pulled.wasm --key k.pub", "ok", "policy.pulled"],
+  ["pull REGISTRY", "usage", "usage.missing_flag"],
+  ["pull REGISTRY -o pulled.wasm --key other.pub", "reject", "policy.signature_key"],
 ];
 
-const words = (args: string): readonly string[] => args.split(" ").map((word) => (word === "REQUEST" ? "from 198.51.100.7 to web" : word));
+/** An OCI registry that has `good.wasm` as it is at that moment, and takes each manifest. */
+async function registry(dir: Folder): Promise<string> {
+  const { host } = await serve((request, response) => {
+    if (request.method === "PUT") return void response.writeHead(201).end();
+    const has = stored(readFileSync(dir.at("good.wasm")));
+    has.blobs.set(digestOf(EMPTY_CONFIG), EMPTY_CONFIG);
+    registryOf(has)(request, response);
+  }, null);
+  return `oci://${host}/policies/edge:canary`;
+}
 
 test("each command answers with its class, as text and as one envelope", async ({ dir }) => {
   dir.write("good.ingress", GOOD);
@@ -112,11 +135,18 @@ test("each command answers with its class, as text and as one envelope", async (
   dir.write("warns.ingress", `${GOOD}\nnet unused = 10.0.0.0/8\n`);
   dir.write("plain", "a file");
   dir.write("list.txt", "192.0.2.0/24\n");
+  dir.write("maps.txt", "show map maps/tcp_443_v4.sources.map\n0x1 198.51.100.0/24 s0.\n");
   dir.write("partly.cfg", "listen f\n bind :80\n server s 127.0.0.1:81\nlisten g\n mode http\n bind :82\n server s 127.0.0.1:83\n");
   dir.write("same.jsonl", record({ source: "198.51.100.7:1" }));
   dir.write("other.jsonl", record({ source: "203.0.113.7:1" }));
   dir.write("denied.jsonl", record({ code: CODE_NO_MATCH }));
   await ingresscHere(["build", "good.ingress", "-o", "unsigned.wasm"], dir.path);
+  await ingresscHere(["keygen", "other"], dir.path);
+  const meant = new Map([
+    ["REQUEST", "from 198.51.100.7 to web"],
+    ["REGISTRY", await registry(dir)],
+  ]);
+  const words = (args: string): readonly string[] => args.split(" ").map((word) => meant.get(word) ?? word);
   const wrong: string[] = [];
   for (const [args, expected, code] of ROWS) {
     // A command that makes a file does so once.

@@ -409,6 +409,23 @@ test("random records: the policy passes check, and every record that it was lear
   );
 });
 
+test("a load balancer is learned from a refusal too, also where its record has no listener", async () => {
+  const f = folder();
+  for (const listener of ["web", undefined]) {
+    const lines = [
+      record({ source: "198.51.100.7:9", local: "0.0.0.0:443", listener: "web", code: v.CODE_ALLOWED }),
+      record({ source: "203.0.113.9:9", local: "0.0.0.0:443", listener, peer: "10.0.0.2:2", code: v.CODE_NO_MATCH }),
+      record({ source: "10.0.0.2:9", local: "0.0.0.0:443", listener: "web", code: v.CODE_ALLOWED }),
+    ];
+    const { text, data } = await learned(f, lines);
+    assert.match(bare(text), /^expose web on tcp 443 via 10\.0\.0\.2 \{$/m);
+    assert.match(bare(text), /^net web_clients = 198\.51\.100\.7$/m);
+    assert.is(data["unwritten"], 1);
+    f.write("audit.jsonl", lines.slice(1, 2).join(""));
+    assert.is(await replayed(f), "decisions 1, same 1");
+  }
+});
+
 test("tables are bounded, and what finds no room is counted", async () => {
   const f = folder();
   const rows: readonly (readonly [most: number, wish: (i: number) => Wish])[] = [

@@ -14,6 +14,9 @@ export const MOST_OF_EACH = 256;
 /** Intervals of addresses of all sets together. */
 export const MOST_SOURCES = 4_000_000;
 
+/** Ports of local addresses for which load balancers are kept. */
+const MOST_PEER_SETS = 65_536;
+
 /** Clients that differ by their source alone. */
 export interface Kind {
   /** Null: none was sent, or none is known. */
@@ -27,8 +30,8 @@ export interface Kind {
 
 /** The clients of one local address of a listener. */
 export interface Place {
-  readonly ports: Set<number>;
-  readonly peers: Sources;
+  /** Its ports, each with the load balancers that were seen there, by refused connections too. */
+  readonly ports: Map<number, Sources>;
   readonly kinds: Map<string, Kind>;
   records: number;
   firstSeconds: number;
@@ -59,6 +62,8 @@ export class Learner {
   /** Sources that a deny refuses, enforced or tried out. */
   readonly denied = new Sources(this.room);
   readonly leftOut = new Map<LeftOut, number>();
+  /** Load balancers by protocol, port and local address: the record of a refusal may have no listener. */
+  readonly #peers = new Map<string, Sources>();
   decisions = 0;
   learned = 0;
   /** Decisions that are no allow of a connection. */
@@ -69,7 +74,11 @@ export class Learner {
     const { source } = record;
     this.decisions++;
     if (record.byDeny && source !== null) this.denied.add(source);
-    if (record.op !== "accept" || !record.allowed) this.others++;
+    if (record.op !== "accept" || !record.allowed) {
+      this.others++;
+      // Where its header is not read, the peer is the client, so a refusal shows a load balancer as well as an admission does.
+      if (!this.#notePeer(record)) this.leftOut.set("room", (this.leftOut.get("room") ?? 0) + 1);
+    }
     // The source is left out of every set at the end.
     else if (!record.byDeny) {
       const why = this.#learn(record);
@@ -77,6 +86,24 @@ export class Learner {
       else this.leftOut.set(why, (this.leftOut.get(why) ?? 0) + 1);
     }
     return this.room.left >= 0;
+  }
+
+  /** False when there is no room for the load balancers of one more port. */
+  #notePeer({ proto, local, peer }: DecisionRecord): boolean {
+    if (local === null || peer === null) return true;
+    const peers = this.#peersAt(proto, local.port, local.address);
+    peers?.add(peer);
+    return peers !== null;
+  }
+
+  #peersAt(proto: string, port: number, local: Address): Sources | null {
+    const key = `${proto} ${port} ${placeKey(local)}`;
+    const known = this.#peers.get(key);
+    if (known !== undefined) return known;
+    if (this.#peers.size >= MOST_PEER_SETS) return null;
+    const made = new Sources(this.room);
+    this.#peers.set(key, made);
+    return made;
   }
 
   #learn(record: DecisionRecord): LeftOut | null {
@@ -88,6 +115,8 @@ export class Learner {
     const listener = this.#listenerOf(record);
     const place = listener === null ? null : this.#placeOf(listener, local.port, local.address);
     if (listener === null || place === null) return "room";
+    const peers = this.#peersAt(record.proto, local.port, local.address);
+    if (peers === null) return "room";
     const key = `${sni ?? ""} ${id ?? ""}`;
     let kind = place.kinds.get(key);
     if (kind === undefined) {
@@ -96,11 +125,11 @@ export class Learner {
       kind = { sni: sni ?? null, id, direct: new Sources(this.room), named: new Sources(this.room) };
       place.kinds.set(key, kind);
     }
-    place.ports.add(local.port);
+    place.ports.set(local.port, peers);
     if (peer === null) kind.direct.add(source);
     else {
       kind.named.add(source);
-      place.peers.add(peer);
+      peers.add(peer);
     }
     if (record.backend !== null && listener.backends.size < MOST_OF_EACH) listener.backends.add(record.backend);
     place.records++;
@@ -133,15 +162,19 @@ export class Learner {
       if (ports.size >= MOST_OF_EACH) return null;
       ports.add(port);
     }
-    const key = isWildcard(local) ? ON_ALL : formatAddress(local);
+    const key = placeKey(local);
     const known = places.get(key);
     if (known !== undefined) return known;
     if (key !== ON_ALL && places.size - (places.has(ON_ALL) ? 1 : 0) >= MOST_OF_EACH) return null;
     const times = { records: 0, firstSeconds: Number.POSITIVE_INFINITY, lastSeconds: 0 };
-    const made: Place = { ports: new Set(), peers: new Sources(this.room), kinds: new Map(), ...times };
+    const made: Place = { ports: new Map(), kinds: new Map(), ...times };
     places.set(key, made);
     return made;
   }
+}
+
+function placeKey(local: Address): string {
+  return isWildcard(local) ? ON_ALL : formatAddress(local);
 }
 
 /** Names come again and again. */

@@ -45,9 +45,15 @@ export function partsOf(listeners: readonly Listener[]): readonly Part[] {
 }
 
 /** Equal for places with equal ports, load balancers and clients. */
-function lookOf({ ports, peers, kinds }: Place): string {
+function lookOf(place: Place): string {
+  const { ports, kinds } = place;
   const clients = [...kinds].map(([key, { direct, named }]) => `${key} ${hashOf(direct.set())} ${hashOf(named.set())}`).sort();
-  return JSON.stringify([[...ports].sort((a, b) => a - b), hashOf(peers.set()), clients]);
+  return JSON.stringify([[...ports.keys()].sort((a, b) => a - b), hashOf(peersOf(place)), clients]);
+}
+
+/** The load balancers of all ports of a place. */
+function peersOf({ ports }: Place): AddressSet {
+  return union([...ports.values()].map((peers) => peers.set()));
 }
 
 function hashOf({ bounds }: AddressSet): string {
@@ -69,10 +75,10 @@ function partOf(listener: Listener, locals: readonly string[], isOnAll: boolean)
     records: places.reduce((sum, { records }) => sum + records, 0),
     firstSeconds: Math.min(...places.map(({ firstSeconds }) => firstSeconds)),
     lastSeconds: Math.max(...places.map(({ lastSeconds }) => lastSeconds)),
-    ports: new Set(places.flatMap(({ ports }) => [...ports])),
+    ports: new Set(places.flatMap(({ ports }) => [...ports.keys()])),
     locals: new Set(locals.filter((local) => local !== ON_ALL)),
     isOnAll,
-    peers: union(places.map(({ peers }) => peers.set())),
+    peers: union(places.map(peersOf)),
     kinds,
   };
 }
