@@ -13,6 +13,7 @@ const SOURCES = [
   "compiler",
   "gateway",
   "runtime/abi",
+  "runtime/distribution",
   "runtime/engine/build",
   "runtime/guard",
   "runtime/host",
