@@ -10,14 +10,14 @@ const page = read("docs/os.md");
 
 test("docs/os.md has the bounds of the network half", () => {
   const rows: readonly (readonly [what: string, value: string])[] = [
-    ["connections; handshakes under way", `${n.CONNECTION_COUNT}; ${n.HALF_OPEN_COUNT}, of which the oldest gives way`],
+    ["connections; handshakes under way", `${n.CONNECTION_COUNT}; ${n.HALF_OPEN_COUNT}, a new one replaces the oldest`],
     ["bytes each way of one connection that wait", `${n.RING_BYTES}`],
     ["stretches out of order that one connection keeps", `${n.STRETCH_COUNT}`],
     ["time for the ClientHello", `${n.HELLO_MS} ms`],
     ["silence of a connection", `${n.IDLE_MS} ms`],
     ["SYN-ACK", `sent ${n.SYN_TRIES + 1} times, given up after ${(n.RETRANSMIT_MS * (2 ** (n.SYN_TRIES + 1) - 1)) / 1000} s`],
-    ["data and FIN", `first wait ${n.RETRANSMIT_MS} ms, doubled to at most ${n.RETRANSMIT_MOST_MS} ms, ${n.RETRANSMIT_TRIES} times`],
-    ["after our end came first", `${n.TIME_WAIT_MS} ms`],
+    ["data and FIN", `sent again after ${n.RETRANSMIT_MS} ms, then after twice the time, at most ${n.RETRANSMIT_MOST_MS} ms, ${n.RETRANSMIT_TRIES} times`],
+    ["after an end that this side sent first", `${n.TIME_WAIT_MS} ms`],
     ["challenge acknowledgements", `${n.CHALLENGES_PER_SECOND} a second`],
     ["frame", `${n.FRAME_BYTES} bytes`],
   ];
