@@ -10,11 +10,10 @@ import { entry, itemsOf, numberOf, readDocument, textOf, type Doc } from "./draf
 import { HELP, isAbsent, listOf, objectIn, textIn } from "./draft/fields.ts";
 import type { YamlReader } from "./draft/yaml_reader.ts";
 import { PLAIN, type Draft, type DraftExpose, type Protocol } from "./draft/draft.ts";
+import { narrowingOf } from "./load_balancers.ts";
 
 /** Kinds, of whatever API, whose objects may refuse connections. */
 const MAY_REFUSE = /NetworkPolicy$|^AuthorizationPolicy$/;
-/** Annotations by which a load balancer narrows its clients. */
-const NARROWS = /source-ranges|allowed-ip-ranges|allowed-service-tags/;
 
 /** Other APIs have kinds with the same names. */
 function isRead(kind: string, api: string | null): boolean {
@@ -25,7 +24,8 @@ function isRead(kind: string, api: string | null): boolean {
 interface Named {
   readonly doc: Doc;
   readonly name: string;
-  readonly namespace: string;
+  /** Null where the file does not say it: one namespace for all such objects, which may be any. */
+  readonly namespace: string | null;
   readonly spec: Doc;
 }
 
@@ -61,7 +61,7 @@ export function importKubernetes(context: Context, yaml: YamlReader): Draft | nu
       context.fault("ING874", { at: object.at, end: object.at + 1 }, `this ${kind} has no \`spec\``, HELP);
       continue;
     }
-    const namespace = textIn(context, entry(object, "metadata") ?? object, "namespace", `the ${kind} ${name}`) ?? "default";
+    const namespace = textIn(context, entry(object, "metadata") ?? object, "namespace", `the ${kind} ${name}`) || null;
     (kind === "Service" ? services : policies).push({ doc: object, name, namespace, spec });
   }
   if (context.faults.length > 0) return null;
@@ -92,15 +92,14 @@ function serviceExposes(context: Context, services: readonly Named[], policies: 
       return [];
     }
     const ranges = listOf(context, spec, "loadBalancerSourceRanges", `the Service ${name}`);
-    const annotations = objectIn(context, entry(doc, "metadata") ?? doc, "annotations", `the Service ${name}`);
-    const narrows = annotations?.kind === "object" ? [...annotations.entries.keys()].find((key) => NARROWS.test(key)) : undefined;
-    if (type === "LoadBalancer" && ranges.length === 0 && narrows !== undefined) {
-      context.omit(doc, `Service ${name}`, `its annotation \`${narrows}\` says who may connect; write it as \`loadBalancerSourceRanges\``);
-      return [];
-    }
     const sets = ranges.map((range) => prefixSet(textOf(range) ?? ""));
     if (!sets.every((set) => set !== null)) {
       context.fault("ING874", ranges[sets.indexOf(null)] ?? doc, "this is no prefix", "a prefix is such as `198.51.100.0/24`");
+      return [];
+    }
+    const narrowing = narrowingOf(context, service, type === "NodePort" || ranges.length > 0);
+    if (narrowing !== null) {
+      context.omit(narrowing.at, `Service ${name}`, narrowing.why);
       return [];
     }
     const outside = ranges.length > 0 && type === "LoadBalancer" ? union(sets) : ANY;
@@ -138,10 +137,11 @@ interface Target {
 /** The sources that the policies of the Service's pods certainly admit to a port. */
 function podSources(context: Context, { spec, namespace }: Named, policies: readonly Named[], target: Target, notes: Set<Doc>): AddressSet {
   const here = policies
-    .filter((policy) => policy.namespace === namespace)
+    .filter((policy) => policy.namespace === namespace || policy.namespace === null || namespace === null)
     .map((policy) => {
       const selector = objectIn(context, policy.spec, "podSelector", `the NetworkPolicy ${policy.name}`);
-      return { policy, selects: selects(selector, entry(spec, "selector")) };
+      const pods = selects(selector, entry(spec, "selector"));
+      return { policy, selects: pods === "all" && policy.namespace !== namespace ? "some" : pods };
     });
   const admits = (all: typeof here): readonly AddressSet[] =>
     all.map(({ policy }) =>
