@@ -1,6 +1,35 @@
 // The meaning of the parts of HAProxy's configuration.
 import { runRows, type Fault, type Row } from "./rows.ts";
 
+/** With each of these HAProxy refuses clients of TLS 1.2 or of TLS 1.3, or nobody knows what it does. */
+const STRICT_VERSIONS = [
+  "ssl-min-ver TLSv1.3",
+  "ssl-min-ver TLSv1.4",
+  "ssl-min-ver tlsv1.2",
+  "ssl-min-ver",
+  "ssl-max-ver TLSv1.2",
+  "ssl-max-ver TLSv1.1",
+  "ssl-max-ver TLSv1.0",
+  "ssl-max-ver SSLv3",
+  "ssl-max-ver tlsv1.3",
+  "no-tlsv12",
+  "no-tlsv13",
+  "no-tlsv14",
+  "force-sslv3",
+  "force-tlsv10",
+  "force-tlsv11",
+  "force-tlsv12",
+  "force-tlsv13",
+  "no-sslv3 no-tlsv10 no-tlsv11 no-tlsv12",
+  "ssl-min-ver TLSv1.2 ssl-max-ver TLSv1.2",
+] as const;
+const HARMLESS_OPTIONS = [
+  "ssl-min-ver TLSv1.2",
+  "ssl-min-ver TLSv1.0 ssl-max-ver TLSv1.3",
+  "no-sslv3 no-tlsv10 no-tlsv11",
+  "prefer-client-ciphers no-tls-tickets",
+] as const;
+
 const ROWS: readonly Row[] = [
   {
     title: "haproxy: accept ends the layer, and the next one begins",
@@ -174,8 +203,8 @@ const ROWS: readonly Row[] = [
       ["a folder of certificates", "ssl crt /etc/certs/", "", /no file, so it has no name/],
       ["a list of certificates", "ssl crt c.pem crt-list all.txt", "", /the list of its certificates/],
       ["certificates of clients", "ssl crt c.pem ca-file ca.pem verify required", "", /`as mtls` with a `ca`/],
-      ["TLS 1.3 alone", "ssl crt c.pem ssl-min-ver TLSv1.3", "", /TLS 1\.2/],
-      ["no TLS 1.2", "ssl crt c.pem no-tlsv12", "", /`no-tlsv12` has no counterpart/],
+      ...STRICT_VERSIONS.map((options) => [options, `ssl crt c.pem ${options}`, "", /bind :443.*TLS 1\.2 and TLS 1\.3.*HAProxy refuses/] as const),
+      ...STRICT_VERSIONS.map((options) => [`${options} first`, `ssl ${options} crt c.pem`, "", /bind :443.*TLS 1\.2 and TLS 1\.3/] as const),
       ["the names that it has alone", "ssl crt c.pem strict-sni", "", /`strict-sni` has no counterpart/],
       ["protocols that can't be written", 'ssl crt c.pem alpn "a\\"b"', "", /`alpn` can't be written/],
       ["one bind without it", "ssl crt c.pem\n bind :444", "", /not all of its `bind`/],
@@ -189,14 +218,31 @@ const ROWS: readonly Row[] = [
     refuses: ["from 10.0.0.4 to tcp 443", "from 10.0.0.4 to tcp 443 sni a", "from 10.0.0.4 to tcp 444"],
     left: [left],
   })),
-  {
-    title: "haproxy: TLS 1.3 alone, for all",
-    format: "haproxy",
-    text: "global\n ssl-default-bind-options prefer-client-ciphers ssl-min-ver TLSv1.3\nlisten f\n bind :443 ssl crt c.pem\n server s 127.0.0.1:81\nlisten g\n bind :80\n server s 127.0.0.1:82\n",
-    admits: ["from 10.0.0.4 to tcp 80"],
-    refuses: ["from 10.0.0.4 to tcp 443"],
-    left: [/TLS 1\.2/],
-  },
+  ...[...STRICT_VERSIONS, "strict-sni", "ssl-min-ver TLSv1.2 curves X25519"].flatMap((options) =>
+    [
+      `global\n ssl-default-bind-options prefer-client-ciphers ${options}\n`,
+      `global\n ssl-default-bind-options no-tls-tickets\n ssl-default-bind-options ${options} no-sslv3\n`,
+      `global\n maxconn 9\ndefaults\n ssl-default-bind-options ${options}\n`,
+    ].map((head, i): Row => ({
+      title: `haproxy: TLS with ${options} for all (${i})`,
+      format: "haproxy",
+      text: `${head}listen f\n bind :443 ssl crt c.pem ssl-min-ver TLSv1.2\n server s 127.0.0.1:81\nlisten g\n bind :80\n server s 127.0.0.1:82\n`,
+      admits: ["from 10.0.0.4 to tcp 80"],
+      refuses: ["from 10.0.0.4 to tcp 443"],
+      left: [/`ssl-default-bind-options.*(?:TLS 1\.2 and TLS 1\.3.*HAProxy refuses|has no counterpart)/],
+    })),
+  ),
+  ...HARMLESS_OPTIONS.flatMap((options) =>
+    [
+      [`global\n ssl-default-bind-options ${options}\n`, ""],
+      ["", options],
+    ].map(([head = "", own = ""], i): Row => ({
+      title: `haproxy: TLS with ${options}, ${i === 0 ? "for all" : "of its own"}, has both versions`,
+      format: "haproxy",
+      text: `${head}listen f\n bind :443 ssl ${own} crt c.pem\n server s 127.0.0.1:81\n`,
+      admits: ["from 10.0.0.4 to tcp 443"],
+    })),
+  ),
   {
     title: "haproxy: a header of every peer",
     format: "haproxy",

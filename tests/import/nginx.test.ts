@@ -1,13 +1,23 @@
 // The meaning of the parts of nginx's configuration.
 import { runRows, type Fault, type Row } from "./rows.ts";
 
-const stream = (text: string): string => `events {}\nstream {\n${text}\n}\n`;
+/** Its versions of TLS, unless the text has some. */
+const versions = (text: string): string => (text.includes("ssl_protocols") ? "" : "ssl_protocols TLSv1.2 TLSv1.3;\n");
+const stream = (text: string): string => `events {}\nstream {\n${versions(text)}${text}\n}\n`;
 /** The output of `nginx -T` with a server that `inside` is in. */
 const whole = (inside: string, files: Readonly<Record<string, string>>): string =>
   Object.entries({ "nginx.conf": stream(`server { listen 80; ${inside} proxy_pass 127.0.0.1:81; }`), ...files })
     .map(([name, text]) => `# configuration file /etc/nginx/${name}:\n${text}\n`)
     .join("\n");
-const http = (text: string): string => `events {}\nhttp {\n${text}\n}\n`;
+const http = (text: string): string => `events {}\nhttp {\n${versions(text)}${text}\n}\n`;
+/** Of `ssl_protocols`: clients of TLS 1.2 or of TLS 1.3 are refused there. */
+const STRICT_VERSIONS = ["TLSv1.2", "TLSv1.3", "TLSv1 TLSv1.1 TLSv1.2", "TLSv1.1 TLSv1.3", "SSLv3", "TLSv1.2 TLSv1.4", "TLSv1.20 TLSv1.3", ""];
+const BOTH_VERSIONS = [
+  "ssl_protocols TLSv1.2 TLSv1.3;",
+  "ssl_protocols TLSv1.3 TLSv1.2 TLSv1.1 TLSv1;",
+  "ssl_protocols tlsv1.2 tlsv1.3;",
+  "ssl_protocols TLSv1.2; ssl_protocols TLSv1.3;",
+];
 
 const ROWS: readonly Row[] = [
   {
@@ -205,7 +215,14 @@ const ROWS: readonly Row[] = [
       ["no certificate", "", "", /no `ssl_certificate`/],
       ["a certificate of a variable", "", "ssl_certificate $ssl_server_name.pem;", /no file, so it has no name/],
       ["certificates of clients", "", "ssl_certificate c.pem; ssl_verify_client on; ssl_client_certificate ca.pem;", /ssl_verify_client/],
-      ["TLS 1.3 alone", "ssl_protocols TLSv1.3;", "ssl_certificate c.pem;", /TLS 1\.2/],
+      ...STRICT_VERSIONS.flatMap((listed) =>
+        (
+          [
+            ["around it", `ssl_protocols ${listed};`, "ssl_certificate c.pem;"],
+            ["of its own", "ssl_protocols TLSv1.2 TLSv1.3;", `ssl_certificate c.pem; ssl_protocols ${listed};`],
+          ] as const
+        ).map(([where, around, inside]) => [`\`${listed}\` ${where}`, around, inside, /`ssl_protocols.*TLS 1\.2 and TLS 1\.3.*nginx refuses/] as const),
+      ),
       [
         "names of a hello that it terminates",
         "map $ssl_preread_server_name $to { a 127.0.0.1:1; }",
@@ -219,6 +236,29 @@ const ROWS: readonly Row[] = [
     text: stream(`${around} server { listen 443 ssl; ${inside} ${inside.includes("proxy_pass") ? "" : "proxy_pass 127.0.0.1:81;"} }`),
     refuses: ["from 192.0.2.1 to tcp 443", "from 192.0.2.1 to tcp 443 sni a"],
     left: [left],
+  })),
+  ...BOTH_VERSIONS.flatMap((own) =>
+    ["", "ssl_protocols TLSv1.2;"].map((around): Row => ({
+      title: `nginx: TLS with ${own} within ${around === "" ? "no other" : around}`,
+      format: "nginx",
+      text: stream(`${around} server { listen 443 ssl; ssl_certificate c.pem; ${own} proxy_pass 127.0.0.1:81; }`),
+      admits: ["from 192.0.2.1 to tcp 443"],
+    })),
+  ),
+  ...["stream", "http"].map((block): Row => ({
+    title: `nginx: TLS in ${block} of versions that the release decides`,
+    format: "nginx",
+    text: `events {}\n${block} { server { listen 443 ssl; listen 80; ssl_certificate c.pem; ${block === "http" ? "location / { proxy_pass http://127.0.0.1:81; }" : "proxy_pass 127.0.0.1:81;"} } }\n`,
+    admits: ["from 192.0.2.1 to tcp 80"],
+    refuses: ["from 192.0.2.1 to tcp 443"],
+    left: [/`listen 443 ssl`: before 1\.23\.4 nginx serves TLS 1\.3 only where `ssl_protocols` has it; write `ssl_protocols TLSv1\.2 TLSv1\.3`/],
+  })),
+  ...["TLSv1.2", "TLSv1.3"].map((listed): Row => ({
+    title: `nginx: TLS in http with ${listed} alone`,
+    format: "nginx",
+    text: http(`ssl_protocols ${listed}; server { listen 443 ssl; ssl_certificate c.pem; location / { proxy_pass http://127.0.0.1:81; } }`),
+    refuses: ["from 192.0.2.1 to tcp 443"],
+    left: [/TLS 1\.2 and TLS 1\.3.*nginx refuses/],
   })),
   {
     title: "nginx: load balancers that name their clients, of either family",

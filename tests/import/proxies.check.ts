@@ -77,7 +77,7 @@ function nginxFront(c: Chance, port: number): string {
   const rules = many(c, 0, 4, () => `${c.pick(["allow", "allow", "deny"])} ${nets(c)};`).join(" ");
   const rest = c.oneIn(2) ? "deny all;" : "";
   if (port >= FIRST_SECURE)
-    return `server { listen ${port} ssl; ssl_certificate cert.pem; ssl_certificate_key key.pem; ${rules} ${rest} proxy_pass 127.0.0.1:9001; }\n`;
+    return `server { listen ${port} ssl; ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate cert.pem; ssl_certificate_key key.pem; ${rules} ${rest} proxy_pass 127.0.0.1:9001; }\n`;
   const trusted = many(c, 1, 2, () => `set_real_ip_from ${c.pick(BALANCERS)};`).join(" ");
   return `server { listen ${port} proxy_protocol; ${trusted} ${rules} ${rest} proxy_pass 127.0.0.1:9001; }\n`;
 }

@@ -1,6 +1,9 @@
 // Certificates of other programs are files. A policy names them, and ingressd's configuration says which files have these names.
 import { MAX_CERTS, MAX_CREDENTIAL } from "../../source/bounds.ts";
 
+/** The reason where the source has one of these two versions alone, or neither. */
+export const TOO_OLD_OR_NEW = "ingressd serves TLS 1.2 and TLS 1.3, so it would serve clients";
+
 /** Names of files that say nothing of the certificate in them; the folder does. */
 const GENERIC = /^(?:fullchain|cert|chain|server|tls|site|certificate|combined|haproxy)\d*$/i;
 

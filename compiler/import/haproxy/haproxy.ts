@@ -12,6 +12,7 @@ import { aclsOf, type Acls, type NameClass, type NamesFrom, type Reading } from 
 import { isExpectProxy, peersOf, type Peers } from "./peers.ts";
 import { linesWith, readHaproxy, shown, type Line, type Section } from "./sections.ts";
 import { boundOf, obstacleText, serversOf, type Bound, type Obstacle } from "./servers.ts";
+import { defaultsObstacle } from "./tls_options.ts";
 
 const MAX_ENDPOINTS = 5_000;
 const MAX_NAMES = 20_000;
@@ -124,9 +125,8 @@ function exposesOf(context: Context, { section, bound }: Front, whole: Whole): r
 /** The certificates of a frontend that terminates TLS. */
 function frontOf({ tls }: Bound, { sections, certificates }: Whole): Pick<DraftExpose, "certs" | "alpn"> | Obstacle {
   if (tls === null) return { certs: [], alpn: [] };
-  const options = sections.filter(({ head }) => head.words[0] === "global").flatMap(({ lines }) => linesWith(lines, "ssl-default-bind-options"));
-  const strict = options.find(({ words }) => words.some((word) => word === "TLSv1.3" || word === "force-tlsv13" || word === "no-tlsv12"));
-  if (strict !== undefined) return { line: strict, why: "ingressd serves TLS 1.2 too, so it would serve clients that HAProxy refuses" };
+  const obstacle = defaultsObstacle(sections);
+  if (obstacle !== null) return obstacle;
   const certs = certificates.namesOf(tls.paths);
   return certs === null ? { line: tls.line, why: "its certificate is no file, so it has no name" } : { certs, alpn: tls.alpn };
 }

@@ -4,6 +4,7 @@ import { backendText, NO_BACKEND } from "../draft/backends.ts";
 import { MAX_PROTOCOLS } from "../../source/bounds.ts";
 import { listenAddress, type Endpoint } from "../draft/endpoints.ts";
 import { linesWith, shown, type Line, type Section } from "./sections.ts";
+import { tlsOption } from "./tls_options.ts";
 
 export interface Obstacle {
   readonly line: Line;
@@ -39,7 +40,6 @@ const BIND_VALUES = new Set([
   "ciphers",
   "ciphersuites",
   "crt",
-  "ssl-min-ver",
   "name",
   "backlog",
   "id",
@@ -100,9 +100,10 @@ function frontOf(line: Line, parameters: readonly string[]): Front | Obstacle {
     const [parameter = "", value = ""] = [parameters[i], parameters[i + 1]];
     if (parameter === "crt") paths.push(value);
     else if (parameter === "alpn") alpn.push(...value.split(","));
-    else if (parameter === "ssl-min-ver" && value === "TLSv1.3")
-      return { line, why: "ingressd serves TLS 1.2 too, so it would serve clients that HAProxy refuses" };
-    if (BIND_VALUES.has(parameter)) i++;
+    const option = tlsOption(parameter, value);
+    if (option !== null && option.why !== null) return { line, why: option.why };
+    if (option !== null) i += option.length - 1;
+    else if (BIND_VALUES.has(parameter)) i++;
     else if (!BIND_HARMLESS.has(parameter)) return { line, why: BIND_REASONS[parameter] ?? `\`${parameter}\` has no counterpart in a policy` };
   }
   const [isProxied, isTls] = [parameters.includes("accept-proxy"), parameters.includes("ssl")];

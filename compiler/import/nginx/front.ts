@@ -5,7 +5,7 @@ import { EMPTY, intersects, isEmpty, union } from "../../check/sets/intervals.ts
 import { isWide } from "../../check/rules/via.ts";
 import type { AddressSet } from "../../policy/policy.ts";
 import { prefixSet } from "../draft/addresses.ts";
-import type { Certificates } from "../draft/certificates.ts";
+import { TOO_OLD_OR_NEW, type Certificates } from "../draft/certificates.ts";
 import type { Context } from "../draft/context.ts";
 import type { DraftExpose } from "../draft/draft.ts";
 import { behind, placesOf, type Place } from "../draft/endpoints.ts";
@@ -115,11 +115,14 @@ function balancersOf({ directive }: NginxEndpoint, levels: readonly (readonly Di
 }
 
 function certsOf(certificates: Certificates, { directive }: NginxEndpoint, levels: readonly (readonly Directive[])[]): readonly string[] | Obstacle {
-  const protocols = innermost(levels, "ssl_protocols")[0];
-  if (protocols?.args.includes("TLSv1.2") === false)
-    return { directive: protocols, why: "ingressd serves TLS 1.2 too, so it would serve clients that nginx refuses" };
   const paths = innermost(levels, "ssl_certificate").map(({ args }) => args[0] ?? "");
   if (paths.length === 0) return { directive, why: "nginx terminates TLS there, and no `ssl_certificate` says with which certificate" };
+  const protocols = innermost(levels, "ssl_protocols");
+  const [first] = protocols;
+  if (first === undefined)
+    return { directive, why: "before 1.23.4 nginx serves TLS 1.3 only where `ssl_protocols` has it; write `ssl_protocols TLSv1.2 TLSv1.3`" };
+  const served = protocols.flatMap(({ args }) => args.map((arg) => arg.toLowerCase()));
+  if (!served.includes("tlsv1.2") || !served.includes("tlsv1.3")) return { directive: first, why: `${TOO_OLD_OR_NEW} that nginx refuses` };
   return (
     certificates.namesOf(paths) ?? { directive: innermost(levels, "ssl_certificate")[0] ?? directive, why: "its certificate is no file, so it has no name" }
   );
