@@ -1,10 +1,10 @@
-// What a Service of Kubernetes says about who may connect outside of the fields that an import reads: annotations, which each cloud has of
-// its own, and the class of its load balancer. What isn't known to refuse nobody may refuse anybody.
+// Annotations of a Service of Kubernetes, which each cloud has of its own, and the class of its load balancer: both may refuse clients. One
+// that isn't known to refuse nobody counts as one that refuses.
 import type { Context, Stretch } from "./draft/context.ts";
 import { entry, textOf, type Doc } from "./draft/document.ts";
 import { objectIn, textIn } from "./draft/fields.ts";
 
-/** Of tools that deploy or describe an object, or publish its name: they have no part in who connects. */
+/** Prefixes of tools that deploy or describe an object, or publish its name. These refuse nobody. */
 const TOOLS = new Set([
   "ad.datadoghq.com",
   "app.kubernetes.io",
@@ -32,7 +32,7 @@ const SOURCE_RANGES = "service.beta.kubernetes.io/load-balancer-source-ranges";
 const NARROWS =
   /load-?balancer|(?:^|[^a-z])[a-z]?lb(?:[^a-z]|$)|ranges|cidr|allow|den[iy]|white|black|block|internal|private|firewall|security|acl|restrict|source/i;
 
-/** What may refuse clients of a Service, and why it is left out; null where nothing does. `hasRanges`: the annotation of ranges counts nothing. */
+/** The place that may refuse clients of a Service, and the reason why it is left out; null where there is none. `hasRanges`: the annotation of ranges counts nothing. */
 export function narrowingOf(
   context: Context,
   { doc, name, spec }: { readonly doc: Doc; readonly name: string; readonly spec: Doc },
