@@ -9,7 +9,7 @@ import type { CheckedPolicy } from "./policy/policy.ts";
 import type { Diagnostic } from "./diagnostics/diagnostic.ts";
 import { codeBytes, engineBytes } from "./emit/engine.ts";
 import type { Sha256 } from "./emit/hash.ts";
-import { writeImage } from "./emit/image.ts";
+import { writeImage, type Image } from "./emit/image.ts";
 import { semanticJson } from "./emit/json.ts";
 import { sourceMap } from "./emit/map.ts";
 import { profileOverflow } from "./emit/profile_overflow.ts";
@@ -17,6 +17,7 @@ import { spliceModule } from "./emit/module.ts";
 import { exactSourcesPerDay, type StateSizes } from "./emit/state.ts";
 import { selfTests } from "./emit/vectors.ts";
 import { lower } from "./lower/lower.ts";
+import type { PolicyTables } from "./lower/tables.ts";
 import { load } from "./load.ts";
 import { tooLarge } from "./too_large.ts";
 import type { SourceFile, SourceReader } from "./source/source.ts";
@@ -50,6 +51,7 @@ export interface CompileResult {
   /** Empty exactly when there is a module. */
   readonly diagnostics: readonly Diagnostic[];
   readonly policy: CheckedPolicy | null;
+  /** Made when it is first read, because `check` of most policies needs none. */
   readonly module: Uint8Array | null;
   readonly stats: CompileStats | null;
 }
@@ -112,15 +114,6 @@ export function compile(entry: SourceFile, reader: SourceReader, profile: Profil
     ]);
   }
   const image = written.value;
-  platform.begin?.("texts");
-  const semantic = semanticJson(policy, tables.rules, platform.sha256);
-  const texts = {
-    semantic: semantic.text,
-    map: sourceMap(tables, profile),
-    vectors: JSON.stringify(selfTests(policy, tables.rules)),
-  };
-  platform.begin?.("module");
-  const module = spliceModule(engine, image, texts, platform.sha256);
   const stats: CompileStats = {
     listeners: tables.listeners.length,
     rules: tables.rules.length,
@@ -138,7 +131,44 @@ export function compile(entry: SourceFile, reader: SourceReader, profile: Profil
   };
   const over = overBudgets(policy, stats);
   if (over.length > 0) return refused(over);
-  return { diagnostics: [], policy, module, stats };
+  const module = madeOnce({ policy, tables, image, engine, profile }, platform);
+  return {
+    diagnostics: [],
+    policy,
+    get module() {
+      return module();
+    },
+    stats,
+  };
+}
+
+/** All that a module is made of. */
+interface Parts {
+  readonly policy: CheckedPolicy;
+  readonly tables: PolicyTables;
+  readonly image: Image;
+  readonly engine: Uint8Array;
+  readonly profile: Profile;
+}
+
+/** The module, made at the first call; it replaces its parts, which take more memory. */
+function madeOnce(parts: Parts, platform: Platform): () => Uint8Array {
+  let made: Parts | Uint8Array = parts;
+  return () => {
+    if (!(made instanceof Uint8Array)) made = moduleOf(made, platform);
+    return made;
+  };
+}
+
+function moduleOf({ policy, tables, image, engine, profile }: Parts, platform: Platform): Uint8Array {
+  platform.begin?.("texts");
+  const texts = {
+    semantic: semanticJson(policy, tables.rules, platform.sha256).text,
+    map: sourceMap(tables, profile),
+    vectors: JSON.stringify(selfTests(policy, tables.rules)),
+  };
+  platform.begin?.("module");
+  return spliceModule(engine, image, texts, platform.sha256);
 }
 
 /** The finished module against the policy's budget. */

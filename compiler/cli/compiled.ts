@@ -19,6 +19,7 @@ import type { Paint } from "./terminal.ts";
 export interface Compiled {
   readonly disk: DiskPolicy;
   readonly policy: CheckedPolicy;
+  /** Made when it is first read. */
   readonly module: Uint8Array;
   readonly stats: NonNullable<CompileResult["stats"]>;
 }
@@ -57,15 +58,24 @@ export function compileOpened(
       return file;
     },
   };
-  const { diagnostics, policy, module, stats } = compile(disk.entry, reader, profile, {
+  const result = compile(disk.entry, reader, profile, {
     sha256,
     begin: (phase) => progress.begin(PHASE_WORDS[phase]),
     loaded,
   });
-  if (diagnostics.length > 0 || policy === null || module === null || stats === null) {
+  const { diagnostics, policy, stats } = result;
+  if (diagnostics.length > 0 || policy === null || stats === null) {
     return failed({ outcome: rejected(path, disk, diagnostics), inputs: disk.inputs });
   }
-  return ok({ disk, policy, module, stats });
+  return ok({
+    disk,
+    policy,
+    get module() {
+      if (result.module === null) throw new Error("a policy without errors has no module");
+      return result.module;
+    },
+    stats,
+  });
 }
 
 /** A path of the policy (relative to its root) as it is seen from the current folder. */

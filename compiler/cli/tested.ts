@@ -25,8 +25,9 @@ export function compileAndTest(
   const made = compileFile(path, profile, progress);
   if (!made.ok) return made;
   const compiled = made.value;
+  const { module } = compiled;
   progress.begin("checking the module");
-  const loaded = loadPolicy(compiled.module);
+  const loaded = loadPolicy(module);
   if (!loaded.ok) {
     // A module that was just compiled must load: if it doesn't, the compiler is wrong, not the policy.
     const outcome: Outcome = {

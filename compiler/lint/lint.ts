@@ -28,10 +28,10 @@ export interface Linted extends Judged {
   readonly warnings: readonly Diagnostic[];
 }
 
-/** `module`: that of the policy, and `facts`: those of its texts. */
+/** `module`: that of the policy, which is read only where rules are to be judged. `facts`: those of its texts. */
 export async function lint(
   policy: CheckedPolicy,
-  module: Uint8Array,
+  module: () => Uint8Array,
   facts: TextFacts,
   { ignore, wallSeconds, nodes = MOST_NODES }: LintOptions,
 ): Promise<Linted> {
@@ -64,10 +64,10 @@ export async function lint(
 }
 
 /** The analysis is loaded only where there may be something to find. */
-async function judgedRules(report: Report, policy: CheckedPolicy, module: Uint8Array, texts: readonly WrittenRule[], nodes: number): Promise<Judged> {
+async function judgedRules(report: Report, policy: CheckedPolicy, module: () => Uint8Array, texts: readonly WrittenRule[], nodes: number): Promise<Judged> {
   if (allDecideAlone(policy.exposes, texts)) return { unjudged: 0, nodes: 0 };
   const { sayRulesWithoutEffect } = await import("./rule_warnings.ts");
-  return sayRulesWithoutEffect(report, module, policy.exposes, texts, nodes);
+  return sayRulesWithoutEffect(report, module(), policy.exposes, texts, nodes);
 }
 
 /** Whether it is known that there is no such warning, whatever the date is. */

@@ -19,7 +19,7 @@ export async function linted(text: string, reader: SourceReader = filesOf({}), o
     },
   });
   if (policy === null || module === null) throw new Error(`${diagnostics.map((d) => render(d, { color: false })).join("\n")}\n${text}`);
-  return lint(policy, module, facts, { ignore: new Set<string>(), wallSeconds: NOW, ...options });
+  return lint(policy, () => module, facts, { ignore: new Set<string>(), wallSeconds: NOW, ...options });
 }
 
 /** `ING822 3 deny from a`: code, line and the text of the place. */

@@ -21,21 +21,25 @@ export const ANY4 = prefixes(["0.0.0.0/0"]);
 export const ANY6 = prefixes(["::/0"]);
 export const ANY = union([ANY4, ANY6]);
 
-const special = union([subtract(prefixes(NOT_GLOBAL), prefixes(GLOBAL_AFTER_ALL)), prefixes(MULTICAST)]);
-
-const NETS: Readonly<Record<BuiltinName, AddressSet>> = {
-  any: ANY,
-  any4: ANY4,
-  any6: ANY6,
-  internet: subtract(ANY, special),
-  private: prefixes(["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"]),
-  loopback: prefixes(["127.0.0.0/8", "::1/128"]),
-  linklocal: prefixes(["169.254.0.0/16", "fe80::/10"]),
+/** Made when a policy first names them; all of them together take as long as checking a small policy. */
+const NETS: Readonly<Record<BuiltinName, () => AddressSet>> = {
+  any: () => ANY,
+  any4: () => ANY4,
+  any6: () => ANY6,
+  internet: () => subtract(ANY, union([subtract(prefixes(NOT_GLOBAL), prefixes(GLOBAL_AFTER_ALL)), prefixes(MULTICAST)])),
+  private: () => prefixes(["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"]),
+  loopback: () => prefixes(["127.0.0.0/8", "::1/128"]),
+  linklocal: () => prefixes(["169.254.0.0/16", "fe80::/10"]),
 };
+
+const made = new Map<BuiltinName, AddressSet>();
 
 /** The addresses of a built-in net; undefined for any other name. */
 export function builtinNet(name: string): AddressSet | undefined {
-  return isBuiltin(name) ? NETS[name] : undefined;
+  if (!isBuiltin(name)) return undefined;
+  const set = made.get(name) ?? NETS[name]();
+  made.set(name, set);
+  return set;
 }
 
 /** Addresses that no interface can have, so that nothing can be bound there. */
