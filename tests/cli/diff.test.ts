@@ -50,7 +50,7 @@ const CHANGES: readonly Change[] = [
     openings: 1,
     closings: 0,
     out: [
-      /^\+ ssh \(tcp 2222\): may now be reached from 10\.0\.0\.0\/13, 10\.9\.0\.0\/16, 10\.10\.0\.0\/15,.* \(16\.7 M addresses, vpn in b\.ingress:2\)$/m,
+      /^\+ ssh \(tcp 2222\): may now be reached from 10\.128\.0\.0\/9, 10\.64\.0\.0\/10, 10\.32\.0\.0\/11,.* and 10\.9\.0\.0\/16 \(16\.7 M addresses, vpn in b\.ingress:2\)$/m,
       /^ {4}for example: from 10\.0\.0\.1 to ssh$/m,
     ],
   },
@@ -503,7 +503,7 @@ test("modules and policies in any mix", async ({ dir }) => {
   ] as const) {
     const ended = await ingresscHere(["diff", old, now], dir.path);
     assert.is(ended.code, 1);
-    assert.match(ended.out, /ssh \(tcp 2222\): may now be reached from 10\.0\.0\.0\/13/);
+    assert.match(ended.out, /ssh \(tcp 2222\): may now be reached from 10\.128\.0\.0\/9/);
   }
   assert.is((await ingresscHere(["diff", "--equivalent", "a.ingress", "a.wasm"], dir.path)).code, 0);
 });
@@ -570,6 +570,41 @@ test("past the budget nothing is proven, at N and not at N + 1", async ({ dir })
   const ended = await with_(whole.nodes - 1);
   assert.equal([ended.code, envelope(ended)["code"]], [1, "policy.not_proven"]);
   assert.match((await ingresscHere(["diff", "a.ingress", "a.ingress", "--nodes", "1"], dir.path)).out, /not proven: treat as opened/);
+});
+
+test("all that opens comes before all that closes", async ({ dir }) => {
+  const text = (web: string, more: string): string =>
+    `edition 1\nexpose web on tcp 443 as tls { ${web} allow from 10.0.0.0/8 }\nexpose ssh on tcp 22 { backend 127.0.0.1:9022 allow from 10.0.0.0/8 }\n${more}`;
+  dir.write(
+    "a.ingress",
+    text('backend 127.0.0.1:9001 cert "a"', "expose old on tcp 1 { backend 127.0.0.1:9 allow from any }\n").replace(
+      "backend 127.0.0.1:9022",
+      "backend 127.0.0.1:9022 cap 9 connections",
+    ),
+  );
+  dir.write(
+    "b.ingress",
+    text('backend 127.0.0.1:9002 cert "b"', '@why "dns" dial resolver on udp\nexpose new on tcp 2 { backend 127.0.0.1:9 allow from 10.0.0.1 }\n')
+      .replace("backend 127.0.0.1:9022", "backend 127.0.0.1:9022 cap 8 connections")
+      .replace("allow from 10.0.0.0/8 }\nexpose ssh", "allow from 10.0.0.0/9, 192.0.2.1 dryrun allow from any }\nexpose ssh"),
+  );
+  const { changes } = envelope(await ingresscHere(["diff", "a.ingress", "b.ingress", "--json"], dir.path))["data"] as {
+    changes: readonly { kind: string; effect: string | null; listener: string; fact?: { what: string } }[];
+  };
+  assert.equal(
+    changes.map(({ kind, effect, listener, fact }) => [effect, kind, listener, ...(fact === undefined ? [] : [fact.what])].join(" ")),
+    [
+      "opens listener_opened new",
+      "opens opened web",
+      "opens changed web backend",
+      "opens changed web cert",
+      "opens dial resolver",
+      "closes listener_closed old",
+      "closes closed web",
+      "closes changed ssh cap",
+      " dryrun_opened web",
+    ],
+  );
 });
 
 test("what can't be compared has a code, a reason and a remedy", async ({ dir }) => {

@@ -102,12 +102,12 @@ test("a declared net without others is called so, and not one without an unnamed
     ["allow from office deny from guests, tables", "from office but guests and tables (222 addresses and 65.5 k /64 prefixes, office in n.ingress:2)"],
     [
       "allow from office deny from 198.51.100.0/25",
-      "from guests, 198.51.100.128/26, 198.51.100.192/27 and 2001:db8:1::/48 (128 addresses and 65.5 k /64 prefixes)",
+      "from 2001:db8:1::/48, 198.51.100.128/26, guests and 198.51.100.192/27 (128 addresses and 65.5 k /64 prefixes)",
     ],
     ["allow from guests, tables", "from guests and tables (34 addresses)"],
     [
       "allow from office, 10.0.0.0/8 deny from guests",
-      "from tables, 10.0.0.0/8, 198.51.100.0/29, 198.51.100.10/31, 198.51.100.12/30, 198.51.100.16/28, 198.51.100.32/27, 198.51.100.64/26, 198.51.100.128/26, 198.51.100.192/27 and 2001:db8:1::/48 (16.8 M addresses and 65.5 k /64 prefixes)",
+      "from 10.0.0.0/8, 2001:db8:1::/48, 198.51.100.64/26, 198.51.100.128/26, 198.51.100.32/27, 198.51.100.192/27, 198.51.100.16/28, 198.51.100.0/29, 198.51.100.12/30, tables and 198.51.100.10/31 (16.8 M addresses and 65.5 k /64 prefixes)",
     ],
   ];
   const nets = "net office = 198.51.100.0/24, 2001:db8:1::/48\nnet guests = 198.51.100.224/27\nnet tables = 198.51.100.8/31\n";

@@ -1,13 +1,12 @@
-// A difference as lines, most dangerous first: listeners that open and close, what may reach each and could not, what no longer
-// may, other changes of a listener, and apart from all these what only `dryrun` rules would change.
+// A difference as lines, most dangerous first: all that opens (listeners, what may reach one and could not, other changes of a
+// listener), then all that closes, and apart from these what only `dryrun` rules would change.
 import { NEVER, type Diagram } from "../../analysis/diagrams.ts";
 import type { Difference, ListenerChange, PlaceOf } from "../../analysis/difference.ts";
 import { INVALID_NAMES, NEW_BUDGETS, type FactChange } from "../../analysis/facts.ts";
 import type { ListenerModel } from "../../analysis/model.ts";
 import { witnessOf } from "../../analysis/rows.ts";
-import type { AddressSet } from "../../policy/policy.ts";
-import { countAddresses } from "../../lower/order.ts";
 import { backendText, codeText, factText } from "./fact_text.ts";
+import { weightOf } from "./largest_parts.ts";
 import { rowSentence, rowsText, witnessText, type RowsText } from "./row_text.ts";
 import type { Side } from "./side.ts";
 import { placesText, targetText } from "./place_text.ts";
@@ -35,10 +34,11 @@ export interface DiffLine {
 }
 
 const MOST_RANGES = 8;
+/** Of openings, and then of closings. */
 const ORDER: readonly LineKind[] = [
   "listener_opened",
-  "listener_closed",
   "opened",
+  "listener_closed",
   "closed",
   "changed",
   "dial",
@@ -46,6 +46,7 @@ const ORDER: readonly LineKind[] = [
   "dryrun_closed",
   "dryrun_changed",
 ];
+const EFFECTS: readonly DiffLine["effect"][] = ["opens", "closes", null];
 
 export function differenceLines(difference: Difference, before: Side, after: Side): readonly DiffLine[] {
   const writer = new LineWriter(difference, before, after);
@@ -69,7 +70,7 @@ export function differenceLines(difference: Difference, before: Side, after: Sid
     ...difference.dialsAdded.map(dial("opens")).map((line) => ({ line, size: 0n })),
     ...difference.dialsRemoved.map(dial("closes")).map((line) => ({ line, size: 0n })),
   ];
-  const rank = (line: DiffLine): number => ORDER.indexOf(line.kind) + (line.kind === "changed" && line.effect === "closes" ? 0.5 : 0);
+  const rank = ({ kind, effect }: DiffLine): number => EFFECTS.indexOf(effect) * ORDER.length + ORDER.indexOf(kind);
   return all.sort((x, y) => rank(x.line) - rank(y.line) || (x.size > y.size ? -1 : Number(x.size < y.size))).map(({ line }) => line);
 }
 
@@ -214,13 +215,13 @@ class LineWriter {
   #size(d: Diagram): bigint {
     if (d === NEVER) return 0n;
     const { space } = this.#difference;
-    return countAddresses(this.#addresses(d, space.sourceLevel));
+    return this.#weight(d, space.sourceLevel);
   }
 
-  /** The sources of a set, whatever the other facts are: the row with the most. */
-  #addresses(d: Diagram, sourceLevel: number): AddressSet {
+  /** Of the sources of a set, whatever the other facts are: of the row with the most. */
+  #weight(d: Diagram, sourceLevel: number): bigint {
     const { space } = this.#difference;
-    let [best, most]: [AddressSet, bigint] = [{ bounds: new Uint32Array(0) }, -1n];
+    let most = 0n;
     const seen = new Set<Diagram>();
     const open = [d];
     for (let node = open.pop(); node !== undefined; node = open.pop()) {
@@ -230,11 +231,10 @@ class LineWriter {
         open.push(space.diagrams.lowOf(node), space.diagrams.highOf(node));
         continue;
       }
-      const set = space.addressesOf(node);
-      const count = countAddresses(set);
-      if (count > most) [best, most] = [set, count];
+      const weight = weightOf(space.addressesOf(node));
+      if (weight > most) most = weight;
     }
-    return best;
+    return most;
   }
 }
 

@@ -5,10 +5,11 @@ import { NEVER, type Diagram } from "../../analysis/diagrams.ts";
 import type { NumberRange } from "../../analysis/number_ranges.ts";
 import { NAMELESS } from "../../analysis/names.ts";
 import type { Facts, Space } from "../../analysis/space.ts";
-import { countAddresses } from "../../lower/order.ts";
+import type { AddressSet } from "../../policy/policy.ts";
 import { formatAddress } from "../../../runtime/net/address.ts";
 import { timeText } from "../near_miss.ts";
-import { listText, sourcesText, type NamedNet } from "./sources_text.ts";
+import { byWeight, weightOf, type NamedNet } from "./largest_parts.ts";
+import { listText, sourcesText } from "./sources_text.ts";
 
 export interface RowText {
   readonly from: readonly string[];
@@ -34,15 +35,15 @@ const MOST_CERTIFICATES = 4;
 /** Of one atom. */
 const MOST_PATTERNS = 2;
 
-/** The rows with the most addresses first; `most` ranges in all. */
+/** The rows with the most addresses first; `most` ranges in all, of which as many rows as possible have one. */
 export function rowsText(space: Space, d: Diagram, nets: readonly NamedNet[], most: number, needsCertificate: boolean): RowsText {
-  const rows = rowsOf(space, d).map((row) => ({ row, set: space.addressesOf(row.sources) }));
-  const sized = rows.map((row) => ({ ...row, count: countAddresses(row.set) })).sort((x, y) => (x.count > y.count ? -1 : Number(x.count < y.count)));
+  const sized = largestRows(space, d);
   const texts: RowText[] = [];
   let left = most;
   for (const { row, set } of sized) {
     if (left <= 0) break;
-    const { parts, more, size, within } = sourcesText(set, nets, left);
+    const later = sized.length - texts.length - 1;
+    const { parts, more, size, within } = sourcesText(set, nets, Math.max(1, left - later));
     left -= parts.length;
     const around = within === null || equal(within.set, set) ? null : `\`${within.name}\` in ${within.place}`;
     texts.push({
@@ -56,6 +57,20 @@ export function rowsText(space: Space, d: Diagram, nets: readonly NamedNet[], mo
     });
   }
   return { rows: texts, more: sized.length - texts.length };
+}
+
+interface SizedRow {
+  readonly row: Row;
+  readonly set: AddressSet;
+}
+
+function largestRows(space: Space, d: Diagram): readonly SizedRow[] {
+  return rowsOf(space, d)
+    .map((row) => {
+      const set = space.addressesOf(row.sources);
+      return { row, set, weight: weightOf(set) };
+    })
+    .sort(byWeight);
 }
 
 export function rowSentence({ from, more, size, within, sni, client, time }: RowText): string {

@@ -8,7 +8,7 @@ import { compileFile, shownPath, type Compiled } from "../compiled.ts";
 import { looksLikeModule, readModule, refusedModule } from "../modules.ts";
 import type { Outcome } from "../outcome.ts";
 import type { Progress } from "../progress.ts";
-import type { NamedNet } from "./sources_text.ts";
+import type { NamedNet } from "./largest_parts.ts";
 
 export interface Side {
   readonly path: string;
