@@ -1,8 +1,9 @@
 // A set of requests as disjoint rows: moments, names, identities and sources, each row all combinations of its four. And one
 // request of a set, as a witness.
 import { fromV4, isV4 } from "../../runtime/net/address.ts";
+import { contains } from "../check/sets/intervals.ts";
 import type { AddressWords } from "../policy/policy.ts";
-import { ALWAYS, NEVER, type Diagram } from "./diagrams.ts";
+import { ALWAYS, NEVER, type Diagram, type Diagrams } from "./diagrams.ts";
 import { NAMELESS } from "./names.ts";
 import { joinedRanges, type NumberRange } from "./number_ranges.ts";
 import type { Facts, Space } from "./space.ts";
@@ -125,33 +126,80 @@ export function certificatesOf(space: Space, d: Diagram, most: number): readonly
   return found;
 }
 
+/** How many ways there are; beyond 2^53 a number of that size. */
+export function countCertificates({ diagrams }: Space, d: Diagram): number {
+  const counts = new Map<Diagram, number>([
+    [NEVER, 0],
+    [ALWAYS, 1],
+  ]);
+  const open = [d];
+  for (let node = open.at(-1); node !== undefined; node = open.at(-1)) {
+    if (counts.has(node)) {
+      open.pop();
+      continue;
+    }
+    const [low, high] = [diagrams.lowOf(node), diagrams.highOf(node)];
+    const [below, above] = [counts.get(low), counts.get(high)];
+    if (below !== undefined && above !== undefined) counts.set(node, below + above);
+    else open.push(low, high);
+  }
+  return counts.get(d) ?? 0;
+}
+
+/** A request of one row: the lowest numbers, a known moment where the row is about some, and a host's address where it has one. */
+export function witnessOfRow(space: Space, row: Row): Facts {
+  const { diagrams, times, names, ids, idLevel, sourceLevel } = space;
+  const bits = new Set<number>();
+  for (const part of [clientsOf(space, row), row.sources]) lowestPath(diagrams, part, bits);
+  const known = row.moments?.find(({ last }) => last > 0);
+  const name = row.names?.[0]?.first ?? NAMELESS;
+  const source = sourceOfBits(bits, sourceLevel);
+  const next = hostOf(source);
+  return {
+    source: isV4(source) === isV4(next) && contains(space.addressesOf(row.sources), next) ? next : source,
+    name: name === NAMELESS ? null : names.witness(name),
+    words: ids.atoms.flatMap(({ word }, atom) => (bits.has(idLevel + atom) ? [word] : [])),
+    wallSeconds: known === undefined ? null : times.witness(Math.max(known.first, 1)),
+  };
+}
+
+/** Adds the levels that are high on the lowest way through a diagram. */
+function lowestPath(diagrams: Diagrams, d: Diagram, bits: Set<number>): void {
+  for (let node = d; node > ALWAYS;) {
+    const low = diagrams.lowOf(node);
+    if (low === NEVER) bits.add(diagrams.levelOf(node));
+    node = low === NEVER ? diagrams.highOf(node) : low;
+  }
+}
+
+function numberOfBits(bits: ReadonlySet<number>, from: number, to: number): number {
+  let value = 0;
+  for (let level = from; level < to; level++) value = 2 * value + (bits.has(level) ? 1 : 0);
+  return value;
+}
+
+function sourceOfBits(bits: ReadonlySet<number>, sourceLevel: number): AddressWords {
+  const word = (i: number): number => numberOfBits(bits, sourceLevel + 1 + 32 * i, sourceLevel + 33 + 32 * i);
+  return bits.has(sourceLevel) ? [word(0), word(1), word(2), word(3)] : fromV4(word(0));
+}
+
+/** People expect a host's address, and the first one of a prefix is none. */
+function hostOf([a, b, c, d]: AddressWords): AddressWords {
+  return [a, b, c, (d | 1) >>> 0];
+}
+
 /** A request of a set: the lowest numbers, and the second address of a range where it has several. Null: the set is empty. */
 export function witnessOf(space: Space, d: Diagram): Facts | null {
   if (d === NEVER) return null;
   const { diagrams, times, names, ids, nameLevel, idLevel, sourceLevel } = space;
   const bits = new Set<number>();
-  let node = preferred(space, d, bits);
-  while (node > ALWAYS) {
-    const low = diagrams.lowOf(node);
-    if (low === NEVER) bits.add(diagrams.levelOf(node));
-    node = low === NEVER ? diagrams.highOf(node) : low;
-  }
-  const number = (from: number, to: number): number => {
-    let value = 0;
-    for (let level = from; level < to; level++) value = 2 * value + (bits.has(level) ? 1 : 0);
-    return value;
-  };
-  const time = Math.min(number(0, nameLevel), times.count - 1);
-  const name = Math.min(number(nameLevel, idLevel), names.count - 1);
+  lowestPath(diagrams, preferred(space, d, bits), bits);
+  const time = Math.min(numberOfBits(bits, 0, nameLevel), times.count - 1);
+  const name = Math.min(numberOfBits(bits, nameLevel, idLevel), names.count - 1);
   const words = ids.atoms.flatMap(({ word }, atom) => (bits.has(idLevel + atom) ? [word] : []));
-  const first = sourceLevel + 1;
-  const source: AddressWords =
-    bits.has(sourceLevel) ?
-      [number(first, first + 32), number(first + 32, first + 64), number(first + 64, first + 96), number(first + 96, first + 128)]
-    : fromV4(number(first, first + 32));
+  const source = sourceOfBits(bits, sourceLevel);
   const facts = { source, name: name === NAMELESS ? null : names.witness(name), words, wallSeconds: times.witness(time) };
-  // People expect a host's address, and the first one of a prefix is none.
-  const next: Facts = { ...facts, source: [source[0], source[1], source[2], (source[3] | 1) >>> 0] };
+  const next: Facts = { ...facts, source: hostOf(source) };
   return isV4(source) === isV4(next.source) && space.has(d, next) ? next : facts;
 }
 

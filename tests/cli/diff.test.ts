@@ -386,15 +386,18 @@ test("every request that it names is decided differently by the two policies", a
     dir.write("a.ingress", before);
     dir.write("b.ingress", edit(before));
     const { changes } = envelope(await ingresscHere(["diff", "a.ingress", "b.ingress", "--json"], dir.path))["data"] as {
-      changes: readonly { kind: string; effect: string | null; witness: string | null }[];
+      changes: readonly { kind: string; effect: string | null; witness: string | null; requests?: readonly { witness: string }[] }[];
     };
-    for (const { kind, effect, witness } of changes) {
-      if (witness === null || effect === null) continue;
-      tried++;
-      const verdicts = await Promise.all(
-        ["a.ingress", "b.ingress"].map(async (file) => verdict(await ingresscHere(["explain", file, witness, "--json"], dir.path))),
-      );
-      assert.equal(verdicts, effect === "opens" ? [false, true] : [true, false], `${kind}: ${witness}`);
+    for (const { kind, effect, witness: first, requests = [] } of changes) {
+      if (effect === null) continue;
+      assert.is(first === null, requests.length === 0);
+      for (const witness of new Set([...(first === null ? [] : [first]), ...requests.map((set) => set.witness)])) {
+        tried++;
+        const verdicts = await Promise.all(
+          ["a.ingress", "b.ingress"].map(async (file) => verdict(await ingresscHere(["explain", file, witness, "--json"], dir.path))),
+        );
+        assert.equal(verdicts, effect === "opens" ? [false, true] : [true, false], `${kind}: ${witness}`);
+      }
     }
   }
   assert.ok(tried >= 14, `only ${tried}`);
@@ -479,6 +482,64 @@ test("identities: a certificate that a deny no longer refuses, and one that two 
   assert.is(ended.code, 1);
   assert.match(ended.out, /may now be reached from the whole internet, with a certificate for dns "old\.example" and for uri "spiffe:\/\/corp\/ops\/\*"$/m);
   assert.match(ended.out, /client dns "old\.example", uri "spiffe:\/\/corp\/ops\/a"$/m);
+});
+
+test("identities: patterns come before names, the widest first, and all that is not shown is counted", async ({ dir }) => {
+  const text = (rules: string): string => `edition 1\nexpose m on tcp 443 as mtls { backend 127.0.0.1:1 cert "m" ca "corp" ${rules} }\n`;
+  const dns = (n: number): string => Array.from({ length: n }, (_, i) => `dns "${String.fromCharCode(97 + i)}.example"`).join(", ");
+  const rows: readonly (readonly [client: string, says: string])[] = [
+    ['dns "a.example", dns "b.example", uri "spiffe://x/*"', 'for uri "spiffe://x/*" or dns "a.example" or 1 more'],
+    ['dns "a.example", uri "spiffe://x/*"', 'for uri "spiffe://x/*" or dns "a.example"'],
+    [`${dns(3)}, uri "spiffe://x/a"`, 'for dns "a.example" or dns "b.example" or 2 more'],
+    ['uri "spiffe://a/ops/*", uri "spiffe://b/ops*", uri "spiffe://c/**", dns "a.example"', 'for uri "spiffe://c/**" or uri "spiffe://a/ops/*" or 2 more'],
+  ];
+  dir.write("a.ingress", text(""));
+  for (const [client, says] of rows) {
+    dir.write("b.ingress", text(`allow from any client ${client}`));
+    const { out } = await ingresscHere(["diff", "a.ingress", "b.ingress"], dir.path);
+    assert.ok(out.includes(`, with a certificate ${says}\n`), out);
+  }
+});
+
+test("identities: four ways, those with the widest patterns first, and how many more", async ({ dir }) => {
+  const text = (rules: string): string => `edition 1\nexpose m on tcp 443 as mtls { backend 127.0.0.1:1 cert "m" ca "corp" ${rules} }\n`;
+  // By another port each of the names is in a set of its own.
+  const alone = (clients: readonly string[]): string =>
+    clients.map((client, i) => `expose m${i} on tcp ${1000 + i} as mtls { backend 127.0.0.1:1 cert "m" ca "corp" allow from any client ${client} }\n`).join("");
+  for (const [n, more] of [
+    [3, ""],
+    [4, ", or in 1 more way"],
+    [6, ", or in 3 more ways"],
+  ] as const) {
+    const names = Array.from({ length: n }, (_, i) => `dns "${String.fromCharCode(97 + i)}.example"`);
+    for (const wide of ['uri "spiffe://x/*"', 'uri "aa://x/*"']) {
+      const clients = [...names, wide];
+      dir.write("a.ingress", `${text("")}${alone(clients)}`);
+      dir.write("b.ingress", `${text(`allow from any client ${clients.join(", ")}`)}${alone(clients)}`);
+      const { out } = await ingresscHere(["diff", "a.ingress", "b.ingress"], dir.path);
+      const said = /with a certificate (.*)$/m.exec(out)?.[1] ?? "";
+      assert.ok(said.startsWith(`for ${wide}`), said);
+      assert.is(said.split(", or for ").length, 4, said);
+      assert.ok(more === "" ? !said.includes("more") : said.endsWith(more), said);
+    }
+  }
+});
+
+test("names: patterns come before names, the widest first, and all that is not shown is counted", async ({ dir }) => {
+  const text = (names: readonly string[]): string =>
+    `edition 1\nexpose web on tcp 443 as passthrough { backend 127.0.0.1:1 ${names.length === 0 ? "" : `allow from any sni ${names.map((name) => `"${name}"`).join(", ")}`} }\n`;
+  const hosts = (n: number): readonly string[] => Array.from({ length: n }, (_, i) => `${String.fromCharCode(97 + i)}.example`);
+  dir.write("a.ingress", text([]));
+  for (const [names, says] of [
+    [hosts(6), "a.example, b.example, c.example, d.example, e.example and f.example"],
+    [hosts(7), "a.example, b.example, c.example, d.example, e.example, f.example and 1 more"],
+    [[...hosts(6), "*.z.example", "**.x.example"], "**.x.example, *.z.example, a.example, b.example, c.example, d.example and 2 more"],
+    [[...hosts(6), "**.a.y.example", "**.x.example"], "**.x.example, **.a.y.example, a.example, b.example, c.example, d.example and 2 more"],
+  ] as const) {
+    dir.write("b.ingress", text(names));
+    const { out } = await ingresscHere(["diff", "a.ingress", "b.ingress"], dir.path);
+    assert.ok(out.includes(`with a name in ${says}\n`), out);
+  }
 });
 
 test("identities: no certificate has two hashes, so a deny of another hash refuses nobody whom a hash admits", async ({ dir }) => {

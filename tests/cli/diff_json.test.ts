@@ -115,6 +115,7 @@ test("an exact set, with names, a certificate, a time and a place", async ({ dir
       sni: { names: ["*.b.example"], except: [], nameless: false },
       client: { certificates: [{ has: [{ names: ["uri:spiffe://corp/ops/*"], except: [] }], lacks: [] }], more: false },
       times: { ranges: [{ after: "2027-01-01T00:00Z", until: "2027-02-01T00:00Z" }], unknownClock: false },
+      witness: 'from 10.0.0.1 to tcp 443 local 10.0.0.0 sni "a.b.example" client uri "spiffe://corp/ops/a" at 2027-01-01T00:00Z',
     },
   ]);
 });

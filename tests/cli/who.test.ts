@@ -66,10 +66,16 @@ for (const { to, out } of ROWS) {
     assert.equal([ended.code, ended.err], [0, ""], ended.out);
     for (const pattern of out) assert.match(ended.out, pattern);
     // Each request is one that the module admits.
-    const { listeners } = envelope(await ingresscHere([...args, "--json"], dir.path))["data"] as { listeners: readonly { witness: string | null }[] };
-    for (const { witness } of listeners) {
-      if (witness === null) continue;
-      assert.is(envelope(await ingresscHere(["explain", "p.ingress", witness, "--json"], dir.path))["message"], "allow", witness);
+    const { listeners } = envelope(await ingresscHere([...args, "--json"], dir.path))["data"] as {
+      listeners: readonly { witness: string | null; requests: readonly { witness: string }[] }[];
+    };
+    for (const { witness: first, requests } of listeners) {
+      const each = requests.map(({ witness }) => witness);
+      assert.is(new Set(each).size, requests.length);
+      assert.is(first === null, requests.length === 0);
+      // The text has the example of the row that it shows first.
+      if (first !== null) assert.ok(each.includes(first), first);
+      for (const witness of each) assert.is(envelope(await ingresscHere(["explain", "p.ingress", witness, "--json"], dir.path))["message"], "allow", witness);
     }
   });
 }
@@ -89,6 +95,7 @@ test("JSON has exactly the requests, as a diff has them", async ({ dir }) => {
       sni: { names: ["*.corp.example"], except: [], nameless: false },
       client: ops,
       times: { ranges: [{ after: end, until: null }], unknownClock: true },
+      witness: `from 198.51.100.1 to tcp 444 sni "a.corp.example" client uri "spiffe://corp/ops/a" at ${end}`,
     },
     JSON.stringify(requests, null, 1),
   );

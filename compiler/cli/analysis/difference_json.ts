@@ -22,7 +22,7 @@ const MOST_CERTIFICATES = 100;
 const LONGEST_PREFIX = 44;
 
 export function lineJson(space: Space, { line, accepted }: JudgedLine): unknown {
-  const { kind, effect, listener, place, places, text, rows, requests, witness, fact } = line;
+  const { kind, effect, listener, place, places, text, rows, requests, witness, witnessOf, fact } = line;
   const shown = {
     kind,
     effect,
@@ -30,7 +30,7 @@ export function lineJson(space: Space, { line, accepted }: JudgedLine): unknown 
     place,
     places: places.map(placeJson),
     text,
-    ...(rows !== null && { rows: rows.rows, moreRows: rows.more, requests: requestsJson(space, requests) }),
+    ...(rows !== null && { rows: rows.rows, moreRows: rows.more, requests: requestsJson(space, requests, witnessOf) }),
     witness,
     ...(fact !== null && { fact }),
   };
@@ -46,8 +46,8 @@ function placeJson({ proto, ports, local }: PlaceOf): unknown {
   return { proto, ports: ports.map(({ first, last }) => ({ first, last })), local: found === null ? null : found.texts };
 }
 
-/** Sets of requests that have none in common; each is every combination of its parts. */
-export function requestsJson(space: Space, d: Diagram): readonly unknown[] {
+/** Sets of requests that have none in common; each is every combination of its parts, and has one of its requests. */
+export function requestsJson(space: Space, d: Diagram, witnessOf: (row: Row) => string): readonly unknown[] {
   if (d === NEVER) return [];
   let left = MOST_PREFIXES;
   return rowsOf(space, d).map((row) => {
@@ -61,6 +61,7 @@ export function requestsJson(space: Space, d: Diagram): readonly unknown[] {
       sni: namesJson(space, row.names),
       client: clientJson(space, row),
       times: timesJson(space, row.moments),
+      witness: witnessOf(row),
     };
   });
 }

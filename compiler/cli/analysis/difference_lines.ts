@@ -4,7 +4,7 @@ import { NEVER, type Diagram } from "../../analysis/diagrams.ts";
 import type { Difference, ListenerChange, PlaceOf } from "../../analysis/difference.ts";
 import { INVALID_NAMES, NEW_BUDGETS, type FactChange } from "../../analysis/facts.ts";
 import type { ListenerModel } from "../../analysis/model.ts";
-import { witnessOf } from "../../analysis/rows.ts";
+import type { Row } from "../../analysis/rows.ts";
 import { backendText, codeText, factText } from "./fact_text.ts";
 import { weightOf } from "./largest_parts.ts";
 import { rowSentence, rowsText, witnessText, type RowsText } from "./row_text.ts";
@@ -27,7 +27,10 @@ export interface DiffLine {
   readonly text: string;
   /** Of what opens or closes; null where nothing is said of requests. */
   readonly rows: RowsText | null;
+  /** Of the row that is shown first. */
   readonly witness: string | null;
+  /** One request of a row of `requests`. */
+  readonly witnessOf: (row: Row) => string;
   readonly fact: FactChange | null;
   /** The requests; empty where nothing is said of any. */
   readonly requests: Diagram;
@@ -62,6 +65,7 @@ export function differenceLines(difference: Difference, before: Side, after: Sid
       text: effect === "opens" ? "may now use udp as a client" : "may no longer use udp as a client",
       rows: null,
       witness: null,
+      witnessOf: () => "",
       fact: null,
       requests: NEVER,
     });
@@ -177,11 +181,12 @@ class LineWriter {
     rows: RowsText | null,
     d: Diagram,
   ): DiffLine {
-    const facts = witnessOf(this.#difference.space, d);
+    const { space } = this.#difference;
     const needsCertificate = listener.mode === "mtls" || this.#needsCertificate(change, true) || this.#needsCertificate(change, false);
-    const witness =
-      facts === null ? null : witnessText(facts, targetText(listener, change.places, this.#hasOneName(change)), d, this.#difference.space, needsCertificate);
     const { places } = change;
+    const target = targetText(listener, places, this.#hasOneName(change));
+    const witnessOf = (row: Row): string => witnessText(space, row, target, needsCertificate);
+    const first = d === NEVER || rows === null ? null : rows.first;
     return {
       kind,
       effect,
@@ -190,7 +195,8 @@ class LineWriter {
       places,
       text,
       rows: d === NEVER ? null : rows,
-      witness,
+      witness: first === null ? null : witnessOf(first),
+      witnessOf,
       fact: null,
       requests: d,
     };

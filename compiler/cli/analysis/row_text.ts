@@ -1,15 +1,16 @@
 // Rows of an analysis in words: who, with which names and certificates, and when; and a witness as a request of `explain`.
 import { equal } from "../../check/sets/intervals.ts";
-import { certificatesOf, clientsOf, rowsOf, type Certificate, type Row } from "../../analysis/rows.ts";
-import { NEVER, type Diagram } from "../../analysis/diagrams.ts";
+import { certificatesOf, clientsOf, countCertificates, rowsOf, witnessOfRow, type Certificate, type Row } from "../../analysis/rows.ts";
+import type { Diagram } from "../../analysis/diagrams.ts";
 import type { NumberRange } from "../../analysis/number_ranges.ts";
+import { narrowness, patternShape } from "../../analysis/id_shapes.ts";
 import { NAMELESS } from "../../analysis/names.ts";
 import type { Facts, Space } from "../../analysis/space.ts";
 import type { AddressSet } from "../../policy/policy.ts";
 import { formatAddress } from "../../../runtime/net/address.ts";
 import { timeText } from "../near_miss.ts";
 import { byWeight, weightOf, type NamedNet } from "./largest_parts.ts";
-import { listText, sourcesText } from "./sources_text.ts";
+import { listText, shortNumber, sourcesText } from "./sources_text.ts";
 
 export interface RowText {
   readonly from: readonly string[];
@@ -26,12 +27,18 @@ export interface RowText {
 
 export interface RowsText {
   readonly rows: readonly RowText[];
+  /** The row that is shown first; null: there is none. */
+  readonly first: Row | null;
   /** Rows that are not shown. */
   readonly more: number;
 }
 
 const MOST_WORDS = 6;
+/** More than a name has. */
+const MOST_LABELS = 256;
 const MOST_CERTIFICATES = 4;
+/** Ways to satisfy a condition on certificates of which the widest are shown. */
+const MOST_WAYS = 1_000;
 /** Of one atom. */
 const MOST_PATTERNS = 2;
 
@@ -56,7 +63,7 @@ export function rowsText(space: Space, d: Diagram, nets: readonly NamedNet[], mo
       time: timesText(space, row.moments),
     });
   }
-  return { rows: texts, more: sized.length - texts.length };
+  return { rows: texts, first: sized[0]?.row ?? null, more: sized.length - texts.length };
 }
 
 interface SizedRow {
@@ -86,7 +93,9 @@ function namesText(space: Space, ranges: readonly NumberRange[] | null): string 
   const [inside, out] = [words.filter((word) => !word.startsWith("!")), words.filter((word) => word.startsWith("!")).map((word) => word.slice(1))];
   const quoted = (list: readonly string[]): string =>
     listText(
-      list.slice(0, MOST_WORDS).map((word) => `\`${word}\``),
+      widestNames(list)
+        .slice(0, MOST_WORDS)
+        .map((word) => `\`${word}\``),
       Math.max(0, list.length - MOST_WORDS),
     );
   const names = inside.length === 1 && inside[0] === "**" ? "any server name" : `a name in ${quoted(inside)}`;
@@ -96,9 +105,35 @@ function namesText(space: Space, ranges: readonly NumberRange[] | null): string 
 function clientsText(space: Space, row: Row, needsCertificate: boolean): string | null {
   const d = clientsOf(space, row);
   if (d === space.possible) return needsCertificate ? "with any certificate of its `ca`" : null;
-  const ways = certificatesOf(space, d, MOST_CERTIFICATES + 1);
-  const shown = ways.slice(0, MOST_CERTIFICATES).map((way) => certificateText(space, way));
-  return `with a certificate ${shown.join(", or ")}${ways.length > MOST_CERTIFICATES ? ", or others" : ""}`;
+  const ways = certificatesOf(space, d, MOST_WAYS).map((way) => ({ way, narrow: narrownessOf(space, way) }));
+  const shown = ways
+    .sort((x, y) => x.narrow - y.narrow)
+    .slice(0, MOST_CERTIFICATES)
+    .map(({ way }) => certificateText(space, way));
+  const more = countCertificates(space, d) - shown.length;
+  return `with a certificate ${shown.join(", or ")}${more > 0 ? `, or in ${shortNumber(more)} more way${more === 1 ? "" : "s"}` : ""}`;
+}
+
+/** `**.example.com` before `*.example.com`, and these before names; the fewest labels first. */
+function widestNames(words: readonly string[]): readonly string[] {
+  const rank = (word: string): number => {
+    const labels = word.split(".");
+    const kind =
+      labels[0] === "**" ? 0
+      : labels[0] === "*" ? 1
+      : 2;
+    return kind * MOST_LABELS + labels.length;
+  };
+  return words
+    .map((word) => ({ word, at: rank(word) }))
+    .sort((x, y) => x.at - y.at)
+    .map(({ word }) => word);
+}
+
+/** A certificate needs all that it has, so the narrowest of these counts. One without a condition is the widest. */
+function narrownessOf({ ids }: Space, { has }: Certificate): number {
+  const widest = has.map((atom) => (ids.atoms[atom]?.patterns ?? []).reduce((low, word) => Math.min(low, narrowness(patternShape(word))), Infinity));
+  return Math.max(-1, ...widest);
 }
 
 function certificateText({ ids }: Space, { has, lacks }: Certificate): string {
@@ -125,9 +160,10 @@ function certificateText({ ids }: Space, { has, lacks }: Certificate): string {
   return parts.length === 0 ? "of any name" : parts.join(" and ");
 }
 
-/** `a or b or 3 more` */
+/** `a or b or 3 more`, patterns before names, and the widest first. */
 function orText(patterns: readonly string[], most: number): string {
-  const shown = patterns.slice(0, most).map((word) => `\`${wordText(word)}\``);
+  const widest = patterns.map((word) => ({ word, at: narrowness(patternShape(word)) })).sort((x, y) => x.at - y.at);
+  const shown = widest.slice(0, most).map(({ word }) => `\`${wordText(word)}\``);
   return [...shown, ...(patterns.length > most ? [`${patterns.length - most} more`] : [])].join(" or ");
 }
 
@@ -154,10 +190,11 @@ function timesText(space: Space, ranges: readonly NumberRange[] | null): string 
   return listText(ranges[0]?.first === 0 ? [...texts, "where no clock is known"] : texts);
 }
 
-/** A witness of a set in the same words. A listener that needs a certificate refuses a client without one, whatever its rules say. */
-export function witnessText(facts: Facts, to: string, d: Diagram, space: Space, needsCertificate: boolean): string {
+/** A witness of a row in the same words. A listener that needs a certificate refuses a client without one, whatever its rules say. */
+export function witnessText(space: Space, row: Row, to: string, needsCertificate: boolean): string {
+  const facts = witnessOfRow(space, row);
   const words = needsCertificate ? certificateWords(space, facts.words) : facts.words;
-  return requestText({ ...facts, words }, to, d !== NEVER && space.diagrams.levelOf(d) < space.nameLevel);
+  return requestText({ ...facts, words }, to, row.moments !== null);
 }
 
 /** The names of a certificate that is in the same sets: one without a name that matters has one all the same. */

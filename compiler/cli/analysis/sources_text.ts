@@ -87,7 +87,8 @@ export function sizeText(set: AddressSet): string {
   return texts.join(" and ");
 }
 
-function shortNumber(n: number): string {
+/** `9999`, `10 k`, `2.5 M` */
+export function shortNumber(n: number): string {
   if (n < 10_000) return String(n);
   const units = ["k", "M", "G", "T"];
   let [value, unit] = [n / 1000, 0];

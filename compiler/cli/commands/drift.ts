@@ -3,7 +3,6 @@ import type { Arguments } from "../../../runtime/shell/command_line.ts";
 import { failed, ok, type Result } from "../../../runtime/result/result.ts";
 import { NEVER, type Diagram } from "../../analysis/diagrams.ts";
 import { withinBudget } from "../../analysis/permitted.ts";
-import { witnessOf } from "../../analysis/rows.ts";
 import { driftOf, type Drift, type Drifted } from "../../emitters/drift.ts";
 import type { Emitter, Running } from "../../emitters/emitter.ts";
 import { hasPart } from "../../emitters/written.ts";
@@ -102,9 +101,8 @@ function linesOf({ space, places }: Drift, { model, nets }: Side, target: Emitte
     const names = place.listeners.flatMap((i) => model.listeners[i]?.name ?? []);
     const line = (effect: "opens" | "closes", d: Diagram, verb: string): readonly Line[] => {
       if (d === NEVER) return [];
-      const { rows, more } = rowsText(space, d, nets, MOST_RANGES, false);
+      const { rows, first, more } = rowsText(space, d, nets, MOST_RANGES, false);
       const texts = [...rows.map(rowSentence), ...(more > 0 ? [`and ${count(more, "more combination")}`] : [])];
-      const facts = witnessOf(space, d);
       const to = targetOfPort(place.proto, place.ports[0]?.first ?? 0, place.local);
       return [
         {
@@ -112,7 +110,7 @@ function linesOf({ space, places }: Drift, { model, nets }: Side, target: Emitte
           place: placeText(place),
           listeners: names,
           text: `\`${target.name}\` ${verb} ${texts.join("; ")}`,
-          witness: facts === null ? null : witnessText(facts, to, d, space, false),
+          witness: first === null ? null : witnessText(space, first, to, false),
         },
       ];
     };

@@ -7,7 +7,7 @@ import { cellsOf, type Cell } from "../../analysis/cells.ts";
 import { NEVER, type Diagram } from "../../analysis/diagrams.ts";
 import type { ListenerModel, PolicyModel } from "../../analysis/model.ts";
 import { Permitted, withinBudget } from "../../analysis/permitted.ts";
-import { witnessOf } from "../../analysis/rows.ts";
+import type { Row } from "../../analysis/rows.ts";
 import { Space } from "../../analysis/space.ts";
 import { contains } from "../../check/sets/intervals.ts";
 import { requestsJson } from "../analysis/difference_json.ts";
@@ -108,14 +108,17 @@ function answers({ model, nets }: Side, target: Target, nodes: number, isData: b
     const listener = model.listeners[i];
     if (listener === undefined) return [];
     const places = cells.map(({ proto, ports, local }) => ({ proto, ports, local, isShared }));
-    const facts = witnessOf(space, d);
+    const target = targetText(listener, places, nameIsUnique(model, listener));
+    const example = (row: Row): string => witnessText(space, row, target, listener.mode === "mtls");
+    const reach = d === NEVER ? null : rowsText(space, d, nets, MOST_RANGES, listener.mode === "mtls");
+    const first = reach?.first ?? null;
     return [
       {
         listener: listener.name,
         place: `${placesText(places)}${viaText(listener, model, nets)}`,
-        requests: isData ? requestsJson(space, d) : [],
-        reach: d === NEVER ? null : rowsText(space, d, nets, MOST_RANGES, listener.mode === "mtls"),
-        witness: facts === null ? null : witnessText(facts, targetText(listener, places, nameIsUnique(model, listener)), d, space, listener.mode === "mtls"),
+        requests: isData ? requestsJson(space, d, example) : [],
+        reach,
+        witness: first === null ? null : example(first),
       },
     ];
   });
