@@ -4,7 +4,14 @@ import { readRegular, type RegularFailure } from "./disk.ts";
 import { MAX_MODULE_BYTES } from "../../runtime/host/verify.ts";
 import type { Refusal } from "../../runtime/host/module.ts";
 import { usage, type Outcome } from "./outcome.ts";
+import type { Progress } from "./progress.ts";
 import { isStandardInput, readStandardInput } from "./standard_input.ts";
+
+/** Says that a module is checked, which takes a large one as long as its text. */
+export function beginModule(progress: Progress, bytes: Uint8Array): void {
+  progress.step(bytes.length);
+  progress.begin("checking the module");
+}
 
 /** A WebAssembly file by its first four bytes, whatever it is called. */
 export function looksLikeModule(bytes: Uint8Array): boolean {

@@ -10,6 +10,7 @@ import { PHASE_WORDS, progressOn, wantsProgress, type Progress } from "../../com
 import { answer } from "../../compiler/cli/session.ts";
 import { compileAndTest } from "../../compiler/cli/tested.ts";
 import { skip } from "../skip.ts";
+import { record } from "./audit_records.ts";
 import { INGRESSC, folder, ingressc } from "./programs.ts";
 
 const progress = suite("progress");
@@ -106,29 +107,118 @@ progress("each phase, each file and each test line is reported when it begins", 
   }),
 );
 
-progress("what a command does with a policy that is compiled is reported, too", () =>
+progress("each command says what it does, behind the phases of what it compiles", () =>
   inLarge(async (cwd) => {
-    const lastOf = async (...words: readonly string[]): Promise<string> => {
+    const heardOf = async (...words: readonly string[]): Promise<readonly string[]> => {
       const heard: string[] = [];
       const on: Progress = { begin: (what) => heard.push(what), step: () => undefined, end: () => undefined };
       const surroundings = { stop: new AbortController().signal, wallSeconds: 1_780_315_200, progress: on, show: () => undefined };
-      await answer(
+      const { class: kind, message } = await answer(
         words.map((word) => (word.startsWith("./") ? join(cwd, word) : word)),
         surroundings,
       );
-      return heard.at(-1) ?? "";
+      assert.ok(kind === "ok" || kind === "no", `${words.join(" ")}: ${message}`);
+      return heard.map((what) => what.replace(`${cwd}/`, ""));
     };
     writeFileSync(join(cwd, "a.conf"), "listen f\n bind :80\n server s 127.0.0.1:81\n");
-    const rows: readonly (readonly [words: readonly string[], last: string])[] = [
-      [["check", "./p.ingress"], "looking for rules without effect"],
-      [["diff", "./p.ingress", "./p.ingress"], "comparing who is admitted"],
-      [["who", "./p.ingress", "to", "web"], "computing who is admitted"],
-      [["prove", "./p.ingress"], "proving the invariants"],
-      [["test", "./p.ingress"], "running the tests"],
-      [["list", "./l"], "merging its entries"],
-      [["import", "--from", "haproxy", "./a.conf"], "writing the policy"],
+    writeFileSync(join(cwd, "audit.jsonl"), record({ source: "192.0.2.1:40000" }));
+    const phases = PHASES.map((phase) => PHASE_WORDS[phase]);
+    const request = "from 192.0.2.1 to web";
+    const rows: readonly (readonly [words: readonly string[], heard: readonly string[]])[] = [
+      [
+        ["build", "./p.ingress", "-o", "./p.wasm"],
+        [...phases, "checking the module", "running the tests"],
+      ],
+      [
+        ["check", "./p.ingress"],
+        [...phases, "looking for rules without effect"],
+      ],
+      [
+        ["diff", "./p.ingress", "./p.wasm"],
+        [...phases, "checking the module", "comparing who is admitted"],
+      ],
+      [
+        ["who", "./p.ingress", "to", "web"],
+        [...phases, "computing who is admitted"],
+      ],
+      [
+        ["prove", "./p.ingress"],
+        [...phases, "proving the invariants"],
+      ],
+      [
+        ["test", "./p.ingress"],
+        [...phases, "checking the module", "running the tests"],
+      ],
+      [
+        ["explain", "./p.ingress", request],
+        [...phases, "checking the module", "explaining the request"],
+      ],
+      [
+        ["explain", "./p.wasm", request],
+        ["checking the module", "explaining the request"],
+      ],
+      [
+        ["replay", "./p.ingress", "./audit.jsonl"],
+        [...phases, "checking the module", "replaying, 0 lines"],
+      ],
+      [
+        ["replay", "./p.wasm", "./audit.jsonl"],
+        ["checking the module", "replaying, 0 lines"],
+      ],
+      [
+        ["learn", "./audit.jsonl"],
+        ["learning, 0 lines", "writing the policy"],
+      ],
+      [
+        ["fmt", "./p.ingress", "./p.ingress"],
+        ["formatting p.ingress", "formatting p.ingress"],
+      ],
+      [["fmt", "--check", "./p.ingress"], ["formatting p.ingress"]],
+      [["export", "./p.ingress"], ["exporting the policy"]],
+      [["inspect", "./p.wasm"], ["checking the module"]],
+      [["keygen", "./k"], []],
+      [
+        ["sign", "./p.wasm", "--key", "./k.key", "--revision", "1"],
+        ["checking the module", "signing the module"],
+      ],
+      [["verify", "./p.wasm", "--key", "./k.pub"], ["checking the module"]],
+      [
+        ["list", "./l"],
+        ["reading the list", "merging its entries"],
+      ],
     ];
-    for (const [words, last] of rows) assert.is(await lastOf(...words), last, words.join(" "));
+    for (const [words, heard] of rows) assert.equal(await heardOf(...words), heard, words.join(" "));
+    assert.is((await heardOf("import", "--from", "haproxy", "./a.conf")).at(-1), "writing the policy");
+  }),
+);
+
+progress("explain shows a phase that begins a second after the first", () =>
+  inLarge(async (cwd) => {
+    // A small policy: only the clock makes it a long one.
+    writeFileSync(join(cwd, "small.ingress"), "edition 1\nexpose web on tcp 443 { backend 127.0.0.1:1 allow from any }\n");
+    for (const [ms, shown] of [
+      [100, []],
+      // The eighth phase begins when seven have taken 999 ms, or a second.
+      [999 / 7, []],
+      [1_000 / 7, ["explaining the request, 1 s"]],
+      [1_000, [...PHASES.slice(1).map((phase) => PHASE_WORDS[phase]), "checking the module", "explaining the request"].map((what, i) => `${what}, ${i + 1} s`)],
+    ] as const) {
+      const { on, written, clock } = terminal();
+      const slow: Progress = {
+        ...on,
+        begin(what) {
+          on.begin(what);
+          clock.ms += ms;
+        },
+      };
+      const surroundings = { stop: new AbortController().signal, wallSeconds: 1_780_315_200, progress: slow, show: () => undefined };
+      assert.is((await answer(["explain", join(cwd, "small.ingress"), "from 192.0.2.1 to web"], surroundings)).message, "allow");
+      assert.equal(
+        written,
+        shown.map((text) => `${CLEAR}ingressc: ${text}`),
+        String(ms),
+      );
+    }
   }),
 );
 

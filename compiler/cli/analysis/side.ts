@@ -5,7 +5,7 @@ import { modelOf, type PolicyModel } from "../../analysis/model.ts";
 import type { CheckedPolicy } from "../../policy/policy.ts";
 import { positionOf } from "../../source/source.ts";
 import { compileFile, shownPath, type Compiled } from "../compiled.ts";
-import { looksLikeModule, readModule, refusedModule } from "../modules.ts";
+import { beginModule, looksLikeModule, readModule, refusedModule } from "../modules.ts";
 import type { Outcome } from "../outcome.ts";
 import type { Progress } from "../progress.ts";
 import type { NamedNet } from "./largest_parts.ts";
@@ -24,7 +24,7 @@ export interface Side {
 }
 
 export function readSide(path: string, progress: Progress): Result<Side, Outcome> {
-  return path.endsWith(".wasm") || beginsAsModule(path) ? moduleSide(path) : policySide(path, progress);
+  return path.endsWith(".wasm") || beginsAsModule(path) ? moduleSide(path, progress) : policySide(path, progress);
 }
 
 function beginsAsModule(path: string): boolean {
@@ -32,9 +32,11 @@ function beginsAsModule(path: string): boolean {
   return bytes.ok && looksLikeModule(bytes.value);
 }
 
-function moduleSide(path: string): Result<Side, Outcome> {
+function moduleSide(path: string, progress: Progress): Result<Side, Outcome> {
   const read = readModule(path);
-  return read.ok ? sideOfModule(path, read.value) : read;
+  if (!read.ok) return read;
+  beginModule(progress, read.value);
+  return sideOfModule(path, read.value);
 }
 
 export function sideOfModule(path: string, module: Uint8Array): Result<Side, Outcome> {

@@ -10,18 +10,19 @@ import type { Surroundings } from "../command.ts";
 import { compileFile } from "../compiled.ts";
 import { misled, unread, type Misled, type Unread } from "../evaluate.ts";
 import { explainRequest, type Explanation, type Step } from "../explanation.ts";
-import { looksLikeModule, readModule } from "../modules.ts";
+import { beginModule, looksLikeModule, readModule } from "../modules.ts";
 import { timesText, timeText } from "../near_miss.ts";
 import { freshEngine } from "../policy_tests.ts";
 import { usage, type Outcome } from "../outcome.ts";
 import { readProfile } from "../profile.ts";
+import type { Progress } from "../progress.ts";
 import { parseRequest, type Request } from "../request.ts";
 import { rows, type Paint } from "../terminal.ts";
 import { isStandardInput } from "../standard_input.ts";
 import { codeSays, ruleText } from "../test_report.ts";
 import { readRecorded, recordedText, type Recorded } from "../traffic/recorded.ts";
 
-export async function run(args: Arguments, { wallSeconds }: Surroundings): Promise<Outcome> {
+export async function run(args: Arguments, { wallSeconds, progress }: Surroundings): Promise<Outcome> {
   const [file = "", written = ""] = args.operands;
   const line = args.flags.get("audit");
   if (line !== undefined && isStandardInput(line) && isStandardInput(file))
@@ -32,7 +33,7 @@ export async function run(args: Arguments, { wallSeconds }: Surroundings): Promi
   const named = readProfile(args);
   if (!named.ok) return named.error;
   const profile = named.value;
-  const subject = subjectOf(file, args.flags.has("profile") ? profile : null);
+  const subject = subjectOf(file, args.flags.has("profile") ? profile : null, progress);
   if (!subject.ok) return subject.error;
   const { module, loaded, root } = subject.value;
   const parsed = past === null ? parseRequest(written, [...new Set(loaded.info.listeners.map((l) => l.name))], wallSeconds) : ok(past.request);
@@ -45,6 +46,7 @@ export async function run(args: Arguments, { wallSeconds }: Surroundings): Promi
   if (notRead !== null) return unreadOutcome(notRead);
   if (request.kind === "from" && request.via !== null && !canBeSource(request.source))
     return usage("no_header_read", "no client can have this address, so that no PROXY header may name it", "write the address of a client behind `from`");
+  progress.begin("explaining the request");
   const explanations = explainRequest(module, loaded, request);
   const words = [...new Set(explanations.map(verdictOf))];
   return {
@@ -93,10 +95,11 @@ interface Subject {
 }
 
 /** `wanted`: the profile that the command line names, or null. */
-function subjectOf(file: string, wanted: Profile | null): Result<Subject, Outcome> {
+function subjectOf(file: string, wanted: Profile | null, progress: Progress): Result<Subject, Outcome> {
   if (file.endsWith(".wasm") || startsLikeModule(file)) {
     const read = readModule(file);
     if (!read.ok) return read;
+    beginModule(progress, read.value);
     const loaded = loadPolicy(read.value);
     if (loaded.ok) {
       const { profile } = loaded.value.info;
@@ -112,9 +115,10 @@ function subjectOf(file: string, wanted: Profile | null): Result<Subject, Outcom
       help: "build the policy again with `ingressc build`",
     });
   }
-  const compiled = compileFile(file, wanted ?? "host");
+  const compiled = compileFile(file, wanted ?? "host", progress);
   if (!compiled.ok) return failed(compiled.error.outcome);
   const { module, disk } = compiled.value;
+  progress.begin("checking the module");
   const loaded = loadPolicy(module);
   if (loaded.ok) return ok({ module, loaded: loaded.value, root: disk.root });
   return failed({ class: "internal", code: `policy.${loaded.error.code}`, message: `the compiled module does not load: ${loaded.error.message}` });

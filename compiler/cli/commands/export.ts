@@ -1,17 +1,20 @@
 // ingressc export: a policy's text -> source JSON.
 import { exportPolicy } from "../../convert.ts";
 import type { Arguments } from "../../../runtime/shell/command_line.ts";
+import type { Surroundings } from "../command.ts";
 import { cannotOpen, rejected } from "../compiled.ts";
 import { openPolicy } from "../disk.ts";
 import { refusedDocument } from "../troubles.ts";
 import { writeModule } from "../write.ts";
 import type { Outcome } from "../outcome.ts";
 
-export async function run(args: Arguments): Promise<Outcome> {
+export async function run(args: Arguments, { progress }: Surroundings): Promise<Outcome> {
   const path = args.operands[0] ?? "";
   const opened = openPolicy(path);
   if (!opened.ok) return cannotOpen(path, opened.error.failure);
   const disk = opened.value;
+  progress.step(disk.entry.text.length);
+  progress.begin("exporting the policy");
   const exported = exportPolicy(disk.entry);
   if (!exported.ok) {
     const { error } = exported;

@@ -2,17 +2,20 @@
 import { format } from "../../format/format.ts";
 import { quote } from "../../diagnostics/quote.ts";
 import type { Arguments } from "../../../runtime/shell/command_line.ts";
+import type { SourceFile } from "../../source/source.ts";
+import type { Surroundings } from "../command.ts";
 import { cannotOpen, rejected } from "../compiled.ts";
 import { openPolicy } from "../disk.ts";
 import { count, usage, type Outcome, type OutcomeClass } from "../outcome.ts";
+import type { Progress } from "../progress.ts";
 import { isStandardInput, shownName, standardInputName } from "../standard_input.ts";
 import { replaceText } from "../write.ts";
 
-export async function run(args: Arguments): Promise<Outcome> {
+export async function run(args: Arguments, { progress }: Surroundings): Promise<Outcome> {
   const check = args.flags.has("check");
-  if (args.operands.some(isStandardInput)) return args.operands.length === 1 ? formatInput(args.operands[0] ?? "", check) : notAlone();
+  if (args.operands.some(isStandardInput)) return args.operands.length === 1 ? formatInput(args.operands[0] ?? "", check, progress) : notAlone();
   const results: FileResult[] = [];
-  for (const path of args.operands) results.push(await formatFile(path, check));
+  for (const path of args.operands) results.push(await formatFile(path, check, progress));
   return summary(results, check);
 }
 
@@ -21,10 +24,11 @@ function notAlone(): Outcome {
 }
 
 /** The formatted text is the answer. */
-function formatInput(path: string, check: boolean): Outcome {
+function formatInput(path: string, check: boolean, progress: Progress): Outcome {
   const opened = openPolicy(path);
   if (!opened.ok) return cannotOpen(path, opened.error.failure);
   const { entry } = opened.value;
+  begin(progress, path, entry);
   const formatted = format(entry);
   if (!formatted.ok)
     return formatted.error.kind === "broken" ? rejected(path, opened.value, formatted.error.diagnostics) : defect(shownName(path), formatted.error.what);
@@ -35,6 +39,11 @@ function formatInput(path: string, check: boolean): Outcome {
   return { class: "no", code: "policy.not_formatted", message: "standard input would change; `ingressc fmt -` writes it", data };
 }
 
+function begin(progress: Progress, path: string, { text }: SourceFile): void {
+  progress.step(text.length);
+  progress.begin(`formatting ${shownName(path)}`);
+}
+
 interface FileResult {
   readonly path: string;
   readonly result: "unchanged" | "formatted" | "would_change" | "failed";
@@ -42,11 +51,12 @@ interface FileResult {
   readonly trouble: Outcome | null;
 }
 
-async function formatFile(path: string, check: boolean): Promise<FileResult> {
+async function formatFile(path: string, check: boolean, progress: Progress): Promise<FileResult> {
   const opened = openPolicy(path);
   if (!opened.ok) return { path, result: "failed", trouble: cannotOpen(path, opened.error.failure) };
   const disk = opened.value;
   const { text } = disk.entry;
+  begin(progress, path, disk.entry);
   const formatted = format(disk.entry);
   if (!formatted.ok) {
     const { error } = formatted;

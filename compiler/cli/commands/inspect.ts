@@ -5,7 +5,8 @@ import { loadPolicy } from "../../../runtime/host/load.ts";
 import type { ListenerInfo, PolicyInfo } from "../../../runtime/host/module.ts";
 import { readSections, type Section } from "../../../runtime/abi/sections.ts";
 import { backendsText } from "../backends_text.ts";
-import { readModule, refusedModule } from "../modules.ts";
+import type { Surroundings } from "../command.ts";
+import { beginModule, readModule, refusedModule } from "../modules.ts";
 import { timesText } from "../near_miss.ts";
 import { count, type Outcome } from "../outcome.ts";
 import { rows } from "../terminal.ts";
@@ -30,11 +31,12 @@ const SECTION_NAMES: Readonly<Record<number, string>> = {
   12: "data count",
 };
 
-export async function run(args: Arguments): Promise<Outcome> {
+export async function run(args: Arguments, { progress }: Surroundings): Promise<Outcome> {
   const file = args.operands[0] ?? "";
   const read = readModule(file);
   if (!read.ok) return read.error;
   const bytes = read.value;
+  beginModule(progress, bytes);
   const sections = readSections(bytes) ?? [];
   const sectionData = sections.map((s) => ({ id: s.id, name: sectionName(s), bytes: s.end - s.start }));
   const loaded = loadPolicy(bytes);

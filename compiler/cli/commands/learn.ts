@@ -37,6 +37,7 @@ export async function run(args: Arguments, { progress }: Surroundings): Promise<
   const learner = new Learner();
   const tally = newTally();
   let lines = 0;
+  progress.begin("learning, 0 lines");
   let isFull = false;
   for (const path of files) {
     const trouble = await readAuditLines(path, {
@@ -53,6 +54,7 @@ export async function run(args: Arguments, { progress }: Surroundings): Promise<
     if (isFull) return tooMany();
   }
   if (learner.decisions === 0) return noRecords(files, tally.unread[0]);
+  progress.begin("writing the policy");
   return written(args.flags.get("output") ?? null, files, learner, rounding, tally);
 }
 

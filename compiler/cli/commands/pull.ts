@@ -6,7 +6,7 @@ import { MAX_MODULE_BYTES } from "../../../runtime/host/verify.ts";
 import type { Arguments } from "../../../runtime/shell/command_line.ts";
 import type { Surroundings } from "../command.ts";
 import { readPublicKey } from "../key_files.ts";
-import { refusedModule } from "../modules.ts";
+import { beginModule, refusedModule } from "../modules.ts";
 import { count, usage, type Outcome } from "../outcome.ts";
 import { rows } from "../terminal.ts";
 import { readTransfer, transferFailed } from "../transfer.ts";
@@ -29,6 +29,7 @@ export async function run(args: Arguments, { progress }: Surroundings): Promise<
   if (!pulled.ok) return transferFailed(`pull \`${from}\``, pulled.error);
   if (pulled.value.kind === "unchanged") throw new Error("a first pull can't be unchanged");
   const { bytes, digest } = pulled.value;
+  beginModule(progress, bytes);
   const loaded = loadPolicy(bytes, keys.length === 0 ? null : keys);
   if (!loaded.ok) return refusedModule(from, loaded.error);
   const trouble = await writeModule(out, bytes, new Set());

@@ -9,7 +9,7 @@ import { failed, ok, type Result } from "../../../runtime/result/result.ts";
 import type { Arguments } from "../../../runtime/shell/command_line.ts";
 import type { Surroundings } from "../command.ts";
 import { compileFile } from "../compiled.ts";
-import { readModule, refusedModule } from "../modules.ts";
+import { beginModule, readModule, refusedModule } from "../modules.ts";
 import { count, usage, type Outcome } from "../outcome.ts";
 import { runTests } from "../policy_tests.ts";
 import type { Progress } from "../progress.ts";
@@ -30,6 +30,7 @@ export async function run(args: Arguments, { wallSeconds, progress }: Surroundin
   const read = readModule(file);
   if (!read.ok) return read.error;
   const module = read.value;
+  beginModule(progress, module);
   const loaded = loadPolicy(module);
   if (!loaded.ok) return refusedModule(file, loaded.error);
   const { info } = loaded.value;

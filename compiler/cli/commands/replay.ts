@@ -22,6 +22,7 @@ export async function run(args: Arguments, { progress }: Surroundings): Promise<
   const replayer = new Replayer(loaded.value);
   const tally = newTally();
   let lines = 0;
+  progress.begin("replaying, 0 lines");
   for (const path of files) {
     const trouble = await readAuditLines(path, {
       line(text, number) {

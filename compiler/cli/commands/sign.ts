@@ -4,14 +4,15 @@ import { existsSync } from "node:fs";
 import { MAX_REVISION } from "../../../runtime/abi/signature.ts";
 import { loadPolicy } from "../../../runtime/host/load.ts";
 import type { PolicyInfo } from "../../../runtime/host/module.ts";
+import type { Surroundings } from "../command.ts";
 import { readPrivateKey } from "../key_files.ts";
-import { readModule, refusedModule } from "../modules.ts";
+import { beginModule, readModule, refusedModule } from "../modules.ts";
 import { usage, type Outcome } from "../outcome.ts";
 import { signModule, unsigned } from "../signing.ts";
 import { rows } from "../terminal.ts";
 import { writeModule } from "../write.ts";
 
-export async function run(args: Arguments): Promise<Outcome> {
+export async function run(args: Arguments, { progress }: Surroundings): Promise<Outcome> {
   const file = args.operands[0] ?? "";
   const out = args.flags.get("out") ?? file;
   const keyPath = args.flags.get("key");
@@ -24,6 +25,7 @@ export async function run(args: Arguments): Promise<Outcome> {
   const read = readModule(file);
   if (!read.ok) return read.error;
   const bytes = read.value;
+  beginModule(progress, bytes);
   const module = unsigned(bytes);
   const loaded = loadPolicy(module);
   if (!loaded.ok) return refusedModule(file, loaded.error);
@@ -33,6 +35,7 @@ export async function run(args: Arguments): Promise<Outcome> {
   const key = found.value;
   const lower = notRising(revision, info, [file, out]);
   if (lower !== null) return lower;
+  progress.begin("signing the module");
   const signed = signModule(module, key, revision);
   const trouble = await writeModule(out, signed, new Set());
   if (trouble !== null) return trouble;

@@ -3,8 +3,9 @@ import type { Arguments } from "../../../runtime/shell/command_line.ts";
 import { loadPolicy } from "../../../runtime/host/load.ts";
 import type { TrustedKey } from "../../../runtime/host/keys.ts";
 import type { Refusal } from "../../../runtime/host/module.ts";
+import type { Surroundings } from "../command.ts";
 import { readPublicKey } from "../key_files.ts";
-import { readModule, refusedModule } from "../modules.ts";
+import { beginModule, readModule, refusedModule } from "../modules.ts";
 import { usage, type Outcome } from "../outcome.ts";
 import { rows } from "../terminal.ts";
 
@@ -15,7 +16,7 @@ const NO: Readonly<Partial<Record<Refusal["code"], string>>> = {
   signature_bad: "do not use this file; get the module again from where it was signed",
 };
 
-export async function run(args: Arguments): Promise<Outcome> {
+export async function run(args: Arguments, { progress }: Surroundings): Promise<Outcome> {
   const file = args.operands[0] ?? "";
   const paths = args.lists.get("key") ?? [];
   if (paths.length === 0) return usage("missing_flag", "`--key` is missing", "name the public key that is trusted: `--key PUB`");
@@ -28,6 +29,7 @@ export async function run(args: Arguments): Promise<Outcome> {
   const read = readModule(file);
   if (!read.ok) return read.error;
   const bytes = read.value;
+  beginModule(progress, bytes);
   const loaded = loadPolicy(bytes, keys);
   if (!loaded.ok) {
     const { code, message } = loaded.error;
