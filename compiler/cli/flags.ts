@@ -1,4 +1,5 @@
 // Flags that several commands of ingressc have, or whose values have a list.
+import { MOST_NODES } from "../analysis/budget.ts";
 import { PROFILES } from "../../runtime/abi/profiles.ts";
 import type { FlagSpec, FlagSpecs } from "../../runtime/shell/command_table.ts";
 
@@ -33,7 +34,7 @@ export const AS_OF_FLAG: FlagSpec = {
   says: "write for another program what is right at this moment, for example 2027-03-01T00:00Z",
 };
 
-export const NODES_FLAG: FlagSpec = { short: null, value: "N", says: "the most nodes of the analysis (default: 4000000); past them nothing is proven" };
+export const NODES_FLAG: FlagSpec = { short: null, value: "N", says: `the most nodes of the analysis (default: ${MOST_NODES}); past them nothing is proven` };
 
 export const STDIN_NAME_FLAG: FlagSpec = {
   short: null,

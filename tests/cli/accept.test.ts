@@ -342,6 +342,39 @@ function repository(dir: Folder, name: string): (...words: readonly string[]) =>
   return git;
 }
 
+test("--git reads a module from a revision, and compares it with a module or a policy", async ({ dir }) => {
+  const git = repository(dir, "modules");
+  const policy = "edition 1\nexpose web on tcp 443 { backend 127.0.0.1:8443 allow from 10.0.0.0/9 }\n";
+  dir.write("modules/edge.ingress", policy);
+  const build = async (): Promise<void> => {
+    assert.is((await ingresscHere(["build", "edge.ingress", "-o", "edge.wasm"], dir.at("modules"))).code, 0);
+  };
+  await build();
+  git("add", "-A");
+  git("commit", "-qm", "first");
+  const diff = (file: string): ReturnType<typeof ingresscHere> => ingresscHere(["diff", "--git", "HEAD", file], dir.at("modules"));
+  const same = await diff("edge.wasm");
+  assert.is(same.code, 0, same.err);
+  assert.match(same.out, /^! HEAD:edge\.wasm is a module, .*\n! edge\.wasm is a module, .*\n`HEAD:edge\.wasm` and `edge\.wasm` are equivalent\n$/);
+  dir.write("modules/edge.ingress", policy.replace("/9", "/8"));
+  await build();
+  const wider = await diff("edge.wasm");
+  assert.is(wider.code, 1, wider.err);
+  assert.match(wider.out, /^\+ web \(tcp 443\): may now be reached from 10\.128\.0\.0\/9 /);
+  // A revision's module is refused as one on the disk.
+  for (const [bytes, err] of [
+    [Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0), /`HEAD:cut\.wasm` is refused \(module_/],
+    [Uint8Array.of(1, 2, 3), /HEAD:cut\.wasm/],
+  ] as const) {
+    dir.write("modules/cut.wasm", bytes);
+    git("add", "-A");
+    git("commit", "-qm", "cut");
+    const cut = await diff("cut.wasm");
+    assert.is(cut.code, 3, cut.out + cut.err);
+    assert.match(cut.err, err);
+  }
+});
+
 const CLOSED = "edition 1\nexpose db on tcp 5432 { backend 127.0.0.1:5433 allow from 10.8.0.0/16 }\n";
 const OPEN = CLOSED.replace("10.8.0.0/16", "any");
 

@@ -3,6 +3,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
+import { MOST_NODES } from "../../compiler/analysis/budget.ts";
+import { ALWAYS, Diagrams, NEVER } from "../../compiler/analysis/diagrams.ts";
 import { suite } from "../suite.ts";
 import { envelope, folder, ingresscHere, PROJECT, type Ended, type Folder } from "./programs.ts";
 
@@ -332,6 +334,50 @@ const CHANGES: readonly Change[] = [
   { name: "a limit less", edit: (t) => t.replace(/ {2}limit .*\n/, ""), exit: 1, openings: 1, closings: 0, out: [/limits is looser|limits are looser/] },
   { name: "the same limit per second", edit: (t) => t.replace("60/m", "1/s"), exit: 1, openings: 1, closings: 0, out: [/now 1\/s burst 20/] },
   {
+    name: "another mode, which has no certificate",
+    edit: (t) => t.replace("as tls", "as passthrough").replace('  cert "web"\n', ""),
+    exit: 1,
+    openings: 2,
+    closings: 0,
+    out: [/^\+ web \(tcp 443\): mode is another one: tls, now passthrough$/m, /^\+ web \(tcp 443\): cert is another one: web, now none$/m],
+  },
+  {
+    name: "clients need no certificate any more",
+    before: BASE.replace("as tls", "as mtls").replace('cert "web"', 'cert "web" ca "corp"'),
+    edit: () => BASE,
+    exit: 1,
+    openings: 2,
+    closings: 0,
+    out: [/^\+ web \(tcp 443\): mode is another one: mtls, now tls$/m, /^\+ web \(tcp 443\): ca is another one: corp, now none$/m],
+  },
+  {
+    name: "another authority",
+    before: BASE.replace("as tls", "as mtls").replace('cert "web"', 'cert "web" ca "corp"'),
+    edit: (t) => t.replace('ca "corp"', 'ca "partners"'),
+    exit: 1,
+    openings: 1,
+    closings: 0,
+    out: [/^\+ web \(tcp 443\): ca is another one: corp, now partners$/m],
+  },
+  {
+    name: "a protocol more",
+    before: BASE.replace('cert "web"', 'cert "web" alpn "h2"'),
+    edit: (t) => t.replace('alpn "h2"', 'alpn "h2", "http/1.1"'),
+    exit: 1,
+    openings: 1,
+    closings: 0,
+    out: [/^\+ web \(tcp 443\): alpn is another one: h2, now h2 and http\/1\.1$/m],
+  },
+  {
+    name: "another order of the protocols",
+    before: BASE.replace('cert "web"', 'cert "web" alpn "h2", "http/1.1"'),
+    edit: (t) => t.replace('alpn "h2", "http/1.1"', 'alpn "http/1.1", "h2"'),
+    exit: 1,
+    openings: 1,
+    closings: 0,
+    out: [/^\+ web \(tcp 443\): alpn is another one: h2 and http\/1\.1, now http\/1\.1 and h2$/m],
+  },
+  {
     name: "an end",
     edit: (t) => t.replace("allow from vpn", "allow from vpn until 2027-01-01T00:00Z"),
     exit: 0,
@@ -435,6 +481,32 @@ test("what means the same is equivalent: templates, order, split and merged sets
   const other = await ingresscHere(["diff", "--equivalent", "a.ingress", "b.ingress"], dir.path);
   assert.is(other.code, 1);
   assert.match(other.out, /one \(tcp 1001\): may now be reached from 10\.1\.128\.0\/17[^]*differ: 1 opening, 0 closings/);
+});
+
+test("a file that is split over imports is equivalent, whatever the names in it are", async ({ dir }) => {
+  const rules = (corp: string, bad: string): string => `backend 127.0.0.1:8080 allow from ${corp} deny from ${bad}`;
+  dir.write(
+    "whole.ingress",
+    `edition 1\nnet corp = 10.0.0.0/8\nnet bad = 10.1.0.0/16\nexpose one on tcp 1001 { ${rules("corp", "bad")} }\nexpose two on tcp 1002 { ${rules("corp", "bad")} }\n`,
+  );
+  dir.write(
+    "split/edge.ingress",
+    'edition 1\nimport "nets/nets.ingress" as nets\nimport "templates.ingress" as t\nuse t.guarded(one, 1001, nets.staff)\nuse t.guarded(two, 1002, nets.staff)\n',
+  );
+  dir.write(
+    "split/templates.ingress",
+    `edition 1\nimport "nets/nets.ingress" as n\ntemplate guarded($name, $port, $who) {\n expose $name on tcp $port { ${rules("$who", "n.bad")} }\n}\n`,
+  );
+  dir.write("split/nets/nets.ingress", 'edition 1\nimport "bad.ingress" as b\nnet staff = file "staff.txt" max 4\nnet bad = b.abusers\n');
+  dir.write("split/nets/bad.ingress", "edition 1\nnet abusers = 10.1.0.0/17, 10.1.128.0/17\n");
+  dir.write("split/nets/staff.txt", "10.0.0.0/9\n10.128.0.0/9\n");
+  const diff = (): ReturnType<typeof ingresscHere> => ingresscHere(["diff", "--equivalent", "whole.ingress", "split/edge.ingress"], dir.path);
+  const same = await diff();
+  assert.equal([same.code, same.out, same.err], [0, "`whole.ingress` and `split/edge.ingress` are equivalent\n", ""]);
+  dir.write("split/nets/bad.ingress", "edition 1\nnet abusers = 10.1.0.0/17\n");
+  const other = await diff();
+  assert.is(other.code, 1, other.err);
+  assert.match(other.out, /^\+ one \(tcp 1001\): may now be reached from 10\.1\.128\.0\/17 .*\n.*\n\+ two \(tcp 1002\): /);
 });
 
 test("--equivalent is exit 1 also where something only closes, or only dryrun rules differ", async ({ dir }) => {
@@ -666,6 +738,20 @@ test("all that opens comes before all that closes", async ({ dir }) => {
       " dryrun_opened web",
     ],
   );
+});
+
+test("the budget is one constant: every analysis, the help, the remedy and the documents have it", async ({ dir }) => {
+  assert.is(MOST_NODES, 4_000_000);
+  const diagrams = new Diagrams();
+  // Each level has another node.
+  for (let level = MOST_NODES; level > 0; level--) diagrams.node(level, NEVER, ALWAYS);
+  assert.is(diagrams.nodes, MOST_NODES);
+  assert.throws(() => diagrams.node(0, NEVER, ALWAYS));
+  for (const command of ["check", "diff", "who", "prove", "build", "drift"])
+    assert.match((await ingresscHere([command, "--help"], dir.path)).out, /--nodes N .*\(default: 4000000\)/, command);
+  assert.match((await ingresscHere(["diff", "a", "b", "--nodes", "x"], dir.path)).err, /from 1 to 64000000; without `--nodes` it is 4000000/);
+  for (const file of ["analysis.md", "invariants.md", "diagnostics.md"])
+    assert.match(readFileSync(join(PROJECT, "docs", file), "utf8"), /4,000,000 by default/, file);
 });
 
 test("what can't be compared has a code, a reason and a remedy", async ({ dir }) => {

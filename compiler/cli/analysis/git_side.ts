@@ -7,7 +7,7 @@ import { failed, ok, type Result } from "../../../runtime/result/result.ts";
 import { MAX_LIST_BYTES, MAX_SOURCE_BYTES } from "../../source/bounds.ts";
 import type { ReadFailure, SourceFile } from "../../source/source.ts";
 import { cannotOpen, compileOpened } from "../compiled.ts";
-import { looksLikeModule } from "../modules.ts";
+import { beginModule, looksLikeModule } from "../modules.ts";
 import { usage, type Outcome } from "../outcome.ts";
 import type { Progress } from "../progress.ts";
 import { decodeText } from "../utf8.ts";
@@ -21,7 +21,10 @@ export function readRevision(rev: string, path: string, progress: Progress): Res
   const shown = `${rev}:${path}`;
   const entry = found.value.blob(found.value.entry, MAX_LIST_BYTES);
   if (!entry.ok) return failed(cannotOpen(shown, entry.error));
-  if (looksLikeModule(entry.value)) return sideOfModule(shown, entry.value);
+  if (looksLikeModule(entry.value)) {
+    beginModule(progress, entry.value);
+    return sideOfModule(shown, entry.value);
+  }
   if (entry.value.length > MAX_SOURCE_BYTES) return failed(cannotOpen(shown, "too_large"));
   const text = decodeText(entry.value);
   if (!text.ok) return failed(cannotOpen(shown, text.error));

@@ -12,5 +12,5 @@ export function readNodes({ flags }: Arguments): Result<number, Outcome> {
   if (word === undefined) return ok(MOST_NODES);
   const nodes = /^[1-9][0-9]{0,8}$/.test(word) ? Number(word) : 0;
   if (nodes > 0 && nodes <= MOST) return ok(nodes);
-  return failed(usage("nodes", `\`${word}\` is no number of nodes`, "write a whole number from 1 to 64000000; without `--nodes` it is 4000000"));
+  return failed(usage("nodes", `\`${word}\` is no number of nodes`, `write a whole number from 1 to ${MOST}; without \`--nodes\` it is ${MOST_NODES}`));
 }

@@ -18,7 +18,7 @@ export const check = {
   manual: [
     "Compiles FILE and writes nothing. The policy's tests are not run: `ingressc test` does that.",
     "If FILE is a folder, every policy below it is checked; a file that another one imports is checked",
-    "with that one.",
+    "with that one. Folders whose name begins with a dot, `node_modules` and links to folders are left out.",
     "With --fix every error that names a fix is fixed in FILE, its imports and its list files, and",
     "each edit is shown. An error that could be fixed in several ways is not edited; its message says",
     "how to fix it. Everything else in the files stays byte for byte, and no edit is made that would",

@@ -17,7 +17,8 @@ export const test = {
     "stdin-name": STDIN_NAME_FLAG,
   },
   manual: [
-    "If FILE is a folder, the tests of every policy below it run, as `ingressc check` finds them.",
+    "If FILE is a folder, the tests of every policy below it run, as `ingressc check` finds them: not",
+    "those in folders whose name begins with a dot, in `node_modules` and behind links to folders.",
     "Every line of every `test` block is evaluated by the very module that `ingressc build` writes,",
     "each from fresh limits and caps. Exits 1 when a line fails; documents are written then too.",
     "A TEXT that no test's name contains is a mistake, exit 2, and not a pass. A policy without test",
