@@ -63,9 +63,9 @@ const ROWS: readonly (readonly [what: string, text: string, says: string | RegEx
   ["all of IPv4 and a net of IPv6", inWords(["0.0.0.0/0", "2001:db8::/32"], [net("docs", "2001:db8::/32")]), /^all of IPv4 and docs \(/],
   ["all of IPv6 and half of IPv4", inWords(["::/0", "128.0.0.0/1"]), "the whole internet but 0.0.0.0/1 (50 % of IPv4 and all of IPv6)"],
   ["all of IPv4 but one address", inWords(["0.0.0.0/0"], [], 1, ["10.0.0.1/32"]), "128.0.0.0/1 and 31 more (99.9 % of IPv4)"],
-  ["half of IPv6, in which are the addresses that stand for IPv4", inWords(["::/1"]), "::/1 (50 % of IPv6)"],
+  ["half of IPv6, which has the mapped addresses in it", inWords(["::/1"]), "::/1 (50 % of IPv6)"],
   ["the other half of IPv6", inWords(["8000::/1"]), "8000::/1 (50 % of IPv6)"],
-  ["IPv6 up to the addresses that stand for IPv4", inWords(["::/0"], [], 2, ["::1:0:0:0/80", "8000::/1"]), /^4000::\/2, 2000::\/3 and \d+ more/],
+  ["IPv6 up to the mapped addresses", inWords(["::/0"], [], 2, ["::1:0:0:0/80", "8000::/1"]), /^4000::\/2, 2000::\/3 and \d+ more/],
 ];
 
 for (const [what, text, says] of ROWS) {

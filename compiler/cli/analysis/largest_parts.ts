@@ -95,7 +95,7 @@ function namedParts(set: AddressSet, nets: readonly NamedNet[]): { readonly part
     parts.push(partOf(`\`${name}\``, net));
     rest = subtract(rest, net);
   }
-  // What the first nets left may be one of the others.
+  // The rest may be a net behind those that were tried.
   const last = parts.length === 0 || isEmpty(rest) ? null : equalNet(rest, nets);
   return last === null ? { parts, rest } : { parts: [...parts, partOf(`\`${last.name}\``, rest)], rest: subtract(rest, rest) };
 }
@@ -175,7 +175,7 @@ function largestOf(set: AddressSet, most: number, isV6: boolean): { readonly fou
   return { found: found.slice(0, most), count };
 }
 
-/** Ranges of IPv6 on both sides of the addresses that stand for IPv4 are one, as a policy writes them: `::/1`. */
+/** The IPv4-mapped addresses split a range of IPv6 in two; the two are one here, as a policy writes it: `::/1`. */
 function withoutHole({ bounds }: AddressSet): AddressSet {
   for (let i = 0; i + STRIDE < bounds.length; i += STRIDE) {
     const [a, b, c, d, e, f, g, h] = bounds.subarray(i + 4, i + 12);
