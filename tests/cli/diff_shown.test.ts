@@ -1,5 +1,5 @@
-// What ingressc diff shows of much: patterns before names and what opens before what closes, with the number of the others; and the
-// budget of the analysis where none is given.
+// Much of it at once in ingressc diff: it shows patterns before names and what opens before what closes, with the number of the others.
+// And the budget of the analysis where none is given.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
