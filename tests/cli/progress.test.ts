@@ -131,7 +131,8 @@ progress("each command says what it does, behind the phases of what it compiles"
       ],
       [
         ["check", "./p.ingress"],
-        [...phases, "looking for rules without effect"],
+        // It needs no module.
+        [...phases.slice(0, -2), "looking for rules without effect"],
       ],
       [
         ["diff", "./p.ingress", "./p.wasm"],

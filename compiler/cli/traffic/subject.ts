@@ -17,8 +17,10 @@ export function readPolicyToRun(path: string, progress: Progress): Result<Loaded
   }
   const compiled = compileFile(path, "host", progress);
   if (!compiled.ok) return failed(compiled.error.outcome);
+  // The module is made as it is read.
+  const { module } = compiled.value;
   progress.begin("checking the module");
-  const loaded = loadPolicy(compiled.value.module);
+  const loaded = loadPolicy(module);
   if (loaded.ok) return ok(loaded.value);
   return failed({ class: "internal", code: `policy.${loaded.error.code}`, message: `the compiled module does not load: ${loaded.error.message}` });
 }
