@@ -179,7 +179,7 @@ test("of an expose: where the name leads to it, what `ingressc explain` says of 
       request,
     );
   }
-  assert.match(String(await s.explained({ from: "127.0.0.2", to: "www" })), /leads to `rest`, and not to `www`: query `rest`/);
+  assert.match(JSON.stringify(await s.explained({ from: "127.0.0.2", to: "www" })), /leads to `rest`, and not to `www`: query `rest`/);
 });
 
 test("of a port that nothing has, and of words that are neither a port nor an expose", async () => {
@@ -187,11 +187,14 @@ test("of a port that nothing has, and of words that are neither a port nor an ex
   const free = await freePort();
   for (const to of [`tcp ${free}`, `udp ${s.ports.shared}`, "tcp 65535"]) {
     assert.equal(await s.explained({ from: "127.0.0.2", to }), [{ to, proto: to.slice(0, 3), decision: "deny", reason: "policy", code: "not_exposed" }]);
-    assert.match(String(await s.explained({ from: "127.0.0.2", to, via: "127.0.0.5" })), /nothing is exposed there, so that its PROXY header is data/);
+    assert.match(JSON.stringify(await s.explained({ from: "127.0.0.2", to, via: "127.0.0.5" })), /nothing is exposed there, so that its PROXY header is data/);
   }
-  assert.match(String(await s.explained({ from: "127.0.0.2", to: `tcp ${s.ports.shared}`, via: "127.0.0.5" })), /`127\.0\.0\.5` is not in the `via` of `shop`/);
+  assert.match(
+    JSON.stringify(await s.explained({ from: "127.0.0.2", to: `tcp ${s.ports.shared}`, via: "127.0.0.5" })),
+    /`127\.0\.0\.5` is not in the `via` of `shop`/,
+  );
   for (const to of ["tcp", "tcp 0", "tcp 65536", "tcp 0443", "sctp 443", "tcp  443", "443"])
-    assert.match(String(await s.explained({ from: "127.0.0.2", to })), /the policy in force has no expose/, to);
+    assert.match(JSON.stringify(await s.explained({ from: "127.0.0.2", to })), /the policy in force has no expose/, to);
 });
 
 test("explain costs nobody a token, also where the name leads to no expose", async () => {
