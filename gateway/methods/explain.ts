@@ -35,12 +35,12 @@ export const explain: Endpoint = async (context, _client, params) => {
     return wrong(`${because}, so that its PROXY header is data`);
   }
   const name = saidName(typeof sni === "string" ? sni : null);
-  const elsewhere = port === null && name.nameFault === null ? misled(engine.info, to, name.serverName) : null;
-  if (elsewhere !== null) {
-    const { leads, port: shared } = elsewhere;
+  const led = port === null && name.nameFault === null ? misled(engine.info, to, name.serverName) : null;
+  if (led !== null) {
+    const { leads, port: shared } = led;
     const remedy =
       leads === null ? `query \`tcp ${shared}\` to see the refusal, or a name that leads to \`${to}\`` : `query \`${leads}\`, or \`tcp ${shared}\``;
-    return wrong(`${misledText(elsewhere, name.serverName)}: ${remedy}`);
+    return wrong(`${misledText(led, name.serverName)}: ${remedy}`);
   }
   engine.setClock({ monoMs: context.clock.monoMs(), wallSeconds: Math.floor(context.clock.wallMs() / 1000) });
   const facts: Facts = { source, peer, name };
@@ -54,12 +54,12 @@ interface Facts {
   readonly name: SaidName;
 }
 
-/** What a socket serves. */
+/** The exposes at one socket. */
 interface Place {
   /** As `to` names it. */
   readonly to: string;
   readonly proto: "tcp" | "udp";
-  /** Several where the name leads to one of them; none: nothing is exposed there. */
+  /** Several, if the name leads to one of them, or none, if nothing is exposed there. */
   readonly infos: readonly ListenerInfo[];
   /** Null where one listener has the port alone, without `for`. */
   readonly group: GroupInfo | null;

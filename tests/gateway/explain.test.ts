@@ -53,7 +53,7 @@ expose ruled on tcp ${ports.ruled} as passthrough { ${to} allow from any sni "a.
   };
 }
 
-/** What the gateway does with one connection: the code, the reason and the expose of its record. */
+/** Makes one connection. The code, the reason, the expose and the detail of its record. */
 async function served({ gateway }: Scene, port: number, from: string, sni: string | null): Promise<readonly unknown[]> {
   const accepts = (): ReturnType<Under["records"]> => gateway.records().filter(({ op }) => op === "accept");
   const before = accepts().length;

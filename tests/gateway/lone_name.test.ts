@@ -83,7 +83,7 @@ for (const forwarder of FORWARDERS) {
     assert.is(await served(s, "www.example.com", "127.0.0.3"), "allowed");
   });
 
-  test(`a limit is charged with the name: clients that leave before cost nothing, and names that lead nowhere a token each: ${forwarder}`, async () => {
+  test(`a limit is charged with the name: clients that disconnect before it cost nothing, and names that lead nowhere a token each: ${forwarder}`, async () => {
     const s = await under("limit 1/h burst 3 per source");
     for (let i = 0; i < 5; i++) {
       const one = await silent(s);
