@@ -6,7 +6,6 @@ import type { Decision } from "../../runtime/host/decision.ts";
 import { identityOf } from "../../runtime/host/identity.ts";
 import type { GroupInfo, ListenerInfo, PolicyEngine, PolicyInfo } from "../../runtime/host/module.ts";
 import { ANY4, type Address } from "../../runtime/net/address.ts";
-import { leadAmong } from "../../runtime/net/name_patterns.ts";
 import { isWithin, parsePrefix } from "../../runtime/net/prefix.ts";
 import { listeningAddress } from "./bindable.ts";
 
@@ -114,26 +113,6 @@ function afterLead(engine: PolicyEngine, listener: number, { source, sni, client
     : engine.admitIdentity(listener, source, sni, identityOf(client));
   if (!decision.allowed) engine.release(listener, source);
   return decision;
-}
-
-/** A request to an expose at a port where its name leads to another one. */
-export interface Misled {
-  readonly expose: string;
-  readonly port: number;
-  /** Null where no expose has the name. */
-  readonly leads: string | null;
-}
-
-/** Null where the name leads to the expose that the target names, at each of its ports. */
-export function misled({ listeners, groups }: PolicyInfo, to: Target, sni: string | null): Misled | null {
-  if (to.kind !== "expose") return null;
-  for (const { members, ports } of groups) {
-    const own = members.flatMap((id) => listeners[id] ?? []);
-    if (!own.some(({ name }) => name === to.name)) continue;
-    const found = leadAmong(own, sni);
-    if (found?.name !== to.name) return { expose: to.name, port: ports[0]?.first ?? 0, leads: found?.name ?? null };
-  }
-  return null;
 }
 
 /** A peer whose PROXY header an expose does not read. */

@@ -86,7 +86,7 @@ export const INGRESSD = {
         ...ORDER,
         from: { short: null, value: "ADDRESS", says: "the source" },
         via: { short: null, value: "ADDRESS", says: "the peer whose PROXY header names the source (default: none)" },
-        to: { short: null, value: "NAME", says: "the expose, as the policy names it" },
+        to: { short: null, value: "NAME", says: 'the expose, as the policy names it, or a port: "tcp 443"' },
         sni: { short: null, value: "NAME", says: "the name that the client sends (default: none)" },
       },
       manual: "Nothing is charged, and caps and limits are not considered. `ingressc explain` explains a\npolicy without a gateway.",

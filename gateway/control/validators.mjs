@@ -8,9 +8,9 @@ var __commonJS = (cb, mod) => function __require() {
   }
 };
 
-// node_modules/ajv/dist/runtime/ucs2length.js
+// ../../main/node_modules/ajv/dist/runtime/ucs2length.js
 var require_ucs2length = __commonJS({
-  "node_modules/ajv/dist/runtime/ucs2length.js"(exports) {
+  "../../main/node_modules/ajv/dist/runtime/ucs2length.js"(exports) {
     "use strict";
     Object.defineProperty(exports, "__esModule", { value: true });
     function ucs2length(str) {
@@ -213,7 +213,7 @@ function validate21(data, { instancePath = "", parentData, parentDataProperty, r
 }
 validate21.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
 var explain = validate22;
-var schema33 = { "$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "ingressd/intents/explain.schema.json", "title": "Says what would be decided about a connection now", "type": "object", "additionalProperties": false, "required": ["from", "to"], "properties": { "from": { "description": "the source's address", "type": "string", "minLength": 1, "maxLength": 64 }, "via": { "description": "the peer whose PROXY header names the source; the source itself unless given", "type": "string", "minLength": 1, "maxLength": 64 }, "to": { "description": "the expose, as the policy names it", "type": "string", "minLength": 1, "maxLength": 64 }, "sni": { "description": "the name that the client sends; none unless given", "type": "string", "minLength": 1, "maxLength": 255 } } };
+var schema33 = { "$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "ingressd/intents/explain.schema.json", "title": "Says what would be decided about a connection now", "type": "object", "additionalProperties": false, "required": ["from", "to"], "properties": { "from": { "description": "the source's address", "type": "string", "minLength": 1, "maxLength": 64 }, "via": { "description": "the peer whose PROXY header names the source; the source itself unless given", "type": "string", "minLength": 1, "maxLength": 64 }, "to": { "description": "the expose, as the policy names it, or a port such as `tcp 443`", "type": "string", "minLength": 1, "maxLength": 64 }, "sni": { "description": "the name that the client sends; none unless given", "type": "string", "minLength": 0, "maxLength": 255 } } };
 function validate22(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   ;
   let vErrors = null;
@@ -322,8 +322,8 @@ function validate22(data, { instancePath = "", parentData, parentDataProperty, r
                         validate22.errors = [{ instancePath: instancePath + "/sni", schemaPath: "#/properties/sni/maxLength", keyword: "maxLength", params: { limit: 255 }, message: "must NOT have more than 255 characters", schema: 255, parentSchema: schema33.properties.sni, data: data3 }];
                         return false;
                       } else {
-                        if (func1(data3) < 1) {
-                          validate22.errors = [{ instancePath: instancePath + "/sni", schemaPath: "#/properties/sni/minLength", keyword: "minLength", params: { limit: 1 }, message: "must NOT have fewer than 1 characters", schema: 1, parentSchema: schema33.properties.sni, data: data3 }];
+                        if (func1(data3) < 0) {
+                          validate22.errors = [{ instancePath: instancePath + "/sni", schemaPath: "#/properties/sni/minLength", keyword: "minLength", params: { limit: 0 }, message: "must NOT have fewer than 0 characters", schema: 0, parentSchema: schema33.properties.sni, data: data3 }];
                           return false;
                         }
                       }

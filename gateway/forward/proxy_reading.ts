@@ -47,6 +47,8 @@ const HEAD_BYTES = 16;
 const COMMAND_LOCAL = 0;
 const COMMAND_PROXY = 1;
 const UNSPEC = 0x00;
+/** By family: none, IPv4, IPv6, paths. */
+const ADDRESS_BYTES = [0, 12, 36, 216] as const;
 const TLV_CRC32C = 0x03;
 const TLV_HEAD_BYTES = 3;
 const CRC_BYTES = 4;
@@ -137,7 +139,6 @@ function readBytes(bytes: Buffer): ReadHeader | null {
   const length = HEAD_BYTES + bytes.readUInt16BE(14);
   if (length > HEADER_MOST_BYTES) return { fault: "too_large" };
   const isLocal = command === COMMAND_LOCAL;
-  // A command LOCAL is valid with whatever follows.
   const size =
     isLocal || familyAndTransport === UNSPEC ? 0
     : familyAndTransport === STREAM_V4 ? 4
@@ -148,7 +149,7 @@ function readBytes(bytes: Buffer): ReadHeader | null {
   if (length < fields) return { fault: "too_short" };
   if (bytes.length < length) return null;
   const header = bytes.subarray(0, length);
-  if (isLocal) return { named: null, bytes: length };
+  if (isLocal) return readLocal(header, familyAndTransport);
   const fault = faultOfFields(header, fields);
   if (fault !== null) return { fault };
   if (size === 0) return { named: null, bytes: length };
@@ -156,6 +157,13 @@ function readBytes(bytes: Buffer): ReadHeader | null {
   const source = { address: addressAt(header, HEAD_BYTES, size), port: header.readUInt16BE(ports) };
   const destination = { address: addressAt(header, HEAD_BYTES + size, size), port: header.readUInt16BE(ports + 2) };
   return named(source, destination, length);
+}
+
+/** Valid with whatever follows, except fields with a checksum that is not the header's: nothing in those is to be believed, the command neither. */
+function readLocal(header: Buffer, familyAndTransport: number): ReadHeader {
+  const addresses = ADDRESS_BYTES[familyAndTransport >>> 4];
+  const fault = addresses === undefined ? null : faultOfFields(header, HEAD_BYTES + addresses);
+  return fault === "checksum" ? { fault } : { named: null, bytes: header.length };
 }
 
 /** A mapped address is IPv4. */
@@ -167,21 +175,23 @@ function addressAt(bytes: Buffer, at: number, size: number): Address {
 /** Fields end where the header does. Only the checksum is read: others decide nothing. */
 function faultOfFields(header: Buffer, first: number): HeaderFault | null {
   let checksum = -1;
-  for (let at = first; at < header.length;) {
-    if (at + TLV_HEAD_BYTES > header.length) return "fields";
+  let at = first;
+  while (at + TLV_HEAD_BYTES <= header.length) {
     const length = header.readUInt16BE(at + 1);
     const value = at + TLV_HEAD_BYTES;
-    if (value + length > header.length) return "fields";
+    if (value + length > header.length) break;
     if (header[at] === TLV_CRC32C) {
       if (length !== CRC_BYTES || checksum >= 0) return "checksum";
       checksum = value;
     }
     at = value + length;
   }
-  if (checksum < 0) return null;
-  const blank = Buffer.from(header);
-  blank.fill(0, checksum, checksum + CRC_BYTES);
-  return crc32c(blank) === header.readUInt32BE(checksum) ? null : "checksum";
+  if (checksum >= 0) {
+    const blank = Buffer.from(header);
+    blank.fill(0, checksum, checksum + CRC_BYTES);
+    if (crc32c(blank) !== header.readUInt32BE(checksum)) return "checksum";
+  }
+  return at === header.length ? null : "fields";
 }
 
 /** INVARIANT: what no client can have is no source. */

@@ -69,9 +69,9 @@ function missing(path: string, title: string | null): readonly string[] {
   return titlesOf(read(path)).includes(title) ? [] : [`${path} has no test "${title}"`];
 }
 
-/** Titles that a file has literally: of a test that is registered, or of a row of a table. */
+/** Titles that a file has literally: of a test that is registered, also behind the name of its forwarder, or of a row of a table. */
 function titlesOf(text: string): readonly string[] {
-  return [...text.matchAll(/(?:^\s*\w+\(|^\s*title: )"([^"\n]+)"/gm)].map(([, title = ""]) => title);
+  return [...text.matchAll(/(?:^\s*\w+\(|^\s*title: )"([^"\n]+)"|^\s*test\(`\$\{title\}: ([^`$\n]+)`/gm)].map(([, title, behind]) => title ?? behind ?? "");
 }
 
 const pages = pagesOf(document);

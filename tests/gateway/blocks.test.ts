@@ -380,6 +380,7 @@ test("the command line", () => {
   assert.match(parsed("block", "--for", "1h"), /PREFIX/);
   assert.is(parsed("unblock", "203.0.113.9"), '{"prefix":"203.0.113.9"}');
   assert.is(parsed("explain", "--from", "203.0.113.9", "--to", "web"), '{"from":"203.0.113.9","to":"web"}');
+  assert.is(parsed("explain", "--from", "203.0.113.9", "--to", "tcp 443", "--sni", "x"), '{"from":"203.0.113.9","to":"tcp 443","sni":"x"}');
   assert.match(parsed("explain", "--from", "203.0.113.9"), /`--to NAME` is missing/);
 });
 

@@ -1,11 +1,12 @@
 // Registrations, reloads and certificates on a port that exposes share. A stream stays where its name still
 // leads, and no session of one expose is good at another.
+import { writeFileSync } from "node:fs";
 import { connect as connectPlain } from "node:net";
+import { join } from "node:path";
 import { connect, type TLSSocket } from "node:tls";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
-import { put, read, type Came } from "../tls/tls_under_test.ts";
-import { dns, leaf } from "../tls/certificates.ts";
+import { read, type Came } from "../tls/tls_under_test.ts";
 import { eventually, FORWARDERS, moduleOf, visit, type Visit } from "./gateway_under_test.ts";
 import { helloWith, records, serverName } from "./hello_bytes.ts";
 import { denialOf, leaseOf } from "./registering.ts";
@@ -360,12 +361,12 @@ test("a session of one expose is good at no other expose of the port", async () 
   }
 });
 
-test("an expose without a usable certificate is closed, and the others of its port are not", async () => {
+test("a certificate that can't be read any more stays in use as it was", async () => {
   const s = await sharedPort();
-  const fault = (text: string): void => put(s.gateway.folder, "staff", { ...leaf(s.site, { names: [dns("staff.example.com")] }), pem: text });
-  fault("none");
+  writeFileSync(join(s.gateway.folder, "staff.pem"), "none");
   await s.gateway.daemon.renew();
-  assert.is((await s.call({ name: "staff.example.com", certificate: s.client })).got, "staff hello", "the previous one stays in use");
+  assert.is((await s.call({ name: "staff.example.com", certificate: s.client })).got, "staff hello");
+  assert.is((await s.call({ name: "www.example.com" })).got, "www hello");
   await s.gateway.stop();
 });
 

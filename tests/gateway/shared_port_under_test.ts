@@ -49,12 +49,13 @@ expose staff on tcp ${port} for "staff.example.com" as mtls { backend 127.0.0.1:
 ${more}`;
 }
 
-/** `withRsa`: `www.example.com` has a certificate `rsa`, too. */
+/** `withRsa`: `www.example.com` has a certificate `rsa`, too. `before`: what happens in the folder of certificates before the start. */
 export interface SharedSetup extends Omit<UnderSetup, "policy" | "folder"> {
   readonly withRsa?: boolean;
+  readonly before?: (folder: string, site: Authority) => void;
 }
 
-export async function sharedPort(policy: (words: Words) => string = threeNames, { withRsa = false, ...setup }: SharedSetup = {}): Promise<Shared> {
+export async function sharedPort(policy: (words: Words) => string = threeNames, { withRsa = false, before, ...setup }: SharedSetup = {}): Promise<Shared> {
   const folder = temporaryFolder();
   const [site, corp] = [authority("site root"), authority("client root")];
   const [www, staff, rest] = [await backend("www "), await backend("staff "), await backend("rest ")];
@@ -78,6 +79,7 @@ export async function sharedPort(policy: (words: Words) => string = threeNames, 
   const files = ["www", "staff", ...(withRsa ? ["rsa"] : [])]
     .map((name) => `[certs.${name}]\ncert = "${folder}/${name}.pem"\nkey = "${folder}/${name}.key"\n`)
     .join("");
+  before?.(folder, site);
   const gateway = await running({
     ...setup,
     folder,

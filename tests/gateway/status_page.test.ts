@@ -7,7 +7,7 @@ import { skip } from "../skip.ts";
 import { chromiumIsHere, openPage } from "./browser.ts";
 import { authority, dns, leaf } from "../tls/certificates.ts";
 import { put } from "../tls/tls_under_test.ts";
-import { backend, freePort, probe, running, temporaryFolder, type Under } from "./gateway_under_test.ts";
+import { backend, eventually, freePort, probe, running, temporaryFolder, visit, type Under } from "./gateway_under_test.ts";
 import { tokenFile } from "./token_file.ts";
 
 const test = suite("status page");
@@ -89,6 +89,37 @@ test("its data has the end of each certificate", async () => {
   assert.is(Math.floor((Date.parse(end) - started) / 86_400_000), 10, text);
 });
 
+/** `shown` once the expression is true in the page; the page's text if it never is within so many milliseconds. */
+type Seen = (expression: string, ms: number) => Promise<unknown>;
+
+const tileOf = (label: string): string =>
+  `[...document.querySelectorAll(".tile")].find((one) => one.querySelector("span").innerText.startsWith("${label}"))?.querySelector("b").innerText`;
+const rowOf = (id: string, first: string): string =>
+  `[...([...document.querySelectorAll("#${id} tr")].find((one) => one.cells[0].innerText === "${first}")?.cells ?? [])].map((one) => one.innerText)`;
+const LOOKS = `performance.getEntriesByType("resource").filter(({ name }) => name.endsWith("/status.json")).length`;
+
+/** Between two looks of the page four are admitted, of which two stay, and two are refused, in two seconds of the gateway's clock. One was refused before. */
+async function ratesShown(gateway: Under, port: number, seen: Seen): Promise<void> {
+  const all = `[${[tileOf("connections of"), tileOf("allowed"), tileOf("refused"), tileOf("from backends"), rowOf("listeners", "web"), rowOf("listeners", "mail"), rowOf("refusals", "cidr")].join()}].join("|")`;
+  // On a busy machine a look may come in the middle.
+  for (let tries = 1; ; tries++) {
+    assert.is(await seen(`${LOOKS} !== (window.looks ??= ${LOOKS})`, 5_000), "shown");
+    const open = [visit(port), visit(port)];
+    assert.equal(await Promise.all(open.map(({ first }) => first)), ["hello", "hello"]);
+    assert.equal([await probe(port), await probe(port)], ["allow", "allow"]);
+    assert.equal([await probe(port, "127.0.0.2"), await probe(port, "127.0.0.3")], ["deny", "deny"]);
+    gateway.clock.advance(2_000);
+    const refused = 1 + 2 * tries;
+    const due = `^2\\|2\\.0 /s\\|1\\.0 /s\\|10 B/s\\|web,tcp ${port},2,10,000,2\\.0 /s,10 B/s,${refused},0,open\\|mail,tcp [0-9]+,0,10,000,0\\.0 /s,0 B/s,0,0,open\\|cidr,web,${refused},1\\.0 /s$`;
+    const was = await seen(`new RegExp("${due}").test(${all})`, 2_500);
+    for (const { socket } of open) socket.destroy();
+    await eventually(() => gateway.daemon.forwarder.live === 0, "their ends");
+    if (was === "shown") return;
+    assert.ok(tries < 5, String(was));
+    await seen("delete window.looks", 0);
+  }
+}
+
 if (!chromiumIsHere()) skip("status page in a browser", "chromium is not installed");
 else
   test("a browser shows it without an error in both themes, and a refusal within two seconds", async () => {
@@ -105,11 +136,12 @@ expose site on tcp ${await freePort()} as tls { backend 127.0.0.1:${behind.port}
     );
     assert.is(await probe(port), "allow");
     const page = await openPage(`http://127.0.0.1:${http}/`, TOKEN);
-    const until = async (expression: string, ms: number): Promise<void> => {
-      const value = await page.evaluate(
+    const seen: Seen = async (expression, ms) =>
+      page.evaluate(
         `new Promise((resolve) => { const end = performance.now() + ${ms}; (function look() { if (${expression}) resolve("shown"); else if (performance.now() > end) resolve(document.body.innerText); else setTimeout(look, 10); })(); })`,
       );
-      assert.is(value, "shown", `${expression}\n${page.troubles.join("\n")}`);
+    const until = async (expression: string, ms: number): Promise<void> => {
+      assert.is(await seen(expression, ms), "shown", `${expression}\n${page.troubles.join("\n")}`);
     };
     const text = (id: string): string => `(document.getElementById("${id}")?.innerText ?? "")`;
     await until(`${text("state")} === "ready, generation 1"`, 20_000);
@@ -127,6 +159,8 @@ expose site on tcp ${await freePort()} as tls { backend 127.0.0.1:${behind.port}
       ["reloads", "done"],
     ])
       await until(`${text(id ?? "")}.includes(${JSON.stringify(part)})`, 10);
+    await ratesShown(gateway, port, seen);
+    await until(`${tileOf("connections of")} === "0"`, 4_000);
     gateway.place(new Uint8Array(8));
     await gateway.daemon.reload();
     await until(`${text("reloads")}.includes("refused")`, 2_000);

@@ -25,6 +25,7 @@ const NOBODY: readonly (readonly [what: string, header: Buffer])[] = [
   ["UNKNOWN", line("UNKNOWN")],
   ["LOCAL", LOCAL],
   ["LOCAL with addresses", head(0x20, 0x11, Buffer.alloc(12, 1))],
+  ["LOCAL with a checksum", summed((sum) => head(0x20, 0x00, sum))],
   ["AF_UNSPEC", head(0x21, 0x00, Buffer.alloc(0))],
 ];
 const HELLO = records(helloWith(serverName("www.example.com")));
@@ -122,6 +123,7 @@ for (const way of WAYS) {
       [head(0x21, 0x31, Buffer.alloc(216)), "family"],
       [head(0x21, 0x12, Buffer.alloc(12, 1)), "transport"],
       [summed((sum) => four(NAMED, TO, 1, 2, sum), 1), "checksum"],
+      [summed((sum) => head(0x20, 0x00, sum), 1), "checksum"],
       [head(0x21, 0x11, Buffer.alloc(0), 5000), "too_large"],
     ] as const) {
       const before = it.accepts().length;

@@ -89,14 +89,13 @@ for (const way of WAYS) {
       assert.is((await it.byCode())["proxy_gone"], before + 1, how);
     }
     assert.equal(it.accepts(), []);
-    assert.equal(
-      it.gateway.markers.filter((marker) => marker.includes("DENY")),
-      [],
-    );
+    const denied = (): readonly string[] => it.gateway.markers.filter((marker) => marker.includes("deny"));
+    assert.equal(denied(), []);
     const half = peer(it.port, named("203.0.113.9").subarray(0, 12));
     half.socket.end();
     await closed(half);
     assert.equal([it.lastAccept()?.code, it.lastAccept()?.detail, it.accepts().length], ["proxy_gone", "cut_short", 1]);
+    assert.equal(denied(), ["ingressd: deny (reason=cidr)"]);
     await it.gateway.stop();
   });
 

@@ -61,38 +61,91 @@ out of it: -2
 connect to it: 0
 `;
 
+/** Two exposes of one port. */
+const SHARED = `edition 1
+deny from 203.0.113.0/24
+expose web on tcp 8443 for "www.example.com" as passthrough { limit 2/h per source allow from any }
+expose shop on tcp 8443 for "*.shop.example.com" as passthrough { cap 1 connections allow from 198.51.100.0/24 }
+`;
+
+const DUE_SHARED = `deny 1
+before a policy: 0
+counted before the names: shop 0, web 0
+connect before the name: 0
+the name of web: 1
+counted after it: shop 0, web 1
+connect: 1
+taken by shop: 0
+taken by web: 1
+a name of shop: 1
+connect: 1
+taken by web: 0
+taken by shop: 1
+deny 4
+one more than the cap of shop: 0
+connect what the cap refused: 0
+a name of web after it: 0
+deny 3
+a name that no expose has: 0
+connect without an expose: 0
+deny 2
+a source that shop refuses: 0
+deny 3
+no name: 0
+counted after the refusals: shop 1, web 1
+counted after their ends: shop 1, web 1
+counted after the end of the one of shop: shop 0, web 1
+a name of shop: 1
+deny 3
+no hello that can be read: 0
+counted after ingressd's end: shop 0, web 0
+deny 2
+a source that every expose refuses: 0
+the name of web: 1
+deny 4
+one more than the limit of web: 0
+`;
+
 const lacks = missing(HOSTED);
 if (lacks !== null) skip("flows", lacks);
 else {
+  const folder = ownFolder("ingressd-flows-");
+  writeEngine(folder);
+  const put = (name: string, text: string): void => {
+    const policy = buildPolicy(`${name}.ingress`, text);
+    writeFileSync(join(folder, `${name}.bin`), policy.data);
+    writeFileSync(join(folder, `${name}.manifest`), policy.manifest);
+  };
+  const os = join(root, "runtime/os");
+  const flags = [
+    "-std=gnu11",
+    "-O1",
+    "-g",
+    "-fsanitize=undefined",
+    "-fno-sanitize-recover=all",
+    "-fno-strict-aliasing",
+    "-w",
+    "-I",
+    folder,
+    "-I",
+    os,
+    "-I",
+    join(os, "image"),
+  ];
+  called(
+    HOSTED.cc,
+    [...flags, "engine.c", join(os, "host.c"), join(os, "image/flows.c"), join(os, "image/process.c"), join(root, "tests/os/native/flows.c"), "-o", "flows"],
+    folder,
+  );
+
   check("whatever calls ingressd makes, only bytes that the module has allowed pass", () => {
-    const folder = ownFolder("ingressd-flows-");
-    writeEngine(folder);
-    const path = "policies/os_image.ingress";
-    const policy = buildPolicy(path, readFileSync(join(root, path), "utf8"));
-    writeFileSync(join(folder, "policy.bin"), policy.data);
-    writeFileSync(join(folder, "manifest"), policy.manifest);
-    const os = join(root, "runtime/os");
-    const flags = [
-      "-std=gnu11",
-      "-O1",
-      "-g",
-      "-fsanitize=undefined",
-      "-fno-sanitize-recover=all",
-      "-fno-strict-aliasing",
-      "-w",
-      "-I",
-      folder,
-      "-I",
-      os,
-      "-I",
-      join(os, "image"),
-    ];
-    called(
-      HOSTED.cc,
-      [...flags, "engine.c", join(os, "host.c"), join(os, "image/flows.c"), join(os, "image/process.c"), join(root, "tests/os/native/flows.c"), "-o", "flows"],
-      folder,
-    );
-    assert.is(called(join(folder, "flows"), ["policy.bin", "manifest"], folder), DUE);
+    put("policy", readFileSync(join(root, "policies/os_image.ingress"), "utf8"));
+    assert.is(called(join(folder, "flows"), ["policy.bin", "policy.manifest"], folder), DUE);
+  });
+
+  check("at a shared port the name leads to a service, and its caps and limits are charged then", () => {
+    put("shared", SHARED);
+    assert.is(called(join(folder, "flows"), ["shared.bin", "shared.manifest", "shared"], folder), DUE_SHARED);
   });
 }
 

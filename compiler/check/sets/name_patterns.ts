@@ -22,7 +22,7 @@ interface Found {
   readonly span: Span;
 }
 
-/** Members of sets that are looked at for one `for`. */
+/** Members of sets that are looked at for one `for`, and for each set the exceptions around it, which are united for it. */
 const MOST_STEPS = 2_000_000;
 
 /** Sorted by their texts, each once. Patterns of which nothing is left are omitted. `too_much` where sets in sets are too many to look at. */
@@ -35,6 +35,7 @@ export function namePatterns(source: PatternSource, set: SetNode): readonly Name
   for (let top = open.pop(); top !== undefined; top = open.pop()) {
     const here = withExcept(source, top.set, top.removed);
     if (here === null) return null;
+    steps += here.length;
     const taken = here.length === 0 ? null : unionHosts(here);
     for (const member of top.set.members) {
       if (++steps > MOST_STEPS) return "too_much";

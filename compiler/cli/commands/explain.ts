@@ -4,11 +4,12 @@ import { failed, ok, type Result } from "../../../runtime/result/result.ts";
 import type { Arguments } from "../../../runtime/shell/command_line.ts";
 import type { Profile } from "../../../runtime/abi/profiles.ts";
 import { loadPolicy } from "../../../runtime/host/load.ts";
+import { misled, misledText, type Misled } from "../../../runtime/host/misled.ts";
 import type { Annotations, ListenerInfo, LoadedPolicy, RuleInfo } from "../../../runtime/host/module.ts";
 import { backendsText, backendText } from "../backends_text.ts";
 import type { Surroundings } from "../command.ts";
 import { compileFile } from "../compiled.ts";
-import { misled, unread, type Misled, type Unread } from "../evaluate.ts";
+import { unread, type Unread } from "../evaluate.ts";
 import { explainRequest, type Explanation, type Step } from "../explanation.ts";
 import { beginModule, looksLikeModule, readModule } from "../modules.ts";
 import { timesText, timeText } from "../near_miss.ts";
@@ -40,7 +41,7 @@ export async function run(args: Arguments, { wallSeconds, progress }: Surroundin
   if (!parsed.ok) return parsed.error;
   const text = past === null ? written : past.text;
   const request = past === null ? parsed.value : asItIsRead(parsed.value, loaded);
-  const wrong = request.kind === "from" ? misled(loaded.info, request.to, request.sni) : null;
+  const wrong = request.kind === "from" && request.to.kind === "expose" ? misled(loaded.info, request.to.name, request.sni) : null;
   if (wrong !== null && request.kind === "from") return misledOutcome(wrong, request.sni);
   const notRead = request.kind === "from" && request.via !== null ? unread(loaded.info, freshEngine(loaded, null), request.to, request.via) : null;
   if (notRead !== null) return unreadOutcome(notRead);
@@ -65,11 +66,11 @@ function asItIsRead(request: Request, loaded: LoadedPolicy): Request {
 }
 
 /** A request to an expose to which its name does not lead is about something that can't happen. */
-function misledOutcome({ expose, port, leads }: Misled, sni: string | null): Outcome {
-  const name = sni === null ? "a client that sends no name" : `\`${sni}\``;
+function misledOutcome(wrong: Misled, sni: string | null): Outcome {
+  const { expose, port, leads } = wrong;
   return usage(
     "leads_elsewhere",
-    `on port ${port} ${name} leads to ${leads === null ? "no expose" : `\`${leads}\``}, and not to \`${expose}\``,
+    misledText(wrong, sni),
     leads === null ?
       `write \`to tcp ${port}\` to see the refusal, or \`sni\` with a name that leads to \`${expose}\``
     : `write \`to ${leads}\`, or \`to tcp ${port}\` to query the expose that has the name`,

@@ -20,12 +20,15 @@ struct counts counts;
 uint32_t own_address = 0x0a00020f;
 static uint64_t now = 1000;
 static uint64_t owner = 77;
+/* With a policy that shares the port: of each listener. */
+static int is_shared;
+static const uint64_t owners[] = {78, 77};
 
 uint64_t clock_ms(void) { return now; }
 void print(const char *text) { fputs(text, stdout); }
 void marker_deny(int32_t reason) { printf("deny %d\n", reason); }
 int policy_is_open(uint32_t port) { return port == 8443; }
-uint64_t policy_owner(uint32_t listener) { return (void)listener, owner; }
+uint64_t policy_owner(uint32_t listener) { return is_shared ? owners[listener & 1] : owner; }
 
 #define SAY(what, value) printf("%s: %ld\n", what, (long)(value))
 
@@ -116,11 +119,59 @@ static void after_its_service(void) {
   SAY("connect to it", flow_connect(f));
 }
 
+#define NAMED(f, name) flow_hello(f, name, sizeof name - 1)
+
+static void counts_are(const char *when) {
+  printf("counted %s: shop %u, web %u\n", when, ingress_connections(0), ingress_connections(1));
+}
+
+/* `shop` has the listener 0, `web` the listener 1, and the port is that of their group. */
+static void at_a_shared_port(void) {
+  const uint32_t source = 0xc6336407, other = 0x0a000202;
+  uint32_t a = admitted(source), b = admitted(source), c = admitted(source), d = admitted(other), e = admitted(other), f = admitted(other);
+  counts_are("before the names");
+  SAY("connect before the name", flow_connect(a));
+  SAY("the name of web", NAMED(a, "www.example.com"));
+  counts_are("after it");
+  SAY("connect", flow_connect(a));
+  SAY("taken by shop", flow_accept(HEALTH) != 0);
+  SAY("taken by web", flow_accept(WEB) == a);
+  SAY("a name of shop", NAMED(b, "a.shop.example.com"));
+  SAY("connect", flow_connect(b));
+  SAY("taken by web", flow_accept(WEB) != 0);
+  SAY("taken by shop", flow_accept(HEALTH) == b);
+  SAY("one more than the cap of shop", NAMED(c, "b.shop.example.com"));
+  SAY("connect what the cap refused", flow_connect(c));
+  SAY("a name of web after it", NAMED(c, "www.example.com"));
+  SAY("a name that no expose has", NAMED(d, "mail.example.com"));
+  SAY("connect without an expose", flow_connect(d));
+  SAY("a source that shop refuses", NAMED(e, "a.shop.example.com"));
+  SAY("no name", flow_hello(f, NULL, 0));
+  counts_are("after the refusals");
+  for (uint32_t n = c; n <= f; n++) flow_close(n, 0);
+  counts_are("after their ends");
+  flow_close(b, 0);
+  counts_are("after the end of the one of shop");
+  b = admitted(source);
+  SAY("a name of shop", NAMED(b, "b.shop.example.com"));
+  c = admitted(source);
+  SAY("no hello that can be read", flow_hello(c, NULL, -1));
+  flows_end_of(INGRESSD);
+  counts_are("after ingressd's end");
+  SAY("a source that every expose refuses", admitted(0xcb007109));
+  /* The limit of web has one more. */
+  a = admitted(source);
+  SAY("the name of web", NAMED(a, "www.example.com"));
+  b = admitted(source);
+  SAY("one more than the limit of web", NAMED(b, "www.example.com"));
+}
+
 int main(int count, char **paths) {
   static uint8_t policy[70000], manifest[200];
   const uint32_t seed[4] = {1, 2, 3, 4};
   FILE *data = fopen(paths[1], "rb"), *text = fopen(paths[2], "rb");
-  if (count != 3 || data == NULL || text == NULL) return 2;
+  is_shared = count == 4 && strcmp(paths[3], "shared") == 0;
+  if (count != (is_shared ? 4 : 3) || data == NULL || text == NULL) return 2;
   size_t size = fread(policy, 1, sizeof policy, data), length = fread(manifest, 1, sizeof manifest, text);
   processes[WEB].serves = 77;
   processes[WEB].name = "web";
@@ -128,6 +179,14 @@ int main(int count, char **paths) {
   processes[WEB].state = READY;
   SAY("before a policy", flow_admit(8443, 0xc6336407));
   if (ingress_load(policy, size, manifest, length, seed) != INGRESS_LOADED) return 3;
+  if (is_shared) {
+    processes[HEALTH].serves = 78;
+    processes[HEALTH].name = "shop";
+    processes[HEALTH].port = 9001;
+    processes[HEALTH].state = READY;
+    at_a_shared_port();
+    return 0;
+  }
   pointers();
   before_its_name();
   in_its_order();
