@@ -11,8 +11,10 @@ import { troubled, type Trouble } from "./trouble.ts";
 export interface RegistrySetup {
   readonly http: HttpSetup;
   readonly location: OciLocation;
-  /** The login at a host, for the registry itself and for the realm that it names. */
+  /** The login at a host: only the registry's own is taken. */
   readonly credentials: CredentialsOf;
+  /** What a token is fetched for. */
+  readonly access: "pull" | "pull,push";
   /** The token of a file, which is sent to the registry alone; null: there is none. */
   readonly bearer: () => Result<string | null, string>;
 }
@@ -132,18 +134,18 @@ export class Registry {
   }
 
   async #logIn(header: string | undefined): Promise<Result<string, Trouble>> {
-    const { http, credentials } = this.#setup;
+    const { http, credentials, location, access } = this.#setup;
     const challenge = readChallenge(header, this.#base);
     if (!challenge.ok) return troubled("login", challenge.error);
-    if (challenge.value.scheme === "basic") {
-      const own = credentials(this.#base.host);
-      if (!own.ok) return troubled("login", own.error);
-      return own.value === null ? troubled("login", `${this.#base.host} wants a login, and Docker's configuration has none for it`) : ok(own.value);
-    }
-    const { realm } = challenge.value;
-    // INVARIANT: a realm on another host gets the login of that host, or none.
-    const own = credentials(realm.host);
+    // INVARIANT: for this registry no other login is used than its own, wherever its realm is. With the login of the realm's host a
+    // registry that names the realm of another one would get that one's tokens.
+    const own = credentials(this.#base.host);
     if (!own.ok) return troubled("login", own.error);
+    if (challenge.value.scheme === "basic")
+      return own.value === null ? troubled("login", `${this.#base.host} wants a login, and Docker's configuration has none for it`) : ok(own.value);
+    const { realm } = challenge.value;
+    // In the place of every scope that the realm's own URL has.
+    realm.searchParams.set("scope", `repository:${location.repository}:${access}`);
     const answer = await send(http, { method: "GET", url: realm, authorization: own.value, maxBytes: MOST_ANSWER_BYTES });
     if (!answer.ok) return answer;
     if (answer.value.status !== 200) return this.#unexpected(answer.value, " (a token is fetched)");

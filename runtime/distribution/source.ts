@@ -37,7 +37,7 @@ export class PolicySource {
     this.#setup = setup;
     const { location, http } = setup;
     const credentials = dockerCredentials(dockerConfigPath(http.env));
-    this.#registry = location.kind === "oci" ? new Registry({ http, location, credentials, bearer: () => this.#token() }) : null;
+    this.#registry = location.kind === "oci" ? new Registry({ http, location, credentials, access: "pull", bearer: () => this.#token() }) : null;
   }
 
   /** The next offer is downloaded whole. */
