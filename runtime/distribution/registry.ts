@@ -26,6 +26,12 @@ export interface FoundManifest {
   readonly etag: string | null;
 }
 
+export interface FoundModule {
+  readonly bytes: Uint8Array;
+  /** Lower-case hex. */
+  readonly sha256: string;
+}
+
 /** Of answers that are only looked at. */
 const MOST_ANSWER_BYTES = 65_536;
 const MOST_TOKEN_CHARACTERS = 16_384;
@@ -54,10 +60,10 @@ export class Registry {
       maxBytes: MOST_MANIFEST_BYTES,
     });
     if (!answer.ok) return answer;
-    const { status, headers, body } = answer.value;
+    const { status, headers, body, sha256 } = answer.value;
     if (status === 304 && etag !== null) return ok(null);
     if (status !== 200) return this.#unexpected(answer.value, `: ${this.#setup.location.text}`);
-    const digest = digestOf(body);
+    const digest = `sha256:${sha256}`;
     const said = headers["docker-content-digest"];
     if (said !== undefined && said !== digest) return troubled("digest", `the manifest's bytes are not those of the digest that ${this.#base.host} names`);
     if (isDigest(reference) && reference !== digest) return troubled("digest", `${this.#base.host} sent another manifest than the one of ${reference}`);
@@ -65,18 +71,18 @@ export class Registry {
   }
 
   /** The module of a manifest. */
-  async module(manifest: FoundManifest, maxBytes: number): Promise<Result<Uint8Array, Trouble>> {
+  async module(manifest: FoundManifest, maxBytes: number): Promise<Result<FoundModule, Trouble>> {
     const layer = layerOf(manifest.bytes, manifest.contentType, maxBytes);
     return layer.ok ? this.#blob(layer.value) : layer;
   }
 
-  async #blob({ digest, size }: Descriptor): Promise<Result<Uint8Array, Trouble>> {
+  async #blob({ digest, size }: Descriptor): Promise<Result<FoundModule, Trouble>> {
     const answer = await this.#call({ method: "GET", url: new URL(`blobs/${digest}`, this.#base), maxBytes: size });
     if (!answer.ok) return answer;
     if (answer.value.status !== 200) return this.#unexpected(answer.value, `: blob ${digest}`);
-    const { body } = answer.value;
+    const { body, sha256 } = answer.value;
     if (body.length !== size) return troubled("truncated", `the module has ${body.length} bytes, and its manifest says ${size}`);
-    return digestOf(body) === digest ? ok(body) : troubled("digest", `the module's bytes are not those of its digest ${digest}`);
+    return `sha256:${sha256}` === digest ? ok({ bytes: body, sha256 }) : troubled("digest", `the module's bytes are not those of its digest ${digest}`);
   }
 
   /** Sends a blob that is not there yet. */
