@@ -4,7 +4,7 @@ import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage 
 import { request as httpsRequest } from "node:https";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { ok, type Result } from "../result/result.ts";
+import { failed, ok, type Result } from "../result/result.ts";
 import type { Cancel, Clock } from "../shell/clock.ts";
 import { isLoopback } from "./location.ts";
 import { proxyFor, tunnel, type Environment } from "./proxy.ts";
@@ -54,6 +54,14 @@ export interface HttpResponse {
 
 /** Follows redirects of GET and HEAD. Never rejects. */
 export async function send(setup: HttpSetup, request: HttpRequest): Promise<Result<HttpResponse, Trouble>> {
+  try {
+    return await exchanges(setup, request);
+  } catch (error) {
+    return failed(unmade(request.url, error));
+  }
+}
+
+async function exchanges(setup: HttpSetup, request: HttpRequest): Promise<Result<HttpResponse, Trouble>> {
   let { url, authorization } = request;
   for (let redirects = 0; ; redirects++) {
     const answer = await exchange(setup, { ...request, url, authorization });
@@ -115,15 +123,25 @@ class Exchange {
     if (this.#isOver) return;
     const { url } = this.#request;
     if (proxy === null) return this.#send(null);
-    void tunnel(proxy, url, (end) => this.#open.push(end)).then((made) => {
-      if (!made.ok) return this.#fail(trouble("unreachable", made.error));
-      this.#open.push(() => made.value.destroy());
-      if (this.#isOver) made.value.destroy();
-      else this.#send(made.value);
-    });
+    tunnel(proxy, url, (end) => this.#open.push(end))
+      .then((made) => {
+        if (!made.ok) return this.#fail(trouble("unreachable", made.error));
+        this.#open.push(() => made.value.destroy());
+        if (this.#isOver) made.value.destroy();
+        else this.#send(made.value);
+      })
+      .catch((error: unknown) => this.#fail(unmade(url, error)));
   }
 
   #send(through: Socket | null): void {
+    try {
+      this.#begin(through);
+    } catch (error) {
+      this.#fail(unmade(this.#request.url, error));
+    }
+  }
+
+  #begin(through: Socket | null): void {
     const { method, url, headers, authorization, body } = this.#request;
     const isTls = url.protocol === "https:";
     const options = {
@@ -231,6 +249,11 @@ class Exchange {
     this.#resolve(result);
     for (const end of this.#open) end();
   }
+}
+
+/** Node refuses a request that can't be written, such as one with a line end in a header. */
+function unmade(url: URL, error: unknown): Trouble {
+  return trouble("settings", `a request to ${url.host} can't be made (${error instanceof Error ? error.message : String(error)})`);
 }
 
 function cutShort(url: URL): Trouble {
