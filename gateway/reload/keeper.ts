@@ -37,14 +37,15 @@ export function stateDirectory(config: Pick<Config, "state_dir">, env: NodeJS.Pr
   return config.state_dir ?? (given.startsWith("/") ? given : null);
 }
 
-export function createKeeper(directory: string, maxBytes: number, disk: Disk): Keeper {
+/** `maxBytes`: of the copy, read at each use because a reload may change it. */
+export function createKeeper(directory: string, maxBytes: () => number, disk: Disk): Keeper {
   const copyPath = join(directory, COPY_NAME);
   const { path: markPath, mark, refusal, due } = revisionsIn(directory);
   /** Hash of the copy's bytes; null where it is not known. */
   let kept: string | null = null;
 
   function lastGood(): Result<Uint8Array, string> | null {
-    return isThere(copyPath) ? readTrustedFile(copyPath, maxBytes, "last good policy") : null;
+    return isThere(copyPath) ? readTrustedFile(copyPath, maxBytes(), "last good policy") : null;
   }
 
   /** Whether the copy has these bytes already. */
