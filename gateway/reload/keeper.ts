@@ -43,6 +43,8 @@ export function createKeeper(directory: string, maxBytes: () => number, disk: Di
   const { path: markPath, mark, refusal, due } = revisionsIn(directory);
   /** Hash of the copy's bytes; null where it is not known. */
   let kept: string | null = null;
+  // Two gateways share the directory during a takeover.
+  const besides = (path: string): string => `${path}.${process.pid}.new`;
 
   function lastGood(): Result<Uint8Array, string> | null {
     return isThere(copyPath) ? readTrustedFile(copyPath, maxBytes(), "last good policy") : null;
@@ -59,8 +61,8 @@ export function createKeeper(directory: string, maxBytes: () => number, disk: Di
 
   async function putBack(path: string, bytes: Uint8Array | null): Promise<void> {
     if (bytes === null) return disk.remove(path);
-    await disk.write(`${path}.new`, bytes);
-    await disk.replace(`${path}.new`, path);
+    await disk.write(besides(path), bytes);
+    await disk.replace(besides(path), path);
   }
 
   return {
@@ -71,8 +73,8 @@ export function createKeeper(directory: string, maxBytes: () => number, disk: Di
     async stage(bytes, hash, info) {
       const renames: (readonly [from: string, to: string])[] = [];
       const write = async (path: string, content: Uint8Array): Promise<void> => {
-        renames.push([`${path}.new`, path]);
-        await disk.write(`${path}.new`, content);
+        renames.push([besides(path), path]);
+        await disk.write(besides(path), content);
       };
       const abort = async (): Promise<void> => {
         for (const [from] of renames) await disk.remove(from);

@@ -55,6 +55,29 @@ test("a reload with another source ends the pull of a reload that hangs, and bot
   await gateway.stop();
 });
 
+test("a change of settings that a poll puts in force is followed at once, and one of poll_ms counts from then on", async () => {
+  const { state, server, ports, toml, module, offer } = await scene();
+  offer(state.sign(module(0), 1));
+  const every = (ms: number): string => toml.replace(`poll_ms = ${POLL}`, `poll_ms = ${ms}`);
+  // Longer than the clock moves until the file's change is seen.
+  const gateway = await running({ config: every(3_600_000), watchesConfig: true });
+  gateway.configure(every(10_000));
+  await eventually(() => (gateway.clock.advance(60), gateway.said.some((line) => line.includes("source.poll_ms"))), "the reload");
+  const { next_in_ms: next, pulls } = await sourceOf(gateway);
+  assert.ok(next !== null && next > 0 && next <= 12_000, `${next} ms`);
+  assert.equal(pulls, { new: 1 }, "it is no other source");
+  await gateway.stop();
+
+  const unwatched = await running({ config: toml });
+  const other = await serve(registryOf(stored(state.sign(module(0), 3))), null);
+  offer(state.sign(module(1), 2));
+  unwatched.configure(toml.replace(server.host, other.host));
+  const polled = await nextPull(unwatched);
+  assert.equal([polled.last, polled.next_in_ms, await open(ports)], ["new", 0, ["-", "open"]]);
+  assert.equal([(await nextPull(unwatched)).last, await open(ports)], ["new", ["open", "-"]]);
+  await unwatched.stop();
+});
+
 test("a reload renews certificates also where nothing can be pulled", async () => {
   const folder = temporaryFolder();
   const site = authority("site");
@@ -168,24 +191,47 @@ test("an offer whose load broke off is not confirmed, and is loaded at the next 
 });
 
 test("a gateway that is ending leaves the file to its successor", async () => {
-  const { state, toml, module, offer } = await scene();
-  offer(state.sign(module(0), 1));
-  const { disk, arm } = replacing();
-  const gateway = await running({ config: toml, disk });
-  const path = join(state.directory, "pulled.wasm");
-  const theirs = state.sign(module(1), 7);
-  offer(state.sign(module(1), 2));
-  const stopped = new Promise<void>((resolve, reject) => {
-    arm(() => {
-      gateway.daemon.stop().then(resolve, reject);
-      writeFileSync(path, theirs);
+  for (const when of ["before the load", "in the load"]) {
+    const { state, toml, module, offer } = await scene();
+    offer(state.sign(module(0), 1));
+    const { disk: below, arm } = replacing();
+    const begun: string[] = [];
+    const begin = (path: string): void => {
+      if (path.includes("/pulled.wasm")) begun.push(path);
+    };
+    const disk: Disk = {
+      write: (to, bytes) => (begin(to), below.write(to, bytes)),
+      replace: (from, to) => (begin(to), below.replace(from, to)),
+      remove: (path) => (begin(path), below.remove(path)),
+    };
+    let atLoad = (): void => undefined;
+    const participant: Participant = {
+      name: "the test",
+      prepare: () => {
+        atLoad();
+        return Promise.resolve({ ok: true, value: { commit: () => undefined, abort: () => undefined } });
+      },
+    };
+    const gateway = await running({ config: toml, disk, participants: [participant] });
+    const path = join(state.directory, "pulled.wasm");
+    const theirs = state.sign(module(1), 7);
+    offer(state.sign(module(1), 2));
+    const stopped = new Promise<void>((resolve, reject) => {
+      const stop = (): void => {
+        gateway.daemon.stop().then(resolve, reject);
+        begun.length = 0;
+        writeFileSync(path, theirs);
+      };
+      if (when === "in the load") atLoad = stop;
+      else arm(stop);
     });
-  });
-  gateway.clock.advance((await sourceOf(gateway)).next_in_ms ?? 0);
-  await stopped;
-  for (let i = 0; i < 1_000; i++) await new Promise((resolve) => setImmediate(resolve));
-  assert.equal(new Uint8Array(readFileSync(path)), theirs);
-  assert.is(state.revision(), 1);
+    gateway.clock.advance((await sourceOf(gateway)).next_in_ms ?? 0);
+    await stopped;
+    // Whatever it would still write has begun then.
+    for (let i = 0; i < 20_000; i++) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal([begun, new Uint8Array(readFileSync(path))], [[], theirs], when);
+    assert.is(state.revision(), 1, when);
+  }
 });
 
 test("a refused offer is loaded again after 15 minutes, and said once", async () => {
