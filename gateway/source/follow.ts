@@ -93,6 +93,8 @@ export class SourceFollower {
   #follows = false;
   /** A pull of the schedule is under way; a reload does not wait for it. */
   #isPolling = false;
+  /** Reloads that have not ended; the schedule pulls nothing before them. */
+  #reloads = 0;
   /** A pull is due as soon as what is under way has ended. */
   #isDue = false;
 
@@ -166,9 +168,14 @@ export class SourceFollower {
    * schedule that is under way ends.
    */
   async reload(): Promise<Result<Report, Refused>> {
-    await this.configChanged();
-    if (this.#isPolling) this.#stopPull();
-    return this.#inTurn(() => this.#reload());
+    this.#reloads++;
+    try {
+      await this.configChanged();
+      if (this.#isPolling) this.#stopPull();
+      return await this.#inTurn(() => this.#reload());
+    } finally {
+      this.#reloads--;
+    }
   }
 
   stop(): void {
@@ -232,6 +239,10 @@ export class SourceFollower {
   async #poll(): Promise<void> {
     const { say, ending, clock } = this.#setup;
     if (!this.#follows || ending.aborted) return;
+    if (this.#reloads > 0) {
+      this.#isDue = false;
+      return this.#pullLater();
+    }
     const before = this.#last?.result;
     try {
       // A fault of this host may have been the reason.

@@ -134,7 +134,7 @@ test("Basic: the login of the host, once", async () => {
   assert.is(await pull(server.host, { credsStore: "desktop" }), "login");
 });
 
-/** What a realm was sent: place and login. */
+/** Each request has its place and its login. */
 const sent = ({ seen }: Served): readonly (readonly [string, string | null])[] => seen.map(({ path, authorization }) => [path, authorization]);
 
 test("Bearer: a token of the realm, with the registry's own login wherever the realm is", async () => {

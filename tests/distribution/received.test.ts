@@ -1,4 +1,4 @@
-// What an answer costs while it comes: its length, and one timer, however a server cuts it.
+// An answer costs its length and one timer while it comes, however a server cuts it.
 import { createHash } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import { setFlagsFromString } from "node:v8";

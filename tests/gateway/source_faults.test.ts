@@ -4,6 +4,7 @@ import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { createKeeper } from "../../gateway/reload/keeper.ts";
 import type { Participant } from "../../gateway/participant.ts";
+import { IDLE_MS } from "../../runtime/distribution/http.ts";
 import { BACK_OFF_MOST_MS } from "../../runtime/distribution/schedule.ts";
 import { systemDisk, type Disk } from "../../runtime/shell/disk.ts";
 import { markText } from "../../runtime/shell/mark.ts";
@@ -52,6 +53,25 @@ test("a reload with another source ends the pull of a reload that hangs, and bot
   const second = gateway.daemon.reload();
   assert.equal([(await first).ok, (await second).ok], [true, true]);
   assert.equal([await open(ports), server.seen.length], [["-", "open"], 1]);
+  await gateway.stop();
+});
+
+test("a pull that is due while reloads are under way is theirs", async () => {
+  const { state, server, toml, module, offer } = await scene();
+  offer(state.sign(module(0), 1));
+  const gateway = await running({ config: toml });
+  server.answer = silent;
+  server.seen.length = 0;
+  const first = gateway.daemon.reload();
+  await eventually(() => server.seen.length === 1, "the first reload");
+  await gateway.daemon.renew();
+  gateway.clock.advance(1);
+  const second = gateway.daemon.reload();
+  offer(state.sign(module(1), 2));
+  gateway.clock.advance(IDLE_MS);
+  assert.is((await first).ok, false);
+  assert.is((await second).ok, true);
+  assert.is(gateway.daemon.counters.reloads, 2, "the start, and the second reload");
   await gateway.stop();
 });
 
@@ -190,7 +210,7 @@ test("an offer whose load broke off is not confirmed, and is loaded at the next 
   }
 });
 
-test("a gateway that is ending leaves the file to its successor", async () => {
+test("a gateway that is ending does not overwrite the file of its successor", async () => {
   for (const when of ["before the load", "in the load"]) {
     const { state, toml, module, offer } = await scene();
     offer(state.sign(module(0), 1));
@@ -255,7 +275,7 @@ test("a refused offer is loaded again after 15 minutes, and said once", async ()
   await nextPull(gateway);
   assert.is(counters.reloadsRefused, 2);
   assert.is(gateway.said.filter((line) => line.includes("revision_old")).length, 1);
-  // What was in the way is gone.
+  // The mark permits it now.
   writeFileSync(state.mark, markText({ revision: 3, sha256: "0".repeat(64) }));
   await until(gateway.clock.monoMs() + BACK_OFF_MOST_MS);
   assert.equal(await open(ports), ["open", "-"]);
