@@ -208,7 +208,7 @@ export class SourceFollower {
     this.#refused = null;
   }
 
-  /** What is under way ends as a transfer that is `ending`; the next pull begins with a source that knows nothing of it. */
+  /** A pull under way ends with the code `ending`; the next one begins with a source that knows nothing of it. */
   #stopPull(): void {
     this.#source?.stop.abort();
     this.#source = null;
@@ -300,7 +300,7 @@ export class SourceFollower {
     return kept;
   }
 
-  /** What was offered last and is neither in force nor refused was never loaded, so it has to come whole. */
+  /** The last offer, where it is neither in force nor refused, was never loaded, so it has to come whole. */
   async #offerOf(source: PolicySource): Promise<Result<Offer, Trouble>> {
     const offer = await source.pull();
     if (!offer.ok || offer.value.kind === "new" || this.#offered === this.#setup.inForce.sha256 || this.#offered === this.#refused?.sha256) return offer;

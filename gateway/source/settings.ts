@@ -1,4 +1,4 @@
-// What the configuration says of a source.
+// The settings of a source.
 import { parseLocation, type Location } from "../../runtime/distribution/location.ts";
 import { readTrustedFile } from "../../runtime/host/trusted_file.ts";
 import { failed, ok, type Result } from "../../runtime/result/result.ts";

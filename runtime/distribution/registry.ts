@@ -13,7 +13,7 @@ export interface RegistrySetup {
   readonly location: OciLocation;
   /** The login at a host: only the registry's own is taken. */
   readonly credentials: CredentialsOf;
-  /** What a token is fetched for. */
+  /** A token is fetched for it. */
   readonly access: "pull" | "pull,push";
   /** The token of a file, which is sent to the registry alone; null: there is none. */
   readonly bearer: () => Result<string | null, string>;
