@@ -25,7 +25,7 @@ import { makeParts, type Parts } from "./parts.ts";
 import type { Change } from "./reload/change.ts";
 import type { Refused, Report } from "./reload/report.ts";
 import type { DaemonSetup } from "./setup.ts";
-import { pulledPath } from "./source/follow.ts";
+import { pulledPath } from "./source/pulled_file.ts";
 import { Ticks } from "./ticks.ts";
 import { Watching } from "./watching.ts";
 
@@ -135,7 +135,7 @@ class Running implements Daemon {
     this.#parts.live.onChange(() => this.#configChanged());
     const loaded = await loadFirst(this.#setup, this.#parts, ending);
     if (!loaded.ok) return loaded;
-    this.#parts.context.source?.follow(loaded.value ? null : () => this.#ready());
+    this.#parts.context.source?.follow(loaded.value ? null : () => this.#ready(), () => this.#ticks.renew("all"));
     const taken = taking === undefined ? ok(null) : await openSockets(this.#setup, this.#parts);
     if (!taken.ok) return taken;
     await taking?.done();

@@ -43,5 +43,5 @@ function openKeeper({
     return config.policy.trusted_keys === undefined ? ok(null) : failed(failure(EXIT_REJECTED, NEEDS_STATE));
   }
   const refused = prepareStateDirectory(stateDirectory, "ingressd", "state_dir");
-  return refused !== null ? failed(failure(EXIT_REJECTED, refused)) : ok(createKeeper(stateDirectory, config.policy.max_bytes, disk));
+  return refused !== null ? failed(failure(EXIT_REJECTED, refused)) : ok(createKeeper(stateDirectory, () => config.policy.max_bytes, disk));
 }

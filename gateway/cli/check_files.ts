@@ -13,7 +13,7 @@ import { systemDisk } from "../../runtime/shell/disk.ts";
 import { stateDirectoryFault } from "../../runtime/shell/revision.ts";
 import { readTrustedKeys } from "../../runtime/shell/trusted_keys.ts";
 import { readBearerToken } from "../../runtime/distribution/credentials.ts";
-import { readAuthorities } from "../source/follow.ts";
+import { readAuthorities } from "../source/settings.ts";
 import { readAuthority, readShown, type Loaded } from "../tls/certificate_files.ts";
 
 export interface Finding {
@@ -119,7 +119,7 @@ function stateFindings({ config, env }: Surroundings): readonly Finding[] {
   }
   const fault = stateDirectoryFault(directory, "ingressd", "state_dir");
   if (fault !== null) return unusable("state_dir", fault);
-  const keeper = createKeeper(directory, config.policy.max_bytes, systemDisk);
+  const keeper = createKeeper(directory, () => config.policy.max_bytes, systemDisk);
   const mark = keeper.mark();
   return mark.ok ? [] : unusable("state_dir", mark.error);
 }

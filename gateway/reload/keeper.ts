@@ -37,14 +37,17 @@ export function stateDirectory(config: Pick<Config, "state_dir">, env: NodeJS.Pr
   return config.state_dir ?? (given.startsWith("/") ? given : null);
 }
 
-export function createKeeper(directory: string, maxBytes: number, disk: Disk): Keeper {
+/** `maxBytes`: of the copy, read at each use because a reload may change it. */
+export function createKeeper(directory: string, maxBytes: () => number, disk: Disk): Keeper {
   const copyPath = join(directory, COPY_NAME);
   const { path: markPath, mark, refusal, due } = revisionsIn(directory);
   /** Hash of the copy's bytes; null where it is not known. */
   let kept: string | null = null;
+  // Two gateways share the directory during a takeover.
+  const besides = (path: string): string => `${path}.${process.pid}.new`;
 
   function lastGood(): Result<Uint8Array, string> | null {
-    return isThere(copyPath) ? readTrustedFile(copyPath, maxBytes, "last good policy") : null;
+    return isThere(copyPath) ? readTrustedFile(copyPath, maxBytes(), "last good policy") : null;
   }
 
   /** Whether the copy has these bytes already. */
@@ -58,8 +61,8 @@ export function createKeeper(directory: string, maxBytes: number, disk: Disk): K
 
   async function putBack(path: string, bytes: Uint8Array | null): Promise<void> {
     if (bytes === null) return disk.remove(path);
-    await disk.write(`${path}.new`, bytes);
-    await disk.replace(`${path}.new`, path);
+    await disk.write(besides(path), bytes);
+    await disk.replace(besides(path), path);
   }
 
   return {
@@ -70,8 +73,8 @@ export function createKeeper(directory: string, maxBytes: number, disk: Disk): K
     async stage(bytes, hash, info) {
       const renames: (readonly [from: string, to: string])[] = [];
       const write = async (path: string, content: Uint8Array): Promise<void> => {
-        renames.push([`${path}.new`, path]);
-        await disk.write(`${path}.new`, content);
+        renames.push([besides(path), path]);
+        await disk.write(besides(path), content);
       };
       const abort = async (): Promise<void> => {
         for (const [from] of renames) await disk.remove(from);

@@ -8,7 +8,7 @@ const MOST_HEADER = 4096;
 
 /**
  * The first challenge of the header. A realm must be https; http only where both the registry and the realm are on this machine. The URL of
- * a bearer has service and scope.
+ * a bearer has its service; the scope of the header is not read, because a registry does not choose what it gets a token for.
  */
 export function readChallenge(header: string | undefined, registry: URL): Result<Challenge, string> {
   if (header === undefined || header.length > MOST_HEADER) return failed(`${registry.host} wants a login and does not say which`);
@@ -22,9 +22,7 @@ export function readChallenge(header: string | undefined, registry: URL): Result
   const isLocal = realm.protocol === "http:" && registry.protocol === "http:" && isLoopback(realm) && isLoopback(registry);
   if (realm.protocol !== "https:" && !isLocal)
     return failed(`${registry.host} names the realm ${realm.protocol}//${realm.host}, and a login goes over https only`);
-  for (const key of ["service", "scope"]) {
-    const value = values.get(key);
-    if (value !== undefined) realm.searchParams.set(key, value);
-  }
+  const service = values.get("service");
+  if (service !== undefined) realm.searchParams.set("service", service);
   return ok({ scheme: "bearer", realm });
 }

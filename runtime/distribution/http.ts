@@ -4,10 +4,11 @@ import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage 
 import { request as httpsRequest } from "node:https";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { ok, type Result } from "../result/result.ts";
-import type { Timers } from "../shell/clock.ts";
+import { failed, ok, type Result } from "../result/result.ts";
+import type { Cancel, Clock } from "../shell/clock.ts";
 import { isLoopback } from "./location.ts";
 import { proxyFor, tunnel, type Environment } from "./proxy.ts";
+import { Received } from "./received.ts";
 import { retryAfter } from "./schedule.ts";
 import { trouble, troubled, type Trouble } from "./trouble.ts";
 
@@ -18,12 +19,14 @@ export const WHOLE_MS = 300_000;
 export const MOST_REDIRECTS = 3;
 
 export interface HttpSetup {
-  readonly clock: Pick<Timers, "after">;
+  readonly clock: Pick<Clock, "after" | "monoMs">;
   /** UTC milliseconds now, for a `Retry-After` that is a date. */
   readonly wallMs: () => number;
   readonly env: Environment;
   /** The only authorities that are trusted, in PEM; null: those of Node. */
   readonly ca: string | null;
+  /** When every transfer ends, by `clock.monoMs`, whatever its own time is; without it each has its own time alone. */
+  readonly untilMs?: () => number;
   /** Aborted: every transfer ends. */
   readonly ending?: AbortSignal;
 }
@@ -43,12 +46,22 @@ export interface HttpResponse {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: Uint8Array;
+  /** Of `body`, lower-case hex. */
+  readonly sha256: string;
   /** After redirects. */
   readonly url: URL;
 }
 
 /** Follows redirects of GET and HEAD. Never rejects. */
 export async function send(setup: HttpSetup, request: HttpRequest): Promise<Result<HttpResponse, Trouble>> {
+  try {
+    return await exchanges(setup, request);
+  } catch (error) {
+    return failed(unmade(request.url, error));
+  }
+}
+
+async function exchanges(setup: HttpSetup, request: HttpRequest): Promise<Result<HttpResponse, Trouble>> {
   let { url, authorization } = request;
   for (let redirects = 0; ; redirects++) {
     const answer = await exchange(setup, { ...request, url, authorization });
@@ -86,14 +99,19 @@ class Exchange {
   /** Each destroys what may still be open. */
   readonly #open: (() => void)[] = [];
   readonly #cancelWhole: () => void;
-  #cancelIdle: () => void = () => undefined;
+  /** When something came last. */
+  #heardMs = 0;
+  /** One for the whole answer: a timer for each piece of it would cost more than the piece. Null while silence does not count. */
+  #cancelIdle: Cancel | null = null;
   #isOver = false;
 
   constructor(setup: HttpSetup, request: HttpRequest, resolve: (result: Result<HttpResponse, Trouble>) => void) {
     this.#setup = setup;
     this.#request = request;
     this.#resolve = resolve;
-    this.#cancelWhole = setup.clock.after(WHOLE_MS, () => this.#fail(trouble("slow", `${request.url.host} took more than ${WHOLE_MS / 1000} s`)));
+    const wholeMs = Math.min(WHOLE_MS, (setup.untilMs?.() ?? Infinity) - setup.clock.monoMs());
+    const late = (): void => this.#fail(trouble("slow", `${request.url.host} took more than ${WHOLE_MS / 1000} s`));
+    this.#cancelWhole = setup.clock.after(Math.max(0, wholeMs), late);
     setup.ending?.addEventListener("abort", this.#ended, { once: true });
     if (setup.ending?.aborted === true) this.#ended();
     else this.#alive();
@@ -105,15 +123,25 @@ class Exchange {
     if (this.#isOver) return;
     const { url } = this.#request;
     if (proxy === null) return this.#send(null);
-    void tunnel(proxy, url, (end) => this.#open.push(end)).then((made) => {
-      if (!made.ok) return this.#fail(trouble("unreachable", made.error));
-      this.#open.push(() => made.value.destroy());
-      if (this.#isOver) made.value.destroy();
-      else this.#send(made.value);
-    });
+    tunnel(proxy, url, (end) => this.#open.push(end))
+      .then((made) => {
+        if (!made.ok) return this.#fail(trouble("unreachable", made.error));
+        this.#open.push(() => made.value.destroy());
+        if (this.#isOver) made.value.destroy();
+        else this.#send(made.value);
+      })
+      .catch((error: unknown) => this.#fail(unmade(url, error)));
   }
 
   #send(through: Socket | null): void {
+    try {
+      this.#begin(through);
+    } catch (error) {
+      this.#fail(unmade(this.#request.url, error));
+    }
+  }
+
+  #begin(through: Socket | null): void {
     const { method, url, headers, authorization, body } = this.#request;
     const isTls = url.protocol === "https:";
     const options = {
@@ -132,7 +160,7 @@ class Exchange {
     outgoing.on("error", (error) => this.#fail(causeOf(url, error)));
     // The kernel does not say how far a long body has been sent, so silence does not count meanwhile.
     if (body !== undefined) {
-      this.#cancelIdle();
+      this.#forgetSilence();
       outgoing.on("finish", () => this.#alive());
     }
     outgoing.on("response", (incoming) => this.#read(incoming));
@@ -172,26 +200,40 @@ class Exchange {
     const tooLarge = (): void => this.#fail(trouble("too_large", `${url.host} sent more than ${maxBytes} bytes`));
     if (hasBody && Number(headers["content-length"] ?? 0) > maxBytes) return tooLarge();
     this.#alive();
-    const chunks: Buffer[] = [];
-    let length = 0;
+    const said = headers["content-length"];
+    const received = new Received(maxBytes, said === undefined ? null : Number(said));
     incoming.on("data", (chunk: Buffer) => {
-      length += chunk.length;
-      if (length > maxBytes) return tooLarge();
+      if (this.#isOver) return;
+      if (!received.take(chunk)) return tooLarge();
       this.#alive();
-      chunks.push(chunk);
     });
     incoming.on("error", () => this.#fail(cutShort(url)));
     incoming.on("end", () => {
       if (!incoming.complete) return this.#fail(cutShort(url));
-      this.#finish(ok({ status, headers, body: Buffer.concat(chunks, length), url }));
+      const { bytes, sha256 } = received.whole();
+      this.#finish(ok({ status, headers, body: bytes, sha256, url }));
     });
   }
 
   /** Something has come: the time of silence begins again. */
   #alive(): void {
-    this.#cancelIdle();
     if (this.#isOver) return;
-    this.#cancelIdle = this.#setup.clock.after(IDLE_MS, () => this.#fail(trouble("slow", `${this.#request.url.host} was silent for ${IDLE_MS / 1000} s`)));
+    this.#heardMs = this.#setup.clock.monoMs();
+    if (this.#cancelIdle === null) this.#listenFor(IDLE_MS);
+  }
+
+  #listenFor(ms: number): void {
+    const { clock } = this.#setup;
+    this.#cancelIdle = clock.after(ms, () => {
+      const leftMs = this.#heardMs + IDLE_MS - clock.monoMs();
+      if (leftMs > 0) this.#listenFor(leftMs);
+      else this.#fail(trouble("slow", `${this.#request.url.host} was silent for ${IDLE_MS / 1000} s`));
+    });
+  }
+
+  #forgetSilence(): void {
+    this.#cancelIdle?.();
+    this.#cancelIdle = null;
   }
 
   #fail(error: Trouble): void {
@@ -201,12 +243,17 @@ class Exchange {
   #finish(result: Result<HttpResponse, Trouble>): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#cancelIdle();
+    this.#forgetSilence();
     this.#cancelWhole();
     this.#setup.ending?.removeEventListener("abort", this.#ended);
     this.#resolve(result);
     for (const end of this.#open) end();
   }
+}
+
+/** Node refuses a request that can't be written, such as one with a line end in a header. */
+function unmade(url: URL, error: unknown): Trouble {
+  return trouble("settings", `a request to ${url.host} can't be made (${error instanceof Error ? error.message : String(error)})`);
 }
 
 function cutShort(url: URL): Trouble {

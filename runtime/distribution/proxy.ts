@@ -14,7 +14,17 @@ export function proxyFor(url: URL, env: Environment): Result<URL | null, string>
   const proxy = URL.canParse(text) ? new URL(text) : null;
   // The value may contain a password, so no message shows it.
   if (proxy?.protocol !== "http:" || proxy.hostname === "") return failed("HTTPS_PROXY is not http://HOST:PORT");
+  if (loginAt(proxy) === null) return failed("the login in HTTPS_PROXY has a `%` that is no escape: write `%25` for it");
   return ok(proxy);
+}
+
+/** USER:PASSWORD, or an empty text for none; null where it can't be decoded. */
+function loginAt({ username, password }: URL): string | null {
+  try {
+    return username === "" ? "" : `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  } catch {
+    return null;
+  }
 }
 
 /** `NO_PROXY`: names with their subdomains, addresses and networks, each perhaps with a port; `*` for all. */
@@ -54,14 +64,15 @@ function isInside(host: string, network: string): boolean {
 export function tunnel(proxy: URL, url: URL, opened: (end: () => void) => void): Promise<Result<Socket, string>> {
   return new Promise((resolve) => {
     const place = `${url.hostname}:${url.port === "" ? "443" : url.port}`;
-    const login = proxy.username === "" ? null : `${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`;
+    const login = loginAt(proxy);
+    if (login === null) return resolve(failed(`the login for the proxy ${proxy.host} can't be decoded`));
     const connecting = request({
       method: "CONNECT",
       host: unbracketed(proxy.hostname),
       port: proxy.port === "" ? 80 : Number(proxy.port),
       path: place,
       agent: false,
-      headers: { host: place, ...(login !== null && { "proxy-authorization": `Basic ${Buffer.from(login).toString("base64")}` }) },
+      headers: { host: place, ...(login !== "" && { "proxy-authorization": `Basic ${Buffer.from(login).toString("base64")}` }) },
     });
     opened(() => connecting.destroy());
     connecting.once("connect", ({ statusCode = 0 }, socket, head) => {

@@ -11,8 +11,10 @@ import { troubled, type Trouble } from "./trouble.ts";
 export interface RegistrySetup {
   readonly http: HttpSetup;
   readonly location: OciLocation;
-  /** The login at a host, for the registry itself and for the realm that it names. */
+  /** The login at a host: only the registry's own is taken. */
   readonly credentials: CredentialsOf;
+  /** A token is fetched for it. */
+  readonly access: "pull" | "pull,push";
   /** The token of a file, which is sent to the registry alone; null: there is none. */
   readonly bearer: () => Result<string | null, string>;
 }
@@ -22,6 +24,12 @@ export interface FoundManifest {
   readonly bytes: Uint8Array;
   readonly contentType: string;
   readonly etag: string | null;
+}
+
+export interface FoundModule {
+  readonly bytes: Uint8Array;
+  /** Lower-case hex. */
+  readonly sha256: string;
 }
 
 /** Of answers that are only looked at. */
@@ -52,10 +60,10 @@ export class Registry {
       maxBytes: MOST_MANIFEST_BYTES,
     });
     if (!answer.ok) return answer;
-    const { status, headers, body } = answer.value;
+    const { status, headers, body, sha256 } = answer.value;
     if (status === 304 && etag !== null) return ok(null);
     if (status !== 200) return this.#unexpected(answer.value, `: ${this.#setup.location.text}`);
-    const digest = digestOf(body);
+    const digest = `sha256:${sha256}`;
     const said = headers["docker-content-digest"];
     if (said !== undefined && said !== digest) return troubled("digest", `the manifest's bytes are not those of the digest that ${this.#base.host} names`);
     if (isDigest(reference) && reference !== digest) return troubled("digest", `${this.#base.host} sent another manifest than the one of ${reference}`);
@@ -63,18 +71,18 @@ export class Registry {
   }
 
   /** The module of a manifest. */
-  async module(manifest: FoundManifest, maxBytes: number): Promise<Result<Uint8Array, Trouble>> {
+  async module(manifest: FoundManifest, maxBytes: number): Promise<Result<FoundModule, Trouble>> {
     const layer = layerOf(manifest.bytes, manifest.contentType, maxBytes);
     return layer.ok ? this.#blob(layer.value) : layer;
   }
 
-  async #blob({ digest, size }: Descriptor): Promise<Result<Uint8Array, Trouble>> {
+  async #blob({ digest, size }: Descriptor): Promise<Result<FoundModule, Trouble>> {
     const answer = await this.#call({ method: "GET", url: new URL(`blobs/${digest}`, this.#base), maxBytes: size });
     if (!answer.ok) return answer;
     if (answer.value.status !== 200) return this.#unexpected(answer.value, `: blob ${digest}`);
-    const { body } = answer.value;
+    const { body, sha256 } = answer.value;
     if (body.length !== size) return troubled("truncated", `the module has ${body.length} bytes, and its manifest says ${size}`);
-    return digestOf(body) === digest ? ok(body) : troubled("digest", `the module's bytes are not those of its digest ${digest}`);
+    return `sha256:${sha256}` === digest ? ok({ bytes: body, sha256 }) : troubled("digest", `the module's bytes are not those of its digest ${digest}`);
   }
 
   /** Sends a blob that is not there yet. */
@@ -132,18 +140,18 @@ export class Registry {
   }
 
   async #logIn(header: string | undefined): Promise<Result<string, Trouble>> {
-    const { http, credentials } = this.#setup;
+    const { http, credentials, location, access } = this.#setup;
     const challenge = readChallenge(header, this.#base);
     if (!challenge.ok) return troubled("login", challenge.error);
-    if (challenge.value.scheme === "basic") {
-      const own = credentials(this.#base.host);
-      if (!own.ok) return troubled("login", own.error);
-      return own.value === null ? troubled("login", `${this.#base.host} wants a login, and Docker's configuration has none for it`) : ok(own.value);
-    }
-    const { realm } = challenge.value;
-    // INVARIANT: a realm on another host gets the login of that host, or none.
-    const own = credentials(realm.host);
+    // INVARIANT: for this registry no other login is used than its own, wherever its realm is. With the login of the realm's host a
+    // registry that names the realm of another one would get that one's tokens.
+    const own = credentials(this.#base.host);
     if (!own.ok) return troubled("login", own.error);
+    if (challenge.value.scheme === "basic")
+      return own.value === null ? troubled("login", `${this.#base.host} wants a login, and Docker's configuration has none for it`) : ok(own.value);
+    const { realm } = challenge.value;
+    // In the place of every scope that the realm's own URL has.
+    realm.searchParams.set("scope", `repository:${location.repository}:${access}`);
     const answer = await send(http, { method: "GET", url: realm, authorization: own.value, maxBytes: MOST_ANSWER_BYTES });
     if (!answer.ok) return answer;
     if (answer.value.status !== 200) return this.#unexpected(answer.value, " (a token is fetched)");

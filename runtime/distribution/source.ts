@@ -1,11 +1,13 @@
 // A source of policies: what it offers now, if that is other than what it offered before.
-import { createHash } from "node:crypto";
 import { ok, type Result } from "../result/result.ts";
 import { dockerConfigPath, dockerCredentials, readBearerToken } from "./credentials.ts";
-import { send, unexpected, type HttpSetup } from "./http.ts";
+import { send, unexpected, WHOLE_MS, type HttpSetup } from "./http.ts";
 import type { HttpsLocation, Location } from "./location.ts";
 import { Registry } from "./registry.ts";
 import { troubled, type Trouble } from "./trouble.ts";
+
+/** A pull takes at most so long, in milliseconds: with its logins, redirects and all that it fetches. */
+export const PULL_MS = WHOLE_MS;
 
 export interface SourceSetup {
   readonly http: HttpSetup;
@@ -28,16 +30,21 @@ export type Offer =
 
 export class PolicySource {
   readonly #setup: SourceSetup;
+  readonly #http: HttpSetup;
   readonly #registry: Registry | null;
   #etag: string | null = null;
   /** Of the manifest that was read last. */
   #digest: string | null = null;
+  /** When the pull under way ends. */
+  #untilMs = 0;
 
   constructor(setup: SourceSetup) {
     this.#setup = setup;
-    const { location, http } = setup;
+    const { location } = setup;
+    const http = { ...setup.http, untilMs: () => this.#untilMs };
+    this.#http = http;
     const credentials = dockerCredentials(dockerConfigPath(http.env));
-    this.#registry = location.kind === "oci" ? new Registry({ http, location, credentials, bearer: () => this.#token() }) : null;
+    this.#registry = location.kind === "oci" ? new Registry({ http, location, credentials, access: "pull", bearer: () => this.#token() }) : null;
   }
 
   /** The next offer is downloaded whole. */
@@ -46,9 +53,10 @@ export class PolicySource {
     this.#digest = null;
   }
 
-  /** `unchanged`: what it offers is what it offered the last time. Never rejects. */
+  /** `unchanged`: what it offers is what it offered the last time. One at a time. Never rejects. */
   async pull(): Promise<Result<Offer, Trouble>> {
     const { location } = this.#setup;
+    this.#untilMs = this.#http.clock.monoMs() + PULL_MS;
     return location.kind === "https" ? this.#file(location) : this.#artifact();
   }
 
@@ -58,10 +66,10 @@ export class PolicySource {
   }
 
   async #file({ url }: HttpsLocation): Promise<Result<Offer, Trouble>> {
-    const { http, maxBytes } = this.#setup;
+    const { maxBytes } = this.#setup;
     const token = this.#token();
     if (!token.ok) return troubled("settings", token.error);
-    const answer = await send(http, {
+    const answer = await send(this.#http, {
       method: "GET",
       url,
       headers: { ...(this.#etag !== null && { "if-none-match": this.#etag }) },
@@ -69,14 +77,14 @@ export class PolicySource {
       maxBytes,
     });
     if (!answer.ok) return answer;
-    const { status, headers, body } = answer.value;
+    const { status, headers, body, sha256 } = answer.value;
     if (status === 304 && this.#etag !== null) return ok({ kind: "unchanged" });
     if (status !== 200) {
-      const { code, message, retryAfterMs } = unexpected(answer.value, http.wallMs());
+      const { code, message, retryAfterMs } = unexpected(answer.value, this.#http.wallMs());
       return troubled(code, message, retryAfterMs);
     }
     this.#etag = headers.etag ?? null;
-    return ok(offer(body, null));
+    return ok({ kind: "new", bytes: body, sha256, digest: null });
   }
 
   async #artifact(): Promise<Result<Offer, Trouble>> {
@@ -89,10 +97,6 @@ export class PolicySource {
     if (!module.ok) return module;
     this.#etag = manifest.value.etag;
     this.#digest = manifest.value.digest;
-    return ok(offer(module.value, manifest.value.digest));
+    return ok({ kind: "new", ...module.value, digest: manifest.value.digest });
   }
-}
-
-function offer(bytes: Uint8Array, digest: string | null): Offer {
-  return { kind: "new", bytes, sha256: createHash("sha256").update(bytes).digest("hex"), digest };
 }

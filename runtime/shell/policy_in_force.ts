@@ -46,6 +46,8 @@ export interface PolicyInForce {
   readonly engine: PolicyEngine | null;
   /** How many policies have been put in force: 0 before the first commit. */
   readonly generation: number;
+  /** SHA-256 of the bytes in force, lower-case hex; null before the first commit. */
+  readonly sha256: string | null;
   /** Reads and checks the file; null where there is nothing to load. Never rejects. */
   load(when: LoadWhen): Promise<Result<Candidate | null, LoadFailure>>;
   /** Checks other bytes than the file's: a copy that was kept. `bytes` are given away. Never rejects. */
@@ -86,6 +88,7 @@ interface Seen {
 interface State {
   engine: PolicyEngine | null;
   generation: number;
+  sha256: string | null;
   /** Commits, and policies that were taken back. */
   changes: number;
   /** The file in force; null before the first commit, and while a copy is in force. */
@@ -97,13 +100,16 @@ interface State {
 
 export function policyInForce(source: PolicySource): PolicyInForce {
   const name = `policy \`${source.path}\``;
-  const state: State = { engine: null, generation: 0, changes: 0, inForce: null, refused: null, aborted: null };
+  const state: State = { engine: null, generation: 0, sha256: null, changes: 0, inForce: null, refused: null, aborted: null };
   return {
     get engine() {
       return state.engine;
     },
     get generation() {
       return state.generation;
+    },
+    get sha256() {
+      return state.sha256;
     },
     load: (when) => read(source, state, name, when).catch((error: unknown) => failed(unforeseen(name, error))),
     async loadCopy(bytes, copyName) {
@@ -164,7 +170,7 @@ interface Passed {
 }
 
 function candidateOf(state: State, { checked: { bytes, trusted: _, ...policy }, sha256, name, seen }: Passed): Candidate {
-  const [base, before] = [state.changes, state.inForce];
+  const [base, before, bytesBefore] = [state.changes, state.inForce, state.sha256];
   let phase: "loaded" | "committed" | "over" = "loaded";
   let committed = 0;
   // The outcome for a copy says nothing about the file.
@@ -184,7 +190,7 @@ function candidateOf(state: State, { checked: { bytes, trusted: _, ...policy }, 
         throw new Error(`a candidate that is ${phase === "loaded" ? "older than the policy in force" : phase} can't be committed`);
       phase = "committed";
       committed = ++state.changes;
-      Object.assign(state, { engine, inForce: seen, refused: seen === null ? state.refused : null, aborted: seen === null ? state.aborted : null });
+      Object.assign(state, { engine, sha256, inForce: seen, refused: seen === null ? state.refused : null, aborted: seen === null ? state.aborted : null });
       return ++state.generation;
     },
     discard(because) {
@@ -196,7 +202,7 @@ function candidateOf(state: State, { checked: { bytes, trusted: _, ...policy }, 
       if (phase !== "committed" || state.changes !== committed) throw new Error("a policy that is not in force can't be taken back");
       phase = "over";
       state.changes++;
-      Object.assign(state, { engine, inForce: before });
+      Object.assign(state, { engine, sha256: bytesBefore, inForce: before });
       note(because);
       if (engine !== null) state.generation++;
       return state.generation;

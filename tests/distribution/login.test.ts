@@ -4,8 +4,10 @@ import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { readChallenge } from "../../runtime/distribution/challenge.ts";
 import { dockerConfigPath, dockerCredentials, readBearerToken } from "../../runtime/distribution/credentials.ts";
+import { Registry } from "../../runtime/distribution/registry.ts";
+import { ok } from "../../runtime/result/result.ts";
 import { ownFolder, suite } from "../suite.ts";
-import { AUTHORITY, client, outcome, registryOf, serve, source, stored, type Served } from "./server.ts";
+import { AUTHORITY, client, MODULE, outcome, place, registryOf, serve, source, stored, type Served } from "./server.ts";
 
 const test = suite("distribution: logins");
 
@@ -95,7 +97,7 @@ test("a challenge names a realm over https; http only between two places of this
     );
   };
   const rows: readonly (readonly [header: string | undefined, registry: URL, due: string])[] = [
-    ['Bearer realm="https://a.example/t",service="s",scope="repository:x:pull"', far, "https://a.example/t?service=s&scope=repository%3Ax%3Apull"],
+    ['Bearer realm="https://a.example/t",service="s",scope="repository:x:pull"', far, "https://a.example/t?service=s"],
     ['bearer realm="https://a.example/t?x=1"', far, "https://a.example/t?x=1"],
     ['Basic realm="r"', far, "basic"],
     ["Basic", far, "basic"],
@@ -132,18 +134,71 @@ test("Basic: the login of the host, once", async () => {
   assert.is(await pull(server.host, { credsStore: "desktop" }), "login");
 });
 
-test("Bearer: a token of the realm, with the login of the realm's own host", async () => {
+/** Each request has its place and its login. */
+const sent = ({ seen }: Served): readonly (readonly [string, string | null])[] => seen.map(({ path, authorization }) => [path, authorization]);
+
+test("Bearer: a token of the realm, with the registry's own login wherever the realm is", async () => {
   const registry = await serve(() => undefined, null);
   const realm = await serve((_, r) => r.end(JSON.stringify({ token: "t1" })), null);
-  registry.answer = guarded("Bearer t1", `Bearer realm="http://${realm.host}/token",service="s",scope="repository:policies/edge:pull"`);
-  assert.is(await pull(registry.host, { auths: { [registry.host]: { auth: LOGIN } } }), "new the bytes of a module");
-  assert.equal(
-    realm.seen.map(({ path, authorization }) => [path, authorization]),
-    [["/token?service=s&scope=repository%3Apolicies%2Fedge%3Apull", null]],
-    "the registry's login is not for another host",
-  );
-  assert.is(await pull(registry.host, { auths: { [realm.host]: { auth: LOGIN } } }), "new the bytes of a module");
-  assert.is(realm.seen[1]?.authorization, `Basic ${LOGIN}`);
+  const path = "/token?service=s&scope=repository%3Apolicies%2Fedge%3Apull";
+  for (const at of [realm, registry]) {
+    registry.answer = (request, response) =>
+      request.url?.startsWith("/token") === true ?
+        realm.answer(request, response)
+      : guarded("Bearer t1", `Bearer realm="http://${at.host}/token",service="s",scope="repository:policies/edge:pull"`)(request, response);
+    for (const [config, login] of [
+      [{ auths: { [registry.host]: { auth: LOGIN } } }, `Basic ${LOGIN}`],
+      [{}, null],
+    ] as const) {
+      at.seen.length = 0;
+      assert.is(await pull(registry.host, config), "new the bytes of a module");
+      assert.equal(
+        sent(at).filter(([to]) => to.startsWith("/token")),
+        [[path, login]],
+      );
+    }
+  }
+});
+
+test("a registry that names the realm of another one gets no token of that one", async () => {
+  const mine = Buffer.from("me:of the other registry").toString("base64");
+  const other = await serve((request, response) => {
+    // It gives a token of the private repository to those who have the login.
+    const token = request.headers.authorization === `Basic ${mine}` ? "stolen" : "anonymous";
+    response.end(JSON.stringify({ token }));
+  }, null);
+  const scopes = ["scope=repository:private/secret:pull,push", "service=H&scope=registry:catalog:*&scope=repository:private/secret:pull"];
+  const registry = await serve(() => undefined, null);
+  for (const [query, header] of [
+    ["", `,service="H",scope="repository:private/secret:pull,push"`],
+    [`?${scopes[0]}`, ""],
+    [`?${scopes[1]}`, `,scope="repository:private/secret:pull"`],
+  ] as const) {
+    registry.answer = (_, r) => r.writeHead(401, { "www-authenticate": `Bearer realm="http://${other.host}/token${query}"${header}` }).end();
+    for (const own of [{}, { [registry.host]: { auth: LOGIN } }]) {
+      registry.seen.length = 0;
+      other.seen.length = 0;
+      assert.is(await pull(registry.host, { auths: { [other.host]: { auth: mine }, ...own } }), "login", query);
+      const [[path, authorization] = ["", ""], ...more] = sent(other);
+      assert.is(more.length, 0);
+      assert.is(authorization, registry.host in own ? `Basic ${LOGIN}` : null);
+      assert.equal(new URL(path, "http://h").searchParams.getAll("scope"), ["repository:policies/edge:pull"], path);
+      assert.equal(
+        registry.seen.map((seen) => seen.authorization),
+        [null, "Bearer anonymous"],
+      );
+    }
+  }
+});
+
+test("the token of a push is for pulling and pushing its own repository", async () => {
+  const realm = await serve((_, r) => r.end('{"token":"t1"}'), null);
+  const server = await serve(guarded("Bearer t1", `Bearer realm="http://${realm.host}/token",scope="repository:x:*"`), null);
+  const location = place(`oci://${server.host}/policies/edge:stable`);
+  if (location.kind !== "oci") throw new Error(location.text);
+  const registry = new Registry({ http: client(null), location, credentials: () => ok(null), access: "pull,push", bearer: () => ok(null) });
+  assert.ok((await registry.putBlob(MODULE)).ok);
+  assert.equal(sent(realm), [["/token?scope=repository%3Apolicies%2Fedge%3Apull%2Cpush", null]]);
 });
 
 test("a realm that gives no token, and a token that is refused", async () => {

@@ -5,6 +5,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import * as assert from "uvu/assert";
 import { parseLocation } from "../../runtime/distribution/location.ts";
+import { send } from "../../runtime/distribution/http.ts";
 import { proxyFor } from "../../runtime/distribution/proxy.ts";
 import { BACK_OFF_MOST_MS, nextPullMs, RETRY_AFTER_MOST_MS, retryAfter } from "../../runtime/distribution/schedule.ts";
 import { atEnd, ownFolder, suite } from "../suite.ts";
@@ -177,6 +178,29 @@ test("a proxy that refuses, and one that is not there", async () => {
   assert.is(await outcome(source("https://h.example/p", client(null, { HTTPS_PROXY: refusing.host })).pull()), "unreachable");
   assert.is(await outcome(source("https://h.example/p", client(null, { HTTPS_PROXY: "127.0.0.1:1" })).pull()), "unreachable");
   assert.is(await outcome(source("https://h.example/p", client(null, { HTTPS_PROXY: "ftp://x" })).pull()), "settings");
+});
+
+test("a proxy whose login can't be decoded, and requests that can't be written are no faults of the program", async () => {
+  const server = await serve((_, r) => r.end(MODULE), leaf(AUTHORITY, { use: "server", names: [dns("policies.example")] }));
+  const through = await proxy(server.port, 200);
+  const url = `https://policies.example:${server.port}/p`;
+  const at = async (env: Readonly<Record<string, string>>): Promise<string> => {
+    const pulled = await source(url, client(AUTHORITY.pem, env)).pull();
+    if (pulled.ok) return pulled.value.kind;
+    assert.not.match(pulled.error.message, /hidden/, "no message has the password");
+    return pulled.error.code;
+  };
+  for (const login of ["me:hidden%", "me:hidden%zz", "me:hidden%ff", "m%:hidden"])
+    assert.is(await at({ HTTPS_PROXY: `http://${login}@${through.host}` }), "settings", login);
+  assert.equal(through.seen, []);
+  assert.is(await at({ HTTPS_PROXY: `http://me:hidden%25%3a@${through.host}` }), "new");
+  assert.equal(through.seen, [`policies.example:${server.port} Basic ${Buffer.from("me:hidden%:").toString("base64")}`]);
+  // Node refuses it in the turn of the call without a proxy, and in a later one behind a tunnel.
+  const request = { method: "GET", url: new URL(url), authorization: "Bearer a\nb: c", maxBytes: 1 } as const;
+  for (const env of [{}, { HTTPS_PROXY: through.host }]) {
+    const sent = await send(client(AUTHORITY.pem, env), request);
+    assert.match(sent.ok ? "sent" : `${sent.error.code}: ${sent.error.message}`, /^settings: a request to policies\.example:\d+ can't be made/);
+  }
 });
 
 test.run();

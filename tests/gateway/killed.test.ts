@@ -63,7 +63,7 @@ test("at each step", async () => {
     assert.ok(readFileSync(join(folder, "policy.wasm")).equals(next), "the file was replaced before the reload");
 
     // Whatever lies at the policy's path then: the new one may come, the older one never.
-    const keeper = createKeeper(directory, 1 << 24, systemDisk);
+    const keeper = createKeeper(directory, () => 1 << 24, systemDisk);
     const verdict = (bytes: Uint8Array): string => {
       const policy = loadPolicy(bytes, [state.ours.trusted]);
       return !policy.ok ? policy.error.code : (keeper.refusal(policy.value.info)?.split(":")[0] ?? "may come");

@@ -6,83 +6,13 @@ import { parseConfig } from "../../gateway/config/read.ts";
 import { systemDisk } from "../../runtime/shell/disk.ts";
 import { fieldsOf } from "../../runtime/shell/rpc_client.ts";
 import { suite } from "../suite.ts";
-import { registryOf, serve, stored, type Served } from "../distribution/server.ts";
+import { registryOf, serve, stored } from "../distribution/server.ts";
 import { newSigner, signed } from "../host/signed.ts";
-import { backend, freePort, moduleOf, probe, running, start, type Under } from "./gateway_under_test.ts";
-import { newState, policyStatus, type StateUnderTest } from "./state_under_test.ts";
+import { running, start } from "./gateway_under_test.ts";
+import { nextPull, open, POLL, scene, sourceOf } from "./source_under_test.ts";
+import { policyStatus } from "./state_under_test.ts";
 
 const test = suite("a policy from a source");
-const POLL = 60_000;
-
-interface Scene {
-  readonly state: StateUnderTest;
-  readonly server: Served;
-  readonly ports: readonly [number, number];
-  readonly toml: string;
-  /** Opens the first or the second port. */
-  readonly module: (which: 0 | 1) => Uint8Array;
-  /** Offers a module, which has a revision only in the registry's annotations. */
-  readonly offer: (module: Uint8Array) => void;
-  readonly away: () => void;
-}
-
-async function scene(more = ""): Promise<Scene> {
-  const state = newState();
-  const behind = await backend("hello");
-  const server = await serve(() => undefined, null);
-  const ports = [await freePort(), await freePort()] as const;
-  const away = (): void => {
-    server.answer = (_, response) => response.writeHead(503).end();
-  };
-  away();
-  return {
-    state,
-    server,
-    ports,
-    away,
-    toml: `state_dir = "${state.directory}"\n${more}[policy]\nsource = "oci://${server.host}/policies/edge:stable"\ntrusted_keys = ["${state.keyPath}"]\n[source]\npoll_ms = ${POLL}`,
-    module: (which) => moduleOf(`edition 1\nexpose web on tcp ${ports[which]} { backend 127.0.0.1:${behind.port} allow from any }`),
-    offer: (module) => (server.answer = registryOf(stored(module))),
-  };
-}
-
-/** Moves the clock to the next pull, and returns when its outcome is in the state. */
-async function nextPull(gateway: Under): Promise<Source> {
-  const before = await sourceOf(gateway);
-  const count = (source: Source): number => Object.values(source.pulls).reduce((sum, n) => sum + n, 0);
-  gateway.clock.advance(before.next_in_ms ?? 0);
-  for (let i = 0; i < 100_000; i++) {
-    const now = await sourceOf(gateway);
-    if (count(now) > count(before) && now.next_in_ms !== null) return now;
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  throw new Error("nothing was pulled");
-}
-
-interface Source {
-  readonly last: string | null;
-  readonly because: string | null;
-  readonly age_ms: number | null;
-  readonly failures: number;
-  readonly next_in_ms: number | null;
-  readonly pulls: Readonly<Record<string, number>>;
-  readonly sentence: string;
-}
-
-async function sourceOf(gateway: Under): Promise<Source> {
-  const status = fieldsOf(await gateway.daemon.status());
-  const source: unknown = status?.["source"];
-  if (!isSource(source)) throw new Error("no source in status");
-  return source;
-}
-
-function isSource(value: unknown): value is Source {
-  return typeof value === "object" && value !== null && "last" in value && "pulls" in value && "sentence" in value;
-}
-
-const open = (ports: readonly [number, number]): Promise<readonly string[]> =>
-  Promise.all(ports.map(async (port) => ((await probe(port)) === "allow" ? "open" : "-")));
-
 test("what is offered at the start and at a poll is in force, and what is not new costs one small answer", async () => {
   const { state, server, ports, toml, module, offer } = await scene();
   offer(state.sign(module(0), 1));

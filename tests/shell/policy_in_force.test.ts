@@ -86,6 +86,29 @@ test("a load changes nothing, a commit puts the candidate in force, and a discar
   assert.is(await commit(await candidate()), 2);
 });
 
+test("the hash of the bytes in force is that of the file or of the copy that was committed, and the previous one's after it is taken back", async () => {
+  const { inForce, put, candidate } = setting();
+  const hash = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
+  const seen: (string | null)[] = [inForce.sha256];
+  put(FIRST);
+  const first = await candidate();
+  seen.push(inForce.sha256);
+  await commit(first);
+  seen.push(inForce.sha256);
+  const before = inForce.engine;
+  put(SECOND);
+  const second = await candidate();
+  await commit(second);
+  seen.push(inForce.sha256);
+  second.takeBack(before, "not_now");
+  seen.push(inForce.sha256);
+  const copy = await inForce.loadCopy(Uint8Array.from(SECOND), "the last good policy");
+  if (!copy.ok) throw new Error(copy.error.message);
+  await commit(copy.value);
+  seen.push(inForce.sha256);
+  assert.equal(seen, [null, null, hash(FIRST), hash(SECOND), hash(FIRST), hash(SECOND)]);
+});
+
 test("the bytes come back with the candidate, whole", async () => {
   const { put, candidate } = setting();
   put(FIRST);

@@ -48,6 +48,7 @@ export async function run(args: Arguments, { wallSeconds, progress }: Surroundin
     http,
     location,
     credentials: dockerCredentials(dockerConfigPath(http.env)),
+    access: "pull,push",
     bearer: () => (tokenFile === null ? ok(null) : readBearerToken(tokenFile)),
   });
   const { revision } = info.signature;
