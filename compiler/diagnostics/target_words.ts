@@ -38,7 +38,7 @@ export const TARGET_WORDS: WordsOf<TargetData> = {
   ING906: lossy("choose a target that has it, or let ingressd serve this expose"),
   ING907: ({ target, expose, what }) => ({
     message: `${quote(expose)} can't be written for \`${target}\`: ${what}`,
-    help: "write fewer or wider prefixes, or choose another target",
+    help: "change this expose, choose another target, or let ingressd serve it",
   }),
   ING908: ({ target }) => ({
     message: `\`--whole-host\` would close tcp 22: no expose of the policy has it, so \`${target}\` would lock out who administers the host`,

@@ -74,9 +74,9 @@ class ConfigReader {
     ];
   }
 
-  /** Null: it refuses names that have no canonical form, of which no set says anything. */
+  /** Null: it is about the form of a hello or of a name, of which no set says anything. */
   #rule(admits: boolean, text: string, family: AddressSet, ports: readonly PortRange[]): Rule | null {
-    if (text.includes(" -m reg ")) return null;
+    if (/ -m reg |req\.payload|req\.len|var\(sess\.record\)/.test(text)) return null;
     let rule: Rule = { admits, sources: family, names: null, after: null, until: null, proto: "tcp", ports, local: null };
     for (const [, not, words = ""] of text.matchAll(/(!?)\{ ([^}]*) \}/g)) {
       const [fetch = "", ...match] = words.split(" ");

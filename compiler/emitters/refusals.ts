@@ -120,10 +120,12 @@ function ownBackend({ name, proto, ports, backends, proxy, span }: CheckedExpose
   return { refused, leftOut: isSame || says === null ? [] : [{ what: "backend", of: name, says }] };
 }
 
+/** HAProxy reads `$`, quotes and other characters of a path in its own way. */
+const PLAIN_PATH = /^[A-Za-z0-9_.+,@/-]+$/;
+
 function forwarded({ name, backends, span }: CheckedExpose, target: Emitter): Judged {
-  if (backends.length > 0) return { refused: [], leftOut: [] };
-  return {
-    refused: [diagnostic("ING906", { target: target.name, clause: `expose ${name}`, why: "its port opens when its service registers with ingressd" }, span)],
-    leftOut: [],
-  };
+  const refuse = (clause: string, why: string): Diagnostic => diagnostic("ING906", { target: target.name, clause, why }, span);
+  if (backends.length === 0) return { refused: [refuse(`expose ${name}`, "its port opens when its service registers with ingressd")], leftOut: [] };
+  const odd = backends.filter((backend) => backend.kind === "unix" && !PLAIN_PATH.test(backend.path));
+  return { refused: odd.map((backend) => refuse(backendText(backend), "a path there has only letters, digits and `_.+,@/-`")), leftOut: [] };
 }

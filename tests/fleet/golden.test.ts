@@ -96,6 +96,34 @@ for (const [clause, text, codes] of CLAUSES)
     }
   });
 
+test("haproxy: names that decide together with clients without a name, and unix paths that it reads in another way", () => {
+  const codes = (text: string, target: Emitter = haproxy): readonly string[] => {
+    const made = write(policyOf("one", `edition 1\n${text}\n`), target, PLAIN);
+    return made.ok ? [] : made.error.map(({ code, message }) => `${code} ${message}`.slice(0, 90));
+  };
+  const web = (rules: string): string => `expose web on tcp 443 as passthrough { backend 127.0.0.1:8443 ${rules} }`;
+  const nameless = ["ING907 `web` can't be written for `haproxy`: names decide at its port, and it admits clients wit"];
+  for (const [rules, due] of [
+    ["allow from any", []],
+    ['allow from any sni "a.example.com"', []],
+    ['allow from any sni "**" deny from any sni "a.example.com"', []],
+    ['allow from any deny from any sni "a.example.com"', nameless],
+    ['allow from any deny from 10.0.0.0/8 sni "**"', nameless],
+    // No set differs, and yet names that are none are refused.
+    ['allow named all from any allow named some from 10.0.0.0/8 sni "a.example.com"', nameless],
+    ['allow named all from any dryrun deny named some from 10.0.0.0/8 sni "a.example.com"', []],
+  ] as const)
+    assert.equal(
+      codes(web(rules)).map((text) => text.slice(0, 90)),
+      due.map((text) => text.slice(0, 90)),
+      rules,
+    );
+  for (const path of ["/run/$HOME/a", "/run/a b", "/run/a#b", "/run/a%b", "/run/{a}", "/run/é", "/run/a~", "/run/a:b", "/run/a'b"])
+    assert.match(codes(`expose web on tcp 80 { backend unix "${path}" allow from any }`).join(), /^ING906 `unix ".*can't be written for `haproxy`: /, path);
+  for (const path of ["/run/a.sock", "/run/A-9_b/c+d,e@f.sock"])
+    assert.equal(codes(`expose web on tcp 80 { backend unix "${path}" allow from any }`), [], path);
+});
+
 test("kubernetes: two exposes at one port of the same pods, many ports, and an object that is too large", () => {
   const codes = (text: string, selector: Settings["selector"] = null): readonly string[] => {
     const made = write(policyOf("one", `edition 1\n${text}\n`), kubernetes, { ...PLAIN, selector });
