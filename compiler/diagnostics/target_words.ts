@@ -41,7 +41,7 @@ export const TARGET_WORDS: WordsOf<TargetData> = {
     help: "change this expose, choose another target, or let ingressd serve it",
   }),
   ING908: ({ target }) => ({
-    message: `\`--whole-host\` would close tcp 22: no expose of the policy has it, so \`${target}\` would lock out who administers the host`,
-    help: "expose tcp 22, or add `--no-ssh` where nobody needs it",
+    message: `\`--whole-host\` would close tcp 22: no rule admits anybody there, so that with \`${target}\` the host could no longer be administered over ssh`,
+    help: "admit somebody to tcp 22, or add `--no-ssh` where nobody needs it",
   }),
 };

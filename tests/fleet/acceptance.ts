@@ -89,8 +89,13 @@ export function filesFor(compiled: Compiled, { target, settings = SETTINGS }: En
 }
 
 /** How many places what runs opens and closes, beside the policy, and how many parts are strange. */
-export function drifted(compiled: Compiled, target: Emitter, running: string): { readonly opened: number; readonly closed: number; readonly strange: number } {
-  const made = write(compiled, target, SETTINGS);
+export function drifted(
+  compiled: Compiled,
+  target: Emitter,
+  running: string,
+  settings: Settings = SETTINGS,
+): { readonly opened: number; readonly closed: number; readonly strange: number } {
+  const made = write(compiled, target, settings);
   if (!made.ok) throw new Error(`${compiled.name} is refused`);
   const read = target.read(running, made.value.files);
   if (!read.ok) throw new Error(read.error);

@@ -169,16 +169,29 @@ test("a moment: the next one at which others are admitted, or that there is none
   assert.is(at("2027-07-01T00:00:00Z"), null);
 });
 
-test("a whole host needs tcp 22, or the word that it does not", () => {
-  const [web, ssh] = ["80", "20-30"].map((ports) => policyOf("one", `edition 1\nexpose web on tcp ${ports} { allow from any }\n`));
-  const codes = (policy: typeof web, noSsh: boolean): readonly string[] => {
-    if (policy === undefined) return ["none"];
-    const made = write(policy, nft, { ...PLAIN, wholeHost: true, noSsh });
+test("a whole host needs somebody who is admitted to tcp 22, or the word that nobody is", () => {
+  const codes = (text: string, settings: Partial<Settings> = {}): readonly string[] => {
+    const made = write(policyOf("one", `edition 1\n${text}\n`), nft, { ...PLAIN, wholeHost: true, ...settings });
     return made.ok ? [] : made.error.map(({ code }) => code);
   };
-  assert.equal(codes(web, false), ["ING908"]);
-  assert.equal(codes(web, true), []);
-  assert.equal(codes(ssh, false), []);
+  const one = "allow from 10.0.0.1";
+  for (const [text, due] of [
+    [`expose web on tcp 80 { ${one} }`, ["ING908"]],
+    [`expose ssh on udp 22 { amplify any ${one} }`, ["ING908"]],
+    [`expose ssh on tcp 20-21 { ${one} }`, ["ING908"]],
+    [`expose ssh on tcp 23-30 { ${one} }`, ["ING908"]],
+    ["expose ssh on tcp 22 { }", ["ING908"]],
+    [`expose ssh on tcp 22 { ${one} deny from 10.0.0.0/8 }`, ["ING908"]],
+    [`deny from 10.0.0.1\nexpose ssh on tcp 22 { ${one} }`, ["ING908"]],
+    [`expose ssh on tcp 22 { ${one} }`, []],
+    [`expose ssh on tcp 20-30 { ${one} }`, []],
+  ] as const) {
+    assert.equal(codes(text), due, text);
+    assert.equal(codes(text, { noSsh: true }), [], text);
+  }
+  const until = `expose ssh on tcp 22 { ${one} until 2030-01-01T00:00Z }`;
+  assert.equal(codes(until, { asOf: Date.UTC(2030, 0, 1) / 1000 - 1 }), []);
+  assert.equal(codes(until, { asOf: Date.UTC(2030, 0, 1) / 1000 }), ["ING908"]);
 });
 
 test.run();
