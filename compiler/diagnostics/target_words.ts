@@ -34,7 +34,7 @@ export const TARGET_WORDS: WordsOf<TargetData> = {
     help: `with \`--without ${flag}\` it is left out, and the output says so`,
   }),
   ING904: lossy("with `--as-of TIME` the output is right at one moment, and names the next one at which it would differ"),
-  ING905: lossy("choose a target that has it, or remove `bind`"),
+  ING905: lossy("choose a target that has it, other ports, or no `bind`"),
   ING906: lossy("choose a target that has it, or let ingressd serve this expose"),
   ING907: ({ target, expose, what }) => ({
     message: `${quote(expose)} can't be written for \`${target}\`: ${what}`,

@@ -139,6 +139,73 @@ test("kubernetes: two exposes at one port of the same pods, many ports, and an o
   assert.equal(codes(`expose a on tcp 80 { allow from ${many.slice(0, 10_000).join(", ")} }`), []);
 });
 
+test("kubernetes: names that a cluster takes, each once, and services that are no labels", () => {
+  const named = (names: readonly string[]): readonly string[] => {
+    const text = names.map((name, i) => `expose ${name} service s on tcp ${1000 + i} { allow from any }`).join("\n");
+    const made = write(policyOf("one", `edition 1\n${text}\n`), kubernetes, PLAIN);
+    assert.ok(made.ok, names.join());
+    const found = [...(made.value.files.get("") ?? "").matchAll(/"kind": "Service",\s+"metadata": \{\s+"name": "([^"]*)"/g)].map(([, name = ""]) => name);
+    for (const name of found) assert.ok(/^[a-z](?:[a-z0-9-]*[a-z0-9])?$/.test(name) && name.length <= 63, name);
+    assert.is(new Set(found).size, names.length, found.join());
+    return [...found].sort();
+  };
+  for (const [name, due] of [
+    ["web", "web"],
+    ["a__", "a"],
+    ["_a", "a"],
+    ["a-", "a"],
+    ["A-b_C", "a-b-c"],
+    ["_", "expose"],
+    ["_9-", "expose"],
+    [`${"a".repeat(49)}_b`, "a".repeat(49)],
+    ["b".repeat(60), "b".repeat(50)],
+  ] as const)
+    assert.equal(named([name]), [due], name);
+  assert.equal(named(["a", "A", "a_", "a-tcp"]), ["a", "a-tcp", "a-tcp-2", "a-tcp-tcp"]);
+  const codes = (service: string, selector: Settings["selector"] = null): readonly string[] => {
+    const made = write(policyOf("one", `edition 1\nexpose web service ${service} on tcp 80 { allow from any }\n`), kubernetes, { ...PLAIN, selector });
+    return made.ok ? [] : made.error.map(({ code }) => code);
+  };
+  for (const service of ["a_", "_a", "a-"]) {
+    assert.equal(codes(service), ["ING907"], service);
+    assert.equal(codes(service, { key: "app", value: "a" }), [], service);
+  }
+  for (const service of ["a", "A_b", "s".repeat(48)]) assert.equal(codes(service), [], service);
+});
+
+test("haproxy: a port that a service binds itself at another address", () => {
+  const codes = (own: string, web = "tcp 8080 bind private"): readonly string[] => {
+    const text = `expose web on ${web} { backend 127.0.0.1:9000 allow from any }\n@why "its own"\nexpose own service own on ${own} as direct { }`;
+    const made = write(policyOf("one", `edition 1\n${text}\n`), haproxy, PLAIN);
+    return made.ok ? [] : made.error.map(({ code, message }) => `${code} ${message}`);
+  };
+  const due = ["ING905 `on tcp 8080` can't be written for `haproxy`: it listens at every address, and the service of `own` binds the port itself"];
+  assert.equal(codes("tcp 8080 bind 203.0.113.1"), due);
+  assert.equal(codes("tcp 8000-8080 bind 203.0.113.1"), due);
+  assert.equal(codes("tcp 8081 bind 203.0.113.1"), []);
+  assert.equal(codes("tcp 8000-8079 bind 203.0.113.1"), []);
+  assert.equal(codes("udp 8080 bind 203.0.113.1"), []);
+});
+
+test("caps and limits are shown as the policy has them", () => {
+  const shown = (clauses: string, without: Settings["without"]): readonly string[] => {
+    const made = write(policyOf("one", `edition 1\nexpose web on tcp 80 {\n  ${clauses}\n  allow from any\n}\n`), nft, {
+      ...PLAIN,
+      without,
+    });
+    return made.ok ? made.value.plan.leftOut.map(({ says }) => says) : made.error.map(({ message }) => message.replace(/ can't.*/, ""));
+  };
+  for (const [clauses, due] of [
+    ["cap 20 per source", ["`cap 20 per source`"]],
+    ["cap 10 connections", ["`cap 10 connections`"]],
+    ["cap 10 connections,\n    5 per source /24 /48", ["`cap 10 connections, 5 per source /24 /48`"]],
+    ["cap 10 connections # all\n  limit 20/s burst 40\n    per source", ["`cap 10 connections`", "`limit 20/s burst 40 per source`"]],
+  ] as const) {
+    assert.equal(shown(clauses, { caps: false, limits: false }), due);
+    assert.equal(shown(clauses, { caps: true, limits: true }), due);
+  }
+});
+
 test("what is left out is said, each with its expose", () => {
   const made = write(shipped("monitored"), nft, { ...LESS, file: "policies/monitored.ingress" });
   assert.ok(made.ok);
