@@ -92,7 +92,7 @@ class ConfigReader {
     ];
   }
 
-  /** Null: it is about the form of a hello or of a name, of which no set says anything. */
+  /** Null for a rule about the form of a hello or of a name, of which no set says anything. */
   #rule(admits: boolean, text: string, isV6: boolean, ports: readonly PortRange[]): Rule | null {
     if (/ -m reg |req\.payload|req\.len|var\(sess\.record\)/.test(text)) return null;
     let rule: Rule = { admits, sources: isV6 ? ANY6 : ANY4, names: null, after: null, until: null, proto: "tcp", ports, local: null };

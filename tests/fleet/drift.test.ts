@@ -1,4 +1,4 @@
-// What `ingressc drift` finds in what a program shows: one change at a time, beside the output that the policy has.
+// Drift: one change at a time of what a program shows, beside the output that the policy has.
 import * as assert from "uvu/assert";
 import { suite } from "uvu";
 import { kubernetes } from "../../compiler/emitters/kubernetes.ts";
