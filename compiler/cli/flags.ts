@@ -26,7 +26,21 @@ export const TARGET_FLAG: FlagSpec = {
 
 export const SUBJECT_FLAG: FlagSpec = { short: null, value: "SERVICE", says: "whose profile `--target abi-filter` writes (default: `ingressd`)" };
 
-export const WITHOUT_FLAG: FlagSpec = { short: null, value: "LIST", says: "clauses that another program lacks and may be left out: `caps`, `limits` or both" };
+export const WITHOUT_FLAG: FlagSpec = {
+  short: null,
+  value: "LIST",
+  says: "clauses that another program lacks and may be left out: `caps`, `limits` (with `amplify`) or both",
+};
+
+export const WHOLE_HOST_FLAG: FlagSpec = { short: null, value: null, says: "with `--target nft`: close every other port of the host too" };
+
+export const NO_SSH_FLAG: FlagSpec = { short: null, value: null, says: "with `--whole-host`: nobody needs tcp 22" };
+
+export const SELECTOR_FLAG: FlagSpec = {
+  short: null,
+  value: "KEY=VALUE",
+  says: "with `--target kubernetes`: the label of the pods (default: app.kubernetes.io/name=SERVICE)",
+};
 
 export const AS_OF_FLAG: FlagSpec = {
   short: null,

@@ -195,7 +195,7 @@ export const CODES = {
   ING904: line("a moment that the target does not know"),
   ING905: line("a `bind` that the target does not have"),
   ING906: line("a backend that the target can't reach"),
-  ING907: line("a listener that is too large for the target"),
+  ING907: line("a listener that the target has no room for"),
   ING908: line("a whole host without a way in"),
 } as const satisfies Record<`ING${number}`, CodeRow>;
 

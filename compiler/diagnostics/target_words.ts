@@ -34,14 +34,14 @@ export const TARGET_WORDS: WordsOf<TargetData> = {
     help: `with \`--without ${flag}\` it is left out, and the output says so`,
   }),
   ING904: lossy("with `--as-of TIME` the output is right at one moment, and names the next one at which it would differ"),
-  ING905: lossy("choose a target that has it, or remove `bind`"),
+  ING905: lossy("choose a target that has it, other ports, or no `bind`"),
   ING906: lossy("choose a target that has it, or let ingressd serve this expose"),
   ING907: ({ target, expose, what }) => ({
     message: `${quote(expose)} can't be written for \`${target}\`: ${what}`,
-    help: "write fewer or wider prefixes, or choose another target",
+    help: "change this expose, choose another target, or let ingressd serve it",
   }),
   ING908: ({ target }) => ({
-    message: `\`--whole-host\` would close tcp 22: no expose of the policy has it, so \`${target}\` would lock out who administers the host`,
-    help: "expose tcp 22, or add `--no-ssh` where nobody needs it",
+    message: `\`--whole-host\` would close tcp 22: no rule admits anybody there, so that with \`${target}\` the host could no longer be administered over ssh`,
+    help: "admit somebody to tcp 22, or add `--no-ssh` where nobody needs it",
   }),
 };

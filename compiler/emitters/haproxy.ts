@@ -1,10 +1,10 @@
 // HAProxy: frontends of one family each, whose rules look sources, local addresses and names up in maps, so that a new policy with the
 // same exposes is a swap of maps at the runtime API. One family each, because HAProxy takes 2002:a00:1:: and ::ffff:10.0.0.1 for
 // 10.0.0.1 where a map has IPv4 prefixes.
-import { ok } from "../../runtime/result/result.ts";
+import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import { isEmpty } from "../check/sets/intervals.ts";
 import type { Backend, CheckedExpose } from "../policy/policy.ts";
-import type { Emitter, Files, Options } from "./emitter.ts";
+import type { Emitter, Files, Options, TooMuch } from "./emitter.ts";
 import { headerLines } from "./header.ts";
 import type { Grant, Place, Plan } from "./plan.ts";
 import { FAMILIES, ofFamily, portTexts, prefixTexts, type Family } from "./ranges.ts";
@@ -17,15 +17,18 @@ export const haproxy: Emitter = {
   ending: ".haproxy",
   isFolder: true,
   can: { modes: new Set(["tcp", "passthrough"]), udp: false, direct: "left out", times: true, bind: true, backends: "forwarded" },
-  emit: (plan, options) => ok(filesOf(plan, options)),
+  emit: filesOf,
   read: (running, wanted) => readMaps(running, wanted),
 };
 
 /** As canonicalServerName of the gateway: what has no canonical form is refused, wherever names decide. */
-const CANONICAL = "^(?=.{1,253}$)(?:[a-z0-9_-]{1,63}\\.)*(?!(?:[0-9]+|0x[0-9a-f]*)$)[a-z0-9_-]{1,63}$";
+// `\z`, because `$` is before a newline at the end, too.
+const CANONICAL = "^(?=.{1,253}\\z)(?:[a-z0-9_-]{1,63}\\.)*(?!(?:[0-9]+|0x[0-9a-f]*)\\z)[a-z0-9_-]{1,63}\\z";
 const INSPECT = "10s";
 
-function filesOf(plan: Plan, options: Options): Files {
+function filesOf(plan: Plan, options: Options): Result<Files, readonly TooMuch[]> {
+  const wrong = namelessOf(plan);
+  if (wrong.length > 0) return failed(wrong);
   const maps = new Map<string, readonly string[]>();
   const frontends = groups(plan.places).flatMap((places) => FAMILIES.flatMap((family) => new Frontend(plan, places, family, maps).lines()));
   const used = new Set(plan.places.flatMap(({ members }) => members));
@@ -46,11 +49,22 @@ function filesOf(plan: Plan, options: Options): Files {
     ...frontends,
     ...backends,
   ].join("\n");
-  return new Map([
-    ["haproxy.cfg", config],
-    ...[...maps].map(([path, lines]): [string, string] => [path, lines.map((line) => `${line}\n`).join("")]),
-    ["swap.txt", swapOf(maps)],
-  ]);
+  return ok(
+    new Map([
+      ["haproxy.cfg", config],
+      ...[...maps].map(([path, lines]): [string, string] => [path, lines.map((line) => `${line}\n`).join("")]),
+      ["swap.txt", swapOf(maps)],
+    ]),
+  );
+}
+
+/** HAProxy finds no name in an empty one, nor behind an entry of another type, which some servers read. */
+function namelessOf({ places }: Plan): readonly TooMuch[] {
+  const listeners = new Set(places.flatMap(({ names, grants }) => (names === null ? [] : grants.map(({ listener }) => listener))));
+  return [...listeners].map((listener) => ({
+    listener,
+    what: "names decide at its port, and it admits clients without a name: the target takes some hellos with a name for hellos without one",
+  }));
 }
 
 /** Places that share their ports. */
@@ -79,7 +93,7 @@ function backendOf(expose: CheckedExpose, i: number): string {
 }
 
 function serverAddress(backend: Backend): string {
-  if (backend.kind === "unix") return `unix@${backend.path.replace(/[\\ "'#]/g, (character) => `\\${character}`)}`;
+  if (backend.kind === "unix") return `unix@${backend.path}`;
   return backend.host.includes(":") ? `ipv6@${backend.host}:${backend.port}` : `${backend.host}:${backend.port}`;
 }
 
@@ -125,6 +139,10 @@ class Frontend {
           // The first byte of a TLS record; without this rule HAProxy waits whether other bytes become a hello of SSL 2.
           "  tcp-request content reject unless { req.payload(0,1) -m bin 16 }",
           "  tcp-request content reject unless { req.ssl_hello_type 1 }",
+          // Lengths of the record and of the hello, whose first nine bytes are there now.
+          ...(named.some((line) => line.includes("sub(sess.hello)")) ?
+            ["  tcp-request content set-var(sess.record) req.payload(3,2),hex,hex2i", "  tcp-request content set-var(sess.hello) req.payload(6,3),hex,hex2i"]
+          : []),
           ...named,
           "  tcp-request content reject unless { var(sess.to) -m found }",
         ]),
@@ -166,13 +184,16 @@ class Frontend {
     if (place.names === null) return place.grants.flatMap((grant) => this.#admit("content", place, i, grant, []));
     const local = this.#local(place, i);
     const reject = (...conditions: readonly string[]): string => `  tcp-request content reject if ${[...local, ...conditions].join(" ")}`;
-    const nameless = place.grants.flatMap((grant) => this.#admit("content", place, i, grant, ["!{ req.ssl_sni -m found }"]));
     const exact = place.names.filter(({ pattern }) => !pattern.startsWith("*"));
     const wild = place.names.filter(({ pattern }) => pattern.startsWith("*"));
     return [
-      reject("{ req.ssl_sni -m found }", `!{ req.ssl_sni,lower -m reg ${CANONICAL} }`),
-      ...nameless,
-      reject("!{ req.ssl_sni -m found }", "!{ var(sess.to) -m found }"),
+      // HAProxy reads a name from the first record alone, through the header of the next one and before the last bytes are there.
+      reject("!{ req.payload(1,1) -m bin 03 }"),
+      reject("!{ req.payload(9,2) -m bin 0301 0302 0303 }"),
+      reject("!{ var(sess.record),sub(sess.hello) -m int 4 }"),
+      reject("!{ req.len,sub(sess.record) -m int ge 5 }"),
+      reject("!{ req.ssl_sni -m found }"),
+      reject(`!{ req.ssl_sni,lower -m reg ${CANONICAL} }`),
       ...this.#lookedUp(place, i, exact, `names${i}`, "map_str", (pattern) => pattern),
       ...(exact.length === 0 ? [] : [reject(`{ req.ssl_sni,lower,map_str(${this.#path(`names${i}`)}) -m found }`, "!{ var(sess.to) -m found }")]),
       ...(exact.length === 0 ? [] : ["  tcp-request content accept if { var(sess.to) -m found }"]),

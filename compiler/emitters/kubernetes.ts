@@ -22,6 +22,8 @@ export const kubernetes: Emitter = {
 const MOST_BYTES = 1_200_000;
 const MOST_PORTS = 250;
 
+const LABEL_VALUE = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/;
+
 interface Listener {
   readonly i: number;
   readonly expose: CheckedExpose;
@@ -42,6 +44,11 @@ function filesOf(plan: Plan, options: Options): Result<Files, readonly TooMuch[]
     ...listeners.flatMap(({ i, ports }): readonly TooMuch[] =>
       ports.length > MOST_PORTS ? [{ listener: i, what: `it has ${ports.length} ports, and a Service has no ranges and at most ${MOST_PORTS} here` }] : [],
     ),
+    ...listeners.flatMap(({ i, expose: { service } }): readonly TooMuch[] =>
+      options.selector !== null || LABEL_VALUE.test(service) ?
+        []
+      : [{ listener: i, what: `\`${service}\` is no value of a label, which has at most 63 characters and ends with a letter or a digit` }],
+    ),
     ...shared(listeners),
   ];
   if (wrong.length > 0) return failed(wrong);
@@ -60,14 +67,27 @@ function listenersOf(plan: Plan, { selector }: Options): readonly Listener[] {
     const places = plan.places.filter(({ members }) => members.includes(i));
     if (places.length === 0) return [];
     const sources = union(places.flatMap(({ grants }) => grants.filter(({ listener }) => listener === i).map((grant) => grant.sources)));
-    const plain = expose.name.toLowerCase().replaceAll("_", "-").slice(0, 50);
-    const name = [plain, `${plain}-${expose.proto}`, `${plain}-${i}`].find((one) => !names.has(one)) ?? `${plain}-${expose.proto}-${i}`;
+    const name = freeName(expose, names);
     names.add(name);
     const [backend] = expose.backends;
     const ports = portsOf(expose.ports).map((port) => ({ port, target: backend?.kind === "tcp" ? backend.port : port }));
     const labels = selector === null ? { "app.kubernetes.io/name": expose.service } : { [selector.key]: selector.value };
     return [{ i, expose, name, selector: labels, ports, prefixes: prefixTexts(sources) }];
   });
+}
+
+/** A label of DNS that begins with a letter, as a Service needs it: at most 63 characters. */
+function freeName({ name, proto }: CheckedExpose, taken: ReadonlySet<string>): string {
+  const plain = name
+    .toLowerCase()
+    .replace(/[^a-z0-9-]/g, "-")
+    .replace(/^[^a-z]+/, "")
+    .slice(0, 50)
+    .replace(/-+$/, "");
+  const base = plain === "" ? "expose" : plain;
+  let free = taken.has(base) ? `${base}-${proto}` : base;
+  for (let n = 2; taken.has(free); n++) free = `${base}-${proto}-${n}`;
+  return free;
 }
 
 /** One more than can be written, where there are more. */

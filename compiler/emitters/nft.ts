@@ -17,7 +17,7 @@ export const nft: Emitter = {
   isFolder: false,
   can: { modes: new Set(["tcp", "direct"]), udp: true, direct: "written", times: true, bind: true, backends: "own" },
   emit: (plan, options) => ok(filesOf(plan, options)),
-  read: (running) => readTable(running),
+  read: (running, wanted) => readTable(running, wanted.get("") ?? ""),
 };
 
 function filesOf(plan: Plan, options: Options): Files {

@@ -25,14 +25,18 @@ const EVERYTHING: Condition = { proto: null, ports: null, local: null, sources: 
 /** More would be a loop, which nft refuses. */
 const DEEPEST = 16;
 
-export function readTable(source: string): Result<Running, string> {
+/** `wanted`: the output that it should have been loaded from. */
+export function readTable(source: string, wanted: string): Result<Running, string> {
   const items = list(at(parsed(source), "nftables"));
   const has = (kind: string): readonly unknown[] =>
     items.flatMap((item) => (isFields(at(item, kind)) ? [at(item, kind)] : [])).filter((item) => at(item, "table") === "ingressd");
-  if (!items.some((item) => at(item, "table", "name") === "ingressd" && at(item, "table", "family") === "inet"))
-    return failed("it has no table `inet ingressd`: write it with `TZ=UTC nft -j list table inet ingressd`");
+  const table = items.map((item) => at(item, "table")).find((one) => at(one, "name") === "ingressd" && at(one, "family") === "inet");
+  if (table === undefined) return failed("it has no table `inet ingressd`: write it with `TZ=UTC nft -j list table inet ingressd`");
   const reader = new TableReader(has("set"), has("chain"), has("rule"));
-  return ok(reader.read());
+  const running = reader.read(wanted.includes("hook input priority 0; policy drop;"));
+  const flags = at(table, "flags");
+  // The kernel skips a table that is dormant.
+  return ok(flags === undefined ? running : { ...running, strange: [...running.strange, `flags of the table: ${shown(flags)}`] });
 }
 
 class TableReader {
@@ -54,12 +58,18 @@ class TableReader {
     }
   }
 
-  read(): Running {
+  read(drops: boolean): Running {
     const bases = this.#chains.filter((chain) => at(chain, "hook") !== undefined);
     const input = bases.find((chain) => at(chain, "hook") === "input" && at(chain, "name") === "input");
     for (const other of bases) if (other !== input) this.#strange.push(`the chain \`${text(at(other, "name"))}\` at the hook \`${text(at(other, "hook"))}\``);
     if (input === undefined) this.#strange.push("it has no chain `input` at the hook `input`");
     const accepts = input === undefined || at(input, "policy") !== "drop";
+    if (input !== undefined && accepts === drops)
+      this.#strange.push(
+        accepts ?
+          "the chain `input` accepts what no rule decides, and `--whole-host` drops it"
+        : "the chain `input` drops what no rule decides, which `build` writes with `--whole-host` alone",
+      );
     if (input !== undefined) this.#walk("input", EVERYTHING, accepts, 0);
     return {
       places: placesOf([...this.#steps, { ...EVERYTHING, admits: accepts }]),
@@ -78,6 +88,9 @@ class TableReader {
       const condition = this.#condition(statements.slice(0, -1), before);
       const verdict = statements.at(-1);
       const target = text(at(verdict, "goto", "target"));
+      const isVerdict = isFields(verdict) && (Object.hasOwn(verdict, "accept") || Object.hasOwn(verdict, "drop"));
+      // It decides ports that no place has.
+      if (isVerdict && condition?.ports === null) this.#strange.push(`a rule of \`${chain}\` for every port: ${shown(at(rule, "expr"))}`);
       if (condition === null || !isFields(verdict)) this.#strange.push(`a rule of \`${chain}\`: ${shown(at(rule, "expr"))}`);
       else if (Object.hasOwn(verdict, "accept")) this.#steps.push({ ...condition, admits: true });
       else if (Object.hasOwn(verdict, "drop")) this.#steps.push({ ...condition, admits: false });

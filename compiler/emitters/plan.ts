@@ -115,7 +115,9 @@ class Cutter {
     const parts = own.map((i) => ({ i, d: permitted.cell(members, [i]) }));
     const readsNames = own.some((i) => {
       const listener = model.listeners[i];
-      return listener !== undefined && lastFact(listener) !== "source" && (permitted.leads(members, i) !== null || this.#looks(permitted.listener(i)));
+      if (listener === undefined) return false;
+      // A listener whose rules name names refuses invalid ones, also where these rules change no set.
+      return listener.refusesInvalidNames || (lastFact(listener) !== "source" && (permitted.leads(members, i) !== null || this.#looks(permitted.listener(i))));
     });
     const nameless = this.#grants(parts, NAMELESS);
     if (!readsNames) return { names: null, grants: nameless };

@@ -2,6 +2,7 @@
 // decide nothing about who is admitted.
 import { diagnostic, type Diagnostic } from "../diagnostics/diagnostic.ts";
 import { grouped } from "../../runtime/text/number.ts";
+import type { Span } from "../source/source.ts";
 import type { Backend, CheckedExpose, CheckedPolicy, CheckedRule } from "../policy/policy.ts";
 import type { Emitter } from "./emitter.ts";
 import type { LeftOut } from "./plan.ts";
@@ -20,9 +21,10 @@ export interface Judged {
 /** `timed`: one moment was chosen. */
 export function judged(policy: CheckedPolicy, target: Emitter, without: Without, timed: boolean): Judged {
   const parts = policy.exposes.map((expose) => judgedExpose(expose, target, without, timed));
+  const taken = target.can.direct === "left out" ? takenPorts(policy.exposes, target) : [];
   const dryruns = policy.denies.filter(({ dryrun }) => dryrun).length;
   return {
-    refused: parts.flatMap(({ refused }) => refused),
+    refused: [...parts.flatMap(({ refused }) => refused), ...taken],
     leftOut: [
       ...parts.flatMap(({ leftOut }) => leftOut),
       ...(dryruns > 0 ? [{ what: "dryrun", of: "", says: `${rules(dryruns)} at top level that refuse nobody` }] : []),
@@ -57,6 +59,24 @@ function judgedExpose(expose: CheckedExpose, target: Emitter, without: Without, 
   return { refused: [...refused, ...bounds.refused, ...backends.refused], leftOut: [...bounds.leftOut, ...backends.leftOut, ...dryrunOf(expose)] };
 }
 
+/** The target listens at every address of a port, so that no service can bind it at one of them. */
+function takenPorts(exposes: readonly CheckedExpose[], target: Emitter): readonly Diagnostic[] {
+  const own = exposes.filter(({ mode, proto }) => mode === "direct" && proto === "tcp");
+  return exposes.flatMap((expose) => {
+    if (expose.mode === "direct" || expose.proto !== "tcp") return [];
+    const other = own.find(({ ports }) => ports.some((x) => expose.ports.some((y) => x.first <= y.last && y.first <= x.last)));
+    if (other === undefined) return [];
+    const clause = `on tcp ${portTexts(expose.ports).join(", ")}`;
+    return [
+      diagnostic(
+        "ING905",
+        { target: target.name, clause, why: `it listens at every address, and the service of \`${other.name}\` binds the port itself` },
+        expose.span,
+      ),
+    ];
+  });
+}
+
 function rulesOf({ allows, denies }: CheckedExpose): readonly CheckedRule[] {
   return [...allows, ...denies];
 }
@@ -67,13 +87,14 @@ function boundsOf({ name, mode, cap, limits, amplify, span }: CheckedExpose, tar
   const at = { target: target.name, why: "its counters don't refuse the same connections as those of ingressd" };
   const refused: Diagnostic[] = [];
   const leftOut: LeftOut[] = [];
-  const capText = `cap ${grouped(cap.connections)} connections`;
+  const capText = cap.span === null ? "" : writtenText(cap.span);
+  // A second `cap` has its own place.
+  const others = cap.perSource.length + Number(cap.perIdentity !== null) > [...capText.matchAll(/ per (?:source|identity)\b/g)].length;
   if (cap.span === null) leftOut.push({ what: "cap", of: name, says: `the default of ${grouped(cap.connections)} connections` });
-  else if (without.caps)
-    leftOut.push({ what: "cap", of: name, says: `\`${capText}\`${cap.perSource.length + Number(cap.perIdentity !== null) > 0 ? " and its shares" : ""}` });
+  else if (without.caps) leftOut.push({ what: "cap", of: name, says: `\`${capText}\`${others ? " and its other shares" : ""}` });
   else refused.push(diagnostic("ING903", { ...at, flag: "caps", clause: capText }, cap.span));
-  for (const { count, periodMs, key, span: place } of limits) {
-    const clause = `limit ${grouped(count)} every ${grouped(periodMs / 1000)} s per ${key.kind}`;
+  for (const { span: place } of limits) {
+    const clause = writtenText(place);
     if (without.limits) leftOut.push({ what: "limit", of: name, says: `\`${clause}\`` });
     else refused.push(diagnostic("ING903", { ...at, flag: "limits", clause }, place));
   }
@@ -83,6 +104,11 @@ function boundsOf({ name, mode, cap, limits, amplify, span }: CheckedExpose, tar
     else refused.push(diagnostic("ING903", { ...at, flag: "limits", clause }, span));
   }
   return { refused, leftOut };
+}
+
+/** The words of the policy, on one line without comments. */
+function writtenText({ file, start, end }: Span): string {
+  return file.text.slice(start, end).replace(/#.*$/gm, "").replace(/\s+/g, " ").trim();
 }
 
 function dryrunOf({ name, dryrun, ...expose }: CheckedExpose): readonly LeftOut[] {
@@ -120,10 +146,12 @@ function ownBackend({ name, proto, ports, backends, proxy, span }: CheckedExpose
   return { refused, leftOut: isSame || says === null ? [] : [{ what: "backend", of: name, says }] };
 }
 
+/** HAProxy reads `$`, quotes and other characters of a path in its own way. */
+const PLAIN_PATH = /^[A-Za-z0-9_.+,@/-]+$/;
+
 function forwarded({ name, backends, span }: CheckedExpose, target: Emitter): Judged {
-  if (backends.length > 0) return { refused: [], leftOut: [] };
-  return {
-    refused: [diagnostic("ING906", { target: target.name, clause: `expose ${name}`, why: "its port opens when its service registers with ingressd" }, span)],
-    leftOut: [],
-  };
+  const refuse = (clause: string, why: string): Diagnostic => diagnostic("ING906", { target: target.name, clause, why }, span);
+  if (backends.length === 0) return { refused: [refuse(`expose ${name}`, "its port opens when its service registers with ingressd")], leftOut: [] };
+  const odd = backends.filter((backend) => backend.kind === "unix" && !PLAIN_PATH.test(backend.path));
+  return { refused: odd.map((backend) => refuse(backendText(backend), "a path there has only letters, digits and `_.+,@/-`")), leftOut: [] };
 }

@@ -5,7 +5,7 @@ import type { ListenerModel, PolicyModel } from "../analysis/model.ts";
 import type { CheckedPolicy } from "../policy/policy.ts";
 import type { SourceFile } from "../source/source.ts";
 import type { Emitter, Files, Options } from "./emitter.ts";
-import { analysed, nextChange, placesOf, type Plan } from "./plan.ts";
+import { analysed, nextChange, placesOf, type Place, type Plan } from "./plan.ts";
 import { judged, type Without } from "./refusals.ts";
 
 export interface Settings extends Options {
@@ -38,11 +38,12 @@ export function hasPart({ can }: Emitter): (listener: ListenerModel) => boolean 
 /** Throws OutOfNodes where the budget is used up. */
 export function write({ entry, policy, model, hash }: Source, target: Emitter, settings: Settings): Result<Written, readonly Diagnostic[]> {
   const { refused, leftOut } = judged(policy, target, settings.without, settings.asOf !== null);
-  const wrong = [...refused, ...lockedOut(entry, policy, target, settings)];
-  if (wrong.length > 0) return failed(wrong);
+  if (refused.length > 0) return failed(refused);
   const from = analysed(model, settings.nodes);
   const asOf = settings.asOf === null ? null : { at: settings.asOf, next: nextChange(from, settings.asOf) };
   const plan: Plan = { exposes: policy.exposes, places: placesOf(from, hasPart(target), settings.asOf), leftOut, hash, asOf };
+  if (settings.wholeHost && !settings.noSsh && !plan.places.some(admitsSsh))
+    return failed([diagnostic("ING908", { target: target.name }, { file: entry, start: 0, end: 0 })]);
   const files = target.emit(plan, settings);
   if (files.ok) return ok({ files: files.value, plan });
   return failed(
@@ -53,8 +54,6 @@ export function write({ entry, policy, model, hash }: Source, target: Emitter, s
   );
 }
 
-function lockedOut(entry: SourceFile, { exposes }: CheckedPolicy, target: Emitter, { wholeHost, noSsh }: Settings): readonly Diagnostic[] {
-  if (!wholeHost || noSsh) return [];
-  if (exposes.some(({ proto, ports }) => proto === "tcp" && ports.some(({ first, last }) => first <= 22 && 22 <= last))) return [];
-  return [diagnostic("ING908", { target: target.name }, { file: entry, start: 0, end: 0 })];
+function admitsSsh({ proto, ports, grants }: Place): boolean {
+  return proto === "tcp" && grants.length > 0 && ports.some(({ first, last }) => first <= 22 && 22 <= last);
 }

@@ -89,8 +89,13 @@ export function filesFor(compiled: Compiled, { target, settings = SETTINGS }: En
 }
 
 /** How many places what runs opens and closes, beside the policy, and how many parts are strange. */
-export function drifted(compiled: Compiled, target: Emitter, running: string): { readonly opened: number; readonly closed: number; readonly strange: number } {
-  const made = write(compiled, target, SETTINGS);
+export function drifted(
+  compiled: Compiled,
+  target: Emitter,
+  running: string,
+  settings: Settings = SETTINGS,
+): { readonly opened: number; readonly closed: number; readonly strange: number } {
+  const made = write(compiled, target, settings);
   if (!made.ok) throw new Error(`${compiled.name} is refused`);
   const read = target.read(running, made.value.files);
   if (!read.ok) throw new Error(read.error);
@@ -149,7 +154,22 @@ export function visitText({ proto, source, local, port, name }: Visit): string {
   return `${proto} from ${formatAddress(source)} to ${formatAddress(local)} port ${port} ${sni}`;
 }
 
-function answersOf(compiled: Compiled, engine: Engine, files: Files, visits: readonly Visit[], folder: string): readonly (number | null)[] {
+/** The ports of the backends that answer clients with these bytes, from one source; parts of one are segments. 0: nobody does. */
+export function answersTo(compiled: Compiled, engine: Engine, port: number, payloads: readonly (readonly Buffer[])[]): readonly (number | null)[] {
+  const visits = payloads.map((): Visit => ({ proto: "tcp", source: address("203.0.113.9"), local: address("10.1.2.3"), port }));
+  const texts = payloads.map((parts) => parts.map((part) => part.toString("hex")).join("|"));
+  return answersOf(compiled, engine, filesFor(compiled, engine), visits, ownFolder("fleet-"), texts);
+}
+
+/** `texts`: of each visit the bytes; not given: a hello with its name. */
+function answersOf(
+  compiled: Compiled,
+  engine: Engine,
+  files: Files,
+  visits: readonly Visit[],
+  folder: string,
+  texts: readonly string[] | null = null,
+): readonly (number | null)[] {
   const { exposes } = compiled.policy;
   const isOwn = engine.target.can.backends === "own";
   const visited = (proto: "tcp" | "udp"): readonly number[] => [...new Set(visits.filter((v) => v.proto === proto).map((v) => v.port))];
@@ -167,13 +187,14 @@ function answersOf(compiled: Compiled, engine: Engine, files: Files, visits: rea
     atATime: engine.atATime ?? 128,
     before: engine.before ?? [],
     after: engine.after ?? [],
-    payloads: [plain, ...names.map(hello)],
-    visits: visits.map(({ proto, source, local, port, name }) => [
+    payloads: texts ?? [plain, ...names.map(hello)],
+    visits: visits.map(({ proto, source, local, port, name }, i) => [
       proto,
       formatAddress(source),
       formatAddress(local),
       port,
       engine.silent ? -1
+      : texts !== null ? i
       : name === undefined ? 0
       : 1 + names.indexOf(name),
     ]),

@@ -122,6 +122,32 @@ test("drift: nothing, one network more, one less, a part of another kind", async
   assert.match(strange.out, "! nft has what ingressc doesn't write: a rule of input");
 });
 
+test("drift: the mode of the whole host, a rule for every port, and a table that is dormant", async () => {
+  const at = folderWith({ "p.ingress": POLICY });
+  const drift = async (text: string, ...flags: readonly string[]): Promise<string> => {
+    writeFileSync(join(at, "running.json"), text);
+    const ran = await ingresscHere(["drift", join(at, "p.ingress"), join(at, "running.json"), "--target", "nft", "--without", "caps", ...flags]);
+    return `${ran.code} ${ran.out}${ran.err}`;
+  };
+  const right = [net("198.51.100.0", 24)];
+  const whole = ["--whole-host", "--no-ssh"];
+  const dropping = running(right).replace('"policy":"accept"', '"policy":"drop"');
+  assert.match(await drift(dropping, ...whole), /^0 /);
+  assert.match(await drift(running(right), ...whole), /^1 [^]*the chain input accepts what no rule decides, and --whole-host drops it/);
+  assert.match(await drift(dropping), /^1 [^]*the chain input drops what no rule decides/);
+  assert.match(await drift(dropping, "--whole-host"), /ING908/);
+  const rule = (...expr: readonly unknown[]): unknown => ({ rule: { family: "inet", table: "ingressd", chain: "input", expr } });
+  const from = { match: { op: "==", left: { payload: { protocol: "ip", field: "saddr" } }, right: "9.9.9.9" } };
+  for (const verdict of ["accept", "drop"])
+    for (const conditions of [[], [from]])
+      assert.match(
+        await drift(running(right, [rule(...conditions, { [verdict]: null })])),
+        /^1 [^]*! nft has what ingressc doesn't write: a rule of input for every port/,
+      );
+  const dormant = running(right).replace('"name":"ingressd"}', '"name":"ingressd","flags":["dormant"]}');
+  assert.match(await drift(dormant), /^1 [^]*flags of the table: .*dormant/);
+});
+
 test("drift of what is no table, of a missing file, and without a target", async () => {
   const at = folderWith({ "p.ingress": POLICY, "other.json": '{"nftables": []}' });
   const say = async (...args: readonly string[]): Promise<string> => {

@@ -96,6 +96,34 @@ for (const [clause, text, codes] of CLAUSES)
     }
   });
 
+test("haproxy: names that decide together with clients without a name, and unix paths that it reads in another way", () => {
+  const codes = (text: string, target: Emitter = haproxy): readonly string[] => {
+    const made = write(policyOf("one", `edition 1\n${text}\n`), target, PLAIN);
+    return made.ok ? [] : made.error.map(({ code, message }) => `${code} ${message}`.slice(0, 90));
+  };
+  const web = (rules: string): string => `expose web on tcp 443 as passthrough { backend 127.0.0.1:8443 ${rules} }`;
+  const nameless = ["ING907 `web` can't be written for `haproxy`: names decide at its port, and it admits clients wit"];
+  for (const [rules, due] of [
+    ["allow from any", []],
+    ['allow from any sni "a.example.com"', []],
+    ['allow from any sni "**" deny from any sni "a.example.com"', []],
+    ['allow from any deny from any sni "a.example.com"', nameless],
+    ['allow from any deny from 10.0.0.0/8 sni "**"', nameless],
+    // No set differs, and yet names that are none are refused.
+    ['allow named all from any allow named some from 10.0.0.0/8 sni "a.example.com"', nameless],
+    ['allow named all from any dryrun deny named some from 10.0.0.0/8 sni "a.example.com"', []],
+  ] as const)
+    assert.equal(
+      codes(web(rules)).map((text) => text.slice(0, 90)),
+      due.map((text) => text.slice(0, 90)),
+      rules,
+    );
+  for (const path of ["/run/$HOME/a", "/run/a b", "/run/a#b", "/run/a%b", "/run/{a}", "/run/é", "/run/a~", "/run/a:b", "/run/a'b"])
+    assert.match(codes(`expose web on tcp 80 { backend unix "${path}" allow from any }`).join(), /^ING906 `unix ".*can't be written for `haproxy`: /, path);
+  for (const path of ["/run/a.sock", "/run/A-9_b/c+d,e@f.sock"])
+    assert.equal(codes(`expose web on tcp 80 { backend unix "${path}" allow from any }`), [], path);
+});
+
 test("kubernetes: two exposes at one port of the same pods, many ports, and an object that is too large", () => {
   const codes = (text: string, selector: Settings["selector"] = null): readonly string[] => {
     const made = write(policyOf("one", `edition 1\n${text}\n`), kubernetes, { ...PLAIN, selector });
@@ -109,6 +137,73 @@ test("kubernetes: two exposes at one port of the same pods, many ports, and an o
   const many = Array.from({ length: 14_000 }, (_, i) => `10.${i >> 7}.${(2 * i) & 255}.1`);
   assert.match(codes(`expose a on tcp 80 { allow from ${many.join(", ")} }`).join(), /^ING907 its NetworkPolicy has 1\d{6} bytes/);
   assert.equal(codes(`expose a on tcp 80 { allow from ${many.slice(0, 10_000).join(", ")} }`), []);
+});
+
+test("kubernetes: names that a cluster takes, each once, and services that are no labels", () => {
+  const named = (names: readonly string[]): readonly string[] => {
+    const text = names.map((name, i) => `expose ${name} service s on tcp ${1000 + i} { allow from any }`).join("\n");
+    const made = write(policyOf("one", `edition 1\n${text}\n`), kubernetes, PLAIN);
+    assert.ok(made.ok, names.join());
+    const found = [...(made.value.files.get("") ?? "").matchAll(/"kind": "Service",\s+"metadata": \{\s+"name": "([^"]*)"/g)].map(([, name = ""]) => name);
+    for (const name of found) assert.ok(/^[a-z](?:[a-z0-9-]*[a-z0-9])?$/.test(name) && name.length <= 63, name);
+    assert.is(new Set(found).size, names.length, found.join());
+    return [...found].sort();
+  };
+  for (const [name, due] of [
+    ["web", "web"],
+    ["a__", "a"],
+    ["_a", "a"],
+    ["a-", "a"],
+    ["A-b_C", "a-b-c"],
+    ["_", "expose"],
+    ["_9-", "expose"],
+    [`${"a".repeat(49)}_b`, "a".repeat(49)],
+    ["b".repeat(60), "b".repeat(50)],
+  ] as const)
+    assert.equal(named([name]), [due], name);
+  assert.equal(named(["a", "A", "a_", "a-tcp"]), ["a", "a-tcp", "a-tcp-2", "a-tcp-tcp"]);
+  const codes = (service: string, selector: Settings["selector"] = null): readonly string[] => {
+    const made = write(policyOf("one", `edition 1\nexpose web service ${service} on tcp 80 { allow from any }\n`), kubernetes, { ...PLAIN, selector });
+    return made.ok ? [] : made.error.map(({ code }) => code);
+  };
+  for (const service of ["a_", "_a", "a-"]) {
+    assert.equal(codes(service), ["ING907"], service);
+    assert.equal(codes(service, { key: "app", value: "a" }), [], service);
+  }
+  for (const service of ["a", "A_b", "s".repeat(48)]) assert.equal(codes(service), [], service);
+});
+
+test("haproxy: a port that a service binds itself at another address", () => {
+  const codes = (own: string, web = "tcp 8080 bind private"): readonly string[] => {
+    const text = `expose web on ${web} { backend 127.0.0.1:9000 allow from any }\n@why "its own"\nexpose own service own on ${own} as direct { }`;
+    const made = write(policyOf("one", `edition 1\n${text}\n`), haproxy, PLAIN);
+    return made.ok ? [] : made.error.map(({ code, message }) => `${code} ${message}`);
+  };
+  const due = ["ING905 `on tcp 8080` can't be written for `haproxy`: it listens at every address, and the service of `own` binds the port itself"];
+  assert.equal(codes("tcp 8080 bind 203.0.113.1"), due);
+  assert.equal(codes("tcp 8000-8080 bind 203.0.113.1"), due);
+  assert.equal(codes("tcp 8081 bind 203.0.113.1"), []);
+  assert.equal(codes("tcp 8000-8079 bind 203.0.113.1"), []);
+  assert.equal(codes("udp 8080 bind 203.0.113.1"), []);
+});
+
+test("caps and limits are shown as the policy has them", () => {
+  const shown = (clauses: string, without: Settings["without"]): readonly string[] => {
+    const made = write(policyOf("one", `edition 1\nexpose web on tcp 80 {\n  ${clauses}\n  allow from any\n}\n`), nft, {
+      ...PLAIN,
+      without,
+    });
+    return made.ok ? made.value.plan.leftOut.map(({ says }) => says) : made.error.map(({ message }) => message.replace(/ can't.*/, ""));
+  };
+  for (const [clauses, due] of [
+    ["cap 20 per source", ["`cap 20 per source`"]],
+    ["cap 10 connections", ["`cap 10 connections`"]],
+    ["cap 10 connections,\n    5 per source /24 /48", ["`cap 10 connections, 5 per source /24 /48`"]],
+    ["cap 10 connections # all\n  limit 20/s burst 40\n    per source", ["`cap 10 connections`", "`limit 20/s burst 40 per source`"]],
+  ] as const) {
+    assert.equal(shown(clauses, { caps: false, limits: false }), due);
+    assert.equal(shown(clauses, { caps: true, limits: true }), due);
+  }
 });
 
 test("what is left out is said, each with its expose", () => {
@@ -141,16 +236,29 @@ test("a moment: the next one at which others are admitted, or that there is none
   assert.is(at("2027-07-01T00:00:00Z"), null);
 });
 
-test("a whole host needs tcp 22, or the word that it does not", () => {
-  const [web, ssh] = ["80", "20-30"].map((ports) => policyOf("one", `edition 1\nexpose web on tcp ${ports} { allow from any }\n`));
-  const codes = (policy: typeof web, noSsh: boolean): readonly string[] => {
-    if (policy === undefined) return ["none"];
-    const made = write(policy, nft, { ...PLAIN, wholeHost: true, noSsh });
+test("a whole host needs somebody who is admitted to tcp 22, or the word that nobody is", () => {
+  const codes = (text: string, settings: Partial<Settings> = {}): readonly string[] => {
+    const made = write(policyOf("one", `edition 1\n${text}\n`), nft, { ...PLAIN, wholeHost: true, ...settings });
     return made.ok ? [] : made.error.map(({ code }) => code);
   };
-  assert.equal(codes(web, false), ["ING908"]);
-  assert.equal(codes(web, true), []);
-  assert.equal(codes(ssh, false), []);
+  const one = "allow from 10.0.0.1";
+  for (const [text, due] of [
+    [`expose web on tcp 80 { ${one} }`, ["ING908"]],
+    [`expose ssh on udp 22 { amplify any ${one} }`, ["ING908"]],
+    [`expose ssh on tcp 20-21 { ${one} }`, ["ING908"]],
+    [`expose ssh on tcp 23-30 { ${one} }`, ["ING908"]],
+    ["expose ssh on tcp 22 { }", ["ING908"]],
+    [`expose ssh on tcp 22 { ${one} deny from 10.0.0.0/8 }`, ["ING908"]],
+    [`deny from 10.0.0.1\nexpose ssh on tcp 22 { ${one} }`, ["ING908"]],
+    [`expose ssh on tcp 22 { ${one} }`, []],
+    [`expose ssh on tcp 20-30 { ${one} }`, []],
+  ] as const) {
+    assert.equal(codes(text), due, text);
+    assert.equal(codes(text, { noSsh: true }), [], text);
+  }
+  const until = `expose ssh on tcp 22 { ${one} until 2030-01-01T00:00Z }`;
+  assert.equal(codes(until, { asOf: Date.UTC(2030, 0, 1) / 1000 - 1 }), []);
+  assert.equal(codes(until, { asOf: Date.UTC(2030, 0, 1) / 1000 }), ["ING908"]);
 });
 
 test.run();

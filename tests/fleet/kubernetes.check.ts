@@ -121,7 +121,7 @@ else {
       [
         "a policy that selects no pod",
         (text) => text.replace('"matchLabels":{"app.kubernetes.io/name":"orders"', '"matchLabels":{"app.kubernetes.io/name":"other"'),
-        { opened: 2, closed: 0, strange: 0 },
+        { opened: 2, closed: 0, strange: 1 },
       ],
       ["a Service that hides clients", (text) => text.replace('"Local"', '"Cluster"'), { opened: 0, closed: 0, strange: 1 }],
       ["a peer that is a pod", (text) => text.replace('{"ipBlock":{"cidr":"203.0.113.64/26"}}', '{"podSelector":{}}'), { opened: 0, closed: 1, strange: 1 }],

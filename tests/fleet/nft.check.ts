@@ -7,6 +7,7 @@ import { nft } from "../../compiler/emitters/nft.ts";
 import { chance } from "../oracle/random.ts";
 import { skip } from "../skip.ts";
 import { stallsAfter, suite } from "../suite.ts";
+import type { Settings } from "../../compiler/emitters/written.ts";
 import { accept, drifted, filesFor, RANDOM, RANDOM_POLICIES, SETTINGS, SHIPPED, type Engine } from "./acceptance.ts";
 import { printed, shipped } from "./policies.ts";
 import { plainPolicy } from "./random_policies.ts";
@@ -40,6 +41,10 @@ else {
     ["the table without its drop", "nft flush chain inet ingressd place1", { opened: 1, closed: 0, strange: 0 }],
     ["a rule about something else", "nft add rule inet ingressd input tcp sport 5 accept", { opened: 0, closed: 0, strange: 1 }],
     ["loopback before the policy", "nft insert rule inet ingressd input iif lo accept", { opened: 0, closed: 0, strange: 1 }],
+    ["a rule for every port", "nft add rule inet ingressd input ip saddr 9.9.9.9 accept", { opened: 0, closed: 0, strange: 1 }],
+    ["a drop of everything behind the ports", "nft add rule inet ingressd input drop", { opened: 0, closed: 0, strange: 1 }],
+    ["a table that is dormant", "nft add table inet ingressd '{ flags dormant; }'", { opened: 0, closed: 0, strange: 1 }],
+    ["a chain that drops", "nft add chain inet ingressd input '{ policy drop; }'", { opened: 0, closed: 0, strange: 1 }],
     ["a chain at another hook", "nft add chain inet ingressd out '{ type filter hook output priority 0; policy drop; }'", { opened: 0, closed: 0, strange: 1 }],
   ];
   for (const [what, command, due] of changes)
@@ -57,7 +62,14 @@ else {
     assert.ok(visits > 300);
     const text = filesFor(fleet, engine).get("") ?? "";
     assert.ok(text.includes("policy drop;") && text.indexOf("iif lo accept") > text.indexOf("goto place2"));
-    assert.equal(readFileSync(join(folder, "running.json"), "utf8").includes('"policy": "drop"'), true);
+    const running = readFileSync(join(folder, "running.json"), "utf8");
+    assert.equal(running.includes('"policy": "drop"'), true);
+    const differs = (shown: string, settings?: Settings): object => drifted(fleet, nft, shown, settings);
+    assert.equal(differs(running, engine.settings), { opened: 0, closed: 0, strange: 0 });
+    assert.equal(differs(running), { opened: 0, closed: 0, strange: 1 });
+    const open = running.replace('"policy": "drop"', '"policy": "accept"');
+    assert.equal(differs(open, engine.settings), { opened: 0, closed: 0, strange: 1 });
+    assert.equal(differs(open), { opened: 0, closed: 0, strange: 0 });
   });
 
   test(`${RANDOM_POLICIES} random policies`, () => {

@@ -187,7 +187,8 @@ def silent(visits):
 # Where a refusal closes the connection.
 def closing(visits):
     answers = [None] * len(visits)
-    payloads = [bytes.fromhex(text) for text in job["payloads"]]
+    # Bytes behind a bar are a segment of their own.
+    payloads = [[bytes.fromhex(part) for part in text.split("|")] for text in job["payloads"]]
     loop = selectors.DefaultSelector()
     queue = iter(enumerate(visits))
     open_count = 0
@@ -198,7 +199,8 @@ def closing(visits):
             if s is None or s == 0:
                 answers[i] = s
                 continue
-            loop.register(s, selectors.EVENT_WRITE, [i, payload, b""])
+            s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            loop.register(s, selectors.EVENT_WRITE, [i, list(payloads[payload]) if payload >= 0 else [], b""])
             return 1
         return 0
 
@@ -217,12 +219,13 @@ def closing(visits):
             raise SystemExit("clients were neither answered nor refused: %r" % left)
         for key, _ in ready:
             s, state = key.fileobj, key.data
-            i, payload, data = state
+            i, parts, data = state
             try:
                 if key.events == selectors.EVENT_WRITE:
-                    if payload >= 0:
-                        s.send(payloads[payload])
-                    loop.modify(s, selectors.EVENT_READ, state)
+                    if parts:
+                        s.send(parts.pop(0))
+                    if not parts:
+                        loop.modify(s, selectors.EVENT_READ, state)
                     continue
                 part = s.recv(4096)
             except BlockingIOError:

@@ -1,6 +1,6 @@
 // The row of `ingressc build` in the command table. commands/build.ts runs it.
 import type { CommandSpec } from "../../../runtime/shell/command_table.ts";
-import { AS_OF_FLAG, NODES_FLAG, PROFILE_FLAG, SUBJECT_FLAG, TARGET_FLAG, WITHOUT_FLAG } from "../flags.ts";
+import { AS_OF_FLAG, NODES_FLAG, NO_SSH_FLAG, PROFILE_FLAG, SELECTOR_FLAG, SUBJECT_FLAG, TARGET_FLAG, WHOLE_HOST_FLAG, WITHOUT_FLAG } from "../flags.ts";
 
 export const build = {
   summary: "compile and test a policy, then write its module",
@@ -12,9 +12,9 @@ export const build = {
     subject: SUBJECT_FLAG,
     without: WITHOUT_FLAG,
     "as-of": AS_OF_FLAG,
-    "whole-host": { short: null, value: null, says: "with `--target nft`: close every other port of the host too" },
-    "no-ssh": { short: null, value: null, says: "with `--whole-host`: nobody needs tcp 22" },
-    selector: { short: null, value: "KEY=VALUE", says: "with `--target kubernetes`: the label of the pods (default: app.kubernetes.io/name=SERVICE)" },
+    "whole-host": WHOLE_HOST_FLAG,
+    "no-ssh": NO_SSH_FLAG,
+    selector: SELECTOR_FLAG,
     nodes: NODES_FLAG,
     watch: { short: null, value: null, says: "build again after every change, until Ctrl-C" },
   },
@@ -28,7 +28,7 @@ export const build = {
     "With `--target abi-filter` or `abi-filter-v2` OUT is what SERVICE may bind, for an OS that checks",
     "a filter and no engine; what the version can't express is refused. docs/abi-filter-v2.md.",
     "With `--target nft` OUT is for a program that exists already: who is admitted there is exactly who the",
-    "policy admits, and a clause that the program can't have is an error. docs/fleet.md has a page for each.",
+    "policy admits, and a clause that the program can't have is an error. docs/fleet.md has a section for each.",
     "With --watch, an error keeps the last good module in its place.",
     "",
     "  ingressc build policies/demo.ingress",

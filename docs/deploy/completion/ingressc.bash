@@ -109,9 +109,10 @@ _ingressc() {
         --target) _ingressc_words wasm c abi-filter abi-filter-v2 nft haproxy kubernetes; return ;;
         --without) :; return ;;
         --as-of) :; return ;;
+        --selector) :; return ;;
         --nodes) :; return ;;
       esac
-      case $word in -*) _ingressc_words --target --without --as-of --nodes --json -h --help -V --version; return ;; esac
+      case $word in -*) _ingressc_words --target --without --as-of --whole-host --no-ssh --selector --nodes --json -h --help -V --version; return ;; esac
       case $operand in
         0) _ingressc_files ingress ;;
         1) : ;;
