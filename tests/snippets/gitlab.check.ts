@@ -43,7 +43,7 @@ else {
   test("a change that opens something fails the job, and the Markdown names it", () => {
     const { code, out, err, report } = gate({ "edge.ingress": BASE }, { "edge.ingress": WIDER });
     assert.is(code, 1, out + err);
-    assert.match(report, /^### 1 opening, 0 closings\n\*\*web\*\* \(tcp 80\): may now be reached from `10\.1\.0\.0\/16`/);
+    assert.match(report, /^### 1 opening, 0 closings\n\*\*web\*\* \(tcp 80\): may now be reached from `10\.128\.0\.0\/9`/);
     assert.match(out + err, "may now be reached from");
   });
 
