@@ -35,7 +35,7 @@ export interface Emitter {
   readonly isFolder: boolean;
   readonly can: Abilities;
   emit(plan: Plan, options: Options): Result<Files, readonly TooMuch[]>;
-  /** Reads what the engine says of itself. `wanted` are the files that it should have. */
+  /** Reads the configuration that the engine runs. `wanted` are the files that it should have. */
   read(running: string, wanted: Files): Result<Running, string>;
 }
 

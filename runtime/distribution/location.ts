@@ -33,7 +33,7 @@ export function parseLocation(text: string): Result<Location, string> {
   if (text.length > MOST_LOCATION) return failed(`has more than ${MOST_LOCATION} characters`);
   if (text.startsWith("https://")) return https(text);
   if (text.startsWith("oci://")) return oci(text);
-  if (text.startsWith("http://")) return failed("must begin with https://, because anybody on the way could change or keep back what comes over http");
+  if (text.startsWith("http://")) return failed("must begin with https://, because anyone on the path can change or withhold what is sent over http");
   return failed("must be https://HOST/PATH or oci://REGISTRY/REPOSITORY:TAG");
 }
 

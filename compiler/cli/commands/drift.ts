@@ -83,7 +83,10 @@ function readRequest(args: Arguments): Result<Emission, Outcome> {
 
 function readRunning(path: string, tested: Tested, emission: Emission): Result<Running, Outcome> {
   const bytes = readRegular(path, MOST_BYTES);
-  if (!bytes.ok) return failed(usage("unreadable_file", `\`${path}\` can't be read`, "name a regular file with what the engine says of itself"));
+  if (!bytes.ok)
+    return failed(
+      usage("unreadable_file", `\`${path}\` can't be read`, "name a regular file that has the running configuration, as docs/fleet.md shows how to read it"),
+    );
   const wanted = emitted(tested, tested.loaded.info.treeSha256, emission, ", so nothing can be compared with it");
   if (!wanted.ok) return wanted;
   const read = emission.target.read(new TextDecoder().decode(bytes.value), wanted.value.files);
