@@ -37,7 +37,7 @@ async function lint({ compile, cpu }) {
   });
   const compiled = cpu() - start - ofFacts;
   const before = cpu();
-  const { warnings, unjudged, nodes } = await judge(policy, module, facts, { ignore: new Set(), wallSeconds: 1_780_315_200 });
+  const { warnings, unjudged, nodes } = await judge(policy, () => module, facts, { ignore: new Set(), wallSeconds: 1_780_315_200 });
   return { compiled, judged: cpu() - before + ofFacts, nodes, says: unjudged === 0 ? `${warnings.length} warnings` : `${unjudged} RULES NOT JUDGED` };
 }
 
