@@ -117,19 +117,29 @@ if (raw === null) {
     assert.is(await probe(foreign), "deny");
   });
 
-  test("what is no listening socket of ours ends the start with a sentence each", async () => {
+  const OTHERS: readonly (readonly [string, () => Promise<number> | number, RegExp])[] = [
+    ["a TCP socket that does not listen", async () => raw.bound(await freePort()), /descriptor 3 is a TCP socket that does not listen/],
+    ["a udp socket that no policy exposes", () => raw.udp(0), /the policy does not expose it to the gateway \(not_exposed\)/],
+    ["a connected udp socket", async () => raw.connected(await freePort(), 9), /descriptor 3 is a UDP socket that is connected to one peer/],
+    ["a unix socket", () => raw.unix(), /descriptor 3 is a unix socket, which no policy exposes/],
+    ["standard input", () => 0, /descriptor 3 is (no socket|a unix socket)/],
+    [
+      "a socket for both families",
+      async () => raw.listening("::", await freePort(), false),
+      /descriptor 3 listens on \[::\]:\d+ for IPv4 as well: .*BindIPv6Only=ipv6-only/,
+    ],
+  ];
+  for (const [what, descriptor, because] of OTHERS)
+    test(`${what} ends the start with a sentence`, async () => {
+      const folder = temporaryFolder();
+      place(folder, only(await freePort(), 9));
+      assert.match(await refused(launch(folder, "", { passed: { fds: [await descriptor()] } })), because);
+    });
+
+  test("a second socket at the same address ends the start with a sentence", async () => {
     const port = await freePort();
     const folder = temporaryFolder();
     place(folder, only(port, 9));
-    const rows: readonly (readonly [number, RegExp])[] = [
-      [raw.bound(await freePort()), /descriptor 3 is a TCP socket that does not listen/],
-      [raw.udp(0), /the policy does not expose it to the gateway \(not_exposed\)/],
-      [raw.connected(await freePort(), 9), /descriptor 3 is a UDP socket that is connected to one peer/],
-      [raw.unix(), /descriptor 3 is a unix socket, which no policy exposes/],
-      [0, /descriptor 3 is (no socket|a unix socket)/],
-      [raw.listening("::", await freePort(), false), /descriptor 3 listens on \[::\]:\d+ for IPv4 as well: .*BindIPv6Only=ipv6-only/],
-    ];
-    for (const [fd, because] of rows) assert.match(await refused(launch(folder, "", { passed: { fds: [fd] } })), because);
     const twice = raw.listening("127.0.0.1", port);
     assert.match(
       await refused(launch(folder, "", { passed: { fds: [twice, twice] } })),

@@ -60,8 +60,9 @@ house("every test that starts a gateway is in one of the folders, or in the list
 
 house("CI runs them with Node's forwarder, those of TLS with Node's engine", () => {
   const run = read(".ci/run");
-  assert.match(run, /TEST_FORWARDER=node node tests\/run\.mjs \$\(cat tests\/with_a_gateway\.txt\)$/m);
-  assert.match(run, /TEST_TLS_ENGINE=node node tests\/run\.mjs tests\/tls \$\(grep -l '"\.\.\/tls\/' tests\/gateway\/\*\.test\.ts\)$/m);
+  assert.match(run, /with_node \$version \$hash env TEST_FORWARDER=node node tests\/run\.mjs \\\$\(cat tests\/with_a_gateway\.txt\)"$/m);
+  assert.match(run, /^of_tls="tests\/tls \$\(echo \$\(grep -l '"\.\.\/tls\/' tests\/gateway\/\*\.test\.ts\)\)"$/m);
+  assert.match(run, /TEST_TLS_ENGINE=node node tests\/run\.mjs \$of_tls$/m);
 });
 
 house.run();
