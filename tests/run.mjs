@@ -157,6 +157,9 @@ const LISTED = 20;
 /** The lines of a failed file's output that are repeated at the end. */
 const LINES = 40;
 
+/** The most characters of an error's message that are repeated at the end. */
+const MESSAGE = 160;
+
 /** The result of one run: counts, the reasons of a failure, and the tests that failed. */
 function judge({ output, code, signal, trouble }) {
   const skips = [...output.matchAll(/^(?:[^\n]*[•✘] )?SKIP ([^\n:]+): ([^\n]+)$/gmu)].map((m) => `${m[1]}: ${m[2]}`);
@@ -173,8 +176,13 @@ function judge({ output, code, signal, trouble }) {
   }
   if (passed < total) why.push(`${total - passed} of ${total} tests did not pass`);
   if (unnamed > 0) why.push(`${unnamed} left out by \`.skip\` or \`.only\`: print a SKIP line that says what is missing`);
-  // uvu's heading of a failure: `FAIL  suite  "test"`.
-  const names = [...output.matchAll(/^ +FAIL +(\S.*"[^\n]+")$/gm)].map((m) => m[1].replace(/ {2,}/g, " "));
+  // uvu's heading of a failure, and the line after it: `FAIL  suite  "test"`, `message`.
+  const names = [...output.matchAll(/^ +FAIL +(\S.*"[^\n]+")\n(?: {4}(\S[^\n]*))?/gm)].map(([, test, message]) =>
+    [test.replace(/ {2,}/g, " "), ...(message === undefined ? [] : [message.slice(0, MESSAGE).trimEnd()])].join(": "),
+  );
+  // A file that ended without uvu's summary: the error that ended it.
+  const [, error] = ran ? [] : (/^(\w*Error\b[^\n]*)$/m.exec(output) ?? []);
+  if (error !== undefined) why.push(error.slice(0, MESSAGE));
   return { passed, failed: why.length === 0 ? 0 : Math.max(1, total - passed + unnamed), skips, why, names };
 }
 

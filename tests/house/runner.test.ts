@@ -36,9 +36,14 @@ const rows: readonly Row[] = [
     name: "one of two fails",
     text: `${uvu}${passing}${failing}t.run();`,
     last: "1 passed, 1 failed, 0 skipped",
-    says: ["exit code 1", "1 of 2 tests", "FAIL", '.test.ts: t "f"\n1 passed'],
+    says: ["exit code 1", "1 of 2 tests", "FAIL", '.test.ts: t "f": Expected values to be strictly equal:  (is)\n1 passed'],
   },
-  { name: "throws at import", text: `throw new Error("broken at import");`, last: "0 passed, 1 failed, 0 skipped", says: ["broken at import", "exit code 1"] },
+  {
+    name: "throws at import",
+    text: `throw new Error("broken at import");`,
+    last: "0 passed, 1 failed, 0 skipped",
+    says: ["exit code 1; ran no tests: does it end with `.run()`?; Error: broken at import"],
+  },
   { name: "does not parse", text: "const = ;", last: "0 passed, 1 failed, 0 skipped", says: ["exit code 1"] },
   {
     name: "a hook throws",
@@ -211,12 +216,12 @@ runnerTest("--again: a failed file is run once more, and one that passes then is
   const again = await run("--root", folder, "--again");
   assert.is(again.status, 0);
   assert.is(again.lines.at(-1), "2 passed, 0 failed, 0 skipped");
-  assert.match(again.lines.at(-2) ?? "", /^unstable: .*b\.test\.ts: t "f"$/);
+  assert.match(again.lines.at(-2) ?? "", /^unstable: .*b\.test\.ts: t "f": Expected values to be strictly equal: +\(is\)$/);
   writeFileSync(tries, "xxxx");
   const never = await run("--root", folder, "--again");
   assert.is(never.status, 1);
   assert.is(never.lines.at(-1), "1 passed, 1 failed, 0 skipped");
-  assert.match(never.lines.at(-2) ?? "", /^failed: .*b\.test\.ts: t "f"$/);
+  assert.match(never.lines.at(-2) ?? "", /^failed: .*b\.test\.ts: t "f": Expected values to be strictly equal: +\(is\)$/);
   assert.not.match(never.output, /unstable/);
   assert.is(readFileSync(tries, "utf8"), "xxxxxx");
 });
