@@ -6,7 +6,7 @@ import { closedExposes } from "./closed.ts";
 import type { Context, Endpoint } from "./context.ts";
 import { Families, type Labels, type Sample } from "./families.ts";
 import { processMetrics } from "./process_metrics.ts";
-import { PULL_RESULTS } from "../source/follow.ts";
+import { PULL_RESULTS } from "../source/pull_record.ts";
 import { sourceSentence } from "./source_state.ts";
 import { trafficFamilies } from "./traffic_metrics.ts";
 

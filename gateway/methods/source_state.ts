@@ -1,5 +1,5 @@
 // The source of the policy for status, readiness and the status page: when it was pulled, and what became of it.
-import type { SourceState } from "../source/follow.ts";
+import type { SourceState } from "../source/pull_record.ts";
 
 /** Without the source's name. */
 export function sourceSentence({ last, ageMs, failures, nextInMs }: SourceState): string {
