@@ -3,7 +3,7 @@ import { createConnections } from "../connection/connections.ts";
 import type { Forwarder } from "../connection/forwarder.ts";
 import type { ForwarderSetup } from "../listen/node_forwarder.ts";
 import type { KernelCalls } from "./calls.ts";
-import { KernelTransport } from "./kernel_transport.ts";
+import { TransportWithNode } from "./with_node.ts";
 
 export interface KernelForwarderSetup extends ForwarderSetup {
   readonly calls: KernelCalls;
@@ -15,7 +15,7 @@ export interface KernelForwarderSetup extends ForwarderSetup {
 
 /** Throws where the kernel or koffi doesn't allow it; self_test.ts finds that out before. */
 export function kernelForwarder({ table, decider, clock, isReset, hasEnded, places, timers, calls, mostPipes, lacked }: KernelForwarderSetup): Forwarder {
-  const made: KernelTransport[] = [];
+  const made: TransportWithNode[] = [];
   return createConnections({
     table,
     decider,
@@ -24,7 +24,7 @@ export function kernelForwarder({ table, decider, clock, isReset, hasEnded, plac
     timers,
     afterTurn: (flush) => made[0]?.after(flush),
     transport: (events) => {
-      const transport = new KernelTransport({ calls, mostPipes, lacked, events, isReset, hasEnded, keepAliveMs: timers.keepalive_ms, monoMs: clock.monoMs });
+      const transport = new TransportWithNode({ calls, mostPipes, lacked, events, isReset, hasEnded, keepAliveMs: timers.keepalive_ms, monoMs: clock.monoMs });
       made.push(transport);
       return transport;
     },

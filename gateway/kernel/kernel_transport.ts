@@ -1,45 +1,35 @@
-// The transport that makes the kernel's calls itself, from Node's event loop. The state of each row is in rows.ts;
-// bytes are moved in pump.ts, backends dialed in dialing.ts, peers accepted in listeners.ts, hellos read in hellos.ts.
-//
-// TLS that ends here is OpenSSL's, by handshakes.ts, or Node's: then the client's descriptor is taken out of the poller and given to a socket of Node,
-// and node_transport.ts serves that row from then on.
-import { Socket, type SocketConstructorOpts } from "node:net";
-import type { Permit } from "../../runtime/host/decision.ts";
+// The transport that makes the kernel's calls itself, from Node's event loop or in a thread of its own. The state of each row is in rows.ts;
+// bytes are moved in pump.ts, backends dialed in dialing.ts, peers accepted in listeners.ts, hellos read in hellos.ts, descriptors closed
+// in ends.ts. TLS that ends here is OpenSSL's, by handshakes.ts; a row whose TLS Node ends is handed over, by with_node.ts.
 import type { Cancel } from "../clock.ts";
 import type { ListenFailure, Local } from "../connection/forwarder.ts";
-import { NO_ROW, type PeerAddress, type Transport, type TransportEvents } from "../connection/transport.ts";
+import { NO_ROW, type PeerAddress, type TransportEvents } from "../connection/transport.ts";
 import type { BackendAddress } from "../forward/backend.ts";
 import type { AGAIN, Backend } from "../forward/backends.ts";
 import type { Endpoint } from "../forward/proxy_header.ts";
-import type { HasEnded } from "../forward/peer_end.ts";
-import type { IsReset } from "../forward/reset.ts";
-import { MARKS, NodeTransport } from "../listen/node_transport.ts";
 import { alertRecord } from "../tls/alert.ts";
-import type { FirstFlights, FlightStep } from "../tls/first_flights.ts";
-import type { TlsContext } from "../tls/secure.ts";
+import type { FirstFlights } from "../tls/first_flights.ts";
 import { MSG_DONTWAIT, MSG_NOSIGNAL, type KernelCalls } from "./calls.ts";
+import { clientHasClosed } from "./client_end.ts";
 import { Dialing } from "./dialing.ts";
+import { Ends } from "./ends.ts";
 import { Handshakes } from "./handshakes.ts";
 import { Hellos } from "./hellos.ts";
 import { Listeners } from "./listeners.ts";
-import { clientHasClosed } from "./client_end.ts";
 import { nearEnd, nearPortOf, sendPreface } from "./near_end.ts";
 import { EPOLLET, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP, Poller } from "./poller.ts";
-import { Pump, type PumpOwner } from "./pump.ts";
+import { Pump } from "./pump.ts";
+import { PumpReports } from "./pump_reports.ts";
 import { ReadFlights } from "./read_flights.ts";
 import { NONE, OF_OTHER, READS, RELAYS, DIALS, Rows, SECURES } from "./rows.ts";
-import { closeWithReset } from "./sockets.ts";
 import { TlsConnections } from "./tls_connections.ts";
-import { OpensslContext } from "./tls_context.ts";
+import type { OpensslContext } from "./tls_context.ts";
 
 const STREAM = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;
 
 export interface KernelTransportSetup {
   readonly calls: KernelCalls;
   readonly events: TransportEvents;
-  /** For Node's sockets; see node_transport.ts. */
-  readonly isReset: IsReset | null;
-  readonly hasEnded: HasEnded | null;
   /** Zero switches it off. */
   readonly keepAliveMs: number;
   /** Milliseconds of a clock that never goes back, for the bound of a turn. */
@@ -54,10 +44,10 @@ export interface KernelTransportSetup {
   };
 }
 
-export class KernelTransport implements Transport, PumpOwner {
+/** The methods are those of Transport (connection/transport.ts), for with_node.ts and for a thread. */
+export class KernelTransport {
   readonly #calls: KernelCalls;
   readonly #events: TransportEvents;
-  readonly #node: NodeTransport;
   readonly #poller: Poller;
   readonly #listeners: Listeners;
   readonly #pump: Pump;
@@ -67,11 +57,11 @@ export class KernelTransport implements Transport, PumpOwner {
   readonly #hellos: Hellos;
   readonly #handshakes: Handshakes;
   readonly #flights: ReadFlights;
+  readonly #ends: Ends;
 
-  constructor({ calls, events, isReset, hasEnded, keepAliveMs, monoMs, mostPipes, lacked, thread }: KernelTransportSetup) {
+  constructor({ calls, events, keepAliveMs, monoMs, mostPipes, lacked, thread }: KernelTransportSetup) {
     this.#calls = calls;
     this.#events = events;
-    this.#node = new NodeTransport({ events, isReset, hasEnded, keepAliveMs });
     this.#poller = new Poller({
       calls,
       monoMs,
@@ -79,7 +69,9 @@ export class KernelTransport implements Transport, PumpOwner {
       fault: (fd, error) => this.#fault(fd, error),
       blocks: thread !== undefined,
     });
-    this.#pump = new Pump(calls, this.#poller, this, mostPipes);
+    this.#flights = new ReadFlights(events);
+    const finished = (source: number, broken: number): void => this.#ends.finished(source, broken);
+    this.#pump = new Pump(calls, this.#poller, new PumpReports(events, this.#rows, this.#flights, finished), mostPipes);
     this.#tls = new TlsConnections(calls, monoMs);
     this.#listeners = new Listeners({
       calls,
@@ -95,14 +87,14 @@ export class KernelTransport implements Transport, PumpOwner {
     });
     const later = (row: number, report: () => void): void => this.#later(row, report);
     const parts = { calls, events, rows: this.#rows, poller: this.#poller, later };
-    this.#flights = new ReadFlights(events);
+    this.#ends = new Ends({ ...parts, pump: this.#pump, tls: this.#tls, listeners: this.#listeners });
     this.#hellos = new Hellos({ ...parts, pump: this.#pump, interest: STREAM });
     this.#handshakes = new Handshakes({
       ...parts,
       tls: this.#tls,
       hellos: this.#hellos,
       fault: (fd, error) => this.#fault(fd, error),
-      finished: (client, broken) => this.finished(client, broken),
+      finished,
     });
     this.#dialing = new Dialing({
       ...parts,
@@ -135,7 +127,7 @@ export class KernelTransport implements Transport, PumpOwner {
     try {
       row = this.#events.accepted(listening, peer);
     } finally {
-      if (row === NO_ROW) this.#close(fd, true);
+      if (row === NO_ROW) this.#ends.close(fd, true);
     }
     if (row !== NO_ROW) this.adopt(row, fd);
   }
@@ -179,9 +171,6 @@ export class KernelTransport implements Transport, PumpOwner {
     this.#events.faulted(this.#rows.of(fd), error instanceof Error ? error.message : String(error));
   }
 
-  /** The listening socket had the option already. */
-  keep(): void {}
-
   keepBackend(row: number): void {
     this.#dialing.keep(row);
   }
@@ -202,81 +191,66 @@ export class KernelTransport implements Transport, PumpOwner {
     this.#rows.setMode(row, this.#rows.mode(row) & ~READS);
   }
 
-  secure(row: number, context: TlsContext, said: string | null, first: Buffer): void {
+  /**
+   * Gives the client's descriptor away, without the `read` bytes that were read of it; another transport serves the row from now on. NONE where
+   * there is none, or where those bytes can't be taken, which is reported.
+   */
+  handOver(row: number, read: number): number {
     const fd = this.#rows.client(row);
-    if (fd === NONE) return;
-    if (context.native instanceof OpensslContext) {
-      this.secureWith(row, context.native, said, first);
-      return;
-    }
+    if (fd === NONE) return NONE;
     this.#hellos.wakeAt(fd, 1);
-    if (!this.#pump.skip(fd, first.length)) {
+    if (!this.#pump.skip(fd, read)) {
       this.#later(row, () => this.#events.faulted(row, "the hello can't be taken out of the client's socket"));
-      return;
+      return NONE;
     }
     this.#rows.takeClient(row);
     this.#poller.remove(fd);
     this.#pump.end(fd);
     this.#rows.setMode(row, OF_OTHER);
-    const options: SocketConstructorOpts & { readonly pauseOnCreate: boolean } = { fd, readable: true, writable: true, pauseOnCreate: true, ...MARKS };
-    this.#node.adopt(row, new Socket(options));
-    this.#node.secure(row, context, said, first);
+    return fd;
+  }
+
+  isHandedOver(row: number): boolean {
+    return this.#rows.is(row, OF_OTHER);
   }
 
   alert(row: number, description: number, read: number): void {
     const fd = this.#rows.client(row);
-    if (this.#isOfNode(row)) return this.#node.alert(row, description);
     if (fd === NONE) return;
     const record = alertRecord(description);
     // Bytes that are left unread would make the close a reset.
     this.#pump.skip(fd, read);
     this.#calls.send(fd, record, record.length, MSG_DONTWAIT | MSG_NOSIGNAL);
-    this.#forgetClient(row, false);
+    this.#ends.client(row, false);
   }
 
-  /** The same with OpenSSL's engine. */
+  /** With OpenSSL's engine. */
   secureWith(row: number, context: OpensslContext, said: string | null, first: Buffer): void {
     this.#handshakes.begin(row, context, said, first);
   }
 
   dial(row: number, address: BackendAddress): void {
-    if (this.#isOfNode(row)) this.#node.dial(row, address);
-    else this.#dialing.dial(row, address);
+    this.#dialing.dial(row, address);
   }
 
   look(row: number, report: (hasClosed: boolean) => void): void {
-    if (this.#isOfNode(row)) this.#node.look(row, report);
-    else report(clientHasClosed(this.#calls, this.#rows.client(row)));
+    report(clientHasClosed(this.#calls, this.#rows.client(row)));
   }
 
   hangUp(row: number): void {
-    if (this.#isOfNode(row)) this.#node.hangUp(row);
-    else {
-      this.#dialing.hangUp(row);
-      this.#forget(this.#rows.takeUpstream(row), false);
-    }
+    this.#dialing.hangUp(row);
+    this.#ends.upstream(row, false);
   }
 
   verify(row: number, backend: Backend): string | typeof AGAIN | null {
-    if (this.#isOfNode(row)) return this.#node.verify(row, backend);
     const fd = this.#rows.upstream(row);
     if (fd === NONE) return "it is not connected";
     return backend.verify?.(nearEnd(this.#calls, fd), backend.address) ?? null;
   }
 
   preface(row: number, header: (local: Endpoint) => Uint8Array | null): boolean {
-    if (this.#isOfNode(row)) return this.#node.preface(row, header);
     const [client, upstream] = [this.#rows.client(row), this.#rows.upstream(row)];
     return client !== NONE && upstream !== NONE && sendPreface(this.#calls, client, upstream, header);
-  }
-
-  relay(row: number, permit: Permit, first: Buffer | null, flights: FirstFlights | null): void {
-    if (this.#isOfNode(row)) {
-      this.#node.relay(row, permit, first, flights);
-      return;
-    }
-    if (permit.allowed !== true) throw new Error("a relay needs a permit");
-    this.relayPermitted(row, first, flights);
   }
 
   /** INVARIANT: its caller has seen the permit of this connection. */
@@ -295,14 +269,10 @@ export class KernelTransport implements Transport, PumpOwner {
   }
 
   breakOff(row: number): void {
-    if (this.#isOfNode(row)) {
-      this.#node.breakOff(row);
-      return;
-    }
     const isRelayed = this.#rows.is(row, RELAYS);
     this.#rows.setMode(row, 0);
-    this.#forgetClient(row, true);
-    this.#forget(this.#rows.takeUpstream(row), isRelayed);
+    this.#ends.client(row, true);
+    this.#ends.upstream(row, isRelayed);
     this.#later(row, () => {
       if (isRelayed) this.#events.ended(row, null);
       else this.#events.connectFailed(row, "refused");
@@ -311,20 +281,14 @@ export class KernelTransport implements Transport, PumpOwner {
 
   drop(row: number): void {
     this.#rows.next(row);
-    if (this.#isOfNode(row)) {
-      this.#rows.setMode(row, 0);
-      this.#node.drop(row);
-      return;
-    }
     const isRelayed = this.#rows.is(row, RELAYS);
     this.#rows.setMode(row, 0);
     this.#flights.set(row, null);
-    this.#forgetClient(row, !this.#tls.isAlerted(row));
-    this.#forget(this.#rows.takeUpstream(row), isRelayed);
+    this.#ends.client(row, !this.#tls.isAlerted(row));
+    this.#ends.upstream(row, isRelayed);
   }
 
   nearPort(row: number): number | null {
-    if (this.#isOfNode(row)) return this.#node.nearPort(row);
     const fd = this.#rows.upstream(row);
     return fd === NONE ? null : nearPortOf(this.#calls, fd);
   }
@@ -335,7 +299,6 @@ export class KernelTransport implements Transport, PumpOwner {
   }
 
   buffered(row: number): number {
-    if (this.#isOfNode(row)) return this.#node.buffered(row);
     const of = (fd: number): number => (fd === NONE ? 0 : this.#pump.buffered(fd));
     return of(this.#rows.client(row)) + of(this.#rows.upstream(row)) + this.#tls.buffered(row);
   }
@@ -344,42 +307,6 @@ export class KernelTransport implements Transport, PumpOwner {
     this.#listeners.shut();
     this.#pump.close();
     this.#poller.close();
-    this.#node.close();
-  }
-
-  /** Of pump.ts, as the next four. */
-  took(source: number, bytes: number): void {
-    const row = this.#rows.of(source);
-    if (this.isClient(source)) this.#events.fromClient(row, bytes);
-    else this.#events.fromBackend(row, bytes);
-  }
-
-  isClient(fd: number): boolean {
-    return this.#rows.isClient(fd);
-  }
-
-  readsAlong(source: number): boolean {
-    return this.#flights.has(this.#rows.of(source));
-  }
-
-  step(source: number, chunk: Buffer | null): FlightStep | null {
-    return this.#flights.step(this.#rows.of(source), this.isClient(source), chunk);
-  }
-
-  finished(source: number, broken: number): void {
-    const row = this.#rows.of(source);
-    const side =
-      broken === NONE ? null
-      : this.isClient(broken) ? "client"
-      : "backend";
-    this.#forgetClient(row, side !== null);
-    this.#forget(this.#rows.takeUpstream(row), side !== null);
-    this.#rows.setMode(row, 0);
-    this.#events.ended(row, side);
-  }
-
-  #isOfNode(row: number): boolean {
-    return this.#rows.is(row, OF_OTHER);
   }
 
   /** Reports after this round, unless the row has got another connection by then. */
@@ -388,25 +315,5 @@ export class KernelTransport implements Transport, PumpOwner {
     this.#poller.after(() => {
       if (this.#rows.epoch(row) === epoch) report();
     });
-  }
-
-  /** INVARIANT: a session of TLS ends before its descriptor is closed. */
-  #forgetClient(row: number, isReset: boolean): void {
-    this.#tls.end(row);
-    this.#forget(this.#rows.takeClient(row), isReset);
-  }
-
-  /** Of a descriptor that is no row's any more, or of NONE. */
-  #forget(fd: number, isReset: boolean): void {
-    if (fd === NONE) return;
-    this.#pump.end(fd);
-    this.#close(fd, isReset);
-  }
-
-  #close(fd: number, isReset: boolean): void {
-    this.#poller.forget(fd);
-    if (isReset) closeWithReset(this.#calls, fd);
-    else this.#calls.close(fd);
-    this.#listeners.freed();
   }
 }

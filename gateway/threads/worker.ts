@@ -91,8 +91,6 @@ class ThreadWorker {
     this.#transport = new KernelTransport({
       calls,
       events: this.#reports(),
-      isReset: null,
-      hasEnded: null,
       keepAliveMs: given.keepAliveMs,
       monoMs: this.#clock.monoMs,
       mostPipes: given.mostPipes,

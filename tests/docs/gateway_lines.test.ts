@@ -258,8 +258,8 @@ test("moving bytes is behind one interface", () => {
   assert.equal(importers("kernel_forwarder.ts"), ["gateway/serving.ts"]);
   assert.equal(
     importers("pump.ts"),
-    ["gateway/kernel/dialing.ts", "gateway/kernel/hellos.ts", "gateway/kernel/kernel_transport.ts"],
-    "dialing has its sockets begin, and hellos are read with it",
+    ["dialing", "ends", "hellos", "kernel_transport", "pump_reports"].map((name) => `gateway/kernel/${name}.ts`),
+    "dialing has its sockets begin, ends.ts has them end, hellos are read with it, and pump_reports.ts has the type of its owner",
   );
   assert.equal(importers("relay.ts"), ["gateway/listen/node_transport.ts"], "nothing else moves bytes");
   assert.equal(
