@@ -8,7 +8,7 @@
 // words are little-endian u32 unless a line says u64. Every offset stored in the header is an
 // address in memory, a multiple of 8, at or above TABLES_BASE.
 
-/** Layout and meaning of everything below; a host knows this release's and the previous one's. */
+/** Layout and meaning of everything below; a host knows those of this release and of the two before it. */
 export const ABI_VERSION = 3;
 /** "INGR" */
 export const TABLES_MAGIC = 1380404809;

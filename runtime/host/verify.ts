@@ -70,7 +70,7 @@ export function verifyModule(bytes: Uint8Array, trust: Trust): Result<VerifiedMo
   const code = hexOf(sha256(pinnedBytes(sections, bytes)));
   const engine = KNOWN_ENGINES.find((known) => known.code === code);
   if (engine === undefined)
-    return refuse("module_code", "the module's code is not an engine of this release or the previous one: build the policy with this release's ingressc");
+    return refuse("module_code", "the module's code is not an engine of this release or of the two before it: build the policy with this release's ingressc");
 
   const memoryBytes = memoryOf(core);
   if (memoryBytes === null) return refuse("module_memory", `the module's memory is not one of fixed size within ${abi.MAX_PAGES * abi.PAGE_BYTES} bytes`);

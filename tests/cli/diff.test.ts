@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
+import { withOtherCode } from "../host/other_code.ts";
 import { suite } from "../suite.ts";
 import { envelope, folder, ingresscHere, PROJECT, type Ended, type Folder } from "./programs.ts";
 
@@ -587,7 +588,8 @@ test("modules of other releases: those that this one loads are compared, others 
   const wider = readFileSync(at("0.2.0.ingress"), "utf8");
   dir.write("new.ingress", `${wider}\nexpose debug on tcp 65000 { backend 127.0.0.1:9 allow from any }\n`);
   assert.match((await ingresscHere(["diff", at("0.2.0.wasm"), "new.ingress"], dir.path)).out, /^\+ debug \(tcp 65000\): new listener/m);
-  const old = await ingresscHere(["diff", at("0.1.0.wasm"), "new.ingress"], dir.path);
+  dir.write("old.wasm", withOtherCode(readFileSync(at("0.2.0.wasm"))));
+  const old = await ingresscHere(["diff", "old.wasm", "new.ingress"], dir.path);
   assert.is(old.code, 3);
   assert.match(old.err, /is refused \(module_code\)[^]*help: .*build the policy again/);
 });

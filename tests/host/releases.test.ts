@@ -1,5 +1,5 @@
-// Modules that earlier releases built, in releases/: the previous release's still loads and decides
-// as it did then, an older one's is refused in words that help. Every answer here was written from
+// Modules that earlier releases built, in releases/: those of the two previous releases still load and decide
+// as they did then, an older one's is refused in words that help. Every answer here was written from
 // the policy's text.
 import { readFileSync } from "node:fs";
 import { suite } from "uvu";
@@ -11,10 +11,15 @@ import { loadPolicy } from "../../runtime/host/load.ts";
 import type { PolicyEngine } from "../../runtime/host/module.ts";
 import { ENGINE_ABI_VERSION } from "../../runtime/host/pin.ts";
 import { address, loaded } from "./compiled.ts";
+import { withOtherCode } from "./other_code.ts";
 
 const test = suite("releases");
 const folder = new URL("releases/", import.meta.url);
 const moduleOf = (release: string): Uint8Array => readFileSync(new URL(`${release}.wasm`, folder));
+
+/** The version of the oldest tables that this release reads. */
+const OLDEST = ENGINE_ABI_VERSION - 2;
+const UNKNOWN_ENGINE = /not an engine of this release or of the two before it: build the policy with this release's ingressc/;
 
 /** A release, the version of its tables, and what its policy says. */
 interface Release {
@@ -145,15 +150,15 @@ const RELEASES: readonly Release[] = [
   },
 ];
 
-test("the host knows its own release's engine and the previous one's, and no other", () => {
+test("the host knows the engines of its own release and of the two before it, and no other", () => {
   assert.equal(
     KNOWN_ENGINES.map((e) => e.abiVersion),
-    [ENGINE_ABI_VERSION, ENGINE_ABI_VERSION - 1],
+    [ENGINE_ABI_VERSION, ENGINE_ABI_VERSION - 1, ENGINE_ABI_VERSION - 2],
   );
 });
 
 for (const { release, tables, evaluate } of RELEASES) {
-  const due = tables >= ENGINE_ABI_VERSION - 1;
+  const due = tables >= OLDEST;
   test(`a module of ${release} ${due ? "loads and decides as it did" : "is too old, and the refusal says what to do"}`, () => {
     const bytes = moduleOf(release);
     if (due) {
@@ -166,19 +171,29 @@ for (const { release, tables, evaluate } of RELEASES) {
       const refusal = loadPolicy(bytes);
       assert.ok(!refusal.ok, "it loads");
       assert.is(refusal.error.code, "module_code");
-      assert.match(refusal.error.message, /not an engine of this release or the previous one: build the policy with this release's ingressc/);
+      assert.match(refusal.error.message, UNKNOWN_ENGINE);
     }
   });
 }
 
-test("a module of the previous release that was changed is refused", () => {
-  const { release } = RELEASES.find(({ tables }) => tables >= ENGINE_ABI_VERSION - 1) ?? { release: "" };
-  const bytes = Uint8Array.from(moduleOf(release));
-  for (const at of [9, Math.floor(bytes.length / 2), bytes.length - 1]) {
-    const copy = Uint8Array.from(bytes);
-    copy[at] = (copy[at] ?? 0) ^ 1;
-    const refusal = loadPolicy(copy);
-    assert.ok(!refusal.ok, `byte ${at}`);
+test("a module of a previous release that was changed is refused", () => {
+  for (const { release } of RELEASES.filter(({ tables }) => tables >= OLDEST)) {
+    const bytes = Uint8Array.from(moduleOf(release));
+    for (const at of [9, Math.floor(bytes.length / 2), bytes.length - 1]) {
+      const copy = Uint8Array.from(bytes);
+      copy[at] = (copy[at] ?? 0) ^ 1;
+      const refusal = loadPolicy(copy);
+      assert.ok(!refusal.ok, `byte ${at}`);
+    }
+  }
+});
+
+test("an engine that no release has, or that only an older one had, is refused, and the refusal says what to do", () => {
+  for (const { release } of RELEASES) {
+    const refusal = loadPolicy(withOtherCode(moduleOf(release)));
+    assert.ok(!refusal.ok, "it loads");
+    assert.is(refusal.error.code, "module_code");
+    assert.match(refusal.error.message, UNKNOWN_ENGINE);
   }
 });
 
