@@ -9,14 +9,12 @@ import { suite } from "../suite.ts";
 import { registryOf, serve, stored } from "../distribution/server.ts";
 import { newSigner, signed } from "../host/signed.ts";
 import { running, start } from "./gateway_under_test.ts";
-import { nextPull, open, POLL, scene, sourceOf } from "./source_under_test.ts";
+import { nextPull, open, POLL, scene, served, sourceOf } from "./source_under_test.ts";
 import { policyStatus } from "./state_under_test.ts";
 
 const test = suite("a policy from a source");
 test("what is offered at the start and at a poll is in force, and what is not new costs one small answer", async () => {
-  const { state, server, ports, toml, module, offer } = await scene();
-  offer(state.sign(module(0), 1));
-  const gateway = await running({ config: toml });
+  const { state, server, ports, module, offer, gateway } = await served();
   assert.equal(await open(ports), ["open", "-"]);
   assert.is((await policyStatus(gateway)).source, "source");
   assert.ok(gateway.markers.some((line) => line.includes("ready")));
@@ -33,13 +31,10 @@ test("what is offered at the start and at a poll is in force, and what is not ne
   const third = await nextPull(gateway);
   assert.equal([third.last, state.revision()], ["new", 2]);
   assert.equal(await open(ports), ["-", "open"]);
-  await gateway.stop();
 });
 
 test("while the source is away the policy stays in force, its age grows, and pulls come further apart", async () => {
-  const { state, server, ports, toml, module, offer, away } = await scene();
-  offer(state.sign(module(0), 1));
-  const gateway = await running({ config: toml });
+  const { state, server, ports, module, offer, away, gateway } = await served();
   away();
   const distances: number[] = [];
   let last = await sourceOf(gateway);
@@ -65,7 +60,6 @@ test("while the source is away the policy stays in force, its age grows, and pul
   const back = await nextPull(gateway);
   assert.equal([back.last, back.failures, back.age_ms], ["new", 0, 0]);
   assert.equal(await open(ports), ["-", "open"]);
-  await gateway.stop();
 });
 
 test("a start without the source takes the last good policy and says its age; without one nothing is open", async () => {
@@ -107,7 +101,6 @@ test("nothing is open either where all that ever came is refused", async () => {
   assert.is(last, "refused");
   assert.match(because ?? "", /\(signature_key\)/);
   assert.not.ok(existsSync(join(state.directory, "pulled.wasm")), "what is refused is not kept");
-  await gateway.stop();
 });
 
 test("what may not be in force is refused, and the last good policy stays, also over a start", async () => {
@@ -156,9 +149,7 @@ test("what may not be in force is refused, and the last good policy stays, also 
 });
 
 test("a reload pulls at once, and says why nothing came", async () => {
-  const { state, server, ports, toml, module, offer, away } = await scene();
-  offer(state.sign(module(0), 1));
-  const gateway = await running({ config: toml });
+  const { state, server, ports, module, offer, away, gateway } = await served();
   offer(state.sign(module(1), 2));
   const control = await gateway.control();
   const done = fieldsOf(fieldsOf(await control.call("reload"))?.["result"]);
@@ -177,7 +168,6 @@ test("a reload pulls at once, and says why nothing came", async () => {
   await gateway.daemon.hangup();
   assert.equal(await open(ports), ["open", "-"]);
   assert.ok(server.seen.length > 4);
-  await gateway.stop();
 });
 
 test("keys are rotated: add the new one, sign with it, remove the old one", async () => {
@@ -198,13 +188,10 @@ test("keys are rotated: add the new one, sign with it, remove the old one", asyn
   offer(state.sign(module(0), 3));
   assert.is((await nextPull(gateway)).last, "refused");
   assert.equal(await open(ports), ["-", "open"]);
-  await gateway.stop();
 });
 
 test("a reload follows another source, and a source that needs a start is named", async () => {
-  const { state, server, ports, toml, module, offer } = await scene();
-  offer(state.sign(module(0), 1));
-  const gateway = await running({ config: toml });
+  const { state, server, ports, toml, module, gateway } = await served();
   const canary = await serve(registryOf(stored(state.sign(module(1), 2))), null);
   gateway.configure(toml.replace(server.host, canary.host));
   assert.ok((await gateway.daemon.reload()).ok);
@@ -218,7 +205,6 @@ test("a reload follows another source, and a source that needs a start is named"
   assert.equal(answer?.["restart_needed"], ["policy.file", "policy.source"]);
   control.close();
   assert.equal(await open(ports), ["-", "open"]);
-  await gateway.stop();
 });
 
 test("a configuration that was wrong is put right before there is a policy", async () => {
@@ -230,7 +216,6 @@ test("a configuration that was wrong is put right before there is a policy", asy
   gateway.configure(toml);
   assert.ok((await gateway.daemon.reload()).ok);
   assert.equal([await open(ports), gateway.markers.some((line) => line.includes("ready"))], [["open", "-"], true]);
-  await gateway.stop();
 });
 
 test("a disk that takes nothing keeps the policy in force, and the next pull tries again", async () => {
@@ -247,13 +232,10 @@ test("a disk that takes nothing keeps the policy in force, and the next pull tri
   full = false;
   assert.is((await nextPull(gateway)).last, "new");
   assert.equal(await open(ports), ["-", "open"]);
-  await gateway.stop();
 });
 
 test("metrics and readiness have the source", async () => {
-  const { state, toml, module, offer, away } = await scene();
-  offer(state.sign(module(0), 7));
-  const gateway = await running({ config: toml });
+  const { away, gateway } = await served({}, 7);
   const control = await gateway.control();
   const metrics = async (): Promise<string> => String(fieldsOf(fieldsOf(await control.call("metrics"))?.["result"])?.["text"]);
   const before = await metrics();
@@ -275,7 +257,6 @@ test("metrics and readiness have the source", async () => {
   assert.is(health?.["ready"], true, "an unreachable source is no outage");
   assert.match(String(health?.["source"]), /^the policy in force was last offered \d+ s ago; the last pull failed: /);
   control.close();
-  await gateway.stop();
 });
 
 test("a source needs keys, state, and no file beside it", async () => {

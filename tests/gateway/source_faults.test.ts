@@ -13,16 +13,14 @@ import { newSigner, signed } from "../host/signed.ts";
 import { suite } from "../suite.ts";
 import { authority, dns, leaf } from "../tls/certificates.ts";
 import { eventually, running, temporaryFolder, type Under } from "./gateway_under_test.ts";
-import { nextPull, open, POLL, scene, sourceOf } from "./source_under_test.ts";
+import { nextPull, open, POLL, scene, served, sourceOf } from "./source_under_test.ts";
 
 const test = suite("faults of a source");
 
 const silent: Served["answer"] = () => undefined;
 
 test("a reload does not wait for a poll that hangs", async () => {
-  const { state, server, ports, toml, module, offer } = await scene();
-  offer(state.sign(module(0), 1));
-  const gateway = await running({ config: toml });
+  const { state, server, ports, module, offer, gateway } = await served();
   server.answer = silent;
   server.seen.length = 0;
   gateway.clock.advance((await sourceOf(gateway)).next_in_ms ?? 0);
@@ -37,13 +35,10 @@ test("a reload does not wait for a poll that hangs", async () => {
   const { failures, next_in_ms: next } = await sourceOf(gateway);
   assert.is(failures, 0);
   assert.ok(next !== null && next <= 1.2 * POLL);
-  await gateway.stop();
 });
 
 test("a reload with another source ends the pull of a reload that hangs, and both have what the new one offers", async () => {
-  const { state, server, ports, toml, module, offer } = await scene();
-  offer(state.sign(module(0), 1));
-  const gateway = await running({ config: toml });
+  const { state, server, ports, toml, module, gateway } = await served();
   server.answer = silent;
   server.seen.length = 0;
   const first = gateway.daemon.reload();
@@ -53,13 +48,10 @@ test("a reload with another source ends the pull of a reload that hangs, and bot
   const second = gateway.daemon.reload();
   assert.equal([(await first).ok, (await second).ok], [true, true]);
   assert.equal([await open(ports), server.seen.length], [["-", "open"], 1]);
-  await gateway.stop();
 });
 
 test("a pull that is due while reloads are under way is theirs", async () => {
-  const { state, server, toml, module, offer } = await scene();
-  offer(state.sign(module(0), 1));
-  const gateway = await running({ config: toml });
+  const { state, server, module, offer, gateway } = await served();
   server.answer = silent;
   server.seen.length = 0;
   const first = gateway.daemon.reload();
@@ -72,7 +64,6 @@ test("a pull that is due while reloads are under way is theirs", async () => {
   assert.is((await first).ok, false);
   assert.is((await second).ok, true);
   assert.is(gateway.daemon.counters.reloads, 2, "the start, and the second reload");
-  await gateway.stop();
 });
 
 test("a change of settings that a poll puts in force is followed at once, and one of poll_ms counts from then on", async () => {
@@ -121,7 +112,6 @@ test("a reload renews certificates also where nothing can be pulled", async () =
     assert.is(renewed(), before + 1, gateway.said.join("\n"));
   }
   assert.match(gateway.said.at(-1) ?? "", /reload refused, generation 1 stays in force: the source can't be pulled \(status\)/);
-  await gateway.stop();
 });
 
 /** Calls `then` once after something has taken the place of `pulled.wasm`, from when `arm` is called. */
@@ -153,7 +143,6 @@ test("what another gateway has put in the place of the offer is not confirmed as
   assert.ok((other.age_ms ?? 0) > 0, "the source does not offer what is in force");
   const next = await nextPull(gateway);
   assert.equal([next.last, next.age_ms, state.revision(), await open(ports)], ["new", 0, 3, ["-", "open"]]);
-  await gateway.stop();
 });
 
 test("an offer that is in force takes its place again in the directory of state", async () => {
@@ -169,7 +158,6 @@ test("an offer that is in force takes its place again in the directory of state"
     assert.equal(new Uint8Array(readFileSync(path)), good);
     assert.equal([await open(ports), state.revision()], [["open", "-"], 2]);
   }
-  await gateway.stop();
 });
 
 /** The age of the source, once the next pull has its time. */
@@ -255,9 +243,7 @@ test("a gateway that is ending does not overwrite the file of its successor", as
 });
 
 test("a refused offer is loaded again after 15 minutes, and said once", async () => {
-  const { state, ports, toml, module, offer } = await scene();
-  offer(state.sign(module(0), 5));
-  const gateway = await running({ config: toml });
+  const { state, ports, module, offer, gateway } = await served({}, 5);
   const { counters } = gateway.daemon;
   offer(state.sign(module(1), 4));
   await nextPull(gateway);
@@ -281,7 +267,6 @@ test("a refused offer is loaded again after 15 minutes, and said once", async ()
   assert.equal(await open(ports), ["open", "-"]);
   await nextPull(gateway);
   assert.equal(await open(ports), ["-", "open"]);
-  await gateway.stop();
 });
 
 test("without an ETag a refused module is not loaded at every poll", async () => {
@@ -303,20 +288,16 @@ test("without an ETag a refused module is not loaded at every poll", async () =>
   assert.is(counters.reloadsRefused, 2, "another one is");
   offered = state.sign(module(1), 2);
   assert.equal([(await nextPull(gateway)).last, await open(ports)], ["new", ["-", "open"]]);
-  await gateway.stop();
 });
 
 test("a refused module is not kept where the last good one can't be read either", async () => {
-  const { state, ports, toml, module, offer } = await scene();
-  offer(state.sign(module(0), 1));
-  const gateway = await running({ config: toml });
+  const { state, ports, module, offer, gateway } = await served();
   chmodSync(state.copy, 0o666);
   offer(module(1));
   assert.is((await nextPull(gateway)).last, "refused");
   assert.not.ok(existsSync(join(state.directory, "pulled.wasm")));
   assert.match(gateway.said.join("\n"), /the refused policy is removed from the state directory, and the last good one does not take its place: .*chmod/);
   assert.equal(await open(ports), ["open", "-"]);
-  await gateway.stop();
 });
 
 test("the bound of the last good policy is the one in force", () => {
@@ -337,9 +318,8 @@ test("a start removes what was half written by gateways that are no more", async
   const [dead, own, alive] = [at(999_999_999), at(process.pid), at(process.ppid)];
   const others = [alive, join(state.directory, "pulled.wasm.new"), join(state.directory, "pulled.wasm.x.new")];
   for (const path of [dead, own, ...others]) writeFileSync(path, "half");
-  const gateway = await running({ config: toml });
+  await running({ config: toml });
   assert.equal([dead, own, ...others].map(existsSync), [false, false, true, true, true]);
-  await gateway.stop();
 });
 
 test.run();

@@ -1,7 +1,7 @@
 // A gateway under test that pulls its policy from a registry of the test.
 import { fieldsOf } from "../../runtime/shell/rpc_client.ts";
 import { registryOf, serve, stored, type Served } from "../distribution/server.ts";
-import { backend, freePort, moduleOf, probe, type Under } from "./gateway_under_test.ts";
+import { backend, freePort, moduleOf, probe, running, type Under, type UnderSetup } from "./gateway_under_test.ts";
 import { newState, type StateUnderTest } from "./state_under_test.ts";
 
 export const POLL = 60_000;
@@ -36,6 +36,13 @@ export async function scene(more = ""): Promise<Scene> {
     module: (which) => moduleOf(`edition 1\nexpose web on tcp ${ports[which]} { backend 127.0.0.1:${behind.port} allow from any }`),
     offer: (module) => (server.answer = registryOf(stored(module))),
   };
+}
+
+/** The same with a gateway that has pulled the first module, of that revision. */
+export async function served(setup: Omit<UnderSetup, "config"> = {}, revision = 1): Promise<Scene & { readonly gateway: Under }> {
+  const all = await scene();
+  all.offer(all.state.sign(all.module(0), revision));
+  return { ...all, gateway: await running({ ...setup, config: all.toml }) };
 }
 
 /** Moves the clock to the next pull, and returns when its outcome is in the state. */

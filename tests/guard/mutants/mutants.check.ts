@@ -8,7 +8,8 @@ import * as assert from "uvu/assert";
 import type { build } from "../../../scripts/build.mjs";
 import { transpile, type Transpiled } from "../../transpile.mjs";
 import { missing, place, remove } from "../guarded.ts";
-import { MUTANTS, type Mutant } from "./list.ts";
+import type { Mutant } from "./edits.ts";
+import { MUTANTS } from "./list.ts";
 import { atEnd, ownFolder, stallsAfter, suite } from "../../suite.ts";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
