@@ -86,7 +86,7 @@ const MOST_NAMED = 4;
 
 const PLACES: Readonly<Record<"statement" | BlockPlace, readonly [what: string, help: string]>> = {
   statement: ["a statement", "a policy is made of statements such as `net`, `ports`, `expose`, `deny` and `test`"],
-  clause: ["a clause of an expose", "an expose is made of `backend`, `cert`, `ca`, `alpn`, `cap`, `limit`, `amplify`, `allow`, `deny` and `use`"],
+  clause: ["a clause of an expose", "an expose is made of `backend`, `cert`, `ca`, `alpn`, `cap`, `limit`, `amplify`, `allow`, `deny`, `dryrun` and `use`"],
   body: ["a part of a template", "a template is made of statements, or of the clauses of an expose"],
   line: ["a line of a test", "a test's line is `from ADDRESS to NAME => allow`, `repeat N in TIME from …` or `bind SERVICE on ADDRESS:PORT => deny policy`"],
   claim: ["a claim of an invariant", "a claim is `never from NET to NAME`, `only from NET to NAME` or `always from NET to NAME`"],

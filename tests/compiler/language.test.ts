@@ -6,7 +6,7 @@ import * as assert from "uvu/assert";
 import * as bound from "../../compiler/source/bounds.ts";
 import { BUILTIN_NAMES } from "../../compiler/check/names/builtin_names.ts";
 import { SPECIAL_PURPOSE_DATE } from "../../compiler/check/sets/special_purpose.ts";
-import { KEYWORDS, WORDS } from "../../compiler/syntax/keywords.ts";
+import { KEYWORDS, wordsAt, WORDS } from "../../compiler/syntax/keywords.ts";
 import { codes, filesOf, front } from "./front.ts";
 
 const language = suite("language");
@@ -26,6 +26,18 @@ language("the example is accepted", () => {
 
 for (const word of Object.keys(KEYWORDS)) {
   language(`${word} is explained`, () => assert.match(prose, new RegExp(`\\b${word}\\b`)));
+}
+
+for (const [place, wrong] of [
+  ["clause", "expose a on tcp 1 {\n  zzzz\n}"],
+  ["line", 'test "x" {\n  zzzz\n}'],
+  ["claim", 'invariant "x" {\n  zzzz\n}'],
+  ["bound", "budget {\n  zzzz\n}"],
+] as const) {
+  language(`the help for a wrong word at the place of a ${place} names every word that may begin one`, () => {
+    const help = front(`edition 1\n${wrong}\n`).diagnostics[0]?.help ?? "";
+    for (const word of wordsAt(place)) assert.match(help, new RegExp(`\`${word}\\b`));
+  });
 }
 
 language("modes, annotations and reasons are named", () => {
