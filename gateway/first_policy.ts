@@ -1,6 +1,6 @@
 // The first policy of a start, and what the log says of how it is served.
 import { CODE_NO_MODULE } from "../runtime/abi/verdicts.ts";
-import { denial } from "../runtime/host/ask.ts";
+import { denial } from "../runtime/host/decision.ts";
 import { failed, ok, type Result } from "../runtime/result/result.ts";
 import { EXIT_DELEGATE, EXIT_OK, EXIT_REJECTED, EXIT_UNSUPPORTED, failure, type Failure } from "./exit.ts";
 import type { Parts } from "./parts.ts";

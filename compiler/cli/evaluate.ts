@@ -1,8 +1,7 @@
 // Evaluates a request in a running module: finds the listeners that a target means and lets each
 // decide. Shared by `test`, `build` and `explain`, so that they can't disagree.
 import { CODE_NOT_EXPOSED } from "../../runtime/abi/verdicts.ts";
-import { denial } from "../../runtime/host/ask.ts";
-import type { Decision } from "../../runtime/host/decision.ts";
+import { denial, type Decision } from "../../runtime/host/decision.ts";
 import { identityOf } from "../../runtime/host/identity.ts";
 import type { GroupInfo, ListenerInfo, PolicyEngine, PolicyInfo } from "../../runtime/host/module.ts";
 import { ANY4, type Address } from "../../runtime/net/address.ts";

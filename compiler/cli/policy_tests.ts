@@ -3,8 +3,8 @@
 import { CODE_NOT_EXPOSED } from "../../runtime/abi/verdicts.ts";
 import type { CheckedPolicy, CheckedTest, Expected, TestLine } from "../policy/policy.ts";
 import { positionOf, type Span } from "../source/source.ts";
-import { denial, openEngine } from "../../runtime/host/ask.ts";
-import type { Decision } from "../../runtime/host/decision.ts";
+import { openEngine } from "../../runtime/host/ask.ts";
+import { denial, type Decision } from "../../runtime/host/decision.ts";
 import { identityOf } from "../../runtime/host/identity.ts";
 import type { ListenerInfo, LoadedPolicy, PolicyEngine, PolicyInfo } from "../../runtime/host/module.ts";
 import type { Address } from "../../runtime/net/address.ts";

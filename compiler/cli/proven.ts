@@ -1,6 +1,6 @@
 // The invariants of a policy, proven or contradicted: the module decides each request that contradicts one, and names the rule.
 import { CODE_NOT_EXPOSED } from "../../runtime/abi/verdicts.ts";
-import { denial } from "../../runtime/host/ask.ts";
+import { denial } from "../../runtime/host/decision.ts";
 import type { LoadedPolicy } from "../../runtime/host/module.ts";
 import { ANY4, type Address } from "../../runtime/net/address.ts";
 import { modelOf } from "../analysis/model.ts";

@@ -1,8 +1,7 @@
 // Phase 1 of new connections: each is refused, admitted, waits for a place, or has its hello read first. A decision is
 // recorded before it takes effect.
 import { CODE_INTERNAL } from "../../runtime/abi/verdicts.ts";
-import { denial } from "../../runtime/host/ask.ts";
-import type { Answer } from "../../runtime/host/decision.ts";
+import { denial, type Answer } from "../../runtime/host/decision.ts";
 import type { ListenerInfo } from "../../runtime/host/module.ts";
 import type { Entry } from "../audit/recorder.ts";
 import { CHARGED_EVERYTHING, CHARGED_OVERALL, charge, release } from "../connection/charges.ts";

@@ -13,8 +13,7 @@ import {
   CODE_TLS_CHANGED,
 } from "../../runtime/abi/verdicts.ts";
 import type { Code, CodeNumber } from "../../runtime/abi/names.ts";
-import { denial } from "../../runtime/host/ask.ts";
-import type { Decision, Denial } from "../../runtime/host/decision.ts";
+import { denial, type Decision, type Denial } from "../../runtime/host/decision.ts";
 import type { Identity } from "../../runtime/host/identity.ts";
 import type { ListenerInfo, PolicyEngine } from "../../runtime/host/module.ts";
 import { CHARGED_IDENTITY, CHARGED_LISTENER } from "../connection/charges.ts";

@@ -13,8 +13,7 @@ import {
   CODE_NO_PEER,
 } from "../../runtime/abi/verdicts.ts";
 import type { CodeNumber } from "../../runtime/abi/names.ts";
-import { denial } from "../../runtime/host/ask.ts";
-import type { Answer, Pending } from "../../runtime/host/decision.ts";
+import { denial, type Answer, type Pending } from "../../runtime/host/decision.ts";
 import type { Peer, PolicyEngine } from "../../runtime/host/module.ts";
 import { CHARGED_LISTENER, CHARGED_NAME_WAIT } from "../connection/charges.ts";
 import { SOURCE_GONE, type SOURCE_ODD } from "../connection/table.ts";

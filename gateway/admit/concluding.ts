@@ -1,7 +1,6 @@
 // The phases after a client's hello and after its certificate: the last word on a connection that phase 1 did not refuse.
 import { CODE_BAD_PEER, CODE_INTERNAL } from "../../runtime/abi/verdicts.ts";
-import { denial } from "../../runtime/host/ask.ts";
-import type { Decision, Denial } from "../../runtime/host/decision.ts";
+import { denial, type Decision, type Denial } from "../../runtime/host/decision.ts";
 import { CHARGED_LISTENER, CHARGED_NAME_WAIT, charge, release } from "../connection/charges.ts";
 import { isContext, WAITS_FOR_PLACE, type DecidedBy, type HelloOutcome, type SecuredOutcome, type WaitsForPlace } from "../connection/decider.ts";
 import type { TlsContext } from "../tls/secure.ts";

@@ -1,7 +1,6 @@
 // The state that all parts of admission work with.
 import { CODE_INTERNAL } from "../../runtime/abi/verdicts.ts";
-import { denial } from "../../runtime/host/ask.ts";
-import type { Denial } from "../../runtime/host/decision.ts";
+import { denial, type Denial } from "../../runtime/host/decision.ts";
 import type { ListenerInfo, PolicyEngine } from "../../runtime/host/module.ts";
 import type { PolicyInForce } from "../../runtime/shell/policy_in_force.ts";
 import { bump, type Counters } from "../audit/counters.ts";

@@ -1,8 +1,7 @@
 // The audit entries of connections: what a row's facts are called in a record.
 import { CODE_BACKEND_NOT_OWNED, CODE_INTERNAL, CODE_SECOND_HELLO } from "../../runtime/abi/verdicts.ts";
-import { denial } from "../../runtime/host/ask.ts";
 import { formatEndpoint } from "../../runtime/net/address.ts";
-import type { Decision } from "../../runtime/host/decision.ts";
+import { denial, type Decision } from "../../runtime/host/decision.ts";
 import type { PolicyEngine } from "../../runtime/host/module.ts";
 import type { EndFacts } from "../audit/end_line.ts";
 import type { Entry } from "../audit/recorder.ts";

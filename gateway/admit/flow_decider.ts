@@ -2,8 +2,7 @@
 // cap is full, a flow that need not stay makes room; and of the refusals only so many a second are recorded.
 import { CODE_BAD_PEER, CODE_BLOCKED, CODE_INTERNAL, CODE_NO_BACKEND } from "../../runtime/abi/verdicts.ts";
 import type { CodeNumber } from "../../runtime/abi/names.ts";
-import { denial } from "../../runtime/host/ask.ts";
-import type { Decision, Denial } from "../../runtime/host/decision.ts";
+import { denial, type Decision, type Denial } from "../../runtime/host/decision.ts";
 import type { ListenerInfo } from "../../runtime/host/module.ts";
 import type { PolicyInForce } from "../../runtime/shell/policy_in_force.ts";
 import type { Entry, Recorder } from "../audit/recorder.ts";

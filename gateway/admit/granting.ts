@@ -1,7 +1,6 @@
 // Puts an answer into the row of a connection: its backend and the gateway's own charges, or all charges given back.
 import { CODE_CAP_BACKEND } from "../../runtime/abi/verdicts.ts";
-import { denial } from "../../runtime/host/ask.ts";
-import type { Decision, Permit } from "../../runtime/host/decision.ts";
+import { denial, type Decision, type Permit } from "../../runtime/host/decision.ts";
 import { CHARGED_BACKEND, CHARGED_EVERYTHING, CHARGED_OPEN, CHARGED_OVERALL, charge, release } from "../connection/charges.ts";
 import { backendsOf, type OpenPort } from "../listen/ports.ts";
 import type { Desk } from "./desk.ts";

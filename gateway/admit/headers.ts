@@ -1,8 +1,7 @@
 // Before phase 1: a peer in the `via` of its port has to begin with a PROXY header. Until it has, it counts in `caps.waiting` alone; then phase 1
 // decides about the source that the header names.
 import { CODE_BAD_PEER, CODE_INTERNAL, CODE_PROXY_GONE } from "../../runtime/abi/verdicts.ts";
-import { denial } from "../../runtime/host/ask.ts";
-import type { Answer, Denial } from "../../runtime/host/decision.ts";
+import { denial, type Answer, type Denial } from "../../runtime/host/decision.ts";
 import type { PolicyEngine } from "../../runtime/host/module.ts";
 import { formatAddress, type Address } from "../../runtime/net/address.ts";
 import { bump, type Counters } from "../audit/counters.ts";

@@ -1,9 +1,8 @@
 // Every decision passes here once: its line is written, it is counted, and a refusal gets its
 // marker. With `on_error = "closed"` an allow that could not be recorded becomes a refusal.
 import { CODE_AUDIT_CLOSED } from "../../runtime/abi/verdicts.ts";
-import type { Decision, Denial } from "../../runtime/host/decision.ts";
+import { denial as deny, type Decision, type Denial } from "../../runtime/host/decision.ts";
 import type { PolicyInfo } from "../../runtime/host/module.ts";
-import { denial as deny } from "../../runtime/host/ask.ts";
 import type { GatewayClock } from "../clock.ts";
 import { countDecision, countShadow, countWould, type Counters } from "./counters.ts";
 import type { Markers } from "./markers.ts";

@@ -2,7 +2,7 @@
 //
 //   pending.ts   heading.ts   reading.ts   securing.ts   connecting.ts   open.ts   closing.ts
 import { CODE_DRAINING } from "../../runtime/abi/verdicts.ts";
-import { denial } from "../../runtime/host/ask.ts";
+import { denial } from "../../runtime/host/decision.ts";
 import type { GatewayClock } from "../clock.ts";
 import * as remote from "./remote.ts";
 import * as closing from "./closing.ts";

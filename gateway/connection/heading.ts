@@ -1,7 +1,7 @@
 // A peer in the `via` of its port begins with a PROXY header, within `timers.hello_ms`; then phase 1 decides about the source that it names.
 // A hello behind the header has the same deadline.
 import { CODE_PROXY_GONE, CODE_PROXY_LATE, CODE_PROXY_MALFORMED } from "../../runtime/abi/verdicts.ts";
-import { denial } from "../../runtime/host/ask.ts";
+import { denial } from "../../runtime/host/decision.ts";
 import { HeaderReading } from "../forward/proxy_reading.ts";
 import { WAITS_FOR_PLACE, type HeaderOutcome, type Refusal } from "./decider.ts";
 import { WAIT_MS } from "./places.ts";

@@ -1,6 +1,6 @@
 // The ClientHello of a connection that phase 1 did not refuse is read, within `timers.hello_ms`; then its name decides.
 import { CODE_HELLO_LATE } from "../../runtime/abi/verdicts.ts";
-import { denial } from "../../runtime/host/ask.ts";
+import { denial } from "../../runtime/host/decision.ts";
 import { createFirstFlights } from "../tls/first_flights.ts";
 import { UNRECOGNIZED_NAME } from "../tls/alert.ts";
 import { HelloReading, type ReadHello } from "../tls/hello_reading.ts";

@@ -1,7 +1,7 @@
 // The gateway does the server's side of the TLS handshake; then the client's certificate decides, where one is
 // requested. Hello and handshake have one deadline, so `openedMs` stays.
 import { CODE_TLS_LATE } from "../../runtime/abi/verdicts.ts";
-import { denial } from "../../runtime/host/ask.ts";
+import { denial } from "../../runtime/host/decision.ts";
 import type { TlsContext } from "../tls/secure.ts";
 import { begin as beginConnecting } from "./connecting.ts";
 import type { Refusal, SecuredOutcome } from "./decider.ts";

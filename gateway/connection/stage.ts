@@ -1,7 +1,7 @@
 // The state that all stages share, and the moves of a row from one state to the next. Stages are functions over a row;
 // their data is in the table.
 import { CODE_INTERNAL } from "../../runtime/abi/verdicts.ts";
-import { denial } from "../../runtime/host/ask.ts";
+import { denial } from "../../runtime/host/decision.ts";
 import type { GatewayClock } from "../clock.ts";
 import type { Decider, Refusal } from "./decider.ts";
 import type { End } from "../end.ts";

@@ -1,7 +1,7 @@
 // Opens the gateway's own unix sockets: the control socket, the shared registration socket and the
 // sockets of single services.
 import { CODE_BAD_INTENT } from "../../runtime/abi/verdicts.ts";
-import { denial } from "../../runtime/host/ask.ts";
+import { denial } from "../../runtime/host/decision.ts";
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { InForce } from "../admit/desk.ts";
 import type { Counters } from "../audit/counters.ts";

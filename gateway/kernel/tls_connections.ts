@@ -1,6 +1,6 @@
 // The connections of the kernel transport whose TLS ends here, by row. A row has one session from `begin` to `end`, and
 // nobody else frees it.
-import { denial } from "../../runtime/host/ask.ts";
+import { denial } from "../../runtime/host/decision.ts";
 import { CODE_TLS_FAILED } from "../../runtime/abi/verdicts.ts";
 import { createHelloReader } from "../tls/client_hello.ts";
 import type { Handshake } from "../connection/transport.ts";

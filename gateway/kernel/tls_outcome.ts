@@ -8,7 +8,7 @@ import {
   CODE_TLS_GONE,
 } from "../../runtime/abi/verdicts.ts";
 import type { CodeNumber } from "../../runtime/abi/names.ts";
-import { denial } from "../../runtime/host/ask.ts";
+import { denial } from "../../runtime/host/decision.ts";
 import { identityOf } from "../../runtime/host/identity.ts";
 import type { Handshake } from "../connection/transport.ts";
 import { certificateKey } from "../tls/revocation.ts";

@@ -3,8 +3,7 @@
 // accepts on it before. A socket that the policy does not expose is closed.
 import { formatEndpoint, type Address } from "../../runtime/net/address.ts";
 import { CODE_NOT_EXPOSED } from "../../runtime/abi/verdicts.ts";
-import { denial } from "../../runtime/host/ask.ts";
-import type { Decision } from "../../runtime/host/decision.ts";
+import { denial, type Decision } from "../../runtime/host/decision.ts";
 import type { PolicyEngine } from "../../runtime/host/module.ts";
 import type { Recorder } from "../audit/recorder.ts";
 import type { Inherit } from "../connection/forwarder.ts";

@@ -2,8 +2,7 @@
 import { formatHost, isV4, isWildcard } from "../../runtime/net/address.ts";
 import type { Code } from "../../runtime/abi/names.ts";
 import { CODE_CAP_PORTS, CODE_NOT_EXPOSED } from "../../runtime/abi/verdicts.ts";
-import { denial } from "../../runtime/host/ask.ts";
-import type { Decision } from "../../runtime/host/decision.ts";
+import { denial, type Decision } from "../../runtime/host/decision.ts";
 import type { PolicyEngine } from "../../runtime/host/module.ts";
 import type { Recorder } from "../audit/recorder.ts";
 import { isListenFailure, type Forwarder } from "../connection/forwarder.ts";

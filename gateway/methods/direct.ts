@@ -2,11 +2,10 @@
 // endpoint, proves that it has the key, and owns the lease; a token comes with each registration and
 // renewal. INVARIANT: nobody without the key gets a token, though it be the service's own user.
 import { randomBytes } from "node:crypto";
-import { denial } from "../../runtime/host/ask.ts";
 import { isProof, mintToken, NONCE_BYTES, NonceSet, verifyToken, type TokenFacts } from "../../runtime/host/token.ts";
 import { CODE_INTERNAL, CODE_NOT_GATEWAY, CODE_UNSUPPORTED } from "../../runtime/abi/verdicts.ts";
 import type { CodeNumber } from "../../runtime/abi/names.ts";
-import type { Decision } from "../../runtime/host/decision.ts";
+import { denial, type Decision } from "../../runtime/host/decision.ts";
 import type { PolicyEngine } from "../../runtime/host/module.ts";
 import { formatEndpoint } from "../../runtime/net/address.ts";
 import type { Client } from "../control/client.ts";

@@ -1,8 +1,7 @@
 // `explain`: what this gateway would decide now about a connection, temporary blocks included. Nothing is charged.
 import { CODE_HELLO_MALFORMED, CODE_NOT_EXPOSED } from "../../runtime/abi/verdicts.ts";
 import { canBeSource, formatAddress, parseAddress, type Address } from "../../runtime/net/address.ts";
-import { denial } from "../../runtime/host/ask.ts";
-import type { Answer as Verdict } from "../../runtime/host/decision.ts";
+import { denial, type Answer as Verdict } from "../../runtime/host/decision.ts";
 import { misled, misledText } from "../../runtime/host/misled.ts";
 import type { GroupInfo, ListenerInfo, PolicyEngine, PolicyInfo, PortRange } from "../../runtime/host/module.ts";
 import { fieldsOf, textOf } from "../../runtime/shell/rpc_client.ts";

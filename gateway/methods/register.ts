@@ -14,7 +14,7 @@ import {
   CODE_NOT_EXPOSED,
   CODE_NOT_GATEWAY,
 } from "../../runtime/abi/verdicts.ts";
-import { denial } from "../../runtime/host/ask.ts";
+import { denial } from "../../runtime/host/decision.ts";
 import type { ListenerInfo, PolicyEngine } from "../../runtime/host/module.ts";
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { Client } from "../control/client.ts";

@@ -1,6 +1,6 @@
 // `unregister`: ends a lease and closes its port. A lease of another service looks like none.
 import { CODE_NO_LEASE } from "../../runtime/abi/verdicts.ts";
-import { denial } from "../../runtime/host/ask.ts";
+import { denial } from "../../runtime/host/decision.ts";
 import type { Client } from "../control/client.ts";
 import type { Context, Endpoint } from "./context.ts";
 import { rpcError, RPC_DENIED } from "../control/rpc.ts";

@@ -1,7 +1,7 @@
 // A new block ends what its source has open, in turns, as a recheck does.
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { CODE_BLOCKED } from "../../runtime/abi/verdicts.ts";
-import { denial } from "../../runtime/host/ask.ts";
+import { denial } from "../../runtime/host/decision.ts";
 import { blockOf } from "../admit/blocked.ts";
 import { connectionFacts } from "../admit/entries.ts";
 import type { Entry, Recorder } from "../audit/recorder.ts";

@@ -1,7 +1,7 @@
 // A new revocation list ends the streams of the certificates on it, in turns, as a recheck does.
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { CODE_RECHECKED } from "../../runtime/abi/verdicts.ts";
-import { denial } from "../../runtime/host/ask.ts";
+import { denial } from "../../runtime/host/decision.ts";
 import { connectionFacts } from "../admit/entries.ts";
 import type { Recorder } from "../audit/recorder.ts";
 import type { Forwarder } from "../connection/forwarder.ts";

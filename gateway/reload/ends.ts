@@ -1,7 +1,7 @@
 // A stream whose `until` passes is decided again, as at a reload. Nothing is
 // looked at before one of the policy's ends has passed.
 import { CODE_RECHECKED } from "../../runtime/abi/verdicts.ts";
-import { denial } from "../../runtime/host/ask.ts";
+import { denial } from "../../runtime/host/decision.ts";
 import type { PolicyEngine } from "../../runtime/host/module.ts";
 import type { InForce } from "../admit/desk.ts";
 import type { Entry, Recorder } from "../audit/recorder.ts";

@@ -18,8 +18,7 @@ import {
   CODE_NO_NAME,
   CODE_RECHECKED,
 } from "../../runtime/abi/verdicts.ts";
-import { denial } from "../../runtime/host/ask.ts";
-import type { Answer, Decision, Denial } from "../../runtime/host/decision.ts";
+import { denial, type Answer, type Decision, type Denial } from "../../runtime/host/decision.ts";
 import type { ListenerInfo, PolicyEngine } from "../../runtime/host/module.ts";
 import type { Entry, Recorder } from "../audit/recorder.ts";
 import { CHARGED_LISTENER, CHARGED_NAME_WAIT } from "../connection/charges.ts";

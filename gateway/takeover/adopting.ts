@@ -5,7 +5,7 @@ import type { ListenerInfo } from "../../runtime/host/module.ts";
 import { parseAddress } from "../../runtime/net/address.ts";
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import { CODE_UNSUPPORTED } from "../../runtime/abi/verdicts.ts";
-import { denial } from "../../runtime/host/ask.ts";
+import { denial } from "../../runtime/host/decision.ts";
 import type { Recorder } from "../audit/recorder.ts";
 import type { Audit } from "../audit/audit.ts";
 import type { Blocks } from "../blocks/blocks.ts";

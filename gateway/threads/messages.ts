@@ -2,7 +2,7 @@
 // row; a record of an earlier generation is dropped by its reader. `a`, `b` and `c` are 0 if nothing else is said.
 import { CODE_TLS_FAILED } from "../../runtime/abi/verdicts.ts";
 import { CODES, isCode, type CodeNumber } from "../../runtime/abi/names.ts";
-import { denial } from "../../runtime/host/ask.ts";
+import { denial } from "../../runtime/host/decision.ts";
 import { identityOf } from "../../runtime/host/identity.ts";
 import type { DialFailure, Handshake } from "../connection/transport.ts";
 import { SECOND_HELLO_FAULTS, type SecondHelloFault } from "../tls/first_flights.ts";

@@ -2,8 +2,7 @@
 // are the caller's.
 import { CODE_HELLO_GONE, CODE_HELLO_MALFORMED, CODE_HELLO_TOO_LARGE } from "../../runtime/abi/verdicts.ts";
 import type { CodeNumber } from "../../runtime/abi/names.ts";
-import { denial } from "../../runtime/host/ask.ts";
-import type { Denial } from "../../runtime/host/decision.ts";
+import { denial, type Denial } from "../../runtime/host/decision.ts";
 import { createHelloReader, type ClientHello, type HelloAnswer } from "./client_hello.ts";
 import type { HelloFault } from "./hello_faults.ts";
 

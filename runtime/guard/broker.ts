@@ -4,8 +4,7 @@
 // socket as the kernel describes it, and binds or listens itself.
 import { fstatSync } from "node:fs";
 import * as v from "../abi/verdicts.ts";
-import { denial } from "../host/ask.ts";
-import type { Decision } from "../host/decision.ts";
+import { denial, type Decision } from "../host/decision.ts";
 import { isLoopback, type Address } from "../net/address.ts";
 import { bindUnix, pathOf } from "./bind_unix.ts";
 import { EACCES, EAFNOSUPPORT, EBADF, EFAULT, EINVAL, EPERM } from "./errno.ts";

@@ -1,8 +1,7 @@
 // Binds that the policy grants with a token alone: the token comes from ingressd, is verified here and is used
 // up by one bind. A socket that is bound with one is remembered, and is closed when its permission ends: by unregistering, by a policy
 // that no longer grants it, or because no new token came in time.
-import { denial } from "../host/ask.ts";
-import type { Decision, Denial, Permit } from "../host/decision.ts";
+import { denial, type Decision, type Denial, type Permit } from "../host/decision.ts";
 import { failed, ok, type Result } from "../result/result.ts";
 import { NonceSet, verifyToken } from "../host/token.ts";
 import { CODE_GUARD_UNKEPT, CODE_NO_TOKEN, CODE_TOKEN_POLICY, CODE_TOKEN_REVOKED } from "../abi/verdicts.ts";

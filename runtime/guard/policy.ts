@@ -1,8 +1,7 @@
 // The guard's policy: loaded and put in force by the rules that ingressd has too (runtime/shell/policy_in_force.ts). It
 // decides binds.
 import { randomBytes } from "node:crypto";
-import { denial } from "../host/ask.ts";
-import type { Decision } from "../host/decision.ts";
+import { denial, type Decision } from "../host/decision.ts";
 import type { PolicyEngine } from "../host/module.ts";
 import type { ValidToken } from "../host/token.ts";
 import { MAX_MODULE_BYTES } from "../host/verify.ts";

@@ -1,15 +1,13 @@
-// Queries a running policy. Only this file makes Permits: one line turns the module's "allow" into a Permit, and
-// every other path, a trap included, ends in a Denial.
+// Queries a running policy: writes the facts of each phase into the module, and calls it. answers.ts reads its answers.
 import * as abi from "../abi/layout.ts";
 import { fnv1a64 } from "../abi/fnv.ts";
-import { CODES, isCode, REASON_NAMES } from "../abi/names.ts";
-import type { CodeNumber, Reason } from "../abi/names.ts";
+import { CODES, isCode } from "../abi/names.ts";
 import * as v from "../abi/verdicts.ts";
 import { isV4 } from "../net/address.ts";
 import type { Address } from "../net/address.ts";
-import { mintPermit } from "./decision.ts";
+import { Answers } from "./answers.ts";
 import { sha256 } from "./platform.ts";
-import type { Answer, Decision, Denial, Pending, Shadow } from "./decision.ts";
+import { denial, type Answer, type Decision, type Shadow } from "./decision.ts";
 import type { Identity } from "./identity.ts";
 import { MAX_IDENTITY_BYTES, MAX_IDENTITY_NAMES } from "./identity.ts";
 import { instantiateInTurns, instantiatePolicy } from "./instance.ts";
@@ -31,116 +29,92 @@ export async function openEngineInTurns(policy: LoadedPolicy, seed: Uint8Array):
   return new RunningPolicy(policy, await instantiateInTurns(policy), seed);
 }
 
-/** The Denial for a code; the host and the gateway make every Denial with it. */
-export function denial(code: CodeNumber, rule = abi.NO_RULE): Denial {
-  const entry = CODES[code];
-  const reason: Reason = REASON_NAMES[entry.reason];
-  return { allowed: false, later: false, reason: reason === "none" ? "policy" : reason, code: entry.name, rule };
-}
-
-/** A Permit has one of these codes. */
-const ADMITTING: ReadonlySet<CodeNumber> = new Set([v.CODE_ALLOWED, v.CODE_LOOPBACK_BIND, v.CODE_GATEWAY_BIND, v.CODE_DIRECT_BIND, v.CODE_DIAL_BIND]);
-
-const PENDING: Pending = { allowed: false, later: true };
-
-/** The codes with which a dryrun cap or limit may say that it would have refused. */
-const RATE_CODES: ReadonlySet<CodeNumber> = new Set([
-  v.CODE_CAP_LISTENER,
-  v.CODE_CAP_SOURCE,
-  v.CODE_CAP_IDENTITY,
-  v.CODE_CAP_TABLE,
-  v.CODE_LIMIT_LISTENER,
-  v.CODE_LIMIT_SOURCE,
-  v.CODE_LIMIT_IDENTITY,
-]);
-
 class RunningPolicy implements PolicyEngine {
   readonly info: PolicyInfo;
   readonly #exports: EngineExports;
   readonly #view: DataView;
   readonly #scratch: Scratch;
-  #failure: Denial | null = null;
-  /** The last refusal: the next one is mostly the same. */
-  #refusal: Denial | null = null;
+  readonly #answers: Answers;
 
   constructor({ info, tables }: LoadedPolicy, exports: EngineExports, seed: Uint8Array) {
     this.info = info;
     this.#exports = exports;
     this.#view = new DataView(this.#exports.memory.buffer);
+    this.#answers = new Answers(this.#view, info.rules.length);
     // The engine takes 16 bytes; hashing also accepts a seed of another length.
     const digest = sha256(seed);
     const words = new DataView(digest.buffer, digest.byteOffset, digest.byteLength);
     this.#exports.seed(words.getInt32(0), words.getInt32(4), words.getInt32(8), words.getInt32(12));
     // `loadPolicyApart` has validated tables that are not in the module.
-    if (tables === null && this.#exports.validate() !== 0) this.#failure = denial(v.CODE_BAD_TABLES);
+    if (tables === null && this.#exports.validate() !== 0) this.#answers.poison(v.CODE_BAD_TABLES);
     this.#scratch = new Scratch(this.#exports);
   }
 
   get poisoned(): boolean {
-    return this.#failure !== null;
+    return this.#answers.failure !== null;
   }
 
   setClock({ monoMs, wallSeconds }: Clock): void {
     const mono = Number.isFinite(monoMs) ? Math.max(0, Math.floor(monoMs)) : 0;
     const wall = wallSeconds !== null && Number.isFinite(wallSeconds) ? Math.max(0, Math.floor(wallSeconds)) : 0;
-    this.#run(() => {
+    this.#answers.run(() => {
       this.#exports.clock(high(mono), low(mono), high(wall), low(wall));
     }, undefined);
   }
 
   bind({ subject, proto, address: [a, b, c, d], port }: BindRequest): Decision {
-    if (!isPort(port)) return this.#failure ?? denial(v.CODE_BAD_REQUEST);
+    if (!isPort(port)) return this.#answers.refuse(v.CODE_BAD_REQUEST);
     const id = fnv1a64(subject);
-    const answer = this.#query(() => this.#exports.bind(Number(id >> 32n) | 0, Number(id & 0xffffffffn) | 0, PROTOCOLS[proto], port, a, b, c, d));
-    return answer.allowed || !answer.later ? answer : this.#poison(v.CODE_MODULE_RESULT);
+    const answer = this.#answers.query(() => this.#exports.bind(Number(id >> 32n) | 0, Number(id & 0xffffffffn) | 0, PROTOCOLS[proto], port, a, b, c, d));
+    return answer.allowed || !answer.later ? answer : this.#answers.poison(v.CODE_MODULE_RESULT);
   }
 
   bindWithToken({ service, proto, address: [a, b, c, d], port, policy }: ValidToken): Decision {
     const { bindWithToken } = this.#exports;
-    if (!isPort(port) || bindWithToken === undefined) return this.#failure ?? denial(v.CODE_BAD_REQUEST);
-    if (policy !== this.info.treeSha256) return this.#failure ?? denial(v.CODE_TOKEN_POLICY);
+    if (!isPort(port) || bindWithToken === undefined) return this.#answers.refuse(v.CODE_BAD_REQUEST);
+    if (policy !== this.info.treeSha256) return this.#answers.refuse(v.CODE_TOKEN_POLICY);
     const id = fnv1a64(service);
-    const answer = this.#query(() => bindWithToken(Number(id >> 32n) | 0, Number(id & 0xffffffffn) | 0, PROTOCOLS[proto], port, a, b, c, d));
-    return answer.allowed || !answer.later ? answer : this.#poison(v.CODE_MODULE_RESULT);
+    const answer = this.#answers.query(() => bindWithToken(Number(id >> 32n) | 0, Number(id & 0xffffffffn) | 0, PROTOCOLS[proto], port, a, b, c, d));
+    return answer.allowed || !answer.later ? answer : this.#answers.poison(v.CODE_MODULE_RESULT);
   }
 
   listenerAt(proto: "tcp" | "udp", port: number, [a, b, c, d]: Address): number {
     if (!isPort(port)) return -1;
-    const listener = this.#run(() => this.#exports.listenerAt(PROTOCOLS[proto], port, a, b, c, d), -1);
+    const listener = this.#answers.run(() => this.#exports.listenerAt(PROTOCOLS[proto], port, a, b, c, d), -1);
     return listener >= 0 && listener < this.info.listeners.length + this.info.groups.length ? listener : -1;
   }
 
   accept(listener: number, source: Address): Answer {
     const [a, b, c, d] = source;
-    if (!this.#has(listener) && this.#group(listener) === undefined) return this.#failure ?? denial(v.CODE_BAD_LISTENER);
-    return this.#query(() => (isV4(source) ? this.#exports.accept4(listener, d) : this.#exports.accept6(listener, a, b, c, d)));
+    if (!this.#has(listener) && this.#group(listener) === undefined) return this.#answers.refuse(v.CODE_BAD_LISTENER);
+    return this.#answers.query(() => (isV4(source) ? this.#exports.accept4(listener, d) : this.#exports.accept6(listener, a, b, c, d)));
   }
 
   lead(group: number, source: Address, name: string | null): Lead {
     if (this.#has(group)) return { listener: group };
     const info = this.#group(group);
     const { hello } = this.#exports;
-    if (info === undefined || hello === undefined) return { listener: null, denial: this.#failure ?? denial(v.CODE_BAD_LISTENER) };
+    if (info === undefined || hello === undefined) return { listener: null, denial: this.#answers.refuse(v.CODE_BAD_LISTENER) };
     const [a, b, c, d] = source;
-    const answer = this.#query(() => hello(group, a, b, c, d, this.#scratch.writeName(name)));
-    const found = this.#failure === null ? this.#detail(abi.DETAIL_LISTENER) : group;
+    const answer = this.#answers.query(() => hello(group, a, b, c, d, this.#scratch.writeName(name)));
+    const found = this.#answers.failure === null ? this.#answers.detail(abi.DETAIL_LISTENER) : group;
     if (info.members.includes(found)) return { listener: found };
     // INVARIANT: what led to none of the group's listeners is refused.
     const refused = answer.allowed || answer.later || found !== group;
-    return { listener: null, denial: refused ? this.#poison(v.CODE_MODULE_RESULT) : answer };
+    return { listener: null, denial: refused ? this.#answers.poison(v.CODE_MODULE_RESULT) : answer };
   }
 
   charge({ listener, source: [a, b, c, d], zone = 0 }: Peer, rule: number): Decision {
-    if (!this.#has(listener)) return this.#failure ?? denial(v.CODE_BAD_LISTENER);
-    const answer = this.#charged(() => this.#exports.charge(listener, a, b, c, d, zone));
-    if (!answer.allowed && answer.later) return this.#poison(v.CODE_MODULE_RESULT);
-    if (rule === abi.NO_RULE || this.#failure !== null) return answer;
+    if (!this.#has(listener)) return this.#answers.refuse(v.CODE_BAD_LISTENER);
+    const answer = this.#answers.charged(() => this.#exports.charge(listener, a, b, c, d, zone));
+    if (!answer.allowed && answer.later) return this.#answers.poison(v.CODE_MODULE_RESULT);
+    if (rule === abi.NO_RULE || this.#answers.failure !== null) return answer;
     return { ...answer, rule };
   }
 
   spend(group: number, [a, b, c, d]: Address, zone = 0): void {
     const members = this.#group(group)?.members ?? [];
-    this.#run(() => {
+    this.#answers.run(() => {
       for (const listener of members) this.#exports.spend?.(listener, a, b, c, d, zone);
     }, undefined);
   }
@@ -152,27 +126,27 @@ class RunningPolicy implements PolicyEngine {
 
   named(listener: number, source: Address, name: string | null): Answer {
     const [a, b, c, d] = source;
-    if (!this.#has(listener)) return this.#failure ?? denial(v.CODE_BAD_LISTENER);
-    const answer = this.#query(() => {
+    if (!this.#has(listener)) return this.#answers.refuse(v.CODE_BAD_LISTENER);
+    const answer = this.#answers.query(() => {
       const { hello } = this.#exports;
       // Version 1 has no listener for which a name decides.
       if (hello === undefined) return this.#exports.accept6(listener, a, b, c, d);
       return hello(listener, a, b, c, d, this.#scratch.writeName(name));
     });
     // INVARIANT: after the name, only a listener that requires client certificates has a fact to come.
-    return answer.allowed || !answer.later || this.#isMutual(listener) ? this.#withoutIdentity(listener, answer) : this.#poison(v.CODE_MODULE_RESULT);
+    return answer.allowed || !answer.later || this.#isMutual(listener) ? this.#withoutIdentity(listener, answer) : this.#answers.poison(v.CODE_MODULE_RESULT);
   }
 
   identity(listener: number, source: Address, name: string | null, identity: Identity): Decision {
     const [a, b, c, d] = source;
     const { identity: decide } = this.#exports;
-    if (!this.#has(listener)) return this.#failure ?? denial(v.CODE_BAD_LISTENER);
-    if (decide === undefined || !this.#isMutual(listener)) return this.#failure ?? denial(v.CODE_BAD_REQUEST);
+    if (!this.#has(listener)) return this.#answers.refuse(v.CODE_BAD_LISTENER);
+    if (decide === undefined || !this.#isMutual(listener)) return this.#answers.refuse(v.CODE_BAD_REQUEST);
     const names = identity.words.filter((word) => !word.startsWith("sha256:"));
     const bytes = names.reduce((sum, word) => sum + word.length, 0);
-    if (names.length > MAX_IDENTITY_NAMES || bytes > MAX_IDENTITY_BYTES) return this.#failure ?? denial(v.CODE_BAD_IDENTITY);
-    const answer = this.#query(() => decide(listener, a, b, c, d, this.#scratch.writeName(name), this.#scratch.writeWords(identity)));
-    return answer.allowed || !answer.later ? answer : this.#poison(v.CODE_MODULE_RESULT);
+    if (names.length > MAX_IDENTITY_NAMES || bytes > MAX_IDENTITY_BYTES) return this.#answers.refuse(v.CODE_BAD_IDENTITY);
+    const answer = this.#answers.query(() => decide(listener, a, b, c, d, this.#scratch.writeName(name), this.#scratch.writeWords(identity)));
+    return answer.allowed || !answer.later ? answer : this.#answers.poison(v.CODE_MODULE_RESULT);
   }
 
   admitIdentity(listener: number, source: Address, name: string | null, identity: Identity): Decision {
@@ -180,20 +154,20 @@ class RunningPolicy implements PolicyEngine {
     const { chargeIdentity } = this.#exports;
     if (!decision.allowed || chargeIdentity === undefined) return decision.allowed ? denial(v.CODE_BAD_REQUEST) : decision;
     const [a, b, c, d] = identity.key;
-    const charged = this.#charged(() => chargeIdentity(listener, a, b, c, d, decision.rule));
-    return charged.allowed || !charged.later ? charged : this.#poison(v.CODE_MODULE_RESULT);
+    const charged = this.#answers.charged(() => chargeIdentity(listener, a, b, c, d, decision.rule));
+    return charged.allowed || !charged.later ? charged : this.#answers.poison(v.CODE_MODULE_RESULT);
   }
 
   releaseIdentity(listener: number, { key: [a, b, c, d] }: Identity): void {
     if (this.#has(listener))
-      this.#run(() => {
+      this.#answers.run(() => {
         this.#exports.releaseIdentity?.(listener, a, b, c, d);
       }, undefined);
   }
 
   recountIdentity(listener: number, { key: [a, b, c, d] }: Identity): void {
     if (this.#has(listener))
-      this.#run(() => {
+      this.#answers.run(() => {
         this.#exports.recountIdentity?.(listener, a, b, c, d);
       }, undefined);
   }
@@ -201,15 +175,15 @@ class RunningPolicy implements PolicyEngine {
   shadow(listener: number, source: Address, name: string | null | undefined, identity?: Identity): Shadow | null {
     const [a, b, c, d] = source;
     const { shadow } = this.#exports;
-    if (shadow === undefined || this.#failure !== null || (!this.#has(listener) && this.#group(listener) === undefined)) return null;
-    const verdict = this.#run(
+    if (shadow === undefined || this.#answers.failure !== null || (!this.#has(listener) && this.#group(listener) === undefined)) return null;
+    const verdict = this.#answers.run(
       () =>
         shadow(listener, a, b, c, d, name === undefined ? -1 : this.#scratch.writeName(name), identity === undefined ? -1 : this.#scratch.writeWords(identity)),
       v.VERDICT_DENY,
     );
-    if (this.#failure !== null || verdict === -1) return null;
-    const answer = this.#answer(verdict);
-    const [code, rule] = [this.#detail(abi.DETAIL_CODE), this.#detail(abi.DETAIL_RULE)];
+    if (this.#answers.failure !== null || verdict === -1) return null;
+    const answer = this.#answers.read(verdict);
+    const [code, rule] = [this.#answers.detail(abi.DETAIL_CODE), this.#answers.detail(abi.DETAIL_RULE)];
     if (this.poisoned || !isCode(code)) return null;
     const word =
       answer.allowed ? "allow"
@@ -224,7 +198,7 @@ class RunningPolicy implements PolicyEngine {
 
   /** INVARIANT: a listener that requires client certificates admits no client without one. */
   #withoutIdentity(listener: number, answer: Answer): Answer {
-    return answer.allowed && this.#isMutual(listener) ? this.#poison(v.CODE_MODULE_RESULT) : answer;
+    return answer.allowed && this.#isMutual(listener) ? this.#answers.poison(v.CODE_MODULE_RESULT) : answer;
   }
 
   admit(peers: readonly Peer[]): readonly Answer[] {
@@ -238,26 +212,26 @@ class RunningPolicy implements PolicyEngine {
 
   #admitSlice(peers: readonly Peer[]): readonly Answer[] {
     const view = this.#view;
-    const answered = this.#run(() => {
+    const answered = this.#answers.run(() => {
       if (peers.length > this.#scratch.records) return 0;
       this.#scratch.writePeers(peers, (number) => this.#has(number) || this.#group(number) !== undefined);
       return this.#exports.batch(peers.length);
     }, 0);
-    if (answered !== peers.length && this.#failure === null) this.#failure = denial(v.CODE_MODULE_RESULT);
+    if (answered !== peers.length && this.#answers.failure === null) this.#answers.poison(v.CODE_MODULE_RESULT);
     const answers: Answer[] = [];
     for (let i = 0, at = this.#scratch.at; i < peers.length; i++, at += abi.BATCH_BYTES) {
-      if (this.#failure === null) {
+      if (this.#answers.failure === null) {
         const word = view.getUint32(at + abi.R_BATCH_CODE, true);
         const [verdict, rule] = [view.getInt32(at + abi.R_BATCH_VERDICT, true), view.getInt32(at + abi.R_BATCH_RULE, true)];
-        answers.push(this.#decision(verdict, (word >>> 16) & 0xff, word & 0xffff, rule, word >>> 24));
-      } else answers.push(this.#failure);
+        answers.push(this.#answers.decision(verdict, (word >>> 16) & 0xff, word & 0xffff, rule, word >>> 24));
+      } else answers.push(this.#answers.failure);
     }
     return answers;
   }
 
   release(listener: number, [a, b, c, d]: Address, zone = 0): void {
     if (this.#has(listener))
-      this.#run(() => {
+      this.#answers.run(() => {
         this.#exports.release(listener, a, b, c, d, zone);
       }, undefined);
   }
@@ -265,29 +239,29 @@ class RunningPolicy implements PolicyEngine {
   recount(listener: number, source: Address, zone = 0): void {
     // A reload calls this for every connection in one turn, so the address is read without an iterator.
     if (this.#has(listener))
-      this.#run(() => {
+      this.#answers.run(() => {
         this.#exports.recount(listener, source[0], source[1], source[2], source[3], zone);
       }, undefined);
   }
 
   exportState(): Uint8Array {
-    return this.#run(() => this.#scratch.takeState(), new Uint8Array(0));
+    return this.#answers.run(() => this.#scratch.takeState(), new Uint8Array(0));
   }
 
   importState(state: Uint8Array): void {
-    this.#run(() => {
+    this.#answers.run(() => {
       this.#scratch.giveState(state);
     }, undefined);
   }
 
   takeState(from: PolicyEngine): void {
-    const changed = from instanceof RunningPolicy ? this.#run(() => this.#copyLimits(from), null) : null;
+    const changed = from instanceof RunningPolicy ? this.#answers.run(() => this.#copyLimits(from), null) : null;
     if (changed === null) this.importState(from.exportState());
     else if (changed.size > 0) this.importState(recordsOf(from.exportState(), changed));
   }
 
   exhaustLimits(): number {
-    const { records, longestMs } = this.#run(() => exhausted(this.#exports), { records: new Uint8Array(0), longestMs: 0 });
+    const { records, longestMs } = this.#answers.run(() => exhausted(this.#exports), { records: new Uint8Array(0), longestMs: 0 });
     this.importState(records);
     return longestMs;
   }
@@ -303,12 +277,12 @@ class RunningPolicy implements PolicyEngine {
   }
 
   connections(listener: number): number {
-    return this.#has(listener) ? this.#run(() => this.#exports.connections(listener) >>> 0, 0) : 0;
+    return this.#has(listener) ? this.#answers.run(() => this.#exports.connections(listener) >>> 0, 0) : 0;
   }
 
   limiterFill(): { readonly used: number; readonly places: number } {
     const places = this.#view.getUint32(abi.TABLES_BASE + abi.H_LIMIT_SETS, true) * abi.WAYS;
-    return { used: this.#run(() => this.#exports.limiterUsed() >>> 0, 0), places };
+    return { used: this.#answers.run(() => this.#exports.limiterUsed() >>> 0, 0), places };
   }
 
   /** INVARIANT: only a listener's own number passes, because WebAssembly would wrap a number beyond 32 bits to another listener's. */
@@ -318,63 +292,6 @@ class RunningPolicy implements PolicyEngine {
 
   #group(number: number): GroupInfo | undefined {
     return this.info.groups[number - this.info.listeners.length];
-  }
-
-  /** Runs a call that returns a verdict and writes its reason, code and rule into the detail words. */
-  #query(call: () => number): Answer {
-    const verdict = this.#run(call, v.VERDICT_DENY);
-    return this.#failure ?? this.#answer(verdict);
-  }
-
-  /** The same for a call that charges, which also says what dryrun caps and limits would have refused. Modules of earlier releases have 0 there. */
-  #charged(call: () => number): Answer {
-    const verdict = this.#run(call, v.VERDICT_DENY);
-    return this.#failure ?? this.#answer(verdict, this.#detail(abi.DETAIL_WOULD));
-  }
-
-  #answer(verdict: number, would: number = v.CODE_NONE): Answer {
-    if (this.#detail(abi.DETAIL_VERDICT) !== verdict) return this.#poison(v.CODE_MODULE_RESULT);
-    return this.#decision(verdict, this.#detail(abi.DETAIL_REASON), this.#detail(abi.DETAIL_CODE), this.#detail(abi.DETAIL_RULE), would);
-  }
-
-  #detail(field: number): number {
-    return this.#view.getInt32(abi.DETAIL_BASE + field, true);
-  }
-
-  /** INVARIANT: the answer's numbers agree with each other; otherwise the engine is poisoned. */
-  #decision(verdict: number, reason: number, code: number, rule: number, wouldCode: number): Answer {
-    if (!isCode(code) || rule < abi.NO_RULE || rule >= this.info.rules.length) return this.#poison(v.CODE_MODULE_RESULT);
-    const { name, reason: due } = CODES[code];
-    if (reason !== due) return this.#poison(v.CODE_MODULE_RESULT);
-    // A connection that is refused was charged to nothing.
-    if (wouldCode !== v.CODE_NONE && (verdict === v.VERDICT_DENY || !isCode(wouldCode) || !RATE_CODES.has(wouldCode)))
-      return this.#poison(v.CODE_MODULE_RESULT);
-    const would = wouldCode !== v.CODE_NONE && isCode(wouldCode) ? CODES[wouldCode].name : undefined;
-    if (verdict === v.VERDICT_ALLOW && ADMITTING.has(code)) return mintPermit(name, rule, would);
-    const pending = would === undefined ? PENDING : { ...PENDING, would };
-    if (verdict === v.VERDICT_OPEN && code === v.CODE_OPEN) return pending;
-    if (verdict === v.VERDICT_IDENTITY && code === v.CODE_OPEN_IDENTITY) return pending;
-    if (verdict === v.VERDICT_DENY && due !== v.REASON_NONE) {
-      if (this.#refusal === null || this.#refusal.code !== name || this.#refusal.rule !== rule) this.#refusal = denial(code, rule);
-      return this.#refusal;
-    }
-    return this.#poison(v.CODE_MODULE_RESULT);
-  }
-
-  #poison(code: CodeNumber): Denial {
-    this.#failure = denial(code);
-    return this.#failure;
-  }
-
-  /** A trap poisons the engine for good. */
-  #run<T>(call: () => T, otherwise: T): T {
-    if (this.#failure !== null) return otherwise;
-    try {
-      return call();
-    } catch {
-      this.#poison(v.CODE_MODULE_TRAP);
-      return otherwise;
-    }
   }
 }
 

@@ -1,10 +1,11 @@
-// A decision is a Permit or a Denial. Only `ask.ts`, which reads the module's answer, makes a Permit, and nothing is
+// A decision is a Permit or a Denial. Only `answers.ts`, which reads the module's answer, makes a Permit, and nothing is
 // forwarded without one.
-import type { Code, Reason } from "../abi/names.ts";
+import { NO_RULE } from "../abi/layout.ts";
+import { CODES, REASON_NAMES, type Code, type CodeNumber, type Reason } from "../abi/names.ts";
 
 const minted: unique symbol = Symbol("permit");
 
-/** The permission to serve one connection, or to make one bind. Only `ask.ts` makes one. */
+/** The permission to serve one connection, or to make one bind. Only `answers.ts` makes one. */
 export interface Permit {
   readonly allowed: true;
   readonly code: Code;
@@ -50,7 +51,14 @@ export interface Shadow {
   readonly rule: number;
 }
 
-/** @internal Only `ask.ts` imports it; a test checks that. */
+/** @internal Only `answers.ts` imports it; a test checks that. */
 export function mintPermit(code: Code, rule: number, would?: Code): Permit {
   return would === undefined ? { allowed: true, code, rule, [minted]: true } : { allowed: true, code, rule, would, [minted]: true };
+}
+
+/** The Denial for a code; the host and the gateway make every Denial with it. */
+export function denial(code: CodeNumber, rule = NO_RULE): Denial {
+  const entry = CODES[code];
+  const reason: Reason = REASON_NAMES[entry.reason];
+  return { allowed: false, later: false, reason: reason === "none" ? "policy" : reason, code: entry.name, rule };
 }

@@ -1,7 +1,6 @@
 // Lines of an audit file as ingressd writes them, with the fields that a test names.
 import { auditLine, type AuditFacts } from "../../gateway/audit/line.ts";
-import { denial } from "../../runtime/host/ask.ts";
-import { mintPermit } from "../../runtime/host/decision.ts";
+import { denial, mintPermit } from "../../runtime/host/decision.ts";
 import type { CodeNumber } from "../../runtime/abi/names.ts";
 import { CODE_ALLOWED } from "../../runtime/abi/verdicts.ts";
 

@@ -8,7 +8,7 @@ import { auditLine, field, FIELD_BYTES, type AuditFacts } from "../../gateway/au
 import { createRecorder } from "../../gateway/audit/recorder.ts";
 import { newCounters } from "../../gateway/audit/counters.ts";
 import { createMarkers } from "../../gateway/audit/markers.ts";
-import { denial } from "../../runtime/host/ask.ts";
+import { denial } from "../../runtime/host/decision.ts";
 import { loadPolicy } from "../../runtime/host/load.ts";
 import { openEngine } from "../../runtime/host/ask.ts";
 import { parseAddress } from "../../runtime/net/address.ts";

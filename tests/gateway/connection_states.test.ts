@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
 import { CODE_DRAINING } from "../../runtime/abi/verdicts.ts";
-import { denial } from "../../runtime/host/ask.ts";
+import { denial } from "../../runtime/host/decision.ts";
 import { fromV4 } from "../../runtime/net/address.ts";
 import {
   CHARGED_BACKEND,

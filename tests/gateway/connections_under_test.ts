@@ -1,7 +1,8 @@
 // Connections without sockets: the product's table, stages, admission and policy module over a transport that does
 // nothing by itself, so that a test says every event.
 import { createServer } from "node:tls";
-import { denial, openEngine } from "../../runtime/host/ask.ts";
+import { openEngine } from "../../runtime/host/ask.ts";
+import { denial } from "../../runtime/host/decision.ts";
 import { loadPolicy } from "../../runtime/host/load.ts";
 import type { LoadedPolicy, PolicyEngine } from "../../runtime/host/module.ts";
 import { CODE_TLS_FAILED } from "../../runtime/abi/verdicts.ts";

@@ -6,7 +6,7 @@ import * as assert from "uvu/assert";
 import { CODES, REASON_NAMES } from "../../runtime/abi/names.ts";
 import { auditLine } from "../../gateway/audit/line.ts";
 import { METHODS } from "../../gateway/methods/methods.ts";
-import { denial } from "../../runtime/host/ask.ts";
+import { denial } from "../../runtime/host/decision.ts";
 import { backend, freePort, probe, running } from "./gateway_under_test.ts";
 
 const test = suite("docs");

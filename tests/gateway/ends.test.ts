@@ -8,7 +8,7 @@ import { endLine, type EndFacts } from "../../gateway/audit/end_line.ts";
 import { createMarkers } from "../../gateway/audit/markers.ts";
 import { createRecorder } from "../../gateway/audit/recorder.ts";
 import { newCounters } from "../../gateway/audit/counters.ts";
-import { denial } from "../../runtime/host/ask.ts";
+import { denial } from "../../runtime/host/decision.ts";
 import { CODE_NO_MATCH } from "../../runtime/abi/verdicts.ts";
 import { freeUdpPort, udpBackend, udpSocket } from "./datagrams_under_test.ts";
 import { backend, endsIn, eventually, freePort, manualClock, probe, running, visit, type EndRecord, type Under } from "./gateway_under_test.ts";

@@ -376,7 +376,7 @@ house("permits are made in one file only", () => {
   const others = files
     .filter((f) => /\bmintPermit\b/.test(f.text))
     .map((f) => f.path)
-    .filter((p) => p !== "runtime/host/ask.ts" && p !== "runtime/host/decision.ts");
+    .filter((p) => p !== "runtime/host/answers.ts" && p !== "runtime/host/decision.ts");
   assert.equal(others, []);
 });
 

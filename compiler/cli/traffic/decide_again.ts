@@ -1,8 +1,7 @@
 // A recorded decision under another policy. The module is queried as the gateway queries it, phase by phase, at the time of the
 // record and without caps and limits; where a phase needs a fact that the record does not have, the answer is "undecidable".
 import { CODE_HELLO_MALFORMED, CODE_NOT_EXPOSED } from "../../../runtime/abi/verdicts.ts";
-import { denial } from "../../../runtime/host/ask.ts";
-import type { Decision } from "../../../runtime/host/decision.ts";
+import { denial, type Decision } from "../../../runtime/host/decision.ts";
 import { identityOf, type Identity } from "../../../runtime/host/identity.ts";
 import type { ListenerInfo, LoadedPolicy, PolicyEngine } from "../../../runtime/host/module.ts";
 import { isWildcard, type Address } from "../../../runtime/net/address.ts";
