@@ -186,20 +186,7 @@ function refuseMixed(r: Reader, body: readonly ItemNode[]): void {
 }
 
 function isClause(item: ItemNode): item is ClauseNode {
-  switch (item.kind) {
-    case "rule":
-    case "backend":
-    case "cap":
-    case "limit":
-    case "amplify":
-    case "cert":
-    case "ca":
-    case "alpn":
-    case "use":
-      return true;
-    default:
-      return false;
-  }
+  return item.kind === "rule" || sortOf(item) !== "statement";
 }
 
 export function isStatement(item: ItemNode): item is StatementNode {

@@ -160,16 +160,7 @@ class Grammar extends ClauseGrammar {
       { ALT: () => this.SUBRULE(this.budget) },
       { ALT: () => this.SUBRULE(this.invariant) },
       { ALT: () => this.SUBRULE(this.test) },
-      { ALT: () => this.SUBRULE(this.backends) },
-      { ALT: () => this.SUBRULE(this.credential) },
-      { ALT: () => this.SUBRULE(this.alpn) },
-      { ALT: () => this.SUBRULE(this.cap) },
-      { ALT: () => this.SUBRULE(this.limit) },
-      { ALT: () => this.SUBRULE(this.amplify) },
-      { ALT: () => this.SUBRULE(this.rule) },
-      { ALT: () => this.SUBRULE(this.dryrun) },
-      { ALT: () => this.SUBRULE(this.use) },
-      { ALT: () => this.SUBRULE(this.annotation) },
+      ...this.clauseKinds,
     ]);
   });
 }

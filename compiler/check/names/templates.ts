@@ -20,19 +20,14 @@ export interface Template {
 
 export type Templates = ReadonlyMap<TemplateNode, Template>;
 
+/** The kinds that are allowed in an expose alone. */
+const CLAUSES_ALONE = { backend: true, cap: true, limit: true, amplify: true, cert: true, ca: true, alpn: true } as const satisfies Record<
+  Exclude<ClauseNode["kind"], StatementNode["kind"]>,
+  true
+>;
+
 export function isStatement(node: StatementNode | ClauseNode): node is StatementNode {
-  switch (node.kind) {
-    case "backend":
-    case "cap":
-    case "limit":
-    case "amplify":
-    case "cert":
-    case "ca":
-    case "alpn":
-      return false;
-    default:
-      return true;
-  }
+  return !Object.hasOwn(CLAUSES_ALONE, node.kind);
 }
 
 /** `deny` and `use` are allowed at top level and in an expose. */
