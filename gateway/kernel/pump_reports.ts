@@ -1,4 +1,4 @@
-// What the pump does to descriptors of the kernel transport, as events of their rows.
+// Reports to the rows of the kernel transport each read and each end that the pump has at a descriptor.
 import type { TransportEvents } from "../connection/transport.ts";
 import type { FlightStep } from "../tls/first_flights.ts";
 import type { PumpOwner } from "./pump.ts";

@@ -1,4 +1,4 @@
-// What the pulls of a source have come to, for status, readiness and metrics.
+// The results of the pulls of a source, for status, readiness and metrics.
 import { statSync, utimesSync } from "node:fs";
 
 /** `failed`: nothing came; `refused`: what came may not be in force. */

@@ -62,7 +62,7 @@ export class Pulls {
     return this.#failures;
   }
 
-  /** What the server demands after the last failure; null where it demands nothing. */
+  /** The milliseconds that the server demands after the last failure; null where it demands none. */
   get retryAfterMs(): number | null {
     return this.#retryAfterMs;
   }

@@ -1,4 +1,4 @@
-// What a mutant of the guard is: edits of its sources, and the test with a real process that has to notice.
+// The form of a mutant of the guard: edits of its sources, and the test with a real process that has to notice.
 
 export interface Edit {
   /** In runtime/guard. */
