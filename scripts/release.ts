@@ -31,10 +31,11 @@ function lacks(): readonly string[] {
     found.push(`CHANGELOG.md still has a part \`Unreleased\`: give it the heading \`## ${manifest.version}\``);
   const module = `tests/host/releases/${manifest.version}.wasm`;
   if (!existsSync(join(ROOT, module))) found.push(`there is no ${module}, which the next releases must load: CONTRIBUTING.md, "A release", step 2`);
-  const others = [...new Set(readFileSync(join(ROOT, "README.md"), "utf8").match(/(?<=ingressd[-_])\d+\.\d+\.\d+/g))].filter(
-    (version) => version !== manifest.version,
-  );
-  if (others.length > 0) found.push(`README.md names files of version ${others.join(", ")}`);
+  for (const page of ["README.md", ...readdirSync(join(ROOT, "docs/how_to")).map((name) => `docs/how_to/${name}`)]) {
+    const others = new Set(readFileSync(join(ROOT, page), "utf8").match(/(?<=ingressd[-_])\d+\.\d+\.\d+/g));
+    others.delete(manifest.version);
+    if (others.size > 0) found.push(`${page} names files of version ${[...others].join(", ")}`);
+  }
   if (run("git", ["status", "--porcelain"]) !== "") found.push("the tree has changes that are not committed");
   return found;
 }
