@@ -343,16 +343,19 @@ test("a header's bytes alone are taken, what came behind them is left, and its d
   }
 });
 
+/** Nothing is charged yet, and no policy is in force. */
+const emptyAccount = (table: ConnectionTable): Account => ({
+  table,
+  inForce: { engine: null },
+  overall: 0,
+  nameWaits: { give: () => undefined },
+  places: { take: () => undefined, give: () => undefined },
+  placeKeys: () => [],
+});
+
 test("a charge is given back once, and only that which was made", () => {
   const table = new ConnectionTable();
-  const account: Account = {
-    table,
-    inForce: { engine: null },
-    overall: 0,
-    nameWaits: { give: () => undefined },
-    places: { take: () => undefined, give: () => undefined },
-    placeKeys: () => [],
-  };
+  const account = emptyAccount(table);
   const row = table.take();
   charge(account, row, CHARGED_OVERALL | CHARGED_LISTENER);
   charge(account, row, CHARGED_OVERALL);
@@ -368,14 +371,7 @@ test("a charge is given back once, and only that which was made", () => {
 
 test("a connection that moves to another backend is counted there, and no more where it was", () => {
   const table = new ConnectionTable();
-  const account: Account = {
-    table,
-    inForce: { engine: null },
-    overall: 0,
-    nameWaits: { give: () => undefined },
-    places: { take: () => undefined, give: () => undefined },
-    placeKeys: () => [],
-  };
+  const account = emptyAccount(table);
   const pool = new Backends(() => null);
   const [a, b] = [1, 2].map((port) => {
     const address = tcpBackend("127.0.0.1", port);
