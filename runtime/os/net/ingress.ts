@@ -127,7 +127,7 @@ export function pump(c: usize): bool {
   return true;
 }
 
-/** Whether both halves have waited and everything was acknowledged. */
+/** Whether both halves have ended and everything was acknowledged. */
 export function isOver(c: usize): bool {
   return has(c, FLAG_FIN_ACKED) && has(c, FLAG_END_PASSED);
 }

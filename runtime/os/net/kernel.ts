@@ -20,10 +20,10 @@ export declare function write(flow: u32, from: usize, length: u32): i32;
 /** Reads bytes from the service; returns how many (0: none yet, -1: end of stream, -2: it is gone). */
 export declare function read(flow: u32, to: usize, length: u32): i32;
 
-/** The client has waited its half. */
+/** The client has ended its half. */
 export declare function finish(flow: u32): void;
 
-/** Closes a flow. `whole`: both halves waited and the client acknowledged everything. */
+/** Closes a flow. `whole`: both halves ended and the client acknowledged everything. */
 export declare function close(flow: u32, whole: i32): void;
 
 /** Sends the frame of `length` bytes at FRAME_OUT. */

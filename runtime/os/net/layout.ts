@@ -61,6 +61,9 @@ export const C_PHASE_AT = 88;
 export const C_STRETCH_COUNT = 92;
 export const C_STRETCHES = 96;
 export const STRETCH_COUNT = 4;
+/** The first challenge of the current second, and how many were sent since. */
+export const C_CHALLENGED_AT = 128;
+export const C_CHALLENGES = 132;
 
 export const STATE_FREE = 0;
 export const STATE_OPEN = 1;
@@ -106,8 +109,11 @@ export const SYN_TRIES = 2;
 export const HELLO_MS = 5000;
 export const IDLE_MS = 30000;
 export const TIME_WAIT_MS = 2000;
-/** Challenge acknowledgements in one second, over all connections (RFC 5961 section 7). */
-export const CHALLENGES_PER_SECOND = 10;
+/** Challenge acknowledgements of one connection in one second (RFC 5961 section 7). Connections share no budget. */
+export const CHALLENGES_PER_SECOND = 2;
+/** Those of all handshakes together: at least so many, and a random number below the second one more. */
+export const HANDSHAKE_CHALLENGES = 8;
+export const HANDSHAKE_CHALLENGES_MORE = 8;
 
 // ---- counters, one u32 each -----------------------------------------------------------------
 export const N_FRAMES = 0;

@@ -1,5 +1,6 @@
-// Incoming segments (RFC 9293 section 3.10, with the checks of RFC 5961). A sequence number that a blind attacker
-// could guess is never enough to reset a connection or to inject bytes.
+// Incoming segments (RFC 9293 section 3.10, with the checks of RFC 5961). To reset a connection or to inject bytes, a blind
+// attacker has to send the one number of 2^32 that is due, or one in the window with an acknowledgement in another.
+// No answer that it sees says whether a forged segment was near (send.ts, challengeOf).
 
 import { before, count, get16, get32, notAfter } from "./bytes";
 import { find, has, set, take } from "./connection";
@@ -41,7 +42,7 @@ import {
 import { TCP_BYTES } from "./out";
 import { receive } from "./receive";
 import { now } from "./self";
-import { ACK, calmTimer, challenge, challengeOf, FIN, push, refuse, RST, sendAgain, SYN } from "./send";
+import { ACK, calmTimer, challengeHandshake, challengeOf, FIN, push, refuse, RST, sendAgain, SYN } from "./send";
 
 const LEAST_MSS: u32 = 64;
 const MSS_WITHOUT_OPTION: u32 = 536;
@@ -85,7 +86,7 @@ function hasValidFlags(): bool {
   return (flags & (SYN | ACK | RST)) != 0;
 }
 
-/** Handles a segment for an waited connection. Returns false if the segment starts a new one. */
+/** Handles a segment for an ended connection. Returns false if the segment starts a new one. */
 function ended(c: usize): bool {
   if ((flags & (SYN | ACK)) == SYN && before(load<u32>(c, C_RECEIVE_NEXT), seq)) {
     store<u32>(c, 0, C_STATE);
@@ -137,12 +138,12 @@ function handshake(o: usize): void {
   const inWindow = seq - next < <u32>RING_BYTES;
   if ((flags & RST) != 0) {
     if (seq == next) dropHalfOpen(o);
-    else if (inWindow) challenge(sender, peer, ports, load<u32>(o, O_OURS) + 1, next, RING_BYTES);
+    else if (inWindow) challengeHandshake(o);
   } else if ((flags & SYN) != 0) {
     if (seq + 1 == next && (flags & ACK) == 0) sendSynAck(o);
-    else challenge(sender, peer, ports, load<u32>(o, O_OURS) + 1, next, RING_BYTES);
+    else challengeHandshake(o);
   } else if (ack != load<u32>(o, O_OURS) + 1) refuseThis();
-  else if (!inWindow) challenge(sender, peer, ports, load<u32>(o, O_OURS) + 1, next, RING_BYTES);
+  else if (!inWindow) challengeHandshake(o);
   else establish(o, next);
 }
 
