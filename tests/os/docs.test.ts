@@ -23,6 +23,7 @@ test("docs/os.md has the bounds of the network half", () => {
       `${n.CHALLENGES_PER_SECOND} a second of one connection; ${n.HANDSHAKE_CHALLENGES} to ${n.HANDSHAKE_CHALLENGES + n.HANDSHAKE_CHALLENGES_MORE - 1} of all handshakes, a random number each second`,
     ],
     ["frame", `${n.FRAME_BYTES} bytes`],
+    ["frames before timers and services have their turn", `${n.FRAMES_PER_TURN}`],
   ];
   for (const [what, value] of rows) assert.ok(page.includes(`\n| ${what} | ${value} |\n`), what);
 });

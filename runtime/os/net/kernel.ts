@@ -2,6 +2,9 @@
 // same request to the same policy module. Nothing is opened without these answers. They are imports of the module
 // `kernel`, which is the name of this file.
 
+/** Moves the next frame, of at most `most` bytes, to `frame`. Returns its length; 0: there is none. */
+export declare function take(frame: usize, most: u32): u32;
+
 /** Whether a SYN from `source` (IPv4, host order) may be answered at `port`; 0: no. Nothing is charged. */
 export declare function peek(port: u32, source: u32): i32;
 

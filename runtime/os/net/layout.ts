@@ -26,6 +26,9 @@ export const RING_BYTES = 4096;
 export const RECEIVED = 65536;
 export const TO_SEND = 196608;
 
+/** Frames that are processed before the timers and the services have their turn. */
+export const FRAMES_PER_TURN = 32;
+
 // ---- connection: u32 words unless stated otherwise ------------------------------------------
 export const C_STATE = 0;
 export const C_PEER = 4;

@@ -15,6 +15,8 @@ import {
   C_STATE,
   C_TIMER_AT,
   FLAG_TIMER,
+  FRAMES_PER_TURN,
+  FRAME_BYTES,
   FRAME_IN,
   IDLE_MS,
   N_GIVEN_UP,
@@ -26,6 +28,7 @@ import {
 } from "./layout";
 import { count } from "./bytes";
 import { has } from "./connection";
+import { take } from "./kernel";
 import { setNow, setSecret, setSelf } from "./self";
 import { retry } from "./send";
 import { settle } from "./tcp";
@@ -47,7 +50,7 @@ export function frame(length: u32, now: u32): void {
   takeFrame(length);
 }
 
-/** Runs timers and services: to be called at least every 500 ms while a connection exists, and after a service's events. */
+/** Runs timers and services. */
 export function tick(now: u32): void {
   setNow(now);
   tickHalfOpen();
@@ -64,6 +67,21 @@ export function tick(now: u32): void {
       abort(c);
     } else settle(c);
   }
+}
+
+/**
+ * Processes frames, then runs timers and services: to be called whenever something has happened, and at least every 500 ms while a
+ * connection exists. Timers and services are not delayed by frames that keep coming. Returns whether there may be more of them.
+ */
+export function turn(now: u32): bool {
+  let frames: u32 = 0;
+  for (; frames < <u32>FRAMES_PER_TURN; frames++) {
+    const length = take(FRAME_IN, FRAME_BYTES);
+    if (length == 0) break;
+    frame(length, now);
+  }
+  tick(now);
+  return frames == <u32>FRAMES_PER_TURN;
 }
 
 /** Number of connections in any state. */

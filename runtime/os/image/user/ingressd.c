@@ -30,6 +30,7 @@ static uint64_t at(uint32_t address, uint32_t bytes) {
 }
 
 struct w2c_kernel { int unused; };
+u32 w2c_kernel_take(struct w2c_kernel *k, u32 frame, u32 most) { return (void)k, (u32)system4(CALL_FRAME, at(frame, most), most, 0, 0); }
 u32 w2c_kernel_peek(struct w2c_kernel *k, u32 port, u32 source) { return (void)k, (u32)system4(CALL_PEEK, port, source, 0, 0); }
 u32 w2c_kernel_admit(struct w2c_kernel *k, u32 port, u32 source) { return (void)k, (u32)system4(CALL_ADMIT, port, source, 0, 0); }
 u32 w2c_kernel_hello(struct w2c_kernel *k, u32 flow, u32 name, u32 length) {
@@ -61,12 +62,9 @@ void ingressd_main(void) {
   system4(CALL_SELF, (uint64_t)&own, sizeof own, 0, 0);
   wasm2c_net_instantiate(&net, &kernel);
   w2c_net_start(&net, own.address, own.mac_high, own.mac_low, own.secret[0], own.secret[1], own.secret[2], own.secret[3]);
-  uint32_t frame = w2c_net_frameAddress(&net);
   open_ports();
   for (;;) {
-    int64_t length;
-    while ((length = system4(CALL_FRAME, at(frame, 1514), 1514, 0, 0)) > 0) w2c_net_frame(&net, (u32)length, (u32)now());
-    w2c_net_tick(&net, (u32)now());
+    if (w2c_net_turn(&net, (u32)now())) continue;
     wait(w2c_net_connections(&net) + w2c_net_halfOpen(&net) > 0 ? now() + TICK_MS : ALWAYS);
   }
 }
