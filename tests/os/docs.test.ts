@@ -10,7 +10,9 @@ const page = read("docs/os.md");
 
 test("docs/os.md has the bounds of the network half", () => {
   const rows: readonly (readonly [what: string, value: string])[] = [
-    ["connections; handshakes under way", `${n.CONNECTION_COUNT}; ${n.HALF_OPEN_COUNT}, a new one replaces the oldest`],
+    ["open ports", `${n.PORT_COUNT}`],
+    ["connections; handshakes under way", `${n.CONNECTION_COUNT}; ${n.HALF_OPEN_COUNT}, a new one replaces the oldest of its port`],
+    ["life of a connection of which one half has ended", `${n.HALF_CLOSED_MS} ms`],
     ["bytes each way of one connection that wait", `${n.RING_BYTES}`],
     ["stretches out of order that one connection keeps", `${n.STRETCH_COUNT}`],
     ["time for the ClientHello", `${n.HELLO_MS} ms`],

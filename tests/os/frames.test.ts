@@ -213,7 +213,8 @@ function stray(memory: Uint8Array): number {
   const gaps = [
     [0, n.COUNTERS],
     [n.COUNTERS + 4 * n.COUNTER_COUNT, n.FRAME_IN],
-    [n.NAME + 256, n.CONNECTIONS],
+    [n.NAME + 256, n.PARTS],
+    [n.PARTS + 8 * n.PORT_COUNT, n.CONNECTIONS],
     [n.CONNECTIONS + n.CONNECTION_COUNT * n.CONNECTION_BYTES, n.HALF_OPEN],
     [n.HALF_OPEN + n.HALF_OPEN_COUNT * n.HALF_OPEN_BYTES, n.RECEIVED],
   ] as const;
@@ -285,7 +286,7 @@ test("after thirty thousand damaged frames nothing has trapped, memory is intact
 test("that test detects a write outside the layout", async () => {
   const { machine } = await opened();
   assert.is(stray(machine.memory()), 0);
-  machine.memory()[n.NAME + 256] = 1;
+  machine.memory()[n.PARTS + 8 * n.PORT_COUNT] = 1;
   assert.is(stray(machine.memory()), 1);
 });
 

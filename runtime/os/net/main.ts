@@ -10,16 +10,21 @@ import {
   CONNECTION_COUNT,
   COUNTERS,
   COUNTER_COUNT,
+  C_HALF_AT,
   C_MOVED_AT,
   C_PHASE_AT,
   C_STATE,
   C_TIMER_AT,
+  FLAG_FIN_QUEUED,
+  FLAG_FIN_RECEIVED,
   FLAG_TIMER,
   FRAMES_PER_TURN,
   FRAME_BYTES,
   FRAME_IN,
+  HALF_CLOSED_MS,
   IDLE_MS,
   N_GIVEN_UP,
+  N_HALF_CLOSED,
   N_IDLE,
   STATE_FREE,
   STATE_OPEN,
@@ -29,12 +34,14 @@ import {
 import { count } from "./bytes";
 import { has } from "./connection";
 import { take } from "./kernel";
+import { setPorts } from "./places";
 import { setNow, setSecret, setSelf } from "./self";
 import { retry } from "./send";
 import { settle } from "./tcp";
 
-/** Our IPv4 address and hardware address, and 128 secret bits for sequence numbers. */
-export function start(address: u32, macHigh: u32, macLow: u32, a: u32, b: u32, c: u32, d: u32): void {
+/** Our IPv4 address and hardware address, 128 secret bits for sequence numbers, and the number of open ports, at most 16. */
+export function start(address: u32, macHigh: u32, macLow: u32, a: u32, b: u32, c: u32, d: u32, ports: u32): void {
+  setPorts(ports);
   setSelf(address, macHigh, macLow);
   setSecret(a, b, c, d);
 }
@@ -61,6 +68,9 @@ export function tick(now: u32): void {
     if (state != STATE_OPEN) continue;
     if (now - load<u32>(c, C_MOVED_AT) >= <u32>IDLE_MS) {
       count(N_IDLE);
+      abort(c);
+    } else if (has(c, FLAG_FIN_RECEIVED | FLAG_FIN_QUEUED) && now - load<u32>(c, C_HALF_AT) >= <u32>HALF_CLOSED_MS) {
+      count(N_HALF_CLOSED);
       abort(c);
     } else if (has(c, FLAG_TIMER) && <i32>(now - load<u32>(c, C_TIMER_AT)) >= 0 && !retry(c)) {
       count(N_GIVEN_UP);

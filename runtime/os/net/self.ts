@@ -2,6 +2,7 @@
 // set at each call.
 
 import { get16, get32, put16, put32 } from "./bytes";
+import { SEQUENCE_PER_MS } from "./layout";
 
 let address: u32 = 0;
 let macHigh: u32 = 0;
@@ -76,5 +77,5 @@ export function keyed(a: u32, b: u32): u32 {
  * A host that does not see our answers can't guess the number that it has to acknowledge.
  */
 export function firstSequence(peer: u32, ports: u32): u32 {
-  return keyed(peer, ports) + clock * 250;
+  return keyed(peer, ports) + clock * SEQUENCE_PER_MS;
 }

@@ -3,8 +3,8 @@
 // No answer that it sees says whether a forged segment was near (send.ts, challengeOf).
 
 import { before, count, get16, get32, notAfter } from "./bytes";
-import { find, has, set, take } from "./connection";
-import { beginHandshake, dropHalfOpen, findHalfOpen, OWN_MSS, sendSynAck } from "./half_open";
+import { find, halfEnds, has, set, take } from "./connection";
+import { beginHandshake, dropHalfOpen, findHalfOpen, isRecent, OWN_MSS, sendSynAck } from "./half_open";
 import { begin, end, isOver, pump } from "./ingress";
 import { peek } from "./kernel";
 import {
@@ -104,8 +104,10 @@ function refuseThis(): void {
 function unknown(): void {
   const o = findHalfOpen(peer, ports);
   if (o != 0) handshake(o);
-  else if ((flags & (SYN | ACK | RST)) != SYN) refuseThis();
-  else {
+  else if ((flags & (SYN | ACK | RST)) != SYN) {
+    // Silence for a client whose handshake was replaced: its next segments after the 7 s get the reset.
+    if ((flags & (SYN | ACK)) != ACK || !isRecent(peer, ports, ack - 1)) refuseThis();
+  } else {
     count(N_SYNS);
     if (peek(ports & 0xffff, peer) != 0) beginHandshake(sender, peer, ports, seq, mssOption());
     else refuseThis();
@@ -250,6 +252,7 @@ function taken(c: usize): void {
   // The peer retransmits a FIN that arrived before the data that precedes it.
   if ((flags & FIN) != 0 && seq + dataBytes == load<u32>(c, C_RECEIVE_NEXT)) {
     store<u32>(c, seq + dataBytes + 1, C_RECEIVE_NEXT);
+    halfEnds(c);
     set(c, FLAG_FIN_RECEIVED);
   }
 }

@@ -47,22 +47,21 @@ void w2c_kernel_send(struct w2c_kernel *k, u32 frame, u32 length) { (void)k, sys
 
 static uint64_t now(void) { return (uint64_t)system4(CALL_NOW, 0, 0, 0, 0); }
 
-/* Opens every port that the policy exposes. If one fails the process exits, so the machine never serves only part of its policy. */
-static void open_ports(void) {
+/* Opens every port that the policy exposes, and returns their number. If one fails the process exits, so the machine never serves only part of its policy. */
+static uint32_t open_ports(void) {
   for (uint32_t i = 0;; i++) {
     uint32_t port = (uint32_t)system4(CALL_PORT, i, 0, 0, 0);
-    if (port == 0) break;
+    if (port == 0) return i;
     if (bind(TCP, 0, port) != 0) system4(CALL_EXIT, 0, 0, 0, 0);
   }
-  system4(CALL_READY, 0, 0, 0, 0);
 }
 
 void ingressd_main(void) {
   struct w2c_kernel kernel;
   system4(CALL_SELF, (uint64_t)&own, sizeof own, 0, 0);
   wasm2c_net_instantiate(&net, &kernel);
-  w2c_net_start(&net, own.address, own.mac_high, own.mac_low, own.secret[0], own.secret[1], own.secret[2], own.secret[3]);
-  open_ports();
+  w2c_net_start(&net, own.address, own.mac_high, own.mac_low, own.secret[0], own.secret[1], own.secret[2], own.secret[3], open_ports());
+  system4(CALL_READY, 0, 0, 0, 0);
   for (;;) {
     if (w2c_net_turn(&net, (u32)now())) continue;
     wait(w2c_net_connections(&net) + w2c_net_halfOpen(&net) > 0 ? now() + TICK_MS : ALWAYS);
