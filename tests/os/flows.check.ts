@@ -15,6 +15,18 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const DUE = `deny 1
 before a policy: 0
 1001010010000
+peek without a frame: 0
+admit without a frame: 0
+peek of another source: 0
+admit of another source: 0
+admit at another port: 0
+peek: 1
+admit: 1
+admit by the same frame: 0
+peek by the same frame: 0
+admit by a frame that is too short: 0
+admit after the last frame: 0
+0101010101
 connect before the name: 0
 pass in before the name: -2
 deny 3

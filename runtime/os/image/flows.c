@@ -26,6 +26,24 @@ static struct flow {
 
 static uint32_t last_rate_denied;
 
+/* The frame that ingressd has now: its source and port, which lie at fixed places if it is IPv4 without options and tcp for
+ * our address. Only a client with these can be peeked at or admitted, and admitted once. */
+static struct {
+  uint32_t source, port;
+  int is_new;
+} current;
+
+static uint32_t word(const uint8_t *at) { return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3]; }
+
+void flow_frame(const uint8_t *frame, uint32_t length) {
+  current.is_new = length >= 54 && frame[12] == 8 && frame[13] == 0 && frame[14] == 0x45 && frame[23] == TCP && word(frame + 30) == own_address;
+  if (!current.is_new) return;
+  current.source = word(frame + 26);
+  current.port = (uint32_t)frame[36] << 8 | frame[37];
+}
+
+static int is_current(uint32_t port, uint32_t source) { return current.is_new && current.port == port && current.source == source; }
+
 static void address(uint32_t words[4], uint32_t source) {
   words[0] = words[1] = 0;
   words[2] = 0xffff;
@@ -51,6 +69,7 @@ static int32_t listener_at(uint32_t port) {
 static const struct ingress_answer not_exposed = {INGRESS_DENY, INGRESS_REASON_POLICY, INGRESS_CODE_NOT_EXPOSED, INGRESS_NO_RULE, 0};
 
 int32_t flow_peek(uint32_t port, uint32_t source) {
+  if (!is_current(port, source)) return 0;
   int32_t listener = listener_at(port);
   uint32_t from[4];
   address(from, source);
@@ -59,6 +78,8 @@ int32_t flow_peek(uint32_t port, uint32_t source) {
 
 int32_t flow_admit(uint32_t port, uint32_t source) {
   uint32_t from[4], n = 0;
+  if (!is_current(port, source)) return 0;
+  current.is_new = 0;
   while (n < FLOWS && flows[n].state != FREE) n++;
   int32_t listener = listener_at(port);
   if (n == FLOWS) return 0;

@@ -22,13 +22,16 @@ static uint32_t table(uint32_t at) {
   return value;
 }
 
-/* Finds the TCP ports at which the policy has a listener on our address; at most the lowest PORTS. */
+/* Finds the TCP ports at which the policy has a listener on our address. With more than PORTS the machine would serve only part of the policy. */
 static void find_ports(void) {
   const uint32_t own[] = {0, 0, 0xffff, own_address};
   uint32_t keys = table(INGRESS_TABLES_BASE + H_PORT_KEYS), count = table(INGRESS_TABLES_BASE + H_PORT_COUNT), found = 0;
   for (uint32_t i = 0; i < count; i++) {
     uint32_t key = table(keys + 4 * i), end = i + 1 < count ? table(keys + 4 * i + 4) : (TCP + 1) << 16;
-    for (; key >> 16 == TCP && key < end && found < PORTS && ingress_listener_at(TCP, key & 0xffff, own) >= 0; key++) ports[found++] = (uint16_t)key;
+    for (; key >> 16 == TCP && key < end && ingress_listener_at(TCP, key & 0xffff, own) >= 0; key++) {
+      if (found == PORTS) refuse_to_start("the policy has more than 16 ports");
+      ports[found++] = (uint16_t)key;
+    }
   }
 }
 
@@ -56,6 +59,12 @@ int policy_is_open(uint32_t port) {
   return 0;
 }
 
+int policy_is_complete(void) {
+  for (uint32_t i = 0; i < PORTS; i++)
+    if (ports[i] != 0 && !opened[i]) return 0;
+  return 1;
+}
+
 static void open_port(uint32_t port) {
   for (uint32_t i = 0; i < PORTS; i++)
     if (ports[i] == port) opened[i] = 1;
@@ -68,7 +77,7 @@ int policy_bind(struct process *p, uint32_t proto, uint32_t address, uint32_t po
   ingress_clock(clock_ms(), 0);
   if (ingress_bind(p->id, proto, port, local).verdict != INGRESS_ALLOW) {
     counts.binds_denied++;
-    marker_bind_denied(p->name);
+    marker_bind_denied(p);
     return -1;
   }
   int loopback = address >> 24 == 127;
