@@ -1,12 +1,6 @@
-// Attacks on the image under QEMU: by frames, by a changed ingressd, by services and by devices. The first group has the same attacks as
-// off_path.test.ts, places.test.ts and turns.test.ts.
-import { spawnSync } from "node:child_process";
-import { createSocket } from "node:dgram";
-import { cpSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer, type Socket } from "node:net";
+// Attacks on the image under QEMU by frames, as in off_path.test.ts, places.test.ts and turns.test.ts.
 import { once } from "node:events";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import * as assert from "uvu/assert";
 import { buildImage, buildPolicy, type Image } from "../../scripts/os/build.ts";
@@ -14,7 +8,6 @@ import { client, type Client } from "../../scripts/os/client.ts";
 import { ACK, arpRequest, ip, PSH, readTcp, RST, SYN, tcp, type Received } from "../../scripts/os/frames.ts";
 import { startMachine, type Machine, type MachineOptions } from "../../scripts/os/machine.ts";
 import { missingTools } from "../../scripts/os/tools.ts";
-import type { Wire } from "../../scripts/os/wire.ts";
 import { chance } from "../oracle/random.ts";
 import { skip } from "../skip.ts";
 import { atEnd, ownFolder, suite } from "../suite.ts";
@@ -23,9 +16,7 @@ import { offPath } from "./off_path.ts";
 
 const test = suite("attacks on the image");
 const folder = ownFolder("ingress-attacks-check-");
-const SOURCES = fileURLToPath(new URL("../../runtime/os/image", import.meta.url));
 const LAN = ip("10.0.2.2");
-const STRANGER = ip("10.0.3.1");
 const ATTACKER = ip("203.0.113.7");
 const REQUEST = Buffer.from("GET / HTTP/1.1\r\nHost: machine\r\n\r\n");
 /** `web` accepts and waits for the client, `health` answers; only the net of the machine reaches `health`. */
@@ -41,8 +32,6 @@ const PASSTHROUGH = buildPolicy(
   "hello.ingress",
   'edition 1\nexpose web on tcp 8443 as passthrough { allow from any sni "**" }\nexpose health on tcp 8080 { allow from any }\n',
 );
-const deny = (reason: string): string => `ingressd: deny (reason=${reason})`;
-const lines = (machine: Machine): readonly string[] => machine.text().split("\n").slice(0, -1);
 
 function starter(image: Image): (more?: Partial<MachineOptions>) => Promise<Machine> {
   return async (more = {}) => {
@@ -56,16 +45,6 @@ async function ready(start: ReturnType<typeof starter>, more: Partial<MachineOpt
   const machine = await start(more);
   await machine.line("ingressd: ready");
   return machine;
-}
-
-/** Whether `health` answers this client. */
-async function isServed(machine: Wire, source: number, sourcePort: number): Promise<boolean> {
-  const c = client(machine, source, sourcePort, 8080);
-  if (!(await c.open())) return false;
-  await c.say(REQUEST);
-  const answer = Buffer.concat(c.data).toString();
-  await c.finish();
-  return answer.endsWith("\r\n\r\nok\n");
 }
 
 /** Sends frames every 20 ms until an answer of this kind has come; null after two seconds. */
