@@ -41,6 +41,7 @@ export function buildPolicy(path: string, text: string): NativePolicy {
 function numbers(): string {
   const rows = {
     H_LISTENERS: abi.H_LISTENERS,
+    H_GROUP_FIRST: abi.H_GROUP_FIRST,
     H_PORT_KEYS: abi.H_PORT_KEYS,
     H_PORT_COUNT: abi.H_PORT_COUNT,
     LISTENER_BYTES: abi.LISTENER_BYTES,

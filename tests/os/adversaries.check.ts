@@ -71,6 +71,19 @@ else {
     { file: "ingressd.c", from: "system4(CALL_PEEK, port, source, 0, 0)", to: `system4(CALL_PEEK, port, (source & 0) | ${LAN}, 0, 0)` },
     { file: "ingressd.c", from: "system4(CALL_ADMIT, port, source, 0, 0)", to: `system4(CALL_ADMIT, port, (source & 0) | ${LAN}, 0, 0)` },
     { file: "adversaries.c", from: "  bind(TCP, 0, 8443);\n", to: "  for (;;) bind(TCP, 0, 8443);\n" },
+    // It unregisters after its first answer, and registers again ten seconds later. The port of another is not its own.
+    { file: "health.c", from: "static uint8_t bytes[512];\n", to: "static uint8_t bytes[512];\nstatic int is_away;\n" },
+    {
+      file: "health.c",
+      from: "    write(c, bytes, sizeof answer - 1);\n",
+      to: "    write(c, bytes, sizeof answer - 1);\n    is_away = unbind(9000) == -1 && unbind(0) == -1 && unbind(9001) == 0 && unbind(9001) == -1;\n",
+    },
+    {
+      file: "health.c",
+      from: "    wait(ALWAYS);\n",
+      // The first wait ends when the answer is taken.
+      to: "    if (!is_away) wait(ALWAYS);\n    else {\n      wait(11000);\n      wait(11000);\n      is_away = bind(TCP, LOOPBACK, 9001) != 0;\n    }\n",
+    },
     // These two read a counter and use a register of floating point, where they do no harm else.
     { file: "adversaries.c", from: "  read(1, (void *)0x80000000UL, 64);\n", to: '  __asm__ volatile(".word 0xc0002573" ::: "a0");\n' },
     { file: "adversaries.c", from: "  uint64_t own[8] = {0};\n", to: '  uint64_t own[8] = {0};\n  __asm__ volatile(".word 0xf2000053");\n' },
@@ -92,6 +105,29 @@ else {
     // Where it says what is so, the client is served.
     const c = client(machine, LAN, 40_000, 8080);
     assert.ok(await c.open());
+    await machine.stop();
+  });
+
+  test("a service registers and unregisters at run time: without it a SYN is refused, and what it has accepted goes on", async () => {
+    const machine = await start(liar);
+    await machine.line("ingressd: ready");
+    const [first, second] = [client(machine, LAN, 40_000, 8080), client(machine, LAN, 40_001, 8080)];
+    assert.ok((await first.open()) && (await second.open()));
+    const request = Buffer.from("GET / HTTP/1.1\r\n\r\n");
+    const isServed = (c: typeof first): boolean => Buffer.concat(c.data).toString().endsWith("\r\n\r\nok\n");
+    await first.say(request);
+    assert.ok(isServed(first));
+    const refused = client(machine, LAN, 40_002, 8080);
+    assert.not.ok(await refused.open());
+    assert.ok(refused.isReset);
+    assert.is(lines(machine).at(-1), "ingressd: deny (reason=policy)");
+    await machine.advance(9_999);
+    assert.not.ok(await client(machine, LAN, 40_003, 8080).open());
+    await machine.advance(1);
+    const third = client(machine, LAN, 40_004, 8080);
+    assert.ok(await third.open());
+    await second.say(request);
+    assert.ok(isServed(second) && !second.isReset);
     await machine.stop();
   });
 

@@ -24,6 +24,8 @@ peek: 1
 admit: 1
 admit by the same frame: 0
 peek by the same frame: 0
+deny 1
+peek without its service: 0
 admit by a frame that is too short: 0
 admit after the last frame: 0
 0101010101

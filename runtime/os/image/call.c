@@ -62,6 +62,7 @@ static int64_t answer(struct process *p, uint64_t number, const uint64_t *a, uin
   switch (number) {
     case CALL_WAIT: return wait(p, a[0]);
     case CALL_BIND: return policy_bind(p, (uint32_t)a[0], (uint32_t)a[1], (uint32_t)a[2]);
+    case CALL_UNBIND: return policy_unbind(p, (uint32_t)a[0]);
     case CALL_ACCEPT: return flow_accept(index);
     case CALL_READ: return flow_served_by((uint32_t)a[2], index) ? flow_move((uint32_t)a[2], 1, at, (uint32_t)a[1], 0) : -2;
     case CALL_WRITE: return flow_served_by((uint32_t)a[2], index) ? flow_move((uint32_t)a[2], 0, at, (uint32_t)a[1], 1) : -2;

@@ -102,10 +102,12 @@ void rng_fill(void *to, uint32_t bytes); /* before the machine is ready */
 /* policy.c */
 void policy_begin(void);
 int policy_bind(struct process *, uint32_t proto, uint32_t address, uint32_t port);
+int policy_unbind(struct process *, uint32_t port);
 int policy_is_open(uint32_t port);
 int policy_is_complete(void); /* every port of the policy is open */
 uint32_t policy_port(uint32_t index); /* the TCP ports that the policy exposes, then 0 */
 uint64_t policy_owner(uint32_t listener);
+int policy_is_group(uint32_t listener); /* of exposes that share a port */
 /* flows.c */
 void flow_frame(const uint8_t *frame, uint32_t length);
 int32_t flow_peek(uint32_t port, uint32_t source);

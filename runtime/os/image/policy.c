@@ -53,6 +53,8 @@ uint64_t policy_owner(uint32_t listener) {
   return (uint64_t)table(at + 4) << 32 | table(at);
 }
 
+int policy_is_group(uint32_t listener) { return listener >= table(INGRESS_TABLES_BASE + H_GROUP_FIRST); }
+
 int policy_is_open(uint32_t port) {
   for (uint32_t i = 0; i < PORTS; i++)
     if (opened[i] && ports[i] == port) return 1;
@@ -89,5 +91,13 @@ int policy_bind(struct process *p, uint32_t proto, uint32_t address, uint32_t po
     if (loopback && processes[i].port == port && &processes[i] != p) return -1;
   if (loopback) p->port = port;
   else open_port(port);
+  return 0;
+}
+
+/* Gives up the loopback port, so that nobody new is connected to the service until it binds again; the connections that it has
+ * go on. Returns 0, or -1 if it does not have this port. */
+int policy_unbind(struct process *p, uint32_t port) {
+  if (port == 0 || p->port != port) return -1;
+  p->port = 0;
   return 0;
 }

@@ -28,6 +28,7 @@ uint64_t clock_ms(void) { return now; }
 void print(const char *text) { fputs(text, stdout); }
 void marker_deny(int32_t reason) { printf("deny %d\n", reason); }
 int policy_is_open(uint32_t port) { return port == 8443; }
+int policy_is_group(uint32_t listener) { return is_shared && listener == 2; }
 uint64_t policy_owner(uint32_t listener) { return is_shared ? owners[listener & 1] : owner; }
 
 #define SAY(what, value) printf("%s: %ld\n", what, (long)(value))
@@ -69,6 +70,10 @@ static void by_its_frame(void) {
   SAY("admit by the same frame", flow_admit(8443, source));
   SAY("peek by the same frame", flow_peek(8443, source));
   flow_close((uint32_t)f >> 1, 0);
+  processes[WEB].port = 0;
+  frame_of(8443, source, 54);
+  SAY("peek without its service", flow_peek(8443, source));
+  processes[WEB].port = 9000;
   frame_of(8443, source, 53);
   SAY("admit by a frame that is too short", flow_admit(8443, source));
   frame_of(8443, source, 54);
