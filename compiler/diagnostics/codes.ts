@@ -1,7 +1,8 @@
 // The stable codes of diagnostics. A code is never renumbered or reused; docs/diagnostics.md
 // has a heading for each, with a before and an after, and a test compares the two.
 // ING1xx the text, 2xx names and sets, 3xx literals, 4xx statements, 5xx other files, 6xx bounds,
-// 801 to 817 what the profile `os` does not have, 818 to 849 warnings of `ingressc check`, 850 to 864 what an `invariant` can't claim,
+// 801 to 817 what the profile `os` does not have, 818 to 849 warnings of `ingressc check`, 850 and 851 what an `invariant` can't
+// claim, 852 to 859 what an image can't keep of a policy,
 // 873 to 879 files of other programs, 880 to 899 warnings that depend on the date,
 // 900 to 929 what another program can't do of a policy.
 
@@ -180,6 +181,7 @@ export const CODES = {
 
   ING850: line("a claim about an expose that has another mode"),
   ING851: line("a claim that is true of every policy"),
+  ING852: warning("caps above the places of the image"),
   ING873: line("a file that is not of the format that `--from` names"),
   ING874: line("a part that an imported file lacks, or that is of another kind"),
   ING875: line("an imported file that admits nobody"),

@@ -1,4 +1,4 @@
-// ING818 to ING899: warnings of `ingressc check`. Their data and their words.
+// ING818 to ING899, but for ING85x of other files: warnings of `ingressc check`. Their data and their words.
 import { grouped } from "../../runtime/text/number.ts";
 import { quote } from "./quote.ts";
 import type { WordsOf } from "./sentence.ts";
@@ -27,6 +27,8 @@ export interface LintData {
   ING835: { readonly code: string };
   ING836: { readonly rules: number; readonly nodes: number };
   ING837: { readonly expose: string; readonly mode: "tls" | "mtls" };
+  /** `expose`: the one whose cap is too large alone; null: all caps together are. */
+  ING852: { readonly expose: string | null; readonly promised: number; readonly places: number };
   ING880: { readonly until: string };
   ING881: { readonly until: string; readonly days: number };
 }
@@ -114,6 +116,14 @@ export const LINT_WORDS: WordsOf<LintData> = {
       mode === "tls" ?
         "let the service end TLS, with `as passthrough`; or give the backend a loopback address, at which a tunnel to the other host listens"
       : "give the backend a loopback address, at which a tunnel to the other host listens; where the network between the hosts is encrypted, turn the warning off and say so",
+  }),
+  ING852: ({ expose, promised, places }) => ({
+    message:
+      expose === null ?
+        `the caps promise ${grouped(promised)} connections in all, and the image has ${grouped(places)} places`
+      : `the cap promises ${grouped(promised)} connections, and the image has ${grouped(places)} places for ${quote(expose)}: the others are reserved for other ports`,
+    label: expose === null ? "the most of them here" : "",
+    help: `write ${expose === null ? "caps" : "a cap"} of at most ${grouped(places)}${expose === null ? " in all" : ""}: a client beyond the places is reset, whatever the policy says; if your machine has more, turn the warning off and say so`,
   }),
   ING880: ({ until }) => ({ message: `this \`allow\` ended at ${until}`, help: "remove it, or write a later `until`" }),
   ING881: ({ until, days }) => ({

@@ -5,9 +5,11 @@ import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { newReport, type Report } from "../diagnostics/report.ts";
 import { orderRules } from "../lower/order.ts";
 import type { CheckedPolicy } from "../policy/policy.ts";
+import type { Profile } from "../../runtime/abi/profiles.ts";
 import { MOST_NODES } from "../analysis/budget.ts";
 import type { SourceFile, Span } from "../source/source.ts";
 import { sayEnds } from "./date_warnings.ts";
+import { sayMorePlaces } from "./image_warnings.ts";
 import { sayEmptyLists, sayOverlappingBinds, sayRemoteInPlain, saySharedCertificates, sayWithoutReason, sayWithoutTests } from "./policy_warnings.ts";
 import { allDecideAlone } from "./plain_rules.ts";
 import { writtenRules, type WrittenRule } from "./rule_texts.ts";
@@ -19,6 +21,8 @@ export interface LintOptions {
   readonly ignore: ReadonlySet<string>;
   /** UTC seconds: the date for what depends on it. */
   readonly wallSeconds: number;
+  /** Where the policy is to run; `host` where it is left out. */
+  readonly profile?: Profile;
   /** Of the analysis; MOST_NODES where it is left out. */
   readonly nodes?: number;
 }
@@ -33,7 +37,7 @@ export async function lint(
   policy: CheckedPolicy,
   module: () => Uint8Array,
   facts: TextFacts,
-  { ignore, wallSeconds, nodes = MOST_NODES }: LintOptions,
+  { ignore, wallSeconds, profile = "host", nodes = MOST_NODES }: LintOptions,
 ): Promise<Linted> {
   const report = newReport();
   for (const unused of facts.unused) report.diagnostics.push(unused);
@@ -47,6 +51,7 @@ export async function lint(
   sayOverlappingBinds(report, policy, facts.binds);
   saySharedCertificates(report, policy);
   sayRemoteInPlain(report, policy);
+  if (profile === "os") sayMorePlaces(report, policy);
   sayEnds(report, texts, wallSeconds);
 
   const used = new Set<LintOff>();
@@ -57,7 +62,7 @@ export async function lint(
   });
   const unused = newReport();
   for (const off of facts.offs) {
-    if (!used.has(off) && canBeMissed(off, judged.unjudged, ignore)) unused.say("ING835", { code: off.code }, off.span);
+    if (!used.has(off) && canBeMissed(off, judged.unjudged, ignore, profile)) unused.say("ING835", { code: off.code }, off.span);
   }
   const warnings = [...shown, ...unused.diagnostics].filter(({ code }) => !ignore.has(code));
   return { warnings: inOrder(facts.files, warnings), ...judged };
@@ -71,8 +76,8 @@ async function judgedRules(report: Report, policy: CheckedPolicy, module: () => 
 }
 
 /** Whether it is known that there is no such warning, whatever the date is. */
-function canBeMissed({ code }: LintOff, unjudged: number, ignore: ReadonlySet<string>): boolean {
-  if (ignore.has(code)) return false;
+function canBeMissed({ code }: LintOff, unjudged: number, ignore: ReadonlySet<string>, profile: Profile): boolean {
+  if (ignore.has(code) || (code === "ING852" && profile !== "os")) return false;
   return JUDGED.has(code) ? unjudged === 0 : !isDated(code);
 }
 

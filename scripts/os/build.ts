@@ -41,6 +41,7 @@ export function buildPolicy(path: string, text: string): NativePolicy {
 function numbers(): string {
   const rows = {
     H_LISTENERS: abi.H_LISTENERS,
+    H_GROUP_FIRST: abi.H_GROUP_FIRST,
     H_PORT_KEYS: abi.H_PORT_KEYS,
     H_PORT_COUNT: abi.H_PORT_COUNT,
     LISTENER_BYTES: abi.LISTENER_BYTES,
@@ -62,8 +63,8 @@ export interface Image {
   readonly memoryBytes: number;
 }
 
-/** Builds in `folder`, which is created. Throws BuildFailed with the output of the failed tool. */
-export function buildImage(folder: string): Image {
+/** Builds in `folder`, which is created, from the kernel and the processes in `sources`. Throws BuildFailed with the output of the failed tool. */
+export function buildImage(folder: string, sources = image): Image {
   mkdirSync(join(folder, "user"), { recursive: true });
   const wasm2c = findWasm2c();
   const made = engineC(wasm2c);
@@ -75,7 +76,7 @@ export function buildImage(folder: string): Image {
   writeFileSync(join(folder, "abi.h"), abiHeader());
   writeFileSync(join(folder, "numbers.h"), numbers());
   run(process.execPath, [wasm2c, NET, "-n", "net", "-o", "net_wasm.c"], folder);
-  const objects = compileAll(folder);
+  const objects = compileAll(folder, sources);
   const path = join(folder, "image.elf");
   run(
     `${PREFIX}gcc`,
@@ -86,7 +87,7 @@ export function buildImage(folder: string): Image {
       "-Wl,--build-id=none",
       "-Wl,-z,max-page-size=4096",
       "-T",
-      join(image, "link.ld"),
+      join(sources, "link.ld"),
       "-o",
       path,
       ...objects,
@@ -105,8 +106,8 @@ export function buildImage(folder: string): Image {
   return { path, fileBytes: statSync(path).size, textBytes: text, dataBytes: data, memoryBytes };
 }
 
-function compileAll(folder: string): readonly string[] {
-  const include = ["-I", folder, "-I", image, "-I", join(root, "runtime/os"), "-isystem", join(root, "runtime/os/include")];
+function compileAll(folder: string, sources: string): readonly string[] {
+  const include = ["-I", folder, "-I", sources, "-I", join(root, "runtime/os"), "-isystem", join(root, "runtime/os/include")];
   const unit = (source: string, object: string, ...more: readonly string[]): string => {
     run(`${PREFIX}gcc`, [...MACHINE, ...C_FLAGS, ...include, ...more, "-c", source, "-o", object], folder);
     return object;
@@ -117,12 +118,12 @@ function compileAll(folder: string): readonly string[] {
       .sort()
       .map((name) => unit(join(from, name), join(to, name.replace(/c$/, "o")), ...WARNINGS, ...(to === "." ? [] : NET_RUNTIME)));
   return [
-    unit(join(image, "start.S"), "start.o"),
+    unit(join(sources, "start.S"), "start.o"),
     unit("engine.c", "engine.o", "-w"),
     unit("net_wasm.c", "net_wasm.o", "-w", ...NET_RUNTIME),
     unit(join(root, "runtime/os/host.c"), "host.o", ...WARNINGS),
     unit(join(root, "runtime/os/memory.c"), "memory.o", ...WARNINGS, "-fno-tree-loop-distribute-patterns"),
-    ...own(image, "."),
-    ...own(join(image, "user"), "user"),
+    ...own(sources, "."),
+    ...own(join(sources, "user"), "user"),
   ];
 }

@@ -10,6 +10,8 @@ export interface Client {
   readonly data: readonly Buffer[];
   readonly isReset: boolean;
   readonly isEnded: boolean;
+  /** The frame of a segment, with this client's numbers unless others are given. */
+  frame(segment: Partial<Segment>): Buffer;
   /** Sends a segment, with this client's numbers unless others are given, and processes the answers. */
   send(segment: Partial<Segment>): Promise<readonly Received[]>;
   /** Runs the three-way handshake; false if the machine refused. */
@@ -41,8 +43,12 @@ export function client(wire: Wire, source: number, sourcePort: number, port: num
       return isEnded;
     },
 
+    frame(segment: Partial<Segment>): Buffer {
+      return tcp({ source, sourcePort, port, seq: self.seq, ack: self.ack, flags: ACK, ...segment });
+    },
+
     async send(segment: Partial<Segment>): Promise<readonly Received[]> {
-      return take(await wire.send(tcp({ source, sourcePort, port, seq: self.seq, ack: self.ack, flags: ACK, ...segment })));
+      return take(await wire.send(self.frame(segment)));
     },
 
     async open(): Promise<boolean> {

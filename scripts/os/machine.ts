@@ -17,6 +17,8 @@ const HERE = "127.0.0.1";
 const BOOT_AT = 0x80400000,
   MANIFEST_AT = 0x80401000,
   POLICY_AT = 0x80410000;
+/** Between what the image uses and the end of the RAM. */
+export const EARLY_AT = 0x80700000;
 /** Maximum run time of a machine; the image itself gives up earlier. */
 const MOST_MS = 110_000;
 
@@ -29,6 +31,12 @@ export interface MachineOptions {
   readonly adversaries?: number;
   /** Forwarded ports of loopback, instead of a wire: `[[8443, 34567]]` is the machine's 8443 at 34567 here. */
   readonly forward?: readonly (readonly [port: number, here: number])[];
+  /** Another backend of the network card than a wire, as QEMU's option `-netdev` has it; its id is `net`. */
+  readonly net?: string;
+  /** Properties of the entropy device, as `max-bytes=1`. */
+  readonly random?: string;
+  /** Code that runs before the image, from EARLY_AT on. */
+  readonly early?: Uint8Array;
   /** Called with the machine's output as it comes. */
   readonly echo?: (text: string) => void;
 }
@@ -38,8 +46,12 @@ export interface Machine extends Wire {
   readonly text: () => string;
   /** Resolves when a line was printed that many times; rejects if the machine ended before. */
   line(text: string, times?: number): Promise<void>;
+  /** The UDP port of loopback that takes frames for it. */
+  readonly port: number;
   /** Sends a frame and returns at once. */
   post(frame: Buffer): void;
+  /** The frames that came since the last call, for a machine that serves. */
+  heard(): readonly Buffer[];
   counts(): Promise<readonly number[]>;
   /** Requests the verdict and resolves with the machine's status. */
   end(): Promise<number>;
@@ -80,7 +92,8 @@ function words(options: MachineOptions, scratch: string, ours: number, theirs: n
   boot.writeUInt32LE(options.selftest ? 1 : 0, 0);
   boot.writeUInt32LE(options.adversaries ?? 0, 4);
   const net =
-    options.forward === undefined ?
+    options.net !== undefined ? options.net
+    : options.forward === undefined ?
       `dgram,id=net,local.type=inet,local.host=${HERE},local.port=${theirs},remote.type=inet,remote.host=${HERE},remote.port=${ours}`
     : `user,id=net,restrict=on${options.forward.map(([port, here]) => `,hostfwd=tcp:${HERE}:${here}-10.0.2.15:${port}`).join("")}`;
   return [
@@ -104,8 +117,9 @@ function words(options: MachineOptions, scratch: string, ours: number, theirs: n
     ...place("boot.bin", boot, BOOT_AT),
     ...place("manifest", options.policy.manifest, MANIFEST_AT),
     ...place("policy.bin", options.policy.data, POLICY_AT),
+    ...(options.early === undefined ? [] : place("early.bin", options.early, EARLY_AT).map((word) => (word === "-device" ? word : `${word},cpu-num=0`))),
     "-device",
-    "virtio-rng-device",
+    `virtio-rng-device${options.random === undefined ? "" : `,${options.random}`}`,
     "-netdev",
     net,
     "-device",
@@ -197,6 +211,7 @@ function machine(child: ChildProcess, echo: (text: string) => void, socket: Sock
 
   return {
     text: () => seen.text,
+    port: theirs,
     status,
     send: (...frames) => quiet([...frames, control(OP_WAIT)]),
     advance: (ms) => quiet([control(OP_ADVANCE, ms)]),
@@ -211,6 +226,7 @@ function machine(child: ChildProcess, echo: (text: string) => void, socket: Sock
     post(frame) {
       socket.send(frame, theirs, HERE);
     },
+    heard: () => seen.frames.splice(0),
     async counts() {
       const last = (await exchange([control(OP_COUNTS)])).at(-1);
       return (last === undefined ? null : readControl(last)) ?? [];

@@ -3,6 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { CODES, isDated, isDiagnosticCode, isWarning } from "../../compiler/diagnostics/codes.ts";
 import { SOON_DAYS } from "../../compiler/lint/date_warnings.ts";
+import { OS_PLACES } from "../../runtime/abi/profiles.ts";
 import { linted, NOW, warningsOf } from "./linted.ts";
 
 const test = suite("analysis: warnings");
@@ -375,6 +376,42 @@ test("ends: before, at and behind each bound", async () => {
   assert.equal(await codesAt(end), ["ING880 this `allow` ended at 2030-01-01T00:00Z"]);
 });
 
+test("caps above the places of an image: at and behind each bound, and for no other profile", async () => {
+  const expose = (name: string, port: string, cap: string): string =>
+    `@why "w" expose ${name} on tcp ${port} { ${cap} allow from any } test "${name}" { from 192.0.2.1 to ${name} => allow }`;
+  const capped = (n: number): string => `cap ${n} connections`;
+  // The exposes, and the warning.
+  const rows: readonly (readonly [exposes: readonly string[], warnings: readonly string[]])[] = [
+    [[expose("a", "80", capped(OS_PLACES))], []],
+    [[expose("a", "80", capped(OS_PLACES + 1))], ["cap 33 connections: the caps promise 33 connections in all, and the image has 32 places"]],
+    [[expose("a", "80", "")], []],
+    [[expose("a", "80", capped(24)), expose("b", "81", capped(8))], []],
+    [
+      [expose("a", "80", capped(25)), expose("b", "81", capped(7))],
+      ["cap 25 connections: the cap promises 25 connections, and the image has 24 places for `a`: the others are reserved for other ports"],
+    ],
+    [[expose("a", "80, 82", capped(27)), expose("b", "81", capped(1))], []],
+    [
+      [expose("a", "80, 82", capped(28)), expose("b", "81", capped(1))],
+      ["cap 28 connections: the cap promises 28 connections, and the image has 27 places for `a`: the others are reserved for other ports"],
+    ],
+    [
+      [expose("a", "80", capped(3)), expose("b", "81", capped(30))],
+      ["cap 30 connections: the caps promise 33 connections in all, and the image has 32 places"],
+    ],
+    [[`@lint off ING852 "more places" ${expose("a", "80", capped(99))}`], []],
+  ];
+  for (const [exposes, due] of rows) {
+    const text = `edition 1 ${exposes.join(" ")}\n`;
+    const shown = async (profile: "host" | "os"): Promise<readonly string[]> =>
+      (await linted(text, undefined, { profile })).warnings.map(({ span, message }) => `${span.file.text.slice(span.start, span.end)}: ${message}`);
+    assert.equal(await shown("os"), due, text);
+    if (!text.includes("@lint")) assert.equal((await linted(text.replaceAll("{ cap", "{ backend 127.0.0.1:1 cap"))).warnings, [], text);
+  }
+  // Off for an image, it is not missed on a host.
+  assert.equal((await linted(`edition 1 @lint off ING852 "image" ${only("cap 99 connections allow from any")}`)).warnings, []);
+});
+
 test("codes that are ignored are neither shown nor missed", async () => {
   const text = only('allow from any deny from 10.0.0.0/8 deny from 10.0.0.0/9 @lint off ING822 "x" deny from 10.0.0.0/10');
   const of = async (...ignore: readonly string[]): Promise<readonly string[]> =>
@@ -410,7 +447,7 @@ test("every code of a warning is one of these tests, and nothing else is a warni
   const said = new Set([...RULES, ...OTHERS].flatMap(({ warnings }) => warnings.map((w) => w.slice(0, 6))));
   const all = Object.keys(CODES).filter((code) => isDiagnosticCode(code) && isWarning(code));
   assert.equal(
-    all.filter((code) => !said.has(code) && !isDated(code) && code !== "ING836"),
+    all.filter((code) => !said.has(code) && !isDated(code) && code !== "ING836" && code !== "ING852"),
     [],
   );
   assert.ok(all.every((code) => /^ING8(1[89]|[2-9]\d)$/.test(code)));

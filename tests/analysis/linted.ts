@@ -13,7 +13,7 @@ export const NOW = Date.UTC(2026, 5, 1, 12) / 1_000;
 /** Of a text that has to compile. */
 export async function linted(text: string, reader: SourceReader = filesOf({}), options: Partial<LintOptions> = {}): Promise<Linted> {
   let facts: TextFacts = NO_FACTS;
-  const { policy, module, diagnostics } = compile({ path: ENTRY, text }, reader, "host", {
+  const { policy, module, diagnostics } = compile({ path: ENTRY, text }, reader, options.profile ?? "host", {
     loaded(program) {
       facts = textFacts(program);
     },

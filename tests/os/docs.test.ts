@@ -10,7 +10,9 @@ const page = read("docs/os.md");
 
 test("docs/os.md has the bounds of the network half", () => {
   const rows: readonly (readonly [what: string, value: string])[] = [
-    ["connections; handshakes under way", `${n.CONNECTION_COUNT}; ${n.HALF_OPEN_COUNT}, a new one replaces the oldest`],
+    ["open ports", `${n.PORT_COUNT}`],
+    ["connections; handshakes under way", `${n.CONNECTION_COUNT}; ${n.HALF_OPEN_COUNT}, a new one replaces the oldest of its port`],
+    ["life of a connection of which one half has ended", `${n.HALF_CLOSED_MS} ms`],
     ["bytes each way of one connection that wait", `${n.RING_BYTES}`],
     ["stretches out of order that one connection keeps", `${n.STRETCH_COUNT}`],
     ["time for the ClientHello", `${n.HELLO_MS} ms`],
@@ -18,8 +20,12 @@ test("docs/os.md has the bounds of the network half", () => {
     ["SYN-ACK", `sent ${n.SYN_TRIES + 1} times, given up after ${(n.RETRANSMIT_MS * (2 ** (n.SYN_TRIES + 1) - 1)) / 1000} s`],
     ["data and FIN", `sent again after ${n.RETRANSMIT_MS} ms, then after twice the time, at most ${n.RETRANSMIT_MOST_MS} ms, ${n.RETRANSMIT_TRIES} times`],
     ["after an end that this side sent first", `${n.TIME_WAIT_MS} ms`],
-    ["challenge acknowledgements", `${n.CHALLENGES_PER_SECOND} a second`],
+    [
+      "challenge acknowledgements",
+      `${n.CHALLENGES_PER_SECOND} a second of one connection; ${n.HANDSHAKE_CHALLENGES} to ${n.HANDSHAKE_CHALLENGES + n.HANDSHAKE_CHALLENGES_MORE - 1} of all handshakes, a random number each second`,
+    ],
     ["frame", `${n.FRAME_BYTES} bytes`],
+    ["frames before timers and services have their turn", `${n.FRAMES_PER_TURN}`],
   ];
   for (const [what, value] of rows) assert.ok(page.includes(`\n| ${what} | ${value} |\n`), what);
 });

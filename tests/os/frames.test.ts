@@ -4,11 +4,13 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import * as n from "../../runtime/os/net/layout.ts";
 import { ACK, arpRequest, checksum, ethernet, FIN, ip, ipv4, MACHINE_ADDRESS, MACHINE_MAC, PSH, RST, SYN, tcp, TESTER_MAC } from "../../scripts/os/frames.ts";
+import { atLength } from "../at_length.ts";
 import { chance } from "../oracle/random.ts";
 import { another, opened, PEER, plainMachine, PORT, segments, text } from "./plain.ts";
 import type { NodeMachine } from "./node_machine.ts";
 
 const test = suite("frames");
+const FRAMES = atLength(2_400_000, 30_000);
 const SYN_FRAME = tcp({ source: PEER, sourcePort: 40_000, port: PORT, seq: 1_000, flags: SYN, options: Buffer.from("020405b4", "hex") });
 /** The IPv4 packet ends before Ethernet's padding does. */
 const PACKET_END = 14 + SYN_FRAME.readUInt16BE(16);
@@ -213,14 +215,15 @@ function stray(memory: Uint8Array): number {
   const gaps = [
     [0, n.COUNTERS],
     [n.COUNTERS + 4 * n.COUNTER_COUNT, n.FRAME_IN],
-    [n.NAME + 256, n.CONNECTIONS],
+    [n.NAME + 256, n.PARTS],
+    [n.PARTS + 8 * n.PORT_COUNT, n.CONNECTIONS],
     [n.CONNECTIONS + n.CONNECTION_COUNT * n.CONNECTION_BYTES, n.HALF_OPEN],
     [n.HALF_OPEN + n.HALF_OPEN_COUNT * n.HALF_OPEN_BYTES, n.RECEIVED],
   ] as const;
   return gaps.reduce((sum, [from, to]) => sum + memory.subarray(from, to).reduce((a, b) => a + (b === 0 ? 0 : 1), 0), 0);
 }
 
-test("after thirty thousand damaged frames nothing has trapped, memory is intact and a client is served", async () => {
+test(`after ${FRAMES} damaged frames nothing has trapped, memory is intact and a client is served`, async () => {
   const served: string[] = [];
   const machine = plainMachine({
     onServed: (s) => {
@@ -232,7 +235,7 @@ test("after thirty thousand damaged frames nothing has trapped, memory is intact
   const flagsOf = [SYN, ACK, ACK | PSH, ACK | FIN, RST, RST | ACK, SYN | ACK, 0x3f];
   const known: { seq: number; ack: number; port: number; source: number }[] = [];
   let most = 0;
-  for (let i = 0; i < 30_000; i++) {
+  for (let i = 0; i < FRAMES; i++) {
     const from = known.length > 0 && !r.oneIn(6) ? r.pick(known) : { seq: r.word(), ack: r.word(), port: 1 + r.below(65_535), source: PEER + r.below(40) };
     const isSyn = r.oneIn(5);
     const near = (x: number): number => (x + (r.oneIn(3) ? r.below(9_000) - 4_500 : 0)) >>> 0;
@@ -285,7 +288,7 @@ test("after thirty thousand damaged frames nothing has trapped, memory is intact
 test("that test detects a write outside the layout", async () => {
   const { machine } = await opened();
   assert.is(stray(machine.memory()), 0);
-  machine.memory()[n.NAME + 256] = 1;
+  machine.memory()[n.PARTS + 8 * n.PORT_COUNT] = 1;
   assert.is(stray(machine.memory()), 1);
 });
 

@@ -14,6 +14,7 @@ import { ACK, FIN, PSH, RST, SYN, tcp } from "../../scripts/os/frames.ts";
 import { RAM_MIB, startMachine, type Machine, type MachineOptions } from "../../scripts/os/machine.ts";
 import { ALERT, BURST, HASTY, LAN, OUTSIDE, selftest } from "../../scripts/os/selftest.ts";
 import { missingTools } from "../../scripts/os/tools.ts";
+import { atLength } from "../at_length.ts";
 import { chance } from "../oracle/random.ts";
 import { skip } from "../skip.ts";
 import { callGraph, deepest } from "./stack.ts";
@@ -23,6 +24,9 @@ const test = suite("the image");
 const folder = ownFolder("ingress-image-check-");
 const SHIPPED = "policies/os_image.ingress";
 const BOOTS = 20;
+/** Of damaged frames, 20 in a batch, and a machine for each run. */
+const FUZZ_RUNS = atLength(30, 1);
+const FUZZ_BATCHES = atLength(1_000, 100);
 
 const OPENED = ["ingressd: port open (port=8080, proto=tcp)", "ingressd: port open (port=8443, proto=tcp)", "ingressd: ready"];
 const STOPPED = [
@@ -249,32 +253,33 @@ function checks(image: Image, shipped: NativePolicy): void {
     await machine.stop();
   });
 
-  test("the self-test passes after two thousand damaged frames", async () => {
-    const machine = await ready();
-    const r = chance(31_337);
-    for (let batch = 0; batch < 100; batch++) {
-      const frames = Array.from({ length: 20 }, () => {
-        const frame = tcp({
-          source: r.oneIn(2) ? LAN : OUTSIDE + r.below(200),
-          sourcePort: 1 + r.below(300),
-          port: r.pick([22, 8080, 8443]),
-          seq: r.word(),
-          ack: r.word(),
-          flags: r.pick([SYN, ACK, RST, ACK | FIN, ACK | PSH, 0x3f, 0]),
-          data: Buffer.alloc(r.below(900), 0x16),
+  for (let run = 0; run < FUZZ_RUNS; run++)
+    test(`the self-test passes after ${20 * FUZZ_BATCHES} damaged frames, run ${run}`, async () => {
+      const machine = await ready();
+      const r = chance(31_337 + run);
+      for (let batch = 0; batch < FUZZ_BATCHES; batch++) {
+        const frames = Array.from({ length: 20 }, () => {
+          const frame = tcp({
+            source: r.oneIn(2) ? LAN : OUTSIDE + r.below(200),
+            sourcePort: 1 + r.below(300),
+            port: r.pick([22, 8080, 8443]),
+            seq: r.word(),
+            ack: r.word(),
+            flags: r.pick([SYN, ACK, RST, ACK | FIN, ACK | PSH, 0x3f, 0]),
+            data: Buffer.alloc(r.below(900), 0x16),
+          });
+          for (let times = r.below(3); times > 0; times--) frame[r.below(frame.length)] = r.below(256);
+          return frame.subarray(0, r.oneIn(5) ? 1 + r.below(frame.length) : frame.length);
         });
-        for (let times = r.below(3); times > 0; times--) frame[r.below(frame.length)] = r.below(256);
-        return frame.subarray(0, r.oneIn(5) ? 1 + r.below(frame.length) : frame.length);
-      });
-      // QEMU's queue has 16 entries; further frames are lost, as on any network.
-      await machine.send(...frames.slice(0, 10));
-      await machine.send(...frames.slice(10));
-    }
-    for (let second = 0; second < 40; second++) await machine.advance(1_000);
-    const seen = await selftest(machine);
-    assert.equal([seen.web, seen.admitted, seen.recovered], [ALERT, BURST, true]);
-    assert.is(await machine.end(), 0);
-  });
+        // QEMU's queue has 16 entries; further frames are lost, as on any network.
+        await machine.send(...frames.slice(0, 10));
+        await machine.send(...frames.slice(10));
+      }
+      for (let second = 0; second < 40; second++) await machine.advance(1_000);
+      const seen = await selftest(machine);
+      assert.equal([seen.web, seen.admitted, seen.recovered], [ALERT, BURST, true]);
+      assert.is(await machine.end(), 0);
+    });
 
   test("real clients are served through QEMU's own network", async () => {
     const [health = 0, web = 0] = await Promise.all([freePort(), freePort()]);

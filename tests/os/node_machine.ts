@@ -11,6 +11,8 @@ import { compileText, load, SEED } from "../oracle/ask.ts";
 
 const bytes = readFileSync(new URL("../../runtime/os/net/build/net.wasm", import.meta.url));
 const module = new WebAssembly.Module(bytes);
+/** A turn that takes more frames than this has no bound. */
+const FRAMES_MOST = 1_000;
 export const FLOWS = 32;
 
 /** One side of a connection at a service, driven by a test. */
@@ -36,6 +38,10 @@ export interface NodeMachine extends Wire {
   /** Processes a frame; returns all that the machine has sent since the last call. */
   frame(frame: Buffer): readonly Buffer[];
   tick(ms?: number): readonly Buffer[];
+  /** Lets time pass; nothing runs. */
+  pass(ms: number): void;
+  /** One turn of ingressd: takes frames from `next` until it returns null, or fewer. Returns what was sent, and whether it wants another turn at once. */
+  turn(next: () => Buffer | null): { readonly sent: readonly Buffer[]; readonly again: boolean; readonly taken: number };
   counter(offset: number): number;
   connections(): number;
   halfOpen(): number;
@@ -60,7 +66,8 @@ export interface NodeMachineOptions {
 
 interface Exports extends Record<string, unknown> {
   readonly memory: WebAssembly.Memory;
-  start(address: number, macHigh: number, macLow: number, a: number, b: number, c: number, d: number): void;
+  start(address: number, macHigh: number, macLow: number, a: number, b: number, c: number, d: number, ports: number): void;
+  turn(now: number): number;
   frameAddress(): number;
   frame(length: number, now: number): void;
   tick(now: number): void;
@@ -87,7 +94,16 @@ export function nodeMachine({ policy, onServed, onBytes, startMs = 1_000 }: Node
     requests.push(`${request} ${answer}`);
     return answer;
   };
+  let frames: () => Buffer | null = () => null;
+  let taken = 0;
   const kernel = {
+    take(frame: number, most: number): number {
+      const one = frames();
+      if (one === null || one.length > most) return 0;
+      if (++taken > FRAMES_MOST) throw new Error("a turn without an end");
+      view().set(one, frame);
+      return one.length;
+    },
     peek(port: number, source: number): number {
       const listener = listenerAt(port);
       const answer = listener < 0 ? null : engine.accept(listener, fromV4(source >>> 0));
@@ -175,7 +191,7 @@ export function nodeMachine({ policy, onServed, onBytes, startMs = 1_000 }: Node
 
   const { exports: net } = instantiateSync<Exports>(module, { kernel });
   const view = (): Uint8Array => new Uint8Array(net.memory.buffer);
-  net.start(MACHINE_ADDRESS, MACHINE_MAC.readUInt16BE(0), MACHINE_MAC.readUInt32BE(2), 1, 2, 3, 4);
+  net.start(MACHINE_ADDRESS, MACHINE_MAC.readUInt16BE(0), MACHINE_MAC.readUInt32BE(2), 1, 2, 3, 4, portsOf(engine).size);
 
   const all = (): readonly Buffer[] => sent.splice(0);
   const self: NodeMachine = {
@@ -194,6 +210,17 @@ export function nodeMachine({ policy, onServed, onBytes, startMs = 1_000 }: Node
       net.tick(now >>> 0);
       return all();
     },
+    pass(ms) {
+      now += ms;
+      monoMs += ms;
+    },
+    turn(next) {
+      frames = next;
+      taken = 0;
+      const again = net.turn(now >>> 0) !== 0;
+      frames = () => null;
+      return { sent: all(), again, taken };
+    },
     // Processes a frame, then runs the machine until it is idle, as the kernel does.
     send: (...frames) => Promise.resolve([...frames.flatMap((frame) => self.frame(frame)), ...self.tick()]),
     advance: (ms) => Promise.resolve(self.tick(ms)),
@@ -203,4 +230,10 @@ export function nodeMachine({ policy, onServed, onBytes, startMs = 1_000 }: Node
     memory: view,
   };
   return self;
+}
+
+/** The ports that the machine opens. */
+function portsOf({ info }: PolicyEngine): ReadonlySet<number> {
+  const ranges = info.listeners.flatMap(({ proto, ports }) => (proto === "tcp" ? ports : []));
+  return new Set(ranges.flatMap(({ first, last }) => Array.from({ length: last - first + 1 }, (_, i) => first + i)));
 }

@@ -52,7 +52,7 @@ async function checked({ file, profile, progress, flags }: Checking): Promise<Ou
   if (!config.ok) return config.error;
   progress.begin("looking for rules without effect");
   const ignore = new Set([...config.value.ignore, ...flags.ignore]);
-  const linted = await lint(policy, () => compiled.value.module, facts, { ignore, wallSeconds: flags.wallSeconds, nodes: flags.nodes });
+  const linted = await lint(policy, () => compiled.value.module, facts, { ignore, wallSeconds: flags.wallSeconds, nodes: flags.nodes, profile });
   const { dated, others } = byDate(linted.warnings);
   const denied = ((flags.denyWarnings || config.value.denyWarnings) && others > 0) || ((flags.denyExpired || config.value.denyExpired) && dated > 0);
   return outcomeOf(file, profile, compiled.value, linted, denied);

@@ -13,12 +13,22 @@ static int64_t wait(struct process *p, uint64_t deadline) {
   return 0;
 }
 
+/* Given once, so that nobody can make the kernel wait for the entropy device later. */
 static int64_t self(struct self_words *to) {
+  static int is_given;
+  if (is_given) return -1;
+  is_given = 1;
   to->address = own_address;
   to->mac_high = (uint32_t)net_mac[0] << 8 | net_mac[1];
   to->mac_low = (uint32_t)net_mac[2] << 24 | (uint32_t)net_mac[3] << 16 | (uint32_t)net_mac[4] << 8 | net_mac[5];
   rng_fill(to->secret, sizeof to->secret);
   return 0;
+}
+
+static int64_t frame(uint8_t *to, uint32_t space) {
+  uint32_t length = net_take(to, space);
+  flow_frame(to, length);
+  return length;
 }
 
 static int64_t of_ingressd(uint64_t number, const uint64_t *a, uint8_t *at) {
@@ -27,8 +37,8 @@ static int64_t of_ingressd(uint64_t number, const uint64_t *a, uint8_t *at) {
     case CALL_SELF: return self((struct self_words *)at);
     case CALL_PORT: return policy_port((uint32_t)a[0]);
     case CALL_NOW: return (int64_t)clock_ms();
-    case CALL_FRAME: return net_take(at, (uint32_t)a[1]);
-    case CALL_SEND: return a[1] <= FRAME_MOST ? net_send(at, (uint32_t)a[1]), 0 : -1;
+    case CALL_FRAME: return frame(at, (uint32_t)a[1]);
+    case CALL_SEND: return a[1] <= FRAME_MOST && net_send(at, (uint32_t)a[1]) ? 0 : -1;
     case CALL_PEEK: return flow_peek((uint32_t)a[0], (uint32_t)a[1]);
     case CALL_ADMIT: return flow_admit((uint32_t)a[0], (uint32_t)a[1]);
     case CALL_HELLO: return flow_hello((uint32_t)a[2], (const char *)at, a[3] != 0 ? -1 : (int32_t)a[1]);
@@ -52,6 +62,7 @@ static int64_t answer(struct process *p, uint64_t number, const uint64_t *a, uin
   switch (number) {
     case CALL_WAIT: return wait(p, a[0]);
     case CALL_BIND: return policy_bind(p, (uint32_t)a[0], (uint32_t)a[1], (uint32_t)a[2]);
+    case CALL_UNBIND: return policy_unbind(p, (uint32_t)a[0]);
     case CALL_ACCEPT: return flow_accept(index);
     case CALL_READ: return flow_served_by((uint32_t)a[2], index) ? flow_move((uint32_t)a[2], 1, at, (uint32_t)a[1], 0) : -2;
     case CALL_WRITE: return flow_served_by((uint32_t)a[2], index) ? flow_move((uint32_t)a[2], 0, at, (uint32_t)a[1], 1) : -2;
@@ -65,6 +76,10 @@ void call(struct process *p) {
   const uint64_t a[] = {x[REG_A0], x[REG_A1], x[REG_A2], x[REG_A3]};
   if (number == CALL_EXIT) {
     process_stop(p, "exit");
+    return;
+  }
+  if (number == CALL_READY && p == &processes[INGRESSD] && (is_ready || !policy_is_complete())) {
+    process_stop(p, "ready");
     return;
   }
   if (takes_pointer(number) && (!process_owns(p, a[0], a[1]) || (number == CALL_SELF && (a[1] < sizeof(struct self_words) || a[0] % 4 != 0)))) {

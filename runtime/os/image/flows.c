@@ -26,6 +26,24 @@ static struct flow {
 
 static uint32_t last_rate_denied;
 
+/* The frame that ingressd has now: its source and port, which lie at fixed places if it is IPv4 without options and tcp for
+ * our address. Only a client with these can be peeked at or admitted, and admitted once. */
+static struct {
+  uint32_t source, port;
+  int is_new;
+} current;
+
+static uint32_t word(const uint8_t *at) { return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3]; }
+
+void flow_frame(const uint8_t *frame, uint32_t length) {
+  current.is_new = length >= 54 && frame[12] == 8 && frame[13] == 0 && frame[14] == 0x45 && frame[23] == TCP && word(frame + 30) == own_address;
+  if (!current.is_new) return;
+  current.source = word(frame + 26);
+  current.port = (uint32_t)frame[36] << 8 | frame[37];
+}
+
+static int is_current(uint32_t port, uint32_t source) { return current.is_new && current.port == port && current.source == source; }
+
 static void address(uint32_t words[4], uint32_t source) {
   words[0] = words[1] = 0;
   words[2] = 0xffff;
@@ -48,17 +66,32 @@ static int32_t listener_at(uint32_t port) {
   return policy_is_open(port) ? ingress_listener_at(TCP, port, own) : -1;
 }
 
+/* The process with the listener's name, if it runs and has bound its loopback port; else -1. */
+static int32_t service_of(uint32_t listener) {
+  const uint64_t owner = policy_owner(listener);
+  for (uint32_t i = 0; i < PROCESSES; i++) {
+    const struct process *p = &processes[i];
+    if (p->serves == owner && p->port != 0 && (p->state == READY || p->state == BLOCKED)) return (int32_t)i;
+  }
+  return -1;
+}
+
 static const struct ingress_answer not_exposed = {INGRESS_DENY, INGRESS_REASON_POLICY, INGRESS_CODE_NOT_EXPOSED, INGRESS_NO_RULE, 0};
 
 int32_t flow_peek(uint32_t port, uint32_t source) {
+  if (!is_current(port, source)) return 0;
   int32_t listener = listener_at(port);
   uint32_t from[4];
   address(from, source);
+  /* Nobody is exposed there without its service. Where exposes share the port, the name decides which one it is. */
+  if (listener >= 0 && !policy_is_group((uint32_t)listener) && service_of((uint32_t)listener) < 0) listener = -1;
   return allowed(listener < 0 ? not_exposed : ingress_accept((uint32_t)listener, from));
 }
 
 int32_t flow_admit(uint32_t port, uint32_t source) {
   uint32_t from[4], n = 0;
+  if (!is_current(port, source)) return 0;
+  current.is_new = 0;
   while (n < FLOWS && flows[n].state != FREE) n++;
   int32_t listener = listener_at(port);
   if (n == FLOWS) return 0;
@@ -111,20 +144,16 @@ int32_t flow_hello(uint32_t number, const char *name, int32_t bytes) {
   return 1;
 }
 
-/* Connects the flow to the service with the listener's name, if it runs and has bound its loopback port. */
+/* Connects the flow to the service with the listener's name. */
 int32_t flow_connect(uint32_t number) {
   struct flow *f = flow_of(number);
   if (f == NULL || f->state != ALLOWED) return 0;
-  uint64_t owner = policy_owner(f->listener);
-  for (uint32_t i = 0; i < PROCESSES; i++) {
-    const struct process *p = &processes[i];
-    if (p->serves != owner || p->port == 0 || (p->state != READY && p->state != BLOCKED)) continue;
-    f->service = i;
-    f->state = CONNECTED;
-    process_wake(i);
-    return 1;
-  }
-  return 0;
+  int32_t service = service_of(f->listener);
+  if (service < 0) return 0;
+  f->service = (uint32_t)service;
+  f->state = CONNECTED;
+  process_wake(f->service);
+  return 1;
 }
 
 /* The next connection that this service has not accepted yet, or 0. */

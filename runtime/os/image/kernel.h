@@ -95,17 +95,21 @@ void virtio_ready(uintptr_t at);
 /* net.c, rng.c */
 void net_begin(void);
 uint32_t net_take(uint8_t *to, uint32_t space); /* length of a frame; 0: none */
-void net_send(const uint8_t *frame, uint32_t length);
+int net_send(const uint8_t *frame, uint32_t length); /* 0: the device takes none, and the frame is lost */
 int net_waits(void);
 extern uint8_t net_mac[6];
-void rng_fill(void *to, uint32_t bytes);
+void rng_fill(void *to, uint32_t bytes); /* before the machine is ready */
 /* policy.c */
 void policy_begin(void);
 int policy_bind(struct process *, uint32_t proto, uint32_t address, uint32_t port);
+int policy_unbind(struct process *, uint32_t port);
 int policy_is_open(uint32_t port);
+int policy_is_complete(void); /* every port of the policy is open */
 uint32_t policy_port(uint32_t index); /* the TCP ports that the policy exposes, then 0 */
 uint64_t policy_owner(uint32_t listener);
+int policy_is_group(uint32_t listener); /* of exposes that share a port */
 /* flows.c */
+void flow_frame(const uint8_t *frame, uint32_t length);
 int32_t flow_peek(uint32_t port, uint32_t source);
 int32_t flow_admit(uint32_t port, uint32_t source);
 int32_t flow_hello(uint32_t flow, const char *name, int32_t bytes);
@@ -121,7 +125,8 @@ extern int is_ready; /* ingressd has opened its ports */
 void marker_ready(void);
 void marker_port_open(uint32_t port);
 void marker_deny(int32_t reason);
-void marker_bind_denied(const char *subject);
+void marker_bind_denied(const struct process *);
+void markers_watch(int now); /* prints the counts of deny lines that were left out */
 /* selftest.c: the counters that decide the verdict; each is incremented by frames */
 struct counts {
   uint32_t allowed, denied[8], served, recovered, bytes_in, bytes_out, stopped, binds_denied;

@@ -5,6 +5,7 @@
 /* virtio 1.1 section 5.1.6: 12 bytes before each frame, all 0 if there are no offloads. */
 #define HEAD 12
 #define FRAME 1514
+#define SEND_MOST_MS 100
 #define FEATURES ((1UL << 32) | (1UL << 5))
 
 static struct queue receive, transmit;
@@ -56,11 +57,23 @@ uint32_t net_take(uint8_t *to, uint32_t space) {
   return 0;
 }
 
-/* Waits if all buffers are in use; the device empties them by itself. */
-void net_send(const uint8_t *frame, uint32_t length) {
-  while ((uint16_t)(sent - *(volatile uint16_t *)&transmit.used.index) >= QUEUE_SIZE) {}
+static int is_full(void) { return (uint16_t)(sent - *(volatile uint16_t *)&transmit.used.index) >= QUEUE_SIZE; }
+
+/* Waits if all buffers are in use; the device empties them by itself. If it does not, this frame is lost, as on a wire, and
+ * the next ones without a wait until the device has taken one. */
+int net_send(const uint8_t *frame, uint32_t length) {
+  static int is_stuck;
+  const uint64_t since = machine_ms();
+  while (is_full()) {
+    if (is_stuck || machine_ms() - since >= SEND_MOST_MS) {
+      is_stuck = 1;
+      return 0;
+    }
+  }
+  is_stuck = 0;
   uint16_t id = sent++ % QUEUE_SIZE;
   memset(outgoing[id], 0, HEAD);
   memcpy(outgoing[id] + HEAD, frame, length);
   queue_offer(&transmit, id, outgoing[id], HEAD + length, 0);
+  return 1;
 }

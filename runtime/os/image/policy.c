@@ -22,13 +22,16 @@ static uint32_t table(uint32_t at) {
   return value;
 }
 
-/* Finds the TCP ports at which the policy has a listener on our address; at most the lowest PORTS. */
+/* Finds the TCP ports at which the policy has a listener on our address. With more than PORTS the machine would serve only part of the policy. */
 static void find_ports(void) {
   const uint32_t own[] = {0, 0, 0xffff, own_address};
   uint32_t keys = table(INGRESS_TABLES_BASE + H_PORT_KEYS), count = table(INGRESS_TABLES_BASE + H_PORT_COUNT), found = 0;
   for (uint32_t i = 0; i < count; i++) {
     uint32_t key = table(keys + 4 * i), end = i + 1 < count ? table(keys + 4 * i + 4) : (TCP + 1) << 16;
-    for (; key >> 16 == TCP && key < end && found < PORTS && ingress_listener_at(TCP, key & 0xffff, own) >= 0; key++) ports[found++] = (uint16_t)key;
+    for (; key >> 16 == TCP && key < end && ingress_listener_at(TCP, key & 0xffff, own) >= 0; key++) {
+      if (found == PORTS) refuse_to_start("the policy has more than 16 ports");
+      ports[found++] = (uint16_t)key;
+    }
   }
 }
 
@@ -50,10 +53,18 @@ uint64_t policy_owner(uint32_t listener) {
   return (uint64_t)table(at + 4) << 32 | table(at);
 }
 
+int policy_is_group(uint32_t listener) { return listener >= table(INGRESS_TABLES_BASE + H_GROUP_FIRST); }
+
 int policy_is_open(uint32_t port) {
   for (uint32_t i = 0; i < PORTS; i++)
     if (opened[i] && ports[i] == port) return 1;
   return 0;
+}
+
+int policy_is_complete(void) {
+  for (uint32_t i = 0; i < PORTS; i++)
+    if (ports[i] != 0 && !opened[i]) return 0;
+  return 1;
 }
 
 static void open_port(uint32_t port) {
@@ -68,7 +79,7 @@ int policy_bind(struct process *p, uint32_t proto, uint32_t address, uint32_t po
   ingress_clock(clock_ms(), 0);
   if (ingress_bind(p->id, proto, port, local).verdict != INGRESS_ALLOW) {
     counts.binds_denied++;
-    marker_bind_denied(p->name);
+    marker_bind_denied(p);
     return -1;
   }
   int loopback = address >> 24 == 127;
@@ -80,5 +91,13 @@ int policy_bind(struct process *p, uint32_t proto, uint32_t address, uint32_t po
     if (loopback && processes[i].port == port && &processes[i] != p) return -1;
   if (loopback) p->port = port;
   else open_port(port);
+  return 0;
+}
+
+/* Gives up the loopback port, so that nobody new is connected to the service until it binds again; the connections that it has
+ * go on. Returns 0, or -1 if it does not have this port. */
+int policy_unbind(struct process *p, uint32_t port) {
+  if (port == 0 || p->port != port) return -1;
+  p->port = 0;
   return 0;
 }

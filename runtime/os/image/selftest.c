@@ -48,6 +48,7 @@ static void line(const char *what, int ok) {
 /* The verdict needs: a complete answer of a service that its client acknowledged; a refusal of each kind;
  * a source that was refused by its rate and admitted later. */
 static void end(void) {
+  markers_watch(1);
   int allow = counts.allowed > 0 && counts.served > 0;
   int deny = counts.denied[1] > 0 && counts.denied[2] > 0 && counts.denied[3] > 0;
   int rate = counts.denied[4] > 0 && counts.recovered > 0;

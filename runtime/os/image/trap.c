@@ -26,6 +26,7 @@ static void look_at_devices(void) {
 static struct process *next(void) {
   for (;;) {
     selftest_watch();
+    markers_watch(0);
     look_at_devices();
     struct process *p = process_next();
     if (p != NULL) return p;
@@ -51,7 +52,7 @@ struct frame *trap(struct frame *frame) {
   return &p->frame;
 }
 
-/* Timer and device interrupts wake the kernel and preempt user mode; MPP 0 is user mode. */
+/* Timer and device interrupts wake the kernel and preempt user mode. */
 void kernel_main(void) {
   const struct boot *boot = (const struct boot *)BOOT_AT;
   own_address = boot->address != 0 ? boot->address : 0x0a00020f;
@@ -62,7 +63,8 @@ void kernel_main(void) {
   policy_begin();
   processes_begin(boot->adversaries);
   SET_BITS(mie, (1UL << 7) | (1UL << 11));
-  CLEAR_BITS(mstatus, 3UL << 11);
+  /* MPP 0 is user mode; no floating point, no vectors, and no loads with the rights of another mode. */
+  CLEAR_BITS(mstatus, 1UL << 17 | 3UL << 13 | 3UL << 11 | 3UL << 9);
   struct process *p = next();
   pmp_of(p);
   timer_slice();

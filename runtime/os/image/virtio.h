@@ -26,7 +26,8 @@ static inline void queue_offer(struct queue *q, uint16_t id, void *at, uint32_t 
   __asm__ volatile("fence" ::: "memory");
   *(volatile uint16_t *)&q->available.index = (uint16_t)(q->available.index + 1);
   __asm__ volatile("fence" ::: "memory");
-  write32(q->device + 0x50, q->number);
+  /* VIRTQ_USED_F_NO_NOTIFY: the device looks by itself. */
+  if ((*(volatile uint16_t *)&q->used.flags & 1) == 0) write32(q->device + 0x50, q->number);
 }
 
 static inline int queue_has(struct queue *q) {

@@ -6,6 +6,7 @@ import {
   CONNECTION_COUNT,
   CONNECTIONS,
   C_FLAGS,
+  C_HALF_AT,
   C_MAC,
   C_PEER,
   C_PHASE_AT,
@@ -13,6 +14,7 @@ import {
   C_RECEIVE_NEXT,
   C_RECEIVE_READ,
   C_STATE,
+  FLAG_FIN_QUEUED,
   FLAG_FIN_RECEIVED,
   RECEIVED,
   RING_BYTES,
@@ -20,6 +22,8 @@ import {
   STATE_TIME_WAIT,
   TO_SEND,
 } from "./layout";
+import { hasRoom } from "./places";
+import { now } from "./self";
 
 export function connectionAt(index: u32): usize {
   return <usize>CONNECTIONS + <usize>index * CONNECTION_BYTES;
@@ -34,8 +38,9 @@ export function find(peer: u32, ports: u32): usize {
   return 0;
 }
 
-/** A free slot, else the slot of the connection that waited longest ago, else 0. */
+/** A free slot, else the slot of the connection that ended longest ago, else 0; 0 also where the free ones are reserved for other ports. */
 export function take(peer: u32, ports: u32, mac: usize): usize {
+  if (!hasRoom(CONNECTIONS, CONNECTION_BYTES, CONNECTION_COUNT, ports & 0xffff)) return 0;
   let best: usize = 0;
   for (let i: u32 = 0; i < <u32>CONNECTION_COUNT; i++) {
     const c = connectionAt(i);
@@ -87,6 +92,11 @@ export function has(c: usize, flag: u32): bool {
 
 export function set(c: usize, flag: u32): void {
   store<u32>(c, load<u32>(c, C_FLAGS) | flag, C_FLAGS);
+}
+
+/** Notes the time at which a half ends, if it is the first of the two. */
+export function halfEnds(c: usize): void {
+  if (!has(c, FLAG_FIN_RECEIVED | FLAG_FIN_QUEUED)) store<u32>(c, now(), C_HALF_AT);
 }
 
 export function clear(c: usize, flag: u32): void {

@@ -1,10 +1,12 @@
-// Half-open handshakes, in a separate table, so a SYN flood takes no slot of a connection. When all slots are
-// in use the oldest is replaced. To keep a client out, a flood has to refill the table within that client's
-// round trip.
+// Half-open handshakes, in a separate table, so a SYN flood takes no slot of a connection. Each port has a part of it
+// (places.ts). Where a port has no slot left, its oldest handshake is replaced. To keep a client out, a flood has to
+// refill the slots of that client's own port within its round trip.
 
 import { copy, count } from "./bytes";
 import {
   HALF_OPEN,
+  HANDSHAKE_MS,
+  SEQUENCE_PER_MS,
   HALF_OPEN_BYTES,
   HALF_OPEN_COUNT,
   N_HALF_OPEN_EVICTED,
@@ -24,6 +26,7 @@ import {
   SYN_TRIES,
 } from "./layout";
 import { putSegment, SEGMENT, sendSegment, TCP_BYTES } from "./out";
+import { hasRoom } from "./places";
 import { firstSequence, now } from "./self";
 import { ACK, SYN } from "./send";
 
@@ -43,6 +46,15 @@ export function findHalfOpen(peer: u32, ports: u32): usize {
   return 0;
 }
 
+/**
+ * Whether `ours` is the first sequence number of a SYN-ACK to this peer that may have been sent in the last 7 s: its handshake was
+ * replaced, or its connection has ended. No table is needed, because the number is a hash plus 250 per millisecond.
+ */
+export function isRecent(peer: u32, ports: u32, ours: u32): bool {
+  const since = firstSequence(peer, ports) - ours;
+  return since % SEQUENCE_PER_MS == 0 && since / SEQUENCE_PER_MS < <u32>HANDSHAKE_MS;
+}
+
 export function dropHalfOpen(o: usize): void {
   store<u32>(o, 0, O_USED);
 }
@@ -53,20 +65,27 @@ export function halfOpenCount(): u32 {
   return used;
 }
 
-function slot(): usize {
-  let oldest = slotAt(0);
+/** A free slot, else that of the oldest handshake at this port, else 0. */
+function slot(port: u32): usize {
+  const isFull = !hasRoom(HALF_OPEN, HALF_OPEN_BYTES, HALF_OPEN_COUNT, port);
+  let oldest: usize = 0;
   for (let i: u32 = 0; i < <u32>HALF_OPEN_COUNT; i++) {
     const o = slotAt(i);
-    if (load<u32>(o, O_USED) == 0) return o;
-    if (<i32>(load<u32>(o, O_SINCE) - load<u32>(oldest, O_SINCE)) < 0) oldest = o;
+    if (load<u32>(o, O_USED) == 0) {
+      if (isFull) continue;
+      return o;
+    }
+    if (!isFull || (load<u32>(o, O_PORTS) & 0xffff) != port) continue;
+    if (oldest == 0 || <i32>(load<u32>(o, O_SINCE) - load<u32>(oldest, O_SINCE)) < 0) oldest = o;
   }
-  count(N_HALF_OPEN_EVICTED);
+  if (oldest != 0) count(N_HALF_OPEN_EVICTED);
   return oldest;
 }
 
 /** Allocates a slot for a SYN that may be answered, and answers it. */
 export function beginHandshake(mac: usize, peer: u32, ports: u32, theirs: u32, mss: u32): void {
-  const o = slot();
+  const o = slot(ports & 0xffff);
+  if (o == 0) return;
   store<u32>(o, 1, O_USED);
   store<u32>(o, peer, O_PEER);
   store<u32>(o, ports, O_PORTS);

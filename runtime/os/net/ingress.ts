@@ -2,7 +2,7 @@
 // flow was admitted, and after its name was admitted if the policy requires one.
 
 import { count } from "./bytes";
-import { has, receiveRing, sendRing, set, contiguous, unread } from "./connection";
+import { halfEnds, has, receiveRing, sendRing, set, contiguous, unread } from "./connection";
 import { FAULT, MORE, readHello } from "./hello";
 import { admit, close, connect, finish, hello, read, write } from "./kernel";
 import {
@@ -109,8 +109,10 @@ function passOut(c: usize): bool {
     const got = read(load<u32>(c, C_FLOW), sendRing(c) + (end & (RING_BYTES - 1)), contiguous(end, space));
     if (got == 0) break;
     if (got > 0) store<u32>(c, end + got, C_SEND_END);
-    else if (got == -1) set(c, FLAG_FIN_QUEUED | (has(c, FLAG_FIN_RECEIVED) ? FLAG_PEER_FIRST : 0));
-    else return false;
+    else if (got == -1) {
+      halfEnds(c);
+      set(c, FLAG_FIN_QUEUED | (has(c, FLAG_FIN_RECEIVED) ? FLAG_PEER_FIRST : 0));
+    } else return false;
   }
   return true;
 }
@@ -127,7 +129,7 @@ export function pump(c: usize): bool {
   return true;
 }
 
-/** Whether both halves have waited and everything was acknowledged. */
+/** Whether both halves have ended and everything was acknowledged. */
 export function isOver(c: usize): bool {
   return has(c, FLAG_FIN_ACKED) && has(c, FLAG_END_PASSED);
 }

@@ -2,6 +2,9 @@
 // same request to the same policy module. Nothing is opened without these answers. They are imports of the module
 // `kernel`, which is the name of this file.
 
+/** Moves the next frame, of at most `most` bytes, to `frame`. Returns its length; 0: there is none. */
+export declare function take(frame: usize, most: u32): u32;
+
 /** Whether a SYN from `source` (IPv4, host order) may be answered at `port`; 0: no. Nothing is charged. */
 export declare function peek(port: u32, source: u32): i32;
 
@@ -20,10 +23,10 @@ export declare function write(flow: u32, from: usize, length: u32): i32;
 /** Reads bytes from the service; returns how many (0: none yet, -1: end of stream, -2: it is gone). */
 export declare function read(flow: u32, to: usize, length: u32): i32;
 
-/** The client has waited its half. */
+/** The client has ended its half. */
 export declare function finish(flow: u32): void;
 
-/** Closes a flow. `whole`: both halves waited and the client acknowledged everything. */
+/** Closes a flow. `whole`: both halves ended and the client acknowledged everything. */
 export declare function close(flow: u32, whole: i32): void;
 
 /** Sends the frame of `length` bytes at FRAME_OUT. */

@@ -2,8 +2,8 @@
 // and every bound is one of these numbers. Both the AssemblyScript compiler and tsc read this file, so it has
 // only plain literals.
 //
-//   0        1024       2048       4096        6144   8192          16384        65536        196608
-//   | unused | counters | frame in | frame out | name | connections | half-open  | received … | to send …
+//   0        1024       2048       4096        6144   6400    8192          16384        65536        196608
+//   | unused | counters | frame in | frame out | name | parts | connections | half-open  | received … | to send …
 
 export const COUNTERS = 1024;
 export const FRAME_IN = 2048;
@@ -12,19 +12,26 @@ export const FRAME_OUT = 4096;
 export const FRAME_BYTES = 1514;
 /** The canonical server name of the last hello. */
 export const NAME = 6144;
+/** Two u32 for each open port, used within places.ts. */
+export const PARTS = 6400;
+/** Open ports: the kernel opens no more. */
+export const PORT_COUNT = 16;
 
 export const CONNECTIONS = 8192;
 export const CONNECTION_COUNT = 32;
 export const CONNECTION_BYTES = 160;
 
 export const HALF_OPEN = 16384;
-export const HALF_OPEN_COUNT = 16;
+export const HALF_OPEN_COUNT = 32;
 export const HALF_OPEN_BYTES = 48;
 
 /** A byte of a stream is stored at its sequence number modulo RING_BYTES. */
 export const RING_BYTES = 4096;
 export const RECEIVED = 65536;
 export const TO_SEND = 196608;
+
+/** Frames that are processed before the timers and the services have their turn. */
+export const FRAMES_PER_TURN = 32;
 
 // ---- connection: u32 words unless stated otherwise ------------------------------------------
 export const C_STATE = 0;
@@ -61,6 +68,11 @@ export const C_PHASE_AT = 88;
 export const C_STRETCH_COUNT = 92;
 export const C_STRETCHES = 96;
 export const STRETCH_COUNT = 4;
+/** The first challenge of the current second, and how many were sent since. */
+export const C_CHALLENGED_AT = 128;
+export const C_CHALLENGES = 132;
+/** When the first of the two halves ended. */
+export const C_HALF_AT = 136;
 
 export const STATE_FREE = 0;
 export const STATE_OPEN = 1;
@@ -103,11 +115,19 @@ export const RETRANSMIT_MOST_MS = 16000;
 export const RETRANSMIT_TRIES = 5;
 /** Retransmissions of a SYN-ACK; a half-open slot is freed 7 s after its SYN. */
 export const SYN_TRIES = 2;
+export const HANDSHAKE_MS = 7000;
+/** The first sequence number moves by one every 4 microseconds (RFC 6528). */
+export const SEQUENCE_PER_MS = 250;
 export const HELLO_MS = 5000;
 export const IDLE_MS = 30000;
+/** The life of a connection of which one half has ended, however many bytes the other one moves. */
+export const HALF_CLOSED_MS = 60000;
 export const TIME_WAIT_MS = 2000;
-/** Challenge acknowledgements in one second, over all connections (RFC 5961 section 7). */
-export const CHALLENGES_PER_SECOND = 10;
+/** Challenge acknowledgements of one connection in one second (RFC 5961 section 7). Connections share no budget. */
+export const CHALLENGES_PER_SECOND = 2;
+/** Those of all handshakes together: at least so many, and a random number below the second one more. */
+export const HANDSHAKE_CHALLENGES = 8;
+export const HANDSHAKE_CHALLENGES_MORE = 8;
 
 // ---- counters, one u32 each -----------------------------------------------------------------
 export const N_FRAMES = 0;
@@ -128,4 +148,5 @@ export const N_RESETS_TAKEN = 56;
 export const N_OUT_OF_ORDER = 60;
 export const N_BAD_HELLO = 64;
 export const N_CLOSED = 68;
-export const COUNTER_COUNT = 18;
+export const N_HALF_CLOSED = 72;
+export const COUNTER_COUNT = 19;

@@ -2,6 +2,7 @@
 // set at each call.
 
 import { get16, get32, put16, put32 } from "./bytes";
+import { SEQUENCE_PER_MS } from "./layout";
 
 let address: u32 = 0;
 let macHigh: u32 = 0;
@@ -43,11 +44,8 @@ export function putOwnMac(at: usize): void {
   put32(at + 2, macLow);
 }
 
-/**
- * RFC 6528: a clock of 4 microseconds plus a keyed hash of the four-tuple, SipHash-1-3 of two words.
- * A host that does not see our answers can't guess the number that it has to acknowledge.
- */
-export function firstSequence(peer: u32, ports: u32): u32 {
+/** SipHash-1-3 of two words, keyed with the secret. */
+export function keyed(a: u32, b: u32): u32 {
   let v0 = key0 ^ 0x736f6d6570736575;
   let v1 = key1 ^ 0x646f72616e646f6d;
   let v2 = key0 ^ 0x6c7967656e657261;
@@ -55,7 +53,7 @@ export function firstSequence(peer: u32, ports: u32): u32 {
   // One word in, then the word with the length (8), then three rounds.
   for (let i: u32 = 0; i < 5; i++) {
     let m: u64 = 0;
-    if (i == 0) m = ((<u64>peer) << 32) | ports;
+    if (i == 0) m = ((<u64>a) << 32) | b;
     else if (i == 1) m = (<u64>8) << 56;
     else if (i == 2) v2 ^= 0xff;
     v3 ^= m;
@@ -71,5 +69,13 @@ export function firstSequence(peer: u32, ports: u32): u32 {
     v2 = rotl<u64>(v2, 32);
     v0 ^= m;
   }
-  return <u32>(v0 ^ v1 ^ v2 ^ v3) + clock * 250;
+  return <u32>(v0 ^ v1 ^ v2 ^ v3);
+}
+
+/**
+ * RFC 6528: a clock of 4 microseconds plus a keyed hash of the four-tuple.
+ * A host that does not see our answers can't guess the number that it has to acknowledge.
+ */
+export function firstSequence(peer: u32, ports: u32): u32 {
+  return keyed(peer, ports) + clock * SEQUENCE_PER_MS;
 }

@@ -6,6 +6,8 @@ import { copy, count, notAfter } from "./bytes";
 import { clear, has, sendRing, set, contiguous } from "./connection";
 import {
   CHALLENGES_PER_SECOND,
+  C_CHALLENGED_AT,
+  C_CHALLENGES,
   C_MAC,
   C_MSS,
   C_PEER,
@@ -26,7 +28,14 @@ import {
   FLAG_FIN_SENT,
   FLAG_FIN_RECEIVED,
   FLAG_TIMER,
+  HANDSHAKE_CHALLENGES,
+  HANDSHAKE_CHALLENGES_MORE,
   N_CHALLENGES,
+  O_MAC,
+  O_OURS,
+  O_PEER,
+  O_PORTS,
+  O_THEIRS,
   N_RETRANSMITS,
   RETRANSMIT_MOST_MS,
   RETRANSMIT_MS,
@@ -34,7 +43,7 @@ import {
   RING_BYTES,
 } from "./layout";
 import { putSegment, SEGMENT, sendSegment, TCP_BYTES } from "./out";
-import { now } from "./self";
+import { keyed, now } from "./self";
 
 export const FIN: u32 = 1;
 export const SYN: u32 = 2;
@@ -42,8 +51,8 @@ export const RST: u32 = 4;
 export const PSH: u32 = 8;
 export const ACK: u32 = 16;
 
-let challengeSecond: u32 = 0;
-let challenges: u32 = 0;
+let handshakeSecond: u32 = 0;
+let handshakeLeft: u32 = HANDSHAKE_CHALLENGES;
 
 /** The window to announce. Its right edge never moves left, so data that the peer was allowed to send always fits. */
 function window(c: usize): u32 {
@@ -130,21 +139,41 @@ export function announceWindow(c: usize): void {
   if (edge - load<u32>(c, C_RECEIVE_ANNOUNCED) >= <u32>RING_BYTES / 2 && !has(c, FLAG_FIN_RECEIVED)) set(c, FLAG_ACK_DUE);
 }
 
-/** RFC 5961: answers a segment that could be forged with a challenge ACK, at a limited rate, and otherwise ignores it. */
-export function challenge(mac: usize, peer: u32, ports: u32, seq: u32, ack: u32, window: u32): void {
-  if (now() - challengeSecond >= 1000) {
-    challengeSecond = now();
-    challenges = 0;
-  }
-  if (challenges == <u32>CHALLENGES_PER_SECOND) return;
-  challenges++;
+function sendChallenge(mac: usize, peer: u32, ports: u32, seq: u32, ack: u32, window: u32): void {
   count(N_CHALLENGES);
   putSegment(ports, seq, ack, ACK, window, TCP_BYTES);
   sendSegment(mac, peer, TCP_BYTES);
 }
 
+/**
+ * RFC 5961: answers a segment that could be forged with a challenge ACK, at a limited rate, and otherwise ignores it.
+ * Each connection has a budget of its own. With a budget for all of them, an attacker would see at a connection of
+ * its own whether a forged segment was challenged at another (CVE-2016-5696).
+ */
 export function challengeOf(c: usize): void {
-  challenge(c + C_MAC, load<u32>(c, C_PEER), load<u32>(c, C_PORTS), load<u32>(c, C_SEND_NEXT), load<u32>(c, C_RECEIVE_NEXT), window(c));
+  if (now() - load<u32>(c, C_CHALLENGED_AT) >= 1000) {
+    store<u32>(c, now(), C_CHALLENGED_AT);
+    store<u32>(c, 0, C_CHALLENGES);
+  }
+  const sent = load<u32>(c, C_CHALLENGES);
+  if (sent == <u32>CHALLENGES_PER_SECOND) return;
+  store<u32>(c, sent + 1, C_CHALLENGES);
+  sendChallenge(c + C_MAC, load<u32>(c, C_PEER), load<u32>(c, C_PORTS), load<u32>(c, C_SEND_NEXT), load<u32>(c, C_RECEIVE_NEXT), window(c));
+}
+
+/**
+ * The same for a handshake. Any SYN makes a new one, so a budget of each would bound nothing: they share one, whose
+ * size nobody knows. It says nothing about a connection.
+ */
+export function challengeHandshake(o: usize): void {
+  if (now() - handshakeSecond >= 1000) {
+    handshakeSecond = now();
+    // No peer has the address 0.
+    handshakeLeft = HANDSHAKE_CHALLENGES + (keyed(0, now()) % HANDSHAKE_CHALLENGES_MORE);
+  }
+  if (handshakeLeft == 0) return;
+  handshakeLeft--;
+  sendChallenge(o + O_MAC, load<u32>(o, O_PEER), load<u32>(o, O_PORTS), load<u32>(o, O_OURS) + 1, load<u32>(o, O_THEIRS) + 1, RING_BYTES);
 }
 
 /** Sends a reset with the sequence number that the peer expects, so that the peer accepts it. */

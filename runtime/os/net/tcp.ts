@@ -1,9 +1,10 @@
-// Incoming segments (RFC 9293 section 3.10, with the checks of RFC 5961). A sequence number that a blind attacker
-// could guess is never enough to reset a connection or to inject bytes.
+// Incoming segments (RFC 9293 section 3.10, with the checks of RFC 5961). To reset a connection or to inject bytes, a blind
+// attacker has to send the one number of 2^32 that is due, or one in the window with an acknowledgement in another.
+// No answer that it sees says whether a forged segment was near (send.ts, challengeOf).
 
 import { before, count, get16, get32, notAfter } from "./bytes";
-import { find, has, set, take } from "./connection";
-import { beginHandshake, dropHalfOpen, findHalfOpen, OWN_MSS, sendSynAck } from "./half_open";
+import { find, halfEnds, has, set, take } from "./connection";
+import { beginHandshake, dropHalfOpen, findHalfOpen, isRecent, OWN_MSS, sendSynAck } from "./half_open";
 import { begin, end, isOver, pump } from "./ingress";
 import { peek } from "./kernel";
 import {
@@ -41,7 +42,7 @@ import {
 import { TCP_BYTES } from "./out";
 import { receive } from "./receive";
 import { now } from "./self";
-import { ACK, calmTimer, challenge, challengeOf, FIN, push, refuse, RST, sendAgain, SYN } from "./send";
+import { ACK, calmTimer, challengeHandshake, challengeOf, FIN, push, refuse, RST, sendAgain, SYN } from "./send";
 
 const LEAST_MSS: u32 = 64;
 const MSS_WITHOUT_OPTION: u32 = 536;
@@ -85,7 +86,7 @@ function hasValidFlags(): bool {
   return (flags & (SYN | ACK | RST)) != 0;
 }
 
-/** Handles a segment for an waited connection. Returns false if the segment starts a new one. */
+/** Handles a segment for an ended connection. Returns false if the segment starts a new one. */
 function ended(c: usize): bool {
   if ((flags & (SYN | ACK)) == SYN && before(load<u32>(c, C_RECEIVE_NEXT), seq)) {
     store<u32>(c, 0, C_STATE);
@@ -103,8 +104,10 @@ function refuseThis(): void {
 function unknown(): void {
   const o = findHalfOpen(peer, ports);
   if (o != 0) handshake(o);
-  else if ((flags & (SYN | ACK | RST)) != SYN) refuseThis();
-  else {
+  else if ((flags & (SYN | ACK | RST)) != SYN) {
+    // Silence for a client whose handshake was replaced: its next segments after the 7 s get the reset.
+    if ((flags & (SYN | ACK)) != ACK || !isRecent(peer, ports, ack - 1)) refuseThis();
+  } else {
     count(N_SYNS);
     if (peek(ports & 0xffff, peer) != 0) beginHandshake(sender, peer, ports, seq, mssOption());
     else refuseThis();
@@ -137,12 +140,12 @@ function handshake(o: usize): void {
   const inWindow = seq - next < <u32>RING_BYTES;
   if ((flags & RST) != 0) {
     if (seq == next) dropHalfOpen(o);
-    else if (inWindow) challenge(sender, peer, ports, load<u32>(o, O_OURS) + 1, next, RING_BYTES);
+    else if (inWindow) challengeHandshake(o);
   } else if ((flags & SYN) != 0) {
     if (seq + 1 == next && (flags & ACK) == 0) sendSynAck(o);
-    else challenge(sender, peer, ports, load<u32>(o, O_OURS) + 1, next, RING_BYTES);
+    else challengeHandshake(o);
   } else if (ack != load<u32>(o, O_OURS) + 1) refuseThis();
-  else if (!inWindow) challenge(sender, peer, ports, load<u32>(o, O_OURS) + 1, next, RING_BYTES);
+  else if (!inWindow) challengeHandshake(o);
   else establish(o, next);
 }
 
@@ -249,6 +252,7 @@ function taken(c: usize): void {
   // The peer retransmits a FIN that arrived before the data that precedes it.
   if ((flags & FIN) != 0 && seq + dataBytes == load<u32>(c, C_RECEIVE_NEXT)) {
     store<u32>(c, seq + dataBytes + 1, C_RECEIVE_NEXT);
+    halfEnds(c);
     set(c, FLAG_FIN_RECEIVED);
   }
 }

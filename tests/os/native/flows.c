@@ -28,6 +28,7 @@ uint64_t clock_ms(void) { return now; }
 void print(const char *text) { fputs(text, stdout); }
 void marker_deny(int32_t reason) { printf("deny %d\n", reason); }
 int policy_is_open(uint32_t port) { return port == 8443; }
+int policy_is_group(uint32_t listener) { return is_shared && listener == 2; }
 uint64_t policy_owner(uint32_t listener) { return is_shared ? owners[listener & 1] : owner; }
 
 #define SAY(what, value) printf("%s: %ld\n", what, (long)(value))
@@ -35,7 +36,61 @@ uint64_t policy_owner(uint32_t listener) { return is_shared ? owners[listener & 
 static const char good[] = "www.example.com", bad[] = "old.api.example.com";
 static uint8_t bytes[4096];
 
-static uint32_t admitted(uint32_t source) { return (uint32_t)flow_admit(8443, source) >> 1; }
+/* ingressd has a frame of this source to this port now. */
+static void frame_of(uint32_t port, uint32_t source, uint32_t length) {
+  uint8_t f[54] = {[12] = 8, [14] = 0x45, [23] = 6};
+  for (int i = 0; i < 4; i++) {
+    f[26 + i] = (uint8_t)(source >> (24 - 8 * i));
+    f[30 + i] = (uint8_t)(own_address >> (24 - 8 * i));
+  }
+  f[36] = (uint8_t)(port >> 8);
+  f[37] = (uint8_t)port;
+  flow_frame(f, length);
+}
+
+static int32_t admit_at(uint32_t port, uint32_t source) {
+  frame_of(port, source, 54);
+  return flow_admit(port, source);
+}
+
+static uint32_t admitted(uint32_t source) { return (uint32_t)admit_at(8443, source) >> 1; }
+
+/* The source and the port are those of the frame that ingressd has now, and one frame admits once. */
+static void by_its_frame(void) {
+  const uint32_t source = 0xc6336407;
+  SAY("peek without a frame", flow_peek(8443, source));
+  SAY("admit without a frame", flow_admit(8443, source));
+  frame_of(8443, source, 54);
+  SAY("peek of another source", flow_peek(8443, source + 1));
+  SAY("admit of another source", flow_admit(8443, source + 1));
+  SAY("admit at another port", flow_admit(8444, source));
+  SAY("peek", flow_peek(8443, source));
+  const int32_t f = flow_admit(8443, source);
+  SAY("admit", f != 0);
+  SAY("admit by the same frame", flow_admit(8443, source));
+  SAY("peek by the same frame", flow_peek(8443, source));
+  flow_close((uint32_t)f >> 1, 0);
+  processes[WEB].port = 0;
+  frame_of(8443, source, 54);
+  SAY("peek without its service", flow_peek(8443, source));
+  processes[WEB].port = 9000;
+  frame_of(8443, source, 53);
+  SAY("admit by a frame that is too short", flow_admit(8443, source));
+  frame_of(8443, source, 54);
+  frame_of(8443, source, 0);
+  SAY("admit after the last frame", flow_admit(8443, source));
+  static const struct { int at; uint8_t value; } rows[] = {{12, 9}, {13, 6}, {14, 0x46}, {23, 17}, {33, 16}};
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    uint8_t g[54] = {[12] = 8, [14] = 0x45, [23] = 6, [26] = 0xc6, 0x33, 0x64, 7, 10, 0, 2, 15, [36] = 0x20, 0xfb};
+    g[rows[i].at] = rows[i].value;
+    flow_frame(g, sizeof g);
+    printf("%d", flow_peek(8443, source));
+    g[rows[i].at] = (uint8_t[]){8, 0, 0x45, 6, 15}[i];
+    flow_frame(g, sizeof g);
+    printf("%d", flow_peek(8443, source));
+  }
+  printf("\n");
+}
 
 /* A range is the caller's own only if all of it is. */
 static void pointers(void) {
@@ -98,7 +153,7 @@ static void in_its_order(void) {
 
 static void full(void) {
   uint32_t n = 0;
-  SAY("at a port that is not open", flow_admit(8080, 0x0a000202));
+  SAY("at a port that is not open", admit_at(8080, 0x0a000202));
   for (uint32_t i = 0; i < 40; i++) n += admitted(0xc6000000 + (i << 8)) != 0;
   SAY("flows", n);
   SAY("counted", ingress_connections(0) + ingress_connections(1));
@@ -177,7 +232,7 @@ int main(int count, char **paths) {
   processes[WEB].name = "web";
   processes[WEB].port = 9000;
   processes[WEB].state = READY;
-  SAY("before a policy", flow_admit(8443, 0xc6336407));
+  SAY("before a policy", admit_at(8443, 0xc6336407));
   if (ingress_load(policy, size, manifest, length, seed) != INGRESS_LOADED) return 3;
   if (is_shared) {
     processes[HEALTH].serves = 78;
@@ -188,6 +243,7 @@ int main(int count, char **paths) {
     return 0;
   }
   pointers();
+  by_its_frame();
   before_its_name();
   in_its_order();
   full();

@@ -30,6 +30,7 @@ static uint64_t at(uint32_t address, uint32_t bytes) {
 }
 
 struct w2c_kernel { int unused; };
+u32 w2c_kernel_take(struct w2c_kernel *k, u32 frame, u32 most) { return (void)k, (u32)system4(CALL_FRAME, at(frame, most), most, 0, 0); }
 u32 w2c_kernel_peek(struct w2c_kernel *k, u32 port, u32 source) { return (void)k, (u32)system4(CALL_PEEK, port, source, 0, 0); }
 u32 w2c_kernel_admit(struct w2c_kernel *k, u32 port, u32 source) { return (void)k, (u32)system4(CALL_ADMIT, port, source, 0, 0); }
 u32 w2c_kernel_hello(struct w2c_kernel *k, u32 flow, u32 name, u32 length) {
@@ -46,27 +47,23 @@ void w2c_kernel_send(struct w2c_kernel *k, u32 frame, u32 length) { (void)k, sys
 
 static uint64_t now(void) { return (uint64_t)system4(CALL_NOW, 0, 0, 0, 0); }
 
-/* Opens every port that the policy exposes. If one fails the process exits, so the machine never serves only part of its policy. */
-static void open_ports(void) {
+/* Opens every port that the policy exposes, and returns their number. If one fails the process exits, so the machine never serves only part of its policy. */
+static uint32_t open_ports(void) {
   for (uint32_t i = 0;; i++) {
     uint32_t port = (uint32_t)system4(CALL_PORT, i, 0, 0, 0);
-    if (port == 0) break;
+    if (port == 0) return i;
     if (bind(TCP, 0, port) != 0) system4(CALL_EXIT, 0, 0, 0, 0);
   }
-  system4(CALL_READY, 0, 0, 0, 0);
 }
 
 void ingressd_main(void) {
   struct w2c_kernel kernel;
   system4(CALL_SELF, (uint64_t)&own, sizeof own, 0, 0);
   wasm2c_net_instantiate(&net, &kernel);
-  w2c_net_start(&net, own.address, own.mac_high, own.mac_low, own.secret[0], own.secret[1], own.secret[2], own.secret[3]);
-  uint32_t frame = w2c_net_frameAddress(&net);
-  open_ports();
+  w2c_net_start(&net, own.address, own.mac_high, own.mac_low, own.secret[0], own.secret[1], own.secret[2], own.secret[3], open_ports());
+  system4(CALL_READY, 0, 0, 0, 0);
   for (;;) {
-    int64_t length;
-    while ((length = system4(CALL_FRAME, at(frame, 1514), 1514, 0, 0)) > 0) w2c_net_frame(&net, (u32)length, (u32)now());
-    w2c_net_tick(&net, (u32)now());
+    if (w2c_net_turn(&net, (u32)now())) continue;
     wait(w2c_net_connections(&net) + w2c_net_halfOpen(&net) > 0 ? now() + TICK_MS : ALWAYS);
   }
 }

@@ -20,6 +20,8 @@ static inline int64_t system4(uint64_t number, uint64_t a, uint64_t b, uint64_t 
 static inline void wait(uint64_t deadline) { system4(CALL_WAIT, deadline, 0, 0, 0); }
 /* Returns 0 if the process now has the port. */
 static inline int64_t bind(uint32_t proto, uint32_t address, uint32_t port) { return system4(CALL_BIND, proto, address, port, 0); }
+/* Gives the port back; from then on nobody new is connected. */
+static inline int64_t unbind(uint32_t port) { return system4(CALL_UNBIND, port, 0, 0, 0); }
 /* The next connection, or 0. */
 static inline uint32_t accept(void) { return (uint32_t)system4(CALL_ACCEPT, 0, 0, 0, 0); }
 /* Returns the bytes copied; 0: none now, -1: the other side has ended, -2: it is gone. */
