@@ -1,12 +1,13 @@
 // Generates the parts of documents that come from code: the tables of docs/abi.md from runtime/abi and the engine's
 // exports, the grammar of docs/language.md from the parser, the schemas of source JSON and of the configuration from
 // their forms, the figures of docs/performance.md from the recorded bench, and the completions and manual pages in
-// docs/deploy from the command tables. `--check` only reports whether they are up to date. Text outside the markers is
+// docs/deploy from the command tables, and the list of markers. `--check` only reports whether they are up to date. Text outside the markers is
 // not changed.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { policySchema } from "../compiler/json/form.ts";
 import { grammarText } from "../compiler/syntax/ebnf.ts";
 import { CODES as DIAGNOSTICS } from "../compiler/diagnostics/codes.ts";
+import { markersToml } from "../runtime/abi/markers.ts";
 import { CODES, REASON_NAMES } from "../runtime/abi/names.ts";
 import { gatewayChart } from "../tests/bench/gateway/report/chart.ts";
 import { gatewayPage } from "../tests/bench/gateway/report/page.ts";
@@ -204,6 +205,7 @@ export const WRITTEN: Readonly<Record<string, (before: string) => string>> = {
   ),
   "tests/house/code_numbers.txt": codeNumbers,
   "gateway/control/validators.mjs": validatorsText,
+  "schemas/markers.toml": markersToml,
   "schemas/config/ingressd.schema.json": () => `${JSON.stringify(configSchema(), null, 2)}\n`,
   "schemas/policy/ingress.schema.json": () => `${JSON.stringify(policySchema(), null, 2)}\n`,
 };

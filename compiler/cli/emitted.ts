@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { modelOf } from "../analysis/model.ts";
 import { withinBudget } from "../analysis/permitted.ts";
 import { readTime } from "../check/names/times.ts";
+import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import type { Emitter, Files } from "../emitters/emitter.ts";
 import { leftOutText } from "../emitters/header.ts";
 import type { Plan } from "../emitters/plan.ts";
@@ -26,8 +27,8 @@ export interface Emission {
 
 /** Flags that are for some targets alone. */
 const FLAGS: Readonly<Record<string, readonly string[]>> = {
-  without: Object.keys(EMITTERS),
-  "as-of": Object.keys(EMITTERS),
+  without: [...Object.keys(EMITTERS), "nexus-expose", "nexus-profile"],
+  "as-of": [...Object.keys(EMITTERS), "nexus-expose"],
   "whole-host": ["nft"],
   "no-ssh": ["nft"],
   selector: ["kubernetes"],
@@ -42,7 +43,7 @@ export function readEmission(args: Arguments, target: Target, nodes: number): Re
   }
   const emitter = emitterOf(target);
   if (emitter === null) return ok(null);
-  const without = readWithout(args.flags.get("without"));
+  const without = readWithout(args.flags.get("without"), ["caps", "limits"]);
   if (!without.ok) return without;
   const asOf = readMoment(args.flags.get("as-of"));
   if (!asOf.ok) return asOf;
@@ -55,7 +56,7 @@ export function readEmission(args: Arguments, target: Target, nodes: number): Re
     wholeHost: args.flags.has("whole-host"),
     noSsh: args.flags.has("no-ssh"),
     selector: selector.value,
-    without: without.value,
+    without: { caps: without.value.has("caps"), limits: without.value.has("limits") },
     asOf: asOf.value,
     nodes,
   };
@@ -66,15 +67,17 @@ export function emitterOf(name: string): Emitter | null {
   return Object.values<Emitter>(EMITTERS).find((emitter) => emitter.name === name) ?? null;
 }
 
-function readWithout(word: string | undefined): Result<Settings["without"], Outcome> {
+/** The words of a list that may have each of `known`. */
+export function readWithout(word: string | undefined, known: readonly string[]): Result<ReadonlySet<string>, Outcome> {
   const parts = word === undefined ? [] : word.split(",");
-  const other = parts.find((part) => part !== "caps" && part !== "limits");
-  if (other !== undefined)
-    return failed(usage("without", `\`${other}\` can't be left out`, "write `--without caps`, `--without limits` or `--without caps,limits`"));
-  return ok({ caps: parts.includes("caps"), limits: parts.includes("limits") });
+  const other = parts.find((part) => !known.includes(part));
+  if (other === undefined) return ok(new Set(parts));
+  const lists = [...known, ...(known.length > 1 ? [known.join(",")] : [])].map((list) => `\`--without ${list}\``);
+  const last = lists.pop() ?? "";
+  return failed(usage("without", `\`${other}\` can't be left out`, `write ${lists.length === 0 ? last : `${lists.join(", ")} or ${last}`}`));
 }
 
-function readMoment(word: string | undefined): Result<number | null, Outcome> {
+export function readMoment(word: string | undefined): Result<number | null, Outcome> {
   if (word === undefined) return ok(null);
   const time = readTime(word);
   return time.ok ? time : failed(usage("as_of", time.error.message, "write a moment as a policy does: `2027-03-01T00:00Z`"));
@@ -94,31 +97,41 @@ function readSelector(word: string | undefined): Result<Settings["selector"], Ou
 /** The files for the target, or the clauses that it can't have. */
 export function emitted({ policy, module, disk }: Compiled, hash: string, { target, settings }: Emission, consequence: string): Result<Written, Outcome> {
   const model = modelOf(module);
-  if (!model.ok)
-    return failed({
-      class: "internal",
-      code: "policy.unreadable",
-      message: `the compiled module can't be read: ${model.error}`,
-      help: "please report it with the policy",
-    });
+  if (!model.ok) return failed(unreadable(model.error));
   const made = withinBudget(() => write({ entry: disk.entry, policy, model: model.value, hash }, target, settings));
-  if (!made.ok)
-    return failed({
-      class: "no",
-      code: "policy.not_proven",
-      message: `the policy needs more than ${count(settings.nodes, "node")} of the analysis${consequence}`,
-      help: "give it more with `--nodes N`",
-      data: { proven: false, nodes: settings.nodes },
-    });
+  if (!made.ok) return failed(notProven(settings.nodes, consequence));
   if (made.value.ok) return made.value;
-  const refused = made.value.error;
-  return failed({
+  return failed(targetMisfit(disk, made.value.error, target.name, settings.file, consequence));
+}
+
+export function unreadable(fault: string): Outcome {
+  return {
+    class: "internal",
+    code: "policy.unreadable",
+    message: `the compiled module can't be read: ${fault}`,
+    help: "please report it with the policy",
+  };
+}
+
+export function notProven(nodes: number, consequence: string): Outcome {
+  return {
+    class: "no",
+    code: "policy.not_proven",
+    message: `the policy needs more than ${count(nodes, "node")} of the analysis${consequence}`,
+    help: "give it more with `--nodes N`",
+    data: { proven: false, nodes },
+  };
+}
+
+/** `file` is the policy as the user named it. */
+export function targetMisfit(disk: Compiled["disk"], refused: readonly Diagnostic[], target: string, file: string, consequence: string): Outcome {
+  return {
     class: "reject",
     code: "policy.target_misfit",
-    message: `${count(refused.length, "clause")} of \`${settings.file}\` can't be written for \`${target.name}\`${consequence}`,
+    message: `${count(refused.length, "clause")} of \`${file}\` can't be written for \`${target}\`${consequence}`,
     report: (p) => diagnosticsText(disk, refused, p),
-    data: { root: disk.root, target: target.name, diagnostics: refused.map(diagnosticJson) },
-  });
+    data: { root: disk.root, target, diagnostics: refused.map(diagnosticJson) },
+  };
 }
 
 /** Null when everything is written. */

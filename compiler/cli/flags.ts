@@ -5,9 +5,10 @@ import type { FlagSpec, FlagSpecs } from "../../runtime/shell/command_table.ts";
 
 /**
  * `wasm`: the module. `c`: a folder for a host without WebAssembly. `abi-filter`: what one subject may bind, as an ABI filter's profile.
- * The others are programs that exist already (compiler/emitters).
+ * `nexus-profile`, `nexus-expose`: the same and the exposures as Open Nexus OS has them. The others are programs that exist already
+ * (compiler/emitters).
  */
-export const TARGETS = ["wasm", "c", "abi-filter", "abi-filter-v2", "nft", "haproxy", "kubernetes"] as const;
+export const TARGETS = ["wasm", "c", "abi-filter", "nexus-profile", "nexus-expose", "nft", "haproxy", "kubernetes"] as const;
 export type Target = (typeof TARGETS)[number];
 
 export const PROFILE_FLAG: FlagSpec = {
@@ -24,12 +25,18 @@ export const TARGET_FLAG: FlagSpec = {
   says: "what is written: `wasm` (the default), `c` (a folder for native hosts), a filter, or the files of another program",
 };
 
-export const SUBJECT_FLAG: FlagSpec = { short: null, value: "SERVICE", says: "whose profile `--target abi-filter` writes (default: `ingressd`)" };
+export const SUBJECT_FLAG: FlagSpec = {
+  short: null,
+  value: "SERVICE",
+  says: "whose profile `--target abi-filter` or `nexus-profile` writes (default: `ingressd`)",
+};
+
+export const EPOCH_FLAG: FlagSpec = { short: null, value: "N", says: "with `--target nexus-profile`: the profile's epoch (default: 0)" };
 
 export const WITHOUT_FLAG: FlagSpec = {
   short: null,
   value: "LIST",
-  says: "clauses that another program lacks and may be left out: `caps`, `limits` (with `amplify`) or both",
+  says: "clauses that another program lacks and may be left out: `caps`, `limits` (with `amplify`) or both; for `nexus-profile`: `protocols`",
 };
 
 export const WHOLE_HOST_FLAG: FlagSpec = { short: null, value: null, says: "with `--target nft`: close every other port of the host too" };

@@ -1,4 +1,4 @@
-// ING900 to ING929: what another program can't do of a policy that is to be written for it. Their data and their words.
+// ING900 to ING924: what another program can't do of a policy that is to be written for it. Their data and their words.
 import { quote } from "./quote.ts";
 import type { Words, WordsOf } from "./sentence.ts";
 

@@ -8,13 +8,25 @@ import { IMPORT_WORDS, type ImportData } from "./import_words.ts";
 import { LINT_WORDS, type LintData } from "./lint_words.ts";
 import { LITERAL_WORDS, type LiteralData } from "./literal_words.ts";
 import { NAME_WORDS, type NameData } from "./name_words.ts";
+import { NEXUS_WORDS, type NexusData } from "./nexus_words.ts";
 import { PROFILE_WORDS, type ProfileData } from "./profile_words.ts";
 import { TARGET_WORDS, type TargetData } from "./target_words.ts";
 import { STATEMENT_WORDS, type StatementData } from "./statement_words.ts";
 import type { Words, WordsOf } from "./sentence.ts";
 import { SYNTAX_WORDS, type SyntaxData } from "./syntax_words.ts";
 
-type Data = SyntaxData & NameData & LiteralData & FileData & StatementData & BoundData & InvariantData & ProfileData & ImportData & LintData & TargetData;
+type Data = SyntaxData &
+  NameData &
+  LiteralData &
+  FileData &
+  StatementData &
+  BoundData &
+  InvariantData &
+  ProfileData &
+  ImportData &
+  LintData &
+  TargetData &
+  NexusData;
 
 /** Every code is here: a code without data and words does not compile. */
 const WORDS: WordsOf<Pick<Data, DiagnosticCode>> = {
@@ -29,6 +41,7 @@ const WORDS: WordsOf<Pick<Data, DiagnosticCode>> = {
   ...IMPORT_WORDS,
   ...LINT_WORDS,
   ...TARGET_WORDS,
+  ...NEXUS_WORDS,
 };
 
 /** The data of a code, ready for JSON; null where there is nothing to say beyond the code. */

@@ -8,6 +8,9 @@ import type { Emitter } from "./emitter.ts";
 import type { LeftOut } from "./plan.ts";
 import { portTexts } from "./ranges.ts";
 
+/** The part of a target that decides what is refused. */
+type Judging = Pick<Emitter, "name" | "can">;
+
 export interface Without {
   readonly caps: boolean;
   readonly limits: boolean;
@@ -19,7 +22,7 @@ export interface Judged {
 }
 
 /** `timed`: one moment was chosen. */
-export function judged(policy: CheckedPolicy, target: Emitter, without: Without, timed: boolean): Judged {
+export function judged(policy: CheckedPolicy, target: Judging, without: Without, timed: boolean): Judged {
   const parts = policy.exposes.map((expose) => judgedExpose(expose, target, without, timed));
   const taken = target.can.direct === "left out" ? takenPorts(policy.exposes, target) : [];
   const dryruns = policy.denies.filter(({ dryrun }) => dryrun).length;
@@ -39,7 +42,7 @@ const MODE_WHY: Readonly<Record<string, string>> = {
   mtls: "ingressd ends TLS and reads the names of the client's certificate, which this target is not given",
 };
 
-function judgedExpose(expose: CheckedExpose, target: Emitter, without: Without, timed: boolean): Judged {
+function judgedExpose(expose: CheckedExpose, target: Judging, without: Without, timed: boolean): Judged {
   const { name, mode, proto, span } = expose;
   const { can } = target;
   if (mode === "direct" && can.direct === "left out")
@@ -60,7 +63,7 @@ function judgedExpose(expose: CheckedExpose, target: Emitter, without: Without, 
 }
 
 /** The target listens at every address of a port, so that no service can bind it at one of them. */
-function takenPorts(exposes: readonly CheckedExpose[], target: Emitter): readonly Diagnostic[] {
+function takenPorts(exposes: readonly CheckedExpose[], target: Judging): readonly Diagnostic[] {
   const own = exposes.filter(({ mode, proto }) => mode === "direct" && proto === "tcp");
   return exposes.flatMap((expose) => {
     if (expose.mode === "direct" || expose.proto !== "tcp") return [];
@@ -82,7 +85,7 @@ function rulesOf({ allows, denies }: CheckedExpose): readonly CheckedRule[] {
 }
 
 /** Caps and limits: no target refuses exactly the connections that ingressd does. */
-function boundsOf({ name, mode, cap, limits, amplify, span }: CheckedExpose, target: Emitter, without: Without): Judged {
+function boundsOf({ name, mode, cap, limits, amplify, span }: CheckedExpose, target: Judging, without: Without): Judged {
   if (mode === "direct") return { refused: [], leftOut: [] };
   const at = { target: target.name, why: "its counters don't refuse the same connections as those of ingressd" };
   const refused: Diagnostic[] = [];
@@ -131,7 +134,7 @@ function backendText(backend: Backend): string {
 }
 
 /** The service listens at the port of the expose itself, on this host. */
-function ownBackend({ name, proto, ports, backends, proxy, span }: CheckedExpose, target: Emitter): Judged {
+function ownBackend({ name, proto, ports, backends, proxy, span }: CheckedExpose, target: Judging): Judged {
   const refused: Diagnostic[] = [];
   const refuse = (clause: string, why: string): void => void refused.push(diagnostic("ING906", { target: target.name, clause, why }, span));
   const [first] = backends;
@@ -149,7 +152,7 @@ function ownBackend({ name, proto, ports, backends, proxy, span }: CheckedExpose
 /** HAProxy reads `$`, quotes and other characters of a path in its own way. */
 const PLAIN_PATH = /^[A-Za-z0-9_.+,@/-]+$/;
 
-function forwarded({ name, backends, span }: CheckedExpose, target: Emitter): Judged {
+function forwarded({ name, backends, span }: CheckedExpose, target: Judging): Judged {
   const refuse = (clause: string, why: string): Diagnostic => diagnostic("ING906", { target: target.name, clause, why }, span);
   if (backends.length === 0) return { refused: [refuse(`expose ${name}`, "its port opens when its service registers with ingressd")], leftOut: [] };
   const odd = backends.filter((backend) => backend.kind === "unix" && !PLAIN_PATH.test(backend.path));

@@ -1,5 +1,6 @@
 // The lines on standard output that scripts and the OS image wait for, verbatim and with
-// nothing else on them. Each is printed after the fact that it states.
+// nothing else on them (runtime/abi/markers.ts). Each is printed after the fact that it states.
+import { denied, portOpen, READY } from "../../runtime/abi/markers.ts";
 import type { Denial } from "../../runtime/host/decision.ts";
 import type { Counters } from "./counters.ts";
 
@@ -16,8 +17,8 @@ export interface Markers {
 export function createMarkers(print: (line: string) => void, counters: Counters): Markers {
   const windows = new Map<string, { startMs: number; lines: number }>();
   return {
-    ready: () => print("ingressd: ready"),
-    portOpen: (port, proto) => print(`ingressd: port open (port=${port}, proto=${proto})`),
+    ready: () => print(READY),
+    portOpen: (port, proto) => print(portOpen(port, proto)),
     deny(reason, monoMs, times = 1) {
       let window = windows.get(reason);
       if (window === undefined || monoMs - window.startMs >= 1000) {
@@ -27,7 +28,7 @@ export function createMarkers(print: (line: string) => void, counters: Counters)
       const printed = Math.min(times, DENY_LINES_PER_SECOND - window.lines);
       counters.denyMarkersSuppressed += times - printed;
       window.lines += printed;
-      for (let i = 0; i < printed; i++) print(`ingressd: deny (reason=${reason})`);
+      for (let i = 0; i < printed; i++) print(denied(reason));
     },
   };
 }

@@ -6,6 +6,9 @@ import { connect } from "node:net";
 
 /** Characters of one line that the gateway may send; longer is no answer of its. */
 const MOST_LINE = 64 * 1024 * 1024;
+/** The begin of a frame of Open Nexus OS's ingressd, or of a lease frame: a magic and a version. */
+const BYTE_FRAME = /^I[GL][\x00-\x08]/;
+const OTHER_PROTOCOL = "the other side speaks byte frames (RFC-0092 of Open Nexus OS), and no JSON: name the socket of an ingressd of this package";
 
 /** @type {typeof import("./connection.mjs").openConnection} */
 export async function openConnection(path, { notified = () => undefined, background = false } = {}) {
@@ -23,6 +26,10 @@ export async function openConnection(path, { notified = () => undefined, backgro
   socket.on("error", () => socket.destroy());
   socket.on("data", (/** @type {string} */ chunk) => {
     text += chunk;
+    if (BYTE_FRAME.test(text)) {
+      failAll(new Error(OTHER_PROTOCOL, { cause: { code: "other_protocol" } }));
+      return;
+    }
     for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n")) {
       hear(text.slice(0, end));
       text = text.slice(end + 1);
@@ -50,11 +57,17 @@ export async function openConnection(path, { notified = () => undefined, backgro
     request?.resolve(message);
   }
 
+  /** @param {Error} error */
+  function failAll(error) {
+    for (const { reject } of pending.values()) reject(error);
+    pending.clear();
+    socket.destroy();
+  }
+
   /** @type {Promise<void>} */
   const closed = new Promise((resolve) => {
     socket.once("close", () => {
-      for (const { reject } of pending.values()) reject(new Error("the gateway closed the connection"));
-      pending.clear();
+      failAll(new Error("the gateway closed the connection"));
       resolve();
     });
   });

@@ -34,7 +34,7 @@ export interface Exposure {
   close(): Promise<void>;
 }
 
-/** `code` is the word of the audit (docs/operations.md), or `unreachable`, `no_backend`, `bad_answer`. */
+/** `code` is the word of the audit (docs/operations.md), or `unreachable`, `no_backend`, `bad_answer`, `other_protocol`. */
 export declare class ExposeError extends Error {
   readonly code: string;
   constructor(code: string, message: string);

@@ -105,7 +105,9 @@ class Registration {
     }).catch((/** @type {Error} */ { message }) => {
       throw new ExposeError("unreachable", `no ingressd answers at \`${path}\` (${message}): start it, or name its socket with INGRESSD_SOCKET`);
     });
-    const answer = await connection.call("register", this.#params).catch((/** @type {Error} */ { message }) => ({ error: { code: 0, message } }));
+    const answer = await connection
+      .call("register", this.#params)
+      .catch((/** @type {Error} */ { message, cause }) => ({ error: { code: 0, message, data: cause } }));
     if ("error" in answer) {
       connection.close();
       throw new ExposeError(wordOf("data" in answer.error ? answer.error.data : null, "code") ?? `rpc_${answer.error.code}`, answer.error.message);

@@ -2,6 +2,8 @@
 // than the frames that are taken. A frame that is too long ends the connection, because what follows it
 // can't be distinguished from its tail.
 
+import { BYTE_FRAME_HEAD, beginsByteFrame } from "./byte_frames.ts";
+
 /** Longest frame, its newline included. */
 export const FRAME_BYTES = 64 * 1024;
 
@@ -11,10 +13,16 @@ export interface Frame {
   readonly bytes: number;
 }
 
+/** The first bytes of a frame of another protocol; what follows it can't be read. */
+export interface ByteFrame {
+  readonly head: Buffer;
+  readonly bytes: number;
+}
+
 export interface Frames {
   push(chunk: Buffer): void;
   /** The next whole frame; an empty line is one. `none` until more is pushed. */
-  next(): Frame | "none" | "too_long";
+  next(): Frame | ByteFrame | "none" | "too_long";
   /** Whether a frame has begun and is not whole. */
   unfinished(): boolean;
 }
@@ -25,11 +33,15 @@ export function createFrames(): Frames {
   let bufferedBytes = 0;
   /** The bytes that were not searched yet. */
   let rest: Buffer = Buffer.alloc(0);
+  const isByteFrame = (): boolean => beginsByteFrame(rest) !== "no";
   return {
     push(chunk) {
       rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
     },
     next() {
+      if (parts.length === 0 && isByteFrame()) {
+        return rest.length < BYTE_FRAME_HEAD ? "none" : { head: rest.subarray(0, BYTE_FRAME_HEAD), bytes: rest.length };
+      }
       const end = rest.indexOf(10);
       const part = rest.subarray(0, end < 0 ? rest.length : end + 1);
       rest = rest.subarray(part.length);
@@ -42,6 +54,6 @@ export function createFrames(): Frames {
       bufferedBytes = 0;
       return frame;
     },
-    unfinished: () => bufferedBytes > 0,
+    unfinished: () => bufferedBytes > 0 || isByteFrame(),
   };
 }

@@ -7,6 +7,7 @@ import type { Caller } from "../intents/identity.ts";
 import type { Cancel, GatewayClock } from "../clock.ts";
 import type { Client } from "../control/client.ts";
 import type { Desk, Work } from "./desk.ts";
+import { answerToByteFrame } from "./byte_frames.ts";
 import { createFrames, FRAME_BYTES } from "./frames.ts";
 import { readRequest, rpcError, RPC_INTERNAL, RPC_INVALID_REQUEST, RPC_INVALID_PARAMS, RPC_NO_METHOD, RPC_DENIED, type Answer, type RpcError } from "./rpc.ts";
 import type { Check } from "./schema.ts";
@@ -133,6 +134,10 @@ class Serving implements ServedClient {
       this.#socket.resume();
       return 0;
     }
+    if ("head" in frame) {
+      this.#endByteFrame(frame.head);
+      return frame.bytes;
+    }
     this.#sinceMs = clock.monoMs();
     this.#rearm();
     if (frame.text === "") desk.add(this.#work);
@@ -178,6 +183,14 @@ class Serving implements ServedClient {
   #refuse(code: number, message: string): RpcError {
     this.#setup.refused(this.#client, undefined, message);
     return rpcError(code, message, BAD_INTENT);
+  }
+
+  /** Its answer is in its own protocol, which this socket does not speak. */
+  #endByteFrame(head: Uint8Array): void {
+    this.#setup.refused(this.#client, undefined, "the message is a byte frame, and this socket has lines of JSON");
+    this.#ending = true;
+    this.#socket.write(answerToByteFrame(head));
+    this.#socket.destroySoon();
   }
 
   #end(answer: RpcError): void {

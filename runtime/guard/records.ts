@@ -1,4 +1,5 @@
 // Writes the broker's decisions: an audit line for each, a marker and a sentence for denials.
+import { bindDenied } from "../abi/markers.ts";
 import { formatEndpoint } from "../net/address.ts";
 import type { DecidedCall } from "./broker.ts";
 
@@ -54,7 +55,7 @@ export function createRecords({ service, wallMs, append, print }: RecordsSetup):
       return;
     }
     lines++;
-    print(`abi-filter: deny (subject=${service} syscall=net.bind)`);
+    print(bindDenied(service));
     const where = local === null ? "a socket" : `${formatEndpoint(local.address, local.port)}${proto === null ? "" : `/${proto}`}`;
     print(`ingress-guard: \`${command}\` (process ${process}) may not ${call === "bind" ? "bind" : "listen on"} ${where}: ${decision.code}`);
   }

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import type { NativePolicy } from "../../compiler/emit/native.ts";
 import { BuildFailed, buildImage, buildPolicy, type Image } from "./build.ts";
 import { RAM_MIB, startMachine } from "./machine.ts";
+import { faultsOf } from "./markers.ts";
 import { selftest } from "./selftest.ts";
 import { missingTools } from "./tools.ts";
 
@@ -28,7 +29,9 @@ async function test(image: Image, policy: NativePolicy): Promise<number> {
   const status = await machine.end();
   say(`os: boot to ready ${readyMs.toFixed(0)} ms, with QEMU's own start`);
   say(`os: the machine's status is ${status}`);
-  return status;
+  const faults = faultsOf(machine.text());
+  for (const fault of faults) say(`os: ${fault}`);
+  return status === 0 && faults.length > 0 ? 1 : status;
 }
 
 async function serve(image: Image, policy: NativePolicy): Promise<number> {

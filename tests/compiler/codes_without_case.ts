@@ -5,6 +5,9 @@ import type { DiagnosticCode } from "../../compiler/diagnostics/codes.ts";
 /** Of a policy that is written for another program; tests/fleet has them. */
 export const TARGET_CODES: readonly DiagnosticCode[] = ["ING900", "ING901", "ING902", "ING903", "ING904", "ING905", "ING906", "ING907", "ING908"];
 
+/** Of a policy that is written for Open Nexus OS; tests/os has them. */
+export const NEXUS_CODES: readonly DiagnosticCode[] = ["ING925", "ING926", "ING927", "ING928", "ING929", "ING930", "ING931", "ING932"];
+
 /** Ascending. */
 export const CODES_WITHOUT_CASE: readonly DiagnosticCode[] = [
   "ING209",
@@ -27,4 +30,5 @@ export const CODES_WITHOUT_CASE: readonly DiagnosticCode[] = [
   "ING875",
   "ING877",
   ...TARGET_CODES,
+  ...NEXUS_CODES,
 ];

@@ -6,11 +6,13 @@ import * as assert from "uvu/assert";
 import { CODES, isDiagnosticCode, isWarning } from "../../compiler/diagnostics/codes.ts";
 import type { Emitter } from "../../compiler/emitters/emitter.ts";
 import { EMITTERS } from "../../compiler/emitters/register.ts";
+import { nexusExposures } from "../../compiler/emitters/nexus_expose.ts";
+import { nexusProfile } from "../../compiler/emitters/nexus_profile.ts";
 import { write } from "../../compiler/emitters/written.ts";
 import { written } from "../fleet/policies.ts";
 import { linted } from "../analysis/linted.ts";
 import { codes, filesOf } from "./front.ts";
-import { CODES_WITHOUT_CASE, TARGET_CODES } from "./codes_without_case.ts";
+import { CODES_WITHOUT_CASE, NEXUS_CODES, TARGET_CODES } from "./codes_without_case.ts";
 
 const docs = suite("diagnostics");
 const text = readFileSync(new URL("../../docs/diagnostics.md", import.meta.url), "utf8");
@@ -31,7 +33,14 @@ docs("every code has its heading, in the order of the table, and no heading is w
 });
 
 /** Too large, or too rare, to be printed. */
-const WITHOUT_EXAMPLE = new Set<string>([...CODES_WITHOUT_CASE.filter((code) => !TARGET_CODES.includes(code)), "ING836", "ING907", "ING908"]);
+const WITHOUT_EXAMPLE = new Set<string>([
+  ...CODES_WITHOUT_CASE.filter((code) => ![...TARGET_CODES, ...NEXUS_CODES].includes(code)),
+  "ING836",
+  "ING907",
+  "ING908",
+  "ING927",
+  "ING928",
+]);
 
 const FILES = {
   "scanners.txt": "192.0.2.1\n2001:db8::/32\n",
@@ -65,6 +74,18 @@ for (const { code, body } of sections) {
         (await linted(whole(t), filesOf(FILES), { ignore, profile: code === "ING852" ? "os" : "host" })).warnings.map((d) => d.code);
       assert.equal(await warnings(before), [code]);
       assert.equal(await warnings(after), []);
+      return;
+    }
+    if (NEXUS_CODES.some((known) => known === code)) {
+      const refused = (t: string): readonly string[] => {
+        const policy = written("example", whole(t));
+        const settings = { file: "", wholeHost: false, selector: null, without: { caps: false, limits: false }, asOf: null, nodes: 100_000 };
+        const made =
+          code < "ING929" ? nexusProfile(policy.policy, { subject: "ingressd", epoch: 0, withoutProtocols: false }) : nexusExposures(policy, settings);
+        return made.ok ? [] : made.error.map((d) => d.code);
+      };
+      assert.equal(refused(before), [code]);
+      assert.equal(refused(after), []);
       return;
     }
     if (code.startsWith("ING9")) {

@@ -1,4 +1,4 @@
-// The exposure contract in its three forms: JSON Schemas, Cap'n Proto, and byte frames. The schema
+// Leases in their three forms: JSON Schemas, Cap'n Proto, and byte frames. The schema
 // of Cap'n Proto is read by the real compiler where there is one.
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -13,12 +13,12 @@ import {
   FRAME_MOST_BYTES,
   type FrameReply,
   type FrameRequest,
-} from "../../gateway/intents/byte_frame.ts";
+} from "../../gateway/intents/lease_frame.ts";
 import { skip } from "../skip.ts";
 
 const test = suite("idl");
 const read = (name: string): string => readFileSync(new URL(`../../schemas/${name}`, import.meta.url), "utf8");
-const capnp = read("expose_intent.capnp").replace(/#.*$/gm, "");
+const capnp = read("lease_request.capnp").replace(/#.*$/gm, "");
 
 /** The words of a struct or enum of the schema, in the order of their numbers. */
 function members(kind: "struct" | "enum", name: string): readonly string[] {
@@ -43,7 +43,7 @@ const isSchema = (value: unknown): value is { properties: Record<string, Propert
 const snake = (word: string): string => word.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
 
 for (const [struct, schema] of [
-  ["ExposeIntent", "register"],
+  ["LeaseRequest", "register"],
   ["Unregister", "unregister"],
   ["Renew", "renew"],
 ] as const) {
@@ -51,6 +51,11 @@ for (const [struct, schema] of [
     assert.equal([...members("struct", struct)].map(snake).sort(), Object.keys(properties(schema)).sort());
   });
 }
+
+test("no struct has a name of Open Nexus OS's ingress.capnp", () => {
+  const names = [...capnp.matchAll(/struct (\w+)/g)].map(([, name]) => name);
+  assert.equal(names, ["LeaseRequest", "Unregister", "Renew", "Outcome", "Granted", "Refused"]);
+});
 
 test("Proto and Mode have the words of register.schema.json", () => {
   assert.equal(members("enum", "Proto"), properties("register")["proto"]?.enum);
@@ -60,13 +65,13 @@ test("Proto and Mode have the words of register.schema.json", () => {
 
 if (spawnSync("capnp", ["--version"]).status === 0) {
   test("the compiler of Cap'n Proto accepts the schema, and encodes and decodes a message of it", () => {
-    const path = fileURLToPath(new URL("../../schemas/expose_intent.capnp", import.meta.url));
+    const path = fileURLToPath(new URL("../../schemas/lease_request.capnp", import.meta.url));
     const message = '(service = "web", proto = tcp, port = 8443, bind = "", mode = passthrough, backend = "127.0.0.1:8080", ttlMs = 0)';
-    const encoded = spawnSync("capnp", ["encode", path, "ExposeIntent"], { input: message });
+    const encoded = spawnSync("capnp", ["encode", path, "LeaseRequest"], { input: message });
     assert.is(encoded.status, 0, encoded.stderr.toString());
-    const decoded = spawnSync("capnp", ["decode", "--short", path, "ExposeIntent"], { input: encoded.stdout });
+    const decoded = spawnSync("capnp", ["decode", "--short", path, "LeaseRequest"], { input: encoded.stdout });
     assert.match(decoded.stdout.toString(), /service = "web", proto = tcp, port = 8443, .*mode = passthrough, backend = "127\.0\.0\.1:8080"/);
-    const wrong = spawnSync("capnp", ["encode", path, "ExposeIntent"], { input: '(service = "web", uid = 0)' });
+    const wrong = spawnSync("capnp", ["encode", path, "LeaseRequest"], { input: '(service = "web", uid = 0)' });
     assert.is.not(wrong.status, 0);
   });
 } else skip("idl the compiler of Cap'n Proto", "no capnp");
@@ -80,8 +85,8 @@ interface Vectors {
 const isVectors = (value: unknown): value is Vectors =>
   typeof value === "object" && value !== null && "requests" in value && "replies" in value && "refused" in value;
 
-const document: unknown = JSON.parse(read("intents/frames.json"));
-if (!isVectors(document)) throw new Error("frames.json has no vectors");
+const document: unknown = JSON.parse(read("intents/lease_frames.json"));
+if (!isVectors(document)) throw new Error("lease_frames.json has no vectors");
 const vectors = document;
 const bytes = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex.replaceAll(" ", ""), "hex"));
 const hex = (frame: Uint8Array): string => Buffer.from(frame).toString("hex");

@@ -12,6 +12,7 @@ import { buildImage, buildPolicy, type Image } from "../../scripts/os/build.ts";
 import { client } from "../../scripts/os/client.ts";
 import { ACK, FIN, PSH, RST, SYN, tcp } from "../../scripts/os/frames.ts";
 import { RAM_MIB, startMachine, type Machine, type MachineOptions } from "../../scripts/os/machine.ts";
+import { faultsOf } from "../../scripts/os/markers.ts";
 import { ALERT, BURST, HASTY, LAN, OUTSIDE, selftest } from "../../scripts/os/selftest.ts";
 import { missingTools } from "../../scripts/os/tools.ts";
 import { atLength } from "../at_length.ts";
@@ -85,6 +86,7 @@ function checks(image: Image, shipped: NativePolicy): void {
     );
     assert.is(await machine.end(), 0);
     assert.equal(lines(machine), WHOLE);
+    assert.equal(faultsOf(machine.text()), []);
     console.log(`boot to ready ${readyMs.toFixed(0)} ms; image ${image.fileBytes} bytes, ${image.memoryBytes} bytes of memory in use of ${RAM_MIB} MiB`);
   });
 

@@ -11,9 +11,10 @@ import { memoryJson, memoryRows } from "../memory.ts";
 import { readProfile } from "../profile.ts";
 import { readNodes } from "../analysis/nodes.ts";
 import { emissionJson, emissionRows, emitted, emitterOf, readEmission, writeFiles, type Emission } from "../emitted.ts";
-import { FILTER_VERSIONS, filterRows, readSubject, writeFilter } from "../filter_file.ts";
+import { filterRows, readSubject, writeFilter } from "../filter_file.ts";
 import { failedProofs, prove, type Proven } from "../proven.ts";
 import { writeNative } from "../native_folder.ts";
+import { readNexus, writeNexus, type Nexus } from "../nexus_files.ts";
 import type { Progress } from "../progress.ts";
 import type { Target } from "../flags.ts";
 import { readTarget } from "../target.ts";
@@ -38,11 +39,13 @@ export async function run(args: Arguments, { stop, show, progress }: Surrounding
   if (!nodes.ok) return nodes.error;
   const emission = readEmission(args, target, nodes.value);
   if (!emission.ok) return emission.error;
+  const nexus = readNexus(args, target, subject, nodes.value);
+  if (!nexus.ok) return nexus.error;
   const out = args.flags.get("out") ?? besides(file, target);
   if (resolve(out) === resolve(file)) {
     return usage("output_is_input", `\`${out}\` is the policy itself`, "give `-o` another path");
   }
-  const request = { file, out, profile, target, subject, nodes: nodes.value, emission: emission.value };
+  const request = { file, out, profile, target, subject, nodes: nodes.value, emission: emission.value, nexus: nexus.value };
   if (!args.flags.has("watch")) return (await buildOnce(request, progress)).outcome;
   await watchInputs({
     stop,
@@ -72,9 +75,14 @@ interface Request {
   readonly nodes: number;
   /** Null: the target is no other program. */
   readonly emission: Emission | null;
+  /** Null: the target is not of Open Nexus OS. */
+  readonly nexus: Nexus | null;
 }
 
-async function buildOnce({ file, out, profile, target, subject, nodes, emission }: Request, progress: Progress): Promise<{ outcome: Outcome; inputs: Inputs }> {
+async function buildOnce(
+  { file, out, profile, target, subject, nodes, emission, nexus }: Request,
+  progress: Progress,
+): Promise<{ outcome: Outcome; inputs: Inputs }> {
   const compiled = compileAndTest(file, profile, undefined, progress);
   if (!compiled.ok) return compiled.error;
   const tested = compiled.value;
@@ -93,16 +101,25 @@ async function buildOnce({ file, out, profile, target, subject, nodes, emission 
     const trouble = await writeFiles(out, emission.target, files, inputs.files);
     return { outcome: trouble ?? built(tested, proven.value, out, emissionRows(plan), emissionJson(plan)), inputs };
   }
-  const version = FILTER_VERSIONS[target];
-  if (version !== undefined) {
-    const written = await writeFilter(out, tested, subject, version);
+  if (nexus !== null) {
+    const written = await writeNexus(out, tested, nexus, `, so \`${out}\` is not written`);
+    return { outcome: written.ok ? built(tested, proven.value, out, written.value.rows, written.value.data) : written.error, inputs };
+  }
+  if (target === "abi-filter") {
+    const written = await writeFilter(out, tested, subject);
     return { outcome: written.ok ? built(tested, proven.value, out, filterRows(written.value)) : written.error, inputs };
   }
   const trouble = target === "c" ? await writeNative(out, tested.module, inputs.files) : await writeModule(out, tested.module, inputs.files);
   return { outcome: trouble ?? built(tested, proven.value, out), inputs };
 }
 
-const ENDINGS: Readonly<Partial<Record<Target, string>>> = { wasm: ".wasm", c: ".native", "abi-filter": ".af1", "abi-filter-v2": ".af2" };
+const ENDINGS: Readonly<Partial<Record<Target, string>>> = {
+  wasm: ".wasm",
+  c: ".native",
+  "abi-filter": ".af1",
+  "nexus-profile": ".af2",
+  "nexus-expose": ".toml",
+};
 
 function besides(file: string, target: Target): string {
   const { dir, name } = parse(file);

@@ -1,6 +1,17 @@
 // The row of `ingressc build` in the command table. commands/build.ts runs it.
 import type { CommandSpec } from "../../../runtime/shell/command_table.ts";
-import { AS_OF_FLAG, NODES_FLAG, NO_SSH_FLAG, PROFILE_FLAG, SELECTOR_FLAG, SUBJECT_FLAG, TARGET_FLAG, WHOLE_HOST_FLAG, WITHOUT_FLAG } from "../flags.ts";
+import {
+  AS_OF_FLAG,
+  EPOCH_FLAG,
+  NODES_FLAG,
+  NO_SSH_FLAG,
+  PROFILE_FLAG,
+  SELECTOR_FLAG,
+  SUBJECT_FLAG,
+  TARGET_FLAG,
+  WHOLE_HOST_FLAG,
+  WITHOUT_FLAG,
+} from "../flags.ts";
 
 export const build = {
   summary: "compile and test a policy, then write its module",
@@ -10,6 +21,7 @@ export const build = {
     profile: PROFILE_FLAG,
     target: TARGET_FLAG,
     subject: SUBJECT_FLAG,
+    epoch: EPOCH_FLAG,
     without: WITHOUT_FLAG,
     "as-of": AS_OF_FLAG,
     "whole-host": WHOLE_HOST_FLAG,
@@ -25,8 +37,9 @@ export const build = {
     "With `--profile os` the module has one page of memory, and what does not fit there is an error.",
     "With `--target c` OUT is a folder: the engine as C, the same for every policy, and the policy's",
     "data as a file beside it. It needs the npm package wabt; docs/os.md has the host for it.",
-    "With `--target abi-filter` or `abi-filter-v2` OUT is what SERVICE may bind, for an OS that checks",
-    "a filter and no engine; what the version can't express is refused. docs/abi-filter-v2.md.",
+    "With `--target abi-filter` or `nexus-profile` OUT is what SERVICE may bind, for an OS that checks a",
+    "filter and no engine (docs/abi-filter-v2.md), and with `--target nexus-expose` the exposures of Open",
+    "Nexus OS (docs/nexus.md). What such a file can't express is refused.",
     "With `--target nft` OUT is for a program that exists already: who is admitted there is exactly who the",
     "policy admits, and a clause that the program can't have is an error. docs/fleet.md has a section for each.",
     "With --watch, an error keeps the last good module in its place.",
@@ -34,7 +47,8 @@ export const build = {
     "  ingressc build policies/demo.ingress",
     "  ingressc build policies/demo.ingress -o /etc/ingress/demo.wasm --watch",
     "  ingressc build policies/demo.ingress --profile os --target c -o native",
-    "  ingressc build policies/demo.ingress --target abi-filter -o ingressd.af1",
+    "  ingressc build policies/nexus.ingress --target nexus-profile --without protocols -o ingressd.af2",
+    "  ingressc build policies/nexus.ingress --target nexus-expose --without caps -o ingress.toml",
     "  ingressc build policies/fleet.ingress --target nft -o /etc/nftables.d/ingressd.nft",
   ].join("\n"),
 } as const satisfies CommandSpec;

@@ -1,6 +1,7 @@
-# The exposure contract as Cap'n Proto messages, for systems whose services use it. schemas/intents/*.schema.json
-# defines the same messages as JSON; tests/gateway/idl.test.ts checks that the two agree. The transport
-# authenticates the caller: `service` only names the service and grants nothing by itself.
+# Leases of ports as Cap'n Proto messages, for systems whose services use it. schemas/intents/*.schema.json defines the
+# same messages as JSON; tests/gateway/idl.test.ts checks that the two agree. The transport authenticates the caller:
+# `service` only names the service and grants nothing by itself. Open Nexus OS's `ExposeIntent` is another message, with
+# another meaning: docs/nexus.md maps one to the other.
 @0xd3b1f0a96c2e7a45;
 
 # Transport of the port.
@@ -21,7 +22,7 @@ enum Mode {
 }
 
 # `register`: a service requests the port that the policy grants it.
-struct ExposeIntent {
+struct LeaseRequest {
   # 1 to 48 bytes; it must be the service that the transport authenticates.
   service @0 :Text;
   proto @1 :Proto;

@@ -1,9 +1,9 @@
-// The exposure contract as bytes, for systems whose services exchange small frames and neither JSON
-// nor Cap'n Proto. Encode and decode only; schemas/intents/frames.json has vectors of both. All
-// numbers are little-endian; lengths count bytes. A frame has at most 512 bytes.
+// Leases as bytes, for systems whose services exchange small frames and neither JSON nor Cap'n Proto: what the frames of
+// Open Nexus OS (expose_frame.ts) have no room for. Encode and decode only; schemas/intents/lease_frames.json has vectors of
+// both. All numbers are little-endian; lengths count bytes. A frame has at most 512 bytes.
 //
-//   request  'I' 'G' version op  nonce(4)  body
-//   reply    'I' 'G' version op|0x80  nonce(4)  status reason code(2)  lease(16)
+//   request  'I' 'L' version op  nonce(4)  body
+//   reply    'I' 'L' version op|0x80  nonce(4)  status reason code(2)  lease(16)
 //
 //   register    proto mode port(2) ttlMs(4)  n service(n)  n bind(n)  n(2) backend(n)
 //   unregister  lease(16)
@@ -12,9 +12,11 @@
 // INVARIANT: decode accepts exactly what encode makes, so a frame has one meaning and one form.
 // No field names the caller, because the transport proves it.
 
+import { EXPOSE_MAGIC } from "./expose_frame.ts";
+
 export const FRAME_MOST_BYTES = 512;
 const FRAME_VERSION = 1;
-const MAGIC = [0x49, 0x47] as const;
+export const LEASE_MAGIC = [0x49, 0x4c] as const;
 const REPLY = 0x80;
 const HEAD_BYTES = 8;
 const LEASE_BYTES = 16;
@@ -84,7 +86,7 @@ export function encodeReply({ op, nonce, status, reason, code, lease }: FrameRep
   return Uint8Array.from([...head(OPS[op] | REPLY, nonce), STATUSES[status], ...number(reason, 1), ...number(code, 2), ...leaseBytes(lease)]);
 }
 
-/** The request, or the status that its reply gets: `unsupported` for another version or operation. */
+/** The request, or the status that its reply gets: `unsupported` for another version or operation, and for a frame of Open Nexus OS. */
 export function decodeRequest(bytes: Uint8Array): FrameRequest | "malformed" | "unsupported" {
   const opened = open(bytes);
   if (typeof opened === "string") return opened;
@@ -124,8 +126,14 @@ function body(op: Op, nonce: number, cursor: Cursor): FrameRequest | null {
   return { op, nonce, proto, mode, port, ttlMs, service, bind, backend };
 }
 
+/** The reply to any request that this side can't read, whatever its operation is: a refusal without a lease. */
+export function refusingReply(op: number, nonce: number, status: "malformed" | "unsupported", reason: number, code: number): Uint8Array {
+  return Uint8Array.from([...head((op & 0x7f) | REPLY, nonce), STATUSES[status], ...number(reason, 1), ...number(code, 2), ...leaseBytes("0".repeat(32))]);
+}
+
 function open(bytes: Uint8Array): { op: number; nonce: number; cursor: Cursor } | "malformed" | "unsupported" {
-  if (bytes.length < HEAD_BYTES || bytes.length > FRAME_MOST_BYTES || bytes[0] !== MAGIC[0] || bytes[1] !== MAGIC[1]) return "malformed";
+  if (bytes[0] === EXPOSE_MAGIC[0] && bytes[1] === EXPOSE_MAGIC[1]) return "unsupported";
+  if (bytes.length < HEAD_BYTES || bytes.length > FRAME_MOST_BYTES || bytes[0] !== LEASE_MAGIC[0] || bytes[1] !== LEASE_MAGIC[1]) return "malformed";
   if (bytes[2] !== FRAME_VERSION) return "unsupported";
   const cursor = new Cursor(bytes, 4);
   return { op: bytes[3] ?? 0, nonce: cursor.number(4), cursor };
@@ -171,7 +179,7 @@ class Cursor {
 const PRINTABLE = /^[\x21-\x7e]*$/;
 
 function head(op: number, nonce: number): number[] {
-  return [...MAGIC, FRAME_VERSION, op, ...number(nonce, 4)];
+  return [...LEASE_MAGIC, FRAME_VERSION, op, ...number(nonce, 4)];
 }
 
 function number(value: number, size: number): number[] {
