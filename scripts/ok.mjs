@@ -10,13 +10,14 @@ const CACHE = "node_modules/.cache/ingressd";
 
 /** The tests for a changed file, as filters of tests/run.mjs: those of the first row that the file's path starts with. */
 const TESTS = [
+  ["crates/", ["tests/crates/"]],
   ["compiler/cli/", ["tests/cli/"]],
   ["compiler/", ["tests/compiler/", "tests/semantics/"]],
-  ["runtime/abi/", ["tests/engine/", "tests/house/numbers", "tests/docs/generated"]],
+  ["runtime/abi/", ["tests/engine/", "tests/crates/", "tests/house/numbers", "tests/docs/generated"]],
   ["runtime/engine/", ["tests/engine/"]],
   ["runtime/guard/", ["tests/guard/"]],
   ["runtime/host/", ["tests/host/"]],
-  ["runtime/os/", ["tests/os/"]],
+  ["runtime/os/", ["tests/os/", "tests/crates/"]],
   ["runtime/", ["tests/shell/"]],
   ["gateway/tls/", ["tests/tls/", "gateway/tls", "gateway/mtls", "gateway/passthrough"]],
   ["gateway/config", ["gateway/config", "gateway/check_config"]],

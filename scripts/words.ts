@@ -140,6 +140,7 @@ const LEFT_OUT = new Set([
   ".git",
   "build",
   "dist",
+  "target",
   "scripts/words_list.ts",
   "docs/glossary.md",
   "gateway/control/validators.mjs",

@@ -21,6 +21,18 @@
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define wasm_rt_memcpy __builtin_memcpy
 
+/* The only function of libgcc that gcc calls for the engine on RISC-V, besides those of -msave-restore. */
+#ifdef INGRESS_WITHOUT_LIBGCC
+static inline int ingress_ones(uint64_t x) {
+  x -= x >> 1 & 0x5555555555555555;
+  x = (x & 0x3333333333333333) + (x >> 2 & 0x3333333333333333);
+  x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0f;
+  return (int)(x * 0x0101010101010101 >> 56);
+}
+#define __builtin_popcount(x) ingress_ones((uint32_t)(x))
+#define __builtin_popcountll(x) ingress_ones(x)
+#endif
+
 typedef enum {
   WASM_RT_TRAP_OOB = 1,
   WASM_RT_TRAP_INT_OVERFLOW,

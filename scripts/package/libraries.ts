@@ -26,21 +26,24 @@ const portable: Plugin = {
   },
 };
 
+const sources = sourcesIn(ROOT, {});
+const common: BuildOptions = {
+  absWorkingDir: ROOT,
+  bundle: true,
+  format: "esm",
+  target: TARGET,
+  tsconfigRaw: {},
+  legalComments: "inline",
+  logLevel: "error",
+};
+/** How `ingressd/host` is bundled where Node is not. */
+export const hostForBrowsers: BuildOptions = { ...common, platform: "browser", plugins: [portable, sources] };
+
 /** Writes them into `folder`, which is `dist/lib` of the package. */
 export async function writeLibraries(folder: string): Promise<void> {
-  const common: BuildOptions = {
-    absWorkingDir: ROOT,
-    bundle: true,
-    format: "esm",
-    target: TARGET,
-    tsconfigRaw: {},
-    legalComments: "inline",
-    logLevel: "error",
-  };
-  const sources = sourcesIn(ROOT, {});
   await build({ ...common, entryPoints: [COMPILER], outfile: join(folder, "compiler.mjs"), platform: "browser", plugins: [sources] });
   await build({ ...common, entryPoints: [HOST], outfile: join(folder, "host.mjs"), platform: "node", plugins: [sources] });
-  await build({ ...common, entryPoints: [HOST], outfile: join(folder, "host_portable.mjs"), platform: "browser", plugins: [portable, sources] });
+  await build({ ...hostForBrowsers, entryPoints: [HOST], outfile: join(folder, "host_portable.mjs") });
   mkdirSync(join(folder, "client"), { recursive: true });
   for (const name of ["expose.mjs", "expose.d.mts", "connection.mjs", "connection.d.mts"])
     copyFileSync(join(ROOT, "gateway/client", name), join(folder, "client", name));

@@ -11,7 +11,7 @@ export interface Source {
   readonly text: string;
 }
 
-const EXCLUDED = new Set(["node_modules", ".git", "build", "dist"]);
+const EXCLUDED = new Set(["node_modules", ".git", "build", "dist", "target"]);
 
 function walk(folder: string, endings: readonly string[]): Source[] {
   return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {

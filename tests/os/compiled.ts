@@ -16,8 +16,14 @@ export interface Toolchain {
   /** Debian packages by program. */
   readonly packages: Readonly<Record<string, string>>;
   readonly cc: string;
+  /** Of the objects' names. */
+  readonly prefix: string;
   readonly flags: readonly string[];
+  /** A gcc, which links and assembles. */
+  readonly linker: string;
   readonly link: readonly string[];
+  /** The machine that QEMU emulates, without a C library; its flags of the architecture come first. */
+  readonly bare: boolean;
   /** Sources in tests/os/native for the machine. */
   readonly machine: readonly string[];
 }
@@ -26,8 +32,11 @@ export const HOSTED: Toolchain = {
   name: "native x86-64",
   packages: { gcc: "gcc" },
   cc: "gcc",
+  prefix: "x",
   flags: ["-O2"],
+  linker: "gcc",
   link: ["-Wl,--gc-sections"],
+  bare: false,
   machine: ["posix.c"],
 };
 
@@ -35,6 +44,7 @@ export const HOSTED: Toolchain = {
 export const SANITIZED: Toolchain = {
   ...HOSTED,
   name: "sanitized x86-64",
+  prefix: "xs",
   flags: ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"],
   link: ["-fsanitize=address,undefined"],
 };
@@ -43,9 +53,23 @@ export const RISCV: Toolchain = {
   name: "rv64imac",
   packages: { "riscv64-unknown-elf-gcc": "gcc-riscv64-unknown-elf", "qemu-system-riscv64": "qemu-system-misc" },
   cc: "riscv64-unknown-elf-gcc",
+  prefix: "rv",
   flags: ["-march=rv64imac", "-mabi=lp64", "-mcmodel=medany", "-Os", "-msave-restore"],
+  linker: "riscv64-unknown-elf-gcc",
+  bare: true,
   link: ["-nostdlib", "-Wl,--gc-sections", "-Wl,--no-warn-rwx-segments", `-Wl,-T,${join(NATIVE, "virt.ld")}`],
   machine: ["virt.S", "virt.c"],
+};
+
+/** Clang, whose return from a trap is the host's own on RISC-V. */
+export const CLANG: Toolchain = { ...HOSTED, name: "native x86-64 by clang", packages: { ...HOSTED.packages, clang: "clang" }, cc: "clang", prefix: "xc" };
+export const RISCV_CLANG: Toolchain = {
+  ...RISCV,
+  name: "rv64imac by clang",
+  packages: { ...RISCV.packages, clang: "clang" },
+  cc: "clang",
+  prefix: "rvc",
+  flags: ["-march=rv64imac", "-mabi=lp64", "-mcmodel=medany", "-Os", "--target=riscv64-unknown-elf"],
 };
 
 /** The missing programs, with their Debian packages; null if none is missing. */
@@ -89,29 +113,28 @@ export function called(command: string, args: readonly string[], cwd: string): s
 
 /** Compiles and links the engine, the host and `programs` of tests/os/native in `folder`; returns the path of the result. */
 export function build(tools: Toolchain, folder: string, programs: readonly string[], withHost = true): string {
-  const prefix =
-    tools === RISCV ? "rv"
-    : tools === SANITIZED ? "xs"
-    : "x";
+  const { prefix } = tools;
+  const arch = tools.bare ? tools.flags.slice(0, 3) : [];
   const sources: readonly (readonly [path: string, ours: boolean])[] = [
     [join(folder, "engine.c"), false],
     ...(withHost ? [[join(OS, "host.c"), true] as const] : []),
-    ...(tools === RISCV ? [[join(OS, "memory.c"), true] as const] : []),
+    ...(tools.bare ? [[join(OS, "memory.c"), true] as const] : []),
     ...[...programs, "runner.c", ...tools.machine].map((name) => [join(NATIVE, name), true] as const),
   ];
   const objects = sources.map(([path, ours]) => {
     const object = join(folder, `${prefix}-${path.split("/").at(-1) ?? ""}.o`);
     // Only posix.c is linked with a C library.
     const freestanding = path.endsWith("posix.c") ? [] : ["-ffreestanding", "-isystem", join(OS, "include")];
+    const assembly = path.endsWith(".S");
     called(
-      tools.cc,
+      assembly ? tools.linker : tools.cc,
       [
-        ...tools.flags,
+        ...(assembly ? arch : tools.flags),
         "-std=c11",
         "-fno-strict-aliasing",
         "-ffunction-sections",
         "-fdata-sections",
-        "-fcallgraph-info=su",
+        ...(tools.cc === "clang" ? [] : ["-fcallgraph-info=su"]),
         ...freestanding,
         ...Object.entries(BROKEN).map(([name, value]) => `-DTEST_${name}=${value}`),
         ...(ours ? ["-Wall", "-Wextra", "-Werror"] : ["-w"]),
@@ -131,8 +154,7 @@ export function build(tools: Toolchain, folder: string, programs: readonly strin
     return object;
   });
   const out = join(folder, `${prefix}-${programs[0] ?? "program"}.elf`);
-  const arch = tools === RISCV ? tools.flags.slice(0, 3) : [];
-  called(tools.cc, [...arch, ...tools.link, ...objects, "-o", out, ...(tools === RISCV ? ["-lgcc"] : [])], folder);
+  called(tools.linker, [...arch, ...tools.link, ...objects, "-o", out, ...(tools.bare ? ["-lgcc"] : [])], folder);
   return out;
 }
 
@@ -142,9 +164,9 @@ export interface Run {
 }
 
 /** The status and output of a program for one part of the file. */
-export function answered(tools: Toolchain, program: string, file: string, part: number): Run {
+export function answered(tools: Toolchain, program: string, file: string, part: number, timeout = 60_000): Run {
   const [command, args] =
-    tools === RISCV ?
+    tools.bare ?
       [
         "qemu-system-riscv64",
         [
@@ -172,7 +194,7 @@ export function answered(tools: Toolchain, program: string, file: string, part: 
         ],
       ]
     : [program, [file, String(part)]];
-  const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: "utf8", timeout: 60_000 });
+  const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: "utf8", timeout });
   if (status === null) throw new Error(`${tools.name}: ${error?.message ?? "ended by a signal"}: ${stdout}${stderr}`);
   return { status, output: `${stdout}${stderr}` };
 }

@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { skip } from "../skip.ts";
-import { answered, build, HOSTED, missing, RISCV, SANITIZED, writeEngine } from "./compiled.ts";
+import { answered, build, CLANG, HOSTED, missing, RISCV, RISCV_CLANG, SANITIZED, writeEngine } from "./compiled.ts";
 import { makeVectors, VECTOR_SEED } from "./vectors.ts";
 import { ownFolder, suite } from "../suite.ts";
 
@@ -21,17 +21,17 @@ const OF_RESIDUALS = 2 << 4;
 const CASES: readonly (readonly [name: string, number: number, tools: readonly (typeof HOSTED)[]])[] = [
   ["data or a manifest with any one bit flipped is refused", 0, [HOSTED]],
   ["data or a manifest with every 61st bit flipped is refused", 1, [RISCV]],
-  ["a trap poisons the engine", OF_RESIDUALS + 2, [HOSTED, SANITIZED, RISCV]],
-  ["an allow with the code of a refusal poisons the engine", OF_RESIDUALS + 3, [HOSTED, RISCV]],
+  ["a trap poisons the engine", OF_RESIDUALS + 2, [HOSTED, SANITIZED, RISCV, CLANG, RISCV_CLANG]],
+  ["an allow with the code of a refusal poisons the engine", OF_RESIDUALS + 3, [HOSTED, RISCV, RISCV_CLANG]],
   ["an unknown code poisons the engine", OF_RESIDUALS + 4, [HOSTED, RISCV]],
   ["an unknown rule poisons the engine", OF_RESIDUALS + 5, [HOSTED, RISCV]],
   ["changed words with a new seal never cause access outside the page", 8, [SANITIZED]],
-  ["a few changed words with a new seal never cause access outside the page", 9, [RISCV]],
+  ["a few changed words with a new seal never cause access outside the page", 9, [RISCV, RISCV_CLANG]],
   ["a code with the wrong reason poisons the engine", OF_RESIDUALS + 7, [HOSTED, RISCV]],
-  ["a nested call poisons the engine", 6, [HOSTED, RISCV]],
+  ["a nested call poisons the engine", 6, [HOSTED, RISCV, CLANG, RISCV_CLANG]],
 ];
 
-for (const tools of [HOSTED, SANITIZED, RISCV]) {
+for (const tools of [HOSTED, SANITIZED, RISCV, CLANG, RISCV_CLANG]) {
   const lacks = missing(tools);
   if (lacks !== null) {
     skip(tools.name, lacks);

@@ -39,6 +39,8 @@ const NONE = 0xffffffff;
 
 export interface Vectors {
   readonly bytes: Uint8Array;
+  /** The module of each part, which hosts with WebAssembly load. */
+  readonly modules: readonly Uint8Array[];
   readonly parts: number;
   readonly answers: number;
   /** Counts of answers by code, and of requests by kind. */
@@ -106,7 +108,7 @@ function localsOf(policy: ModelPolicy): readonly bigint[] {
 }
 
 const STEPS_MS = [0, 0, 1, 1, 2, 17, 17, 100, 999, 1_000, 1_001, 60_000, 3_600_000, 2 ** 31, 2 ** 32, 2 ** 32 + 1];
-const SUBJECTS = ["ingressd", "ingressd", "ingressd", "ingress", "web", ""];
+export const SUBJECTS = ["ingressd", "ingressd", "ingressd", "ingress", "web", ""];
 
 /** Dryrun caps and limits, which the image counts, and which change no answer. */
 function withDryrun(expose: ModelExpose): ModelExpose {
@@ -157,6 +159,10 @@ class Session {
     this.#welcome = welcome.length === 0 ? this.#sources : welcome.slice(0, 4);
     this.#locals = localsOf(this.#policy);
     this.#names = namesFor(this.#c, this.#policy);
+  }
+
+  get module(): Uint8Array {
+    return this.#running.module;
   }
 
   run(): Uint8Array {
@@ -391,6 +397,7 @@ export function makeVectors(seed: number, count = PARTS): Vectors {
     return row;
   });
   return {
+    modules: sessions.map((session) => session.module),
     bytes: concatBytes([wordBytes([0x56474e49, count, ...index]), ...parts]),
     parts: count,
     answers: sessions.reduce((sum, s) => sum + s.part.answers, 0),

@@ -1,0 +1,162 @@
+//! What the engine answered.
+use crate::words::{Code, Reason, Verdict};
+use crate::Listener;
+use core::fmt;
+use ingress_engine_sys::RawAnswer;
+
+/// The answer to one request. Only the engine makes one, and only [`is_allowed`](Answer::is_allowed) is a permission.
+#[must_use = "a connection may continue only where the answer is allowed"]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    verdict: Verdict,
+    code: Code,
+    rule: Option<u32>,
+    listener: Option<Listener>,
+}
+
+/// The code of an answer whose numbers mean nothing.
+const BROKEN: Answer = Answer { verdict: Verdict::Deny, code: Code::ModuleResult, rule: None, listener: None };
+
+impl Answer {
+    /// Whether all facts are known and the policy permits.
+    pub fn is_allowed(&self) -> bool {
+        self.verdict == Verdict::Allow
+    }
+
+    /// Whether the next fact decides: the name that the client requests, for [`hello`](crate::Engine::hello).
+    pub fn is_open(&self) -> bool {
+        self.verdict == Verdict::Open
+    }
+
+    /// Deny, allow or open.
+    pub fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+
+    /// The reason of a deny, one of five words, or [`Reason::None`].
+    pub fn reason(&self) -> Reason {
+        self.code.reason()
+    }
+
+    /// What decided, finer than the reason.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The canonical number of the rule that decided, where one did. `ingressc explain` shows it with its line.
+    pub fn rule(&self) -> Option<u32> {
+        self.rule
+    }
+
+    /// Only of [`hello`](crate::Engine::hello): the listener that the name leads to, or the group where it leads to none.
+    pub fn listener(&self) -> Option<Listener> {
+        self.listener
+    }
+
+    /// INVARIANT: an answer whose numbers are unknown or contradict each other is a deny.
+    pub(crate) fn of(raw: RawAnswer, names_listener: bool) -> Answer {
+        let (verdict, code) = match (Verdict::from_number(raw.verdict), Code::from_number(raw.code)) {
+            (Some(verdict), Some(code)) => (verdict, code),
+            _ => return BROKEN,
+        };
+        if code.reason().number() != raw.reason || raw.rule < -1 {
+            return BROKEN;
+        }
+        let sound = match verdict {
+            Verdict::Deny => code.reason() != Reason::None,
+            Verdict::Allow => code.admits(),
+            Verdict::Open => code == Code::Open,
+            Verdict::Identity => code == Code::OpenIdentity,
+        };
+        if !sound {
+            return BROKEN;
+        }
+        // An engine that failed names no listener.
+        let answered = !matches!(code, Code::NoModule | Code::ModuleTrap | Code::ModuleResult);
+        Answer {
+            verdict,
+            code,
+            rule: u32::try_from(raw.rule).ok(),
+            listener: (names_listener && answered).then(|| Listener::from_number(raw.listener)),
+        }
+    }
+}
+
+/// `allow`, or as markers have it: `deny (reason=cidr, code=no_match, rule=3)`.
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.verdict.name())?;
+        if self.verdict != Verdict::Deny {
+            return Ok(());
+        }
+        write!(f, " (reason={}, code={}", self.reason().name(), self.code.name())?;
+        if let Some(rule) = self.rule {
+            write!(f, ", rule={rule}")?;
+        }
+        f.write_str(")")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use std::string::ToString;
+    use std::vec::Vec;
+
+    fn raw(verdict: i32, reason: i32, code: i32, rule: i32) -> RawAnswer {
+        RawAnswer { verdict, reason, code, rule, listener: 9 }
+    }
+
+    /// Verdict, reason and code of every answer that is no deny.
+    const PERMITTING: [(i32, i32, i32); 7] = [(1, 0, 1), (1, 0, 2), (1, 0, 3), (1, 0, 28), (1, 0, 30), (2, 0, 21), (3, 0, 25)];
+
+    #[test]
+    fn of_all_numbers_only_the_consistent_ones_are_no_deny() {
+        let mut permitting = Vec::new();
+        for verdict in -2..=5 {
+            for reason in -2..=8 {
+                for code in -2..=260 {
+                    let answer = Answer::of(raw(verdict, reason, code, -1), false);
+                    if answer.verdict() != Verdict::Deny {
+                        permitting.push((verdict, reason, code));
+                    }
+                    assert_eq!(
+                        answer.is_allowed(),
+                        verdict == 1 && PERMITTING.contains(&(verdict, reason, code)),
+                        "{verdict} {reason} {code}"
+                    );
+                }
+            }
+        }
+        assert_eq!(permitting, PERMITTING);
+    }
+
+    #[test]
+    fn what_means_nothing_is_a_deny_with_a_reason() {
+        for (verdict, reason, code, rule) in
+            [(4, 0, 1, -1), (1, 1, 1, -1), (1, 0, 8, 0), (0, 0, 1, 0), (0, 2, 9, 0), (1, 0, 1, -2), (1, 0, 1, i32::MIN)]
+        {
+            let answer = Answer::of(raw(verdict, reason, code, rule), true);
+            assert_eq!((answer.verdict(), answer.reason(), answer.code()), (Verdict::Deny, Reason::Policy, Code::ModuleResult));
+            assert_eq!((answer.rule(), answer.listener()), (None, None));
+        }
+    }
+
+    #[test]
+    fn a_rule_and_a_listener_are_there_where_the_engine_named_them() {
+        let allow = Answer::of(raw(1, 0, 1, 3), true);
+        assert_eq!((allow.rule(), allow.listener()), (Some(3), Some(Listener::from_number(9))));
+        let accept = Answer::of(raw(1, 0, 1, -1), false);
+        assert_eq!((accept.rule(), accept.listener()), (None, None));
+        assert_eq!(Answer::of(raw(0, 1, 100, -1), true).listener(), None);
+    }
+
+    #[test]
+    fn answers_print_as_markers_do() {
+        assert_eq!(Answer::of(raw(1, 0, 1, 3), false).to_string(), "allow");
+        assert_eq!(Answer::of(raw(2, 0, 21, -1), false).to_string(), "open");
+        assert_eq!(Answer::of(raw(0, 2, 8, -1), false).to_string(), "deny (reason=cidr, code=no_match)");
+        assert_eq!(Answer::of(raw(0, 2, 7, 4), false).to_string(), "deny (reason=cidr, code=deny_rule, rule=4)");
+    }
+}
