@@ -52,6 +52,8 @@ export interface Machine extends Wire {
   post(frame: Buffer): void;
   /** The frames that came since the last call, for a machine that serves. */
   heard(): readonly Buffer[];
+  /** Resolves when a frame or output has come, at the latest after `ms`. */
+  change(ms: number): Promise<void>;
   counts(): Promise<readonly number[]>;
   /** Requests the verdict and resolves with the machine's status. */
   end(): Promise<number>;
@@ -227,6 +229,16 @@ function machine(child: ChildProcess, echo: (text: string) => void, socket: Sock
       socket.send(frame, theirs, HERE);
     },
     heard: () => seen.frames.splice(0),
+    change: (ms) =>
+      new Promise((done) => {
+        const come = (): void => {
+          clearTimeout(late);
+          changed.delete(come);
+          done();
+        };
+        const late = setTimeout(come, ms);
+        changed.add(come);
+      }),
     async counts() {
       const last = (await exchange([control(OP_COUNTS)])).at(-1);
       return (last === undefined ? null : readControl(last)) ?? [];

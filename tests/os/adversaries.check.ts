@@ -1,4 +1,4 @@
-// What a changed ingressd, services, devices and a careless loader can do to the image under QEMU. The images are built from the
+// Attacks on the image under QEMU by a changed ingressd, services, devices and code that ran before it. The images are built from the
 // kernel's own sources with one process changed.
 import { spawnSync } from "node:child_process";
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
@@ -108,7 +108,7 @@ else {
     await machine.stop();
   });
 
-  test("a service registers and unregisters at run time: without it a SYN is refused, and what it has accepted goes on", async () => {
+  test("a service registers and unregisters at run time: without it a SYN is refused, and accepted connections continue", async () => {
     const machine = await start(liar);
     await machine.line("ingressd: ready");
     const [first, second] = [client(machine, LAN, 40_000, 8080), client(machine, LAN, 40_001, 8080)];
@@ -153,7 +153,7 @@ else {
     assert.ok(lines(machine).every((line) => line === denied || /^(abi-filter: omitted|ingressd: (port open|ready))/.test(line)));
   });
 
-  // What ran before the image, and the adversaries that it helps: 2 reads a counter, 4 prints a marker, 8 uses floating point.
+  // The adversaries that such code would help: 2 reads a counter, 4 prints a marker, 8 uses floating point.
   test("what ran before the image can't open memory, counters or floating point to a service", async () => {
     const code = early(
       "careless",
@@ -230,18 +230,15 @@ csrs mstatus, t1`,
     });
     // Nobody reads what the machine sends.
     socket.pause();
-    const post = (frame: Buffer): void => {
+    const post = (frame: Buffer): boolean => {
       const head = Buffer.alloc(4);
       head.writeUInt32BE(frame.length);
-      socket.write(Buffer.concat([head, frame]));
+      return socket.write(Buffer.concat([head, frame]));
     };
     await machine.line("ingressd: ready");
-    // The answers fill the buffers of both ends, until QEMU takes no more from the machine: about 3 MB.
-    for (let sent = 0; sent < 150_000; sent += 500) {
-      for (let i = 0; i < 500; i++) post(arpRequest(LAN));
-      for (let ms = 0; socket.writableLength > 200_000 && ms < 20_000; ms++) await new Promise((done) => setTimeout(done, 1));
-      assert.ok(socket.writableLength <= 200_000, `the machine takes no frame after ${sent}`);
-    }
+    // The answers fill the buffers of both ends, until QEMU takes no more from the machine: about 3 MB. A machine that then takes no
+    // frame either never drains what is sent to it.
+    for (let sent = 0; sent < 150_000; sent++) if (!post(arpRequest(LAN))) await once(socket, "drain");
     post(tcp({ source: LAN, sourcePort: 1, port: 22, seq: 1, flags: SYN }));
     await machine.line("ingressd: deny (reason=policy)");
     await machine.stop();

@@ -99,9 +99,9 @@ function checks(image: Image, shipped: NativePolicy): void {
     }
   });
 
-  // Another policy, and the machine's verdict on the same traffic.
+  // Another policy, and the machine's verdict on the same traffic. No service is registered for `ssh`.
   const others: readonly (readonly [name: string, text: string, due: readonly string[]])[] = [
-    ["allows all", ALLOW_ALL, ["ingressd: port open (port=22, proto=tcp)", ...OPENED, ...verdict("ok", "FAIL", "FAIL")]],
+    ["allows all", ALLOW_ALL, ["ingressd: port open (port=22, proto=tcp)", ...OPENED, deny("policy"), ...verdict("ok", "FAIL", "FAIL")]],
     ["denies all", DENY_ALL, [...OPENED, ...Array.from({ length: 5 }, () => deny("policy")), deny("policy"), ...verdict("FAIL", "FAIL", "FAIL")]],
   ];
   for (const [name, text, due] of others) {

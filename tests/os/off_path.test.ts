@@ -13,7 +13,7 @@ import { another, opened, PEER, plainMachine, PORT, segments, text, type Plain }
 
 const test = suite("off-path attacks");
 const RUNS = atLength(10, 2);
-/** What the attacker does not know of each number. */
+/** The attacker knows each number but for this. */
 const SPACE = 2 ** 22;
 /** Segments of one attempt that succeeded: one for each window of the space, one for each number of the window, and the probes. */
 const SUCCEEDED = 5_600;

@@ -12,7 +12,7 @@ const PROBES = 12;
 const GROUP = 256;
 /** QEMU's queue has 16 entries. */
 const BATCH = 10;
-/** What the attacker injects. */
+/** The bytes that the attacker injects. */
 export const INJECTED = Buffer.from("0123456789INJECT");
 
 /** The connection that is attacked, and what the attacker knows of it: both numbers are among the `space` from these on. */

@@ -94,7 +94,7 @@ test("while all places of one port are taken for an hour, another one serves", a
 });
 
 test("a half-closed connection ends after 60 s, whatever its other half moves", async () => {
-  // Who ends first, and what the other one moves in each second.
+  // The side that ends first, and the bytes that the other one moves in each second.
   const rows: readonly (readonly [
     name: string,
     begin: (c: Client, machine: NodeMachine) => Promise<void>,

@@ -95,7 +95,7 @@ int policy_bind(struct process *p, uint32_t proto, uint32_t address, uint32_t po
 }
 
 /* Gives up the loopback port, so that nobody new is connected to the service until it binds again; the connections that it has
- * go on. Returns 0, or -1 if it does not have this port. */
+ * continue. Returns 0, or -1 if it does not have this port. */
 int policy_unbind(struct process *p, uint32_t port) {
   if (port == 0 || p->port != port) return -1;
   p->port = 0;
