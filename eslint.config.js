@@ -39,7 +39,7 @@ export default tseslint.config(
   },
   {
     files: ["**/*.ts"],
-    ignores: ["runtime/engine/**", "runtime/os/net/**"],
+    ignores: ["runtime/engine/**", "runtime/envoy/**", "runtime/os/net/**"],
     plugins: { "@typescript-eslint": tseslint.plugin },
     languageOptions: {
       parser: tseslint.parser,
@@ -70,7 +70,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ["runtime/engine/**/*.ts", "runtime/os/net/**/*.ts"],
+    files: ["runtime/engine/**/*.ts", "runtime/envoy/**/*.ts", "runtime/os/net/**/*.ts"],
     plugins: { "@typescript-eslint": tseslint.plugin },
     // AssemblyScript decorates plain functions and variables.
     languageOptions: { parser: tseslint.parser, parserOptions: { allowInvalidAST: true } },

@@ -15,6 +15,7 @@ const TESTS = [
   ["compiler/", ["tests/compiler/", "tests/semantics/"]],
   ["runtime/abi/", ["tests/engine/", "tests/crates/", "tests/house/numbers", "tests/docs/generated"]],
   ["runtime/engine/", ["tests/engine/"]],
+  ["runtime/envoy/", ["tests/engine/", "tests/fleet/"]],
   ["runtime/guard/", ["tests/guard/"]],
   ["runtime/host/", ["tests/host/"]],
   ["runtime/os/", ["tests/os/", "tests/crates/"]],

@@ -25,6 +25,7 @@ const folders: readonly Folder[] = [
   { at: "runtime/result/", may: ["runtime/result/"], packages: [], node: false, why: "every program returns expected failures in one shape" },
   { at: "runtime/text/", may: ["runtime/text/"], packages: [], node: false, why: "the compiler and the gateway show text alike" },
   { at: "runtime/engine/", may: ["runtime/engine/", "runtime/abi/"], packages: [], node: false, why: "the engine has zero imports" },
+  { at: "runtime/envoy/", may: ["runtime/envoy/", "runtime/engine/", "runtime/abi/"], packages: [], node: false, why: "it imports from Envoy alone" },
   { at: "runtime/package/", may: ["runtime/package/"], packages: [], node: true, why: "a build replaces it, so it depends on nothing" },
   {
     at: "runtime/shell/",
@@ -68,6 +69,7 @@ const folders: readonly Folder[] = [
       "runtime/text/",
       "runtime/result/",
       "runtime/engine/build/",
+      "runtime/envoy/build/",
     ],
     packages: ["smol-toml"],
     node: true,
@@ -174,7 +176,7 @@ const folders: readonly Folder[] = [
   },
   {
     at: "compiler/",
-    may: ["compiler/", "runtime/abi/", "runtime/net/", "runtime/text/", "runtime/result/", "runtime/engine/build/"],
+    may: ["compiler/", "runtime/abi/", "runtime/net/", "runtime/text/", "runtime/result/", "runtime/engine/build/", "runtime/envoy/build/"],
     packages: ["@noble/hashes"],
     node: false,
     why: pure,

@@ -15,6 +15,7 @@ const SOURCES = [
   "runtime/abi",
   "runtime/distribution",
   "runtime/engine/build",
+  "runtime/envoy/build",
   "runtime/guard",
   "runtime/host",
   "runtime/net",
