@@ -5,7 +5,7 @@ import { modelOf } from "../analysis/model.ts";
 import { withinBudget } from "../analysis/permitted.ts";
 import { readTime } from "../check/names/times.ts";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
-import type { Emitter, Files } from "../emitters/emitter.ts";
+import type { Emitter } from "../emitters/emitter.ts";
 import { leftOutText } from "../emitters/header.ts";
 import type { Plan } from "../emitters/plan.ts";
 import { EMITTERS } from "../emitters/register.ts";
@@ -32,6 +32,7 @@ const FLAGS: Readonly<Record<string, readonly string[]>> = {
   "whole-host": ["nft"],
   "no-ssh": ["nft"],
   selector: ["kubernetes"],
+  "code-url": ["envoy-wasm"],
 };
 
 /** Null: the target is none of the other programs. */
@@ -49,6 +50,8 @@ export function readEmission(args: Arguments, target: Target, nodes: number): Re
   if (!asOf.ok) return asOf;
   const selector = readSelector(args.flags.get("selector"));
   if (!selector.ok) return selector;
+  const codeUrl = readCodeUrl(args.flags.get("code-url"));
+  if (!codeUrl.ok) return codeUrl;
   if (args.flags.has("no-ssh") && !args.flags.has("whole-host"))
     return failed(usage("no_ssh", "`--no-ssh` is for `--whole-host`: without it tcp 22 is not touched", "omit `--no-ssh`, or add `--whole-host`"));
   const settings: Settings = {
@@ -56,6 +59,7 @@ export function readEmission(args: Arguments, target: Target, nodes: number): Re
     wholeHost: args.flags.has("whole-host"),
     noSsh: args.flags.has("no-ssh"),
     selector: selector.value,
+    codeUrl: codeUrl.value,
     without: { caps: without.value.has("caps"), limits: without.value.has("limits") },
     asOf: asOf.value,
     nodes,
@@ -94,11 +98,22 @@ function readSelector(word: string | undefined): Result<Settings["selector"], Ou
   return failed(usage("selector", `\`${word}\` is no label`, "write `--selector app=shop`"));
 }
 
+function readCodeUrl(word: string | undefined): Result<Settings["codeUrl"], Outcome> {
+  if (word === undefined) return ok(null);
+  const [, name = "", digits] = /^http:\/\/([a-z0-9.-]+|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?\/[!-~]*$/i.exec(word) ?? [];
+  const port = Number(digits ?? 80);
+  if (name === "" || port > 65_535)
+    return failed(
+      usage("code_url", `\`${word}\` is no URL that Envoy gets the module from`, "write `--code-url http://policies.example.net/policy.envoy.wasm`"),
+    );
+  return ok({ text: word, host: name.replace(/^\[|\]$/g, ""), port });
+}
+
 /** The files for the target, or the clauses that it can't have. */
 export function emitted({ policy, module, disk }: Compiled, hash: string, { target, settings }: Emission, consequence: string): Result<Written, Outcome> {
   const model = modelOf(module);
   if (!model.ok) return failed(unreadable(model.error));
-  const made = withinBudget(() => write({ entry: disk.entry, policy, model: model.value, hash }, target, settings));
+  const made = withinBudget(() => write({ entry: disk.entry, policy, model: model.value, module, hash }, target, settings));
   if (!made.ok) return failed(notProven(settings.nodes, consequence));
   if (made.value.ok) return made.value;
   return failed(targetMisfit(disk, made.value.error, target.name, settings.file, consequence));
@@ -135,8 +150,8 @@ export function targetMisfit(disk: Compiled["disk"], refused: readonly Diagnosti
 }
 
 /** Null when everything is written. */
-export async function writeFiles(out: string, { isFolder }: Emitter, files: Files, inputs: ReadonlySet<string>): Promise<Outcome | null> {
-  for (const [name, text] of files) {
+export async function writeFiles(out: string, { isFolder }: Emitter, { files, binaries }: Written, inputs: ReadonlySet<string>): Promise<Outcome | null> {
+  for (const [name, content] of [...files, ...binaries]) {
     const path = isFolder ? join(out, name) : out;
     if (isFolder) {
       try {
@@ -148,7 +163,7 @@ export async function writeFiles(out: string, { isFolder }: Emitter, files: File
         return cannotWrite(out, error, "choose another folder with `-o`");
       }
     }
-    const trouble = await writeModule(path, new TextEncoder().encode(text), inputs);
+    const trouble = await writeModule(path, typeof content === "string" ? new TextEncoder().encode(content) : content, inputs);
     if (trouble !== null) return trouble;
   }
   return null;

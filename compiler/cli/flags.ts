@@ -8,7 +8,7 @@ import type { FlagSpec, FlagSpecs } from "../../runtime/shell/command_table.ts";
  * `nexus-profile`, `nexus-expose`: the same and the exposures as Open Nexus OS has them. The others are programs that exist already
  * (compiler/emitters).
  */
-export const TARGETS = ["wasm", "c", "abi-filter", "nexus-profile", "nexus-expose", "nft", "haproxy", "kubernetes"] as const;
+export const TARGETS = ["wasm", "c", "abi-filter", "nexus-profile", "nexus-expose", "nft", "haproxy", "envoy-wasm", "kubernetes"] as const;
 export type Target = (typeof TARGETS)[number];
 
 export const PROFILE_FLAG: FlagSpec = {
@@ -47,6 +47,12 @@ export const SELECTOR_FLAG: FlagSpec = {
   short: null,
   value: "KEY=VALUE",
   says: "with `--target kubernetes`: the label of the pods (default: app.kubernetes.io/name=SERVICE)",
+};
+
+export const CODE_URL_FLAG: FlagSpec = {
+  short: null,
+  value: "URL",
+  says: "with `--target envoy-wasm`: where Envoy gets the module, `http://HOST:PORT/PATH` (default: in its configuration)",
 };
 
 export const AS_OF_FLAG: FlagSpec = {

@@ -48,6 +48,7 @@ export function readNexus(args: Arguments, target: Target, subject: string, node
     file,
     wholeHost: false,
     selector: null,
+    codeUrl: null,
     without: { caps: without.value.has("caps"), limits: without.value.has("limits") },
     asOf: asOf.value,
     nodes,
@@ -87,7 +88,7 @@ function profile({ policy }: Tested, request: Nexus & { readonly target: "nexus-
 function exposures({ policy, module, disk, loaded }: Tested, { settings }: Nexus & { readonly target: "nexus-expose" }, consequence: string): Made {
   const model = modelOf(module);
   if (!model.ok) return failed({ kind: "outcome", outcome: unreadable(model.error) });
-  const made = withinBudget(() => nexusExposures({ entry: disk.entry, policy, model: model.value, hash: loaded.info.treeSha256 }, settings));
+  const made = withinBudget(() => nexusExposures({ entry: disk.entry, policy, model: model.value, module, hash: loaded.info.treeSha256 }, settings));
   if (!made.ok) return failed({ kind: "outcome", outcome: notProven(settings.nodes, consequence) });
   if (!made.value.ok) return failed({ kind: "refused", refused: made.value.error });
   const { text, plan } = made.value.value;

@@ -22,6 +22,8 @@ export interface Options {
   readonly file: string;
   readonly wholeHost: boolean;
   readonly selector: { readonly key: string; readonly value: string } | null;
+  /** Where the target gets the module that it runs, over http; null: in its configuration. `text` is the URL, an IPv6 `host` has no brackets. */
+  readonly codeUrl: { readonly text: string; readonly host: string; readonly port: number } | null;
 }
 
 /** Files by their names; a target with one file has the name of the output itself, which is empty here. */
@@ -35,8 +37,10 @@ export interface Emitter {
   readonly isFolder: boolean;
   readonly can: Abilities;
   emit(plan: Plan, options: Options): Result<Files, readonly TooMuch[]>;
-  /** Reads the configuration that the engine runs. `wanted` are the files that it should have. */
-  read(running: string, wanted: Files): Result<Running, string>;
+  /** Files beside those of a plan that was written, of other bytes than text. */
+  readonly binaries?: (plan: Plan) => ReadonlyMap<string, Uint8Array>;
+  /** Reads the configuration that the engine runs. `wanted` are the files that it should have, of this plan. */
+  read(running: string, wanted: Files, plan: Plan): Result<Running, string>;
 }
 
 /** Something of a listener that the target has no room for. */

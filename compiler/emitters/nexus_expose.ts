@@ -33,13 +33,14 @@ export interface NexusExposures {
 }
 
 /** Throws OutOfNodes where the budget is used up. */
-export function nexusExposures({ policy, model, hash }: Source, settings: ExposeSettings): Result<NexusExposures, readonly Diagnostic[]> {
+export function nexusExposures({ policy, model, module, hash }: Source, settings: ExposeSettings): Result<NexusExposures, readonly Diagnostic[]> {
   const { refused, leftOut } = judged(common(policy), { name: TARGET, can: CAN }, settings.without, settings.asOf !== null);
   const all = [...refused, ...policy.exposes.flatMap(ownRefusals), ...subjectRefusals(policy.exposes)];
   if (all.length > 0) return failed(all);
   const from = analysed(model, settings.nodes);
   const asOf = settings.asOf === null ? null : { at: settings.asOf, next: nextChange(from, settings.asOf) };
-  const plan: Plan = { exposes: policy.exposes, places: placesOf(from, () => true, settings.asOf), leftOut, hash, asOf };
+  const places = placesOf(from, () => true, settings.asOf);
+  const plan: Plan = { exposes: policy.exposes, listeners: model.listeners, module, places, leftOut, hash, asOf };
   const tables = policy.exposes.map((expose, i) => tableOf(expose, sourcesOf(plan, i)));
   const misfits = tables.flatMap((made) => (made.ok ? [] : [made.error]));
   if (misfits.length > 0) return failed(misfits);

@@ -48,6 +48,10 @@ export interface LeftOut {
 
 export interface Plan {
   readonly exposes: readonly CheckedExpose[];
+  /** The same, as the module has them. */
+  readonly listeners: readonly ListenerModel[];
+  /** The compiled module, for a target that runs it. */
+  readonly module: Uint8Array;
   readonly places: readonly Place[];
   readonly leftOut: readonly LeftOut[];
   /** Of the policy, as `inspect` shows it. */

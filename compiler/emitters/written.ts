@@ -22,11 +22,15 @@ export interface Source {
   readonly entry: SourceFile;
   readonly policy: CheckedPolicy;
   readonly model: PolicyModel;
+  /** The compiled module, of which `model` was read. */
+  readonly module: Uint8Array;
   readonly hash: string;
 }
 
 export interface Written {
   readonly files: Files;
+  /** Files beside them. */
+  readonly binaries: ReadonlyMap<string, Uint8Array>;
   readonly plan: Plan;
 }
 
@@ -36,16 +40,17 @@ export function hasPart({ can }: Emitter): (listener: ListenerModel) => boolean 
 }
 
 /** Throws OutOfNodes where the budget is used up. */
-export function write({ entry, policy, model, hash }: Source, target: Emitter, settings: Settings): Result<Written, readonly Diagnostic[]> {
+export function write({ entry, policy, model, module, hash }: Source, target: Emitter, settings: Settings): Result<Written, readonly Diagnostic[]> {
   const { refused, leftOut } = judged(policy, target, settings.without, settings.asOf !== null);
   if (refused.length > 0) return failed(refused);
   const from = analysed(model, settings.nodes);
   const asOf = settings.asOf === null ? null : { at: settings.asOf, next: nextChange(from, settings.asOf) };
-  const plan: Plan = { exposes: policy.exposes, places: placesOf(from, hasPart(target), settings.asOf), leftOut, hash, asOf };
+  const places = placesOf(from, hasPart(target), settings.asOf);
+  const plan: Plan = { exposes: policy.exposes, listeners: model.listeners, module, places, leftOut, hash, asOf };
   if (settings.wholeHost && !settings.noSsh && !plan.places.some(admitsSsh))
     return failed([diagnostic("ING908", { target: target.name }, { file: entry, start: 0, end: 0 })]);
   const files = target.emit(plan, settings);
-  if (files.ok) return ok({ files: files.value, plan });
+  if (files.ok) return ok({ files: files.value, binaries: target.binaries?.(plan) ?? new Map<string, Uint8Array>(), plan });
   return failed(
     files.error.flatMap(({ listener, what }) => {
       const expose = policy.exposes[listener];

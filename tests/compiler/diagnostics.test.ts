@@ -79,7 +79,7 @@ for (const { code, body } of sections) {
     if (NEXUS_CODES.some((known) => known === code)) {
       const refused = (t: string): readonly string[] => {
         const policy = written("example", whole(t));
-        const settings = { file: "", wholeHost: false, selector: null, without: { caps: false, limits: false }, asOf: null, nodes: 100_000 };
+        const settings = { file: "", wholeHost: false, selector: null, codeUrl: null, without: { caps: false, limits: false }, asOf: null, nodes: 100_000 };
         const made =
           code < "ING929" ? nexusProfile(policy.policy, { subject: "ingressd", epoch: 0, withoutProtocols: false }) : nexusExposures(policy, settings);
         return made.ok ? [] : made.error.map((d) => d.code);
@@ -89,7 +89,16 @@ for (const { code, body } of sections) {
       return;
     }
     if (code.startsWith("ING9")) {
-      const settings = { file: "", wholeHost: false, noSsh: false, selector: null, without: { caps: false, limits: false }, asOf: null, nodes: 100_000 };
+      const settings = {
+        file: "",
+        wholeHost: false,
+        noSsh: false,
+        selector: null,
+        codeUrl: null,
+        without: { caps: false, limits: false },
+        asOf: null,
+        nodes: 100_000,
+      };
       const refused = (t: string, target: Emitter): string => {
         const made = write(written("example", whole(t)), target, settings);
         return made.ok ? "" : made.error.map((d) => d.code).join();

@@ -29,6 +29,7 @@ export const SETTINGS: Settings = {
   wholeHost: false,
   noSsh: false,
   selector: null,
+  codeUrl: null,
   without: { caps: true, limits: true },
   asOf: null,
   nodes: 4_000_000,
@@ -97,7 +98,7 @@ export function drifted(
 ): { readonly opened: number; readonly closed: number; readonly strange: number } {
   const made = write(compiled, target, settings);
   if (!made.ok) throw new Error(`${compiled.name} is refused`);
-  const read = target.read(running, made.value.files);
+  const read = target.read(running, made.value.files, made.value.plan);
   if (!read.ok) throw new Error(read.error);
   const { places } = driftOf(compiled.model, hasPart(target), read.value, SETTINGS.asOf, SETTINGS.nodes);
   const count = (which: "opened" | "closed"): number => places.filter((place) => place[which] !== NEVER).length;
@@ -158,7 +159,7 @@ export function visitText({ proto, source, local, port, name }: Visit): string {
 export function answersTo(compiled: Compiled, engine: Engine, port: number, payloads: readonly (readonly Buffer[])[]): readonly (number | null)[] {
   const visits = payloads.map((): Visit => ({ proto: "tcp", source: address("203.0.113.9"), local: address("10.1.2.3"), port }));
   const texts = payloads.map((parts) => parts.map((part) => part.toString("hex")).join("|"));
-  return answersOf(compiled, engine, filesFor(compiled, engine), visits, ownFolder("fleet-"), texts);
+  return answersOf(compiled, engine, new Map([...filesFor(compiled, engine), ...(engine.files ?? [])]), visits, ownFolder("fleet-"), texts);
 }
 
 /** `texts`: of each visit the bytes; not given: a hello with its name. */

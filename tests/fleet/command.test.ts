@@ -1,4 +1,5 @@
 // `ingressc build --target nft` and `ingressc drift` as a user runs them: files, exit codes, and every flag in a wrong place.
+import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
@@ -70,6 +71,23 @@ test("a folder for HAProxy", async () => {
   assert.ok(existsSync(join(at, "out/haproxy.cfg")) && existsSync(join(at, "out/swap.txt")));
 });
 
+test("a folder for Envoy: the module, and the configuration with its hash", async () => {
+  const at = folderWith({ "p.ingress": POLICY });
+  const build = async (...flags: readonly string[]): Promise<number | null> =>
+    (await ingresscHere(["build", join(at, "p.ingress"), "--target", "envoy-wasm", "-o", join(at, "out"), ...flags])).code;
+  assert.is(await build(), 3);
+  assert.not.ok(existsSync(join(at, "out")));
+  assert.is(await build("--without", "caps"), 0);
+  const module = readFileSync(join(at, "out/policy.envoy.wasm"));
+  const config = (): string => readFileSync(join(at, "out/envoy.json"), "utf8");
+  assert.match(config(), `"inline_bytes": "${module.toString("base64")}"`);
+  assert.match(config(), "Left out: cap of web: `cap 10 connections`");
+  assert.is(await build("--without", "caps", "--code-url", "http://policies.example.net:8900/p.wasm"), 0);
+  assert.match(config(), `"sha256": "${createHash("sha256").update(module).digest("hex")}"`);
+  assert.match(config(), '"port_value": 8900');
+  assert.not.match(config(), "inline_bytes");
+});
+
 test("a test that fails: the old file stays", async () => {
   const at = folderWith({ "p.ingress": POLICY.replace("=> allow", "=> deny cidr"), "p.nft": "old" });
   const { code } = await ingresscHere(["build", join(at, "p.ingress"), "--target", "nft", "--without", "caps"]);
@@ -87,6 +105,10 @@ const WRONG: readonly (readonly [readonly string[], string])[] = [
   [["--target", "nft", "--without", "caps,"], "without"],
   [["--target", "nft", "--as-of", "2027-01-01"], "as_of"],
   [["--target", "ntf"], "unknown_target"],
+  [["--target", "haproxy", "--code-url", "http://a/b"], "flag_target"],
+  ...["http://a", "https://a/b", "http://a:0/b", "http://a:65536/b", "http://[::1/b", "http:///b", "http://a b/c", "ftp://a/b", "http://u@a/b"].map(
+    (url): readonly [readonly string[], string] => [["--target", "envoy-wasm", `--code-url=${url}`], "code_url"],
+  ),
 ];
 
 for (const [flags, code] of WRONG)

@@ -1,5 +1,6 @@
 // The outputs of shipped policies for each target, as files; and what each target refuses, clause by clause.
 // UPDATE=1 writes the files again.
+import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { dirname } from "node:path";
@@ -11,8 +12,19 @@ import { write, type Settings } from "../../compiler/emitters/written.ts";
 import { shipped, written as policyOf } from "./policies.ts";
 
 const test = suite("fleet: outputs");
-const PLAIN: Settings = { file: "", wholeHost: false, noSsh: false, selector: null, without: { caps: false, limits: false }, asOf: null, nodes: 4_000_000 };
+const PLAIN: Settings = {
+  file: "",
+  wholeHost: false,
+  noSsh: false,
+  selector: null,
+  codeUrl: null,
+  without: { caps: false, limits: false },
+  asOf: null,
+  nodes: 4_000_000,
+};
 const LESS: Settings = { ...PLAIN, without: { caps: true, limits: true } };
+
+const sha256Of = (base64: string): string => createHash("sha256").update(Buffer.from(base64, "base64")).digest("hex");
 
 interface Row {
   readonly target: Emitter;
@@ -24,7 +36,7 @@ interface Row {
 const plain = (target: Emitter, policy: string): Row => ({ target, policy, name: policy, settings: { ...PLAIN, file: `policies/${policy}.ingress` } });
 const less = (target: Emitter, policy: string): Row => ({ target, policy, name: policy, settings: { ...LESS, file: `policies/${policy}.ingress` } });
 
-const { nft, haproxy, kubernetes } = EMITTERS;
+const { nft, haproxy, "envoy-wasm": envoyWasm, kubernetes } = EMITTERS;
 const ROWS: readonly Row[] = [
   plain(nft, "fleet"),
   plain(nft, "queue"),
@@ -40,6 +52,17 @@ const ROWS: readonly Row[] = [
   less(haproxy, "mail"),
   less(haproxy, "monitored"),
   plain(haproxy, "queue"),
+  plain(envoyWasm, "fleet"),
+  plain(envoyWasm, "behind_nginx"),
+  plain(envoyWasm, "queue"),
+  less(envoyWasm, "public_api"),
+  less(envoyWasm, "mail"),
+  less(envoyWasm, "monitored"),
+  {
+    ...plain(envoyWasm, "fleet"),
+    name: "fleet_code_url",
+    settings: { ...PLAIN, file: "policies/fleet.ingress", codeUrl: { text: "http://[2001:db8::9]/p.wasm", host: "2001:db8::9", port: 80 } },
+  },
   plain(kubernetes, "cluster"),
   plain(kubernetes, "queue"),
   plain(kubernetes, "shut"),
@@ -52,7 +75,10 @@ for (const { target, policy, name, settings } of ROWS)
   test(`${target.name}: ${name}`, () => {
     const made = write(shipped(policy), target, settings);
     assert.ok(made.ok, made.ok ? "" : made.error.map(({ message }) => message).join("\n"));
-    const text = [...made.value.files].map(([file, content]) => (file === "" ? content : `==> ${file}\n${content}`)).join("");
+    const text = [...made.value.files]
+      .map(([file, content]) => (file === "" ? content : `==> ${file}\n${content}`))
+      .join("")
+      .replace(/"inline_bytes": "([^"]*)"/g, (_, code: string) => `"inline_bytes": "the module with SHA-256 ${sha256Of(code)}"`);
     const path = fileURLToPath(new URL(`golden/${target.name}/${name}.txt`, import.meta.url));
     if (process.env["UPDATE"] === "1") {
       mkdirSync(dirname(path), { recursive: true });
@@ -63,26 +89,82 @@ for (const { target, policy, name, settings } of ROWS)
 
 /** A policy of one expose, and the code of the clause for each target; null: it is written. */
 const CLAUSES: readonly (readonly [clause: string, policy: string, codes: Readonly<Record<keyof typeof EMITTERS, string | null>>])[] = [
-  ["passthrough", "expose web on tcp 443 as passthrough { backend 127.0.0.1:8443 allow from any }", { nft: "ING900", haproxy: null, kubernetes: "ING900" }],
-  ["tls", 'expose web on tcp 443 as tls { backend 127.0.0.1:8080 cert "web" allow from any }', { nft: "ING900", haproxy: "ING900", kubernetes: "ING900" }],
+  [
+    "passthrough",
+    "expose web on tcp 443 as passthrough { backend 127.0.0.1:8443 allow from any }",
+    { nft: "ING900", haproxy: null, "envoy-wasm": null, kubernetes: "ING900" },
+  ],
+  [
+    "tls",
+    'expose web on tcp 443 as tls { backend 127.0.0.1:8080 cert "web" allow from any }',
+    { nft: "ING900", haproxy: "ING900", "envoy-wasm": "ING900", kubernetes: "ING900" },
+  ],
   [
     "mtls",
     'expose web on tcp 443 as mtls { backend 127.0.0.1:8080 cert "web" ca "corp" allow from any }',
-    { nft: "ING900", haproxy: "ING900", kubernetes: "ING900" },
+    { nft: "ING900", haproxy: "ING900", "envoy-wasm": "ING900", kubernetes: "ING900" },
   ],
-  ["udp", "expose dns on udp 53 { backend 127.0.0.1:5300 amplify any allow from any }", { nft: null, haproxy: "ING901", kubernetes: null }],
-  ["via", "expose web on tcp 80 via 10.0.0.5 { backend 127.0.0.1:8080 allow from any }", { nft: "ING902", haproxy: "ING902", kubernetes: "ING902" }],
-  ["cap", "expose web on tcp 80 { backend 127.0.0.1:8080 cap 10 connections allow from any }", { nft: "ING903", haproxy: "ING903", kubernetes: "ING903" }],
-  ["limit", "expose web on tcp 80 { backend 127.0.0.1:8080 limit 1/s per source allow from any }", { nft: "ING903", haproxy: "ING903", kubernetes: "ING903" }],
-  ["amplify", "expose dns on udp 53 { backend 127.0.0.1:5300 amplify 30 allow from any }", { nft: "ING903", haproxy: "ING901 ING903", kubernetes: "ING903" }],
-  ["until", "expose web on tcp 80 { backend 127.0.0.1:8080 allow from any until 2030-01-01T00:00Z }", { nft: null, haproxy: null, kubernetes: "ING904" }],
-  ["bind", "expose web on tcp 80 bind private { backend 127.0.0.1:8080 allow from any }", { nft: null, haproxy: null, kubernetes: "ING905" }],
-  ["no backend", "expose web on tcp 80 { allow from any }", { nft: null, haproxy: "ING906", kubernetes: null }],
-  ["two backends", "expose web on tcp 80 { backend 127.0.0.1:8080, 127.0.0.1:8081 allow from any }", { nft: "ING906", haproxy: null, kubernetes: "ING906" }],
-  ["a unix socket", 'expose web on tcp 80 { backend unix "/run/web.sock" allow from any }', { nft: "ING906", haproxy: null, kubernetes: "ING906" }],
-  ["another host", "expose web on tcp 80 { backend remote 10.0.3.7:80 allow from any }", { nft: "ING906", haproxy: null, kubernetes: "ING906" }],
-  ["a PROXY header", "expose web on tcp 80 { backend 127.0.0.1:8080 proxy v2 allow from any }", { nft: "ING906", haproxy: null, kubernetes: "ING906" }],
-  ["direct", '@why "it speaks its own protocol"\nexpose web service shop on tcp 8080 as direct { }', { nft: null, haproxy: null, kubernetes: null }],
+  [
+    "udp",
+    "expose dns on udp 53 { backend 127.0.0.1:5300 amplify any allow from any }",
+    { nft: null, haproxy: "ING901", "envoy-wasm": "ING901", kubernetes: null },
+  ],
+  [
+    "via",
+    "expose web on tcp 80 via 10.0.0.5 { backend 127.0.0.1:8080 allow from any }",
+    { nft: "ING902", haproxy: "ING902", "envoy-wasm": "ING902", kubernetes: "ING902" },
+  ],
+  [
+    "cap",
+    "expose web on tcp 80 { backend 127.0.0.1:8080 cap 10 connections allow from any }",
+    { nft: "ING903", haproxy: "ING903", "envoy-wasm": "ING903", kubernetes: "ING903" },
+  ],
+  [
+    "limit",
+    "expose web on tcp 80 { backend 127.0.0.1:8080 limit 1/s per source allow from any }",
+    { nft: "ING903", haproxy: "ING903", "envoy-wasm": "ING903", kubernetes: "ING903" },
+  ],
+  [
+    "amplify",
+    "expose dns on udp 53 { backend 127.0.0.1:5300 amplify 30 allow from any }",
+    { nft: "ING903", haproxy: "ING901 ING903", "envoy-wasm": "ING901 ING903", kubernetes: "ING903" },
+  ],
+  [
+    "until",
+    "expose web on tcp 80 { backend 127.0.0.1:8080 allow from any until 2030-01-01T00:00Z }",
+    { nft: null, haproxy: null, "envoy-wasm": null, kubernetes: "ING904" },
+  ],
+  [
+    "bind",
+    "expose web on tcp 80 bind private { backend 127.0.0.1:8080 allow from any }",
+    { nft: null, haproxy: null, "envoy-wasm": null, kubernetes: "ING905" },
+  ],
+  ["no backend", "expose web on tcp 80 { allow from any }", { nft: null, haproxy: "ING906", "envoy-wasm": "ING906", kubernetes: null }],
+  [
+    "two backends",
+    "expose web on tcp 80 { backend 127.0.0.1:8080, 127.0.0.1:8081 allow from any }",
+    { nft: "ING906", haproxy: null, "envoy-wasm": null, kubernetes: "ING906" },
+  ],
+  [
+    "a unix socket",
+    'expose web on tcp 80 { backend unix "/run/web.sock" allow from any }',
+    { nft: "ING906", haproxy: null, "envoy-wasm": null, kubernetes: "ING906" },
+  ],
+  [
+    "another host",
+    "expose web on tcp 80 { backend remote 10.0.3.7:80 allow from any }",
+    { nft: "ING906", haproxy: null, "envoy-wasm": null, kubernetes: "ING906" },
+  ],
+  [
+    "a PROXY header",
+    "expose web on tcp 80 { backend 127.0.0.1:8080 proxy v2 allow from any }",
+    { nft: "ING906", haproxy: null, "envoy-wasm": null, kubernetes: "ING906" },
+  ],
+  [
+    "direct",
+    '@why "it speaks its own protocol"\nexpose web service shop on tcp 8080 as direct { }',
+    { nft: null, haproxy: null, "envoy-wasm": null, kubernetes: null },
+  ],
 ];
 
 for (const [clause, text, codes] of CLAUSES)
@@ -122,6 +204,29 @@ test("haproxy: names that decide together with clients without a name, and unix 
     assert.match(codes(`expose web on tcp 80 { backend unix "${path}" allow from any }`).join(), /^ING906 `unix ".*can't be written for `haproxy`: /, path);
   for (const path of ["/run/a.sock", "/run/A-9_b/c+d,e@f.sock"])
     assert.equal(codes(`expose web on tcp 80 { backend unix "${path}" allow from any }`), [], path);
+});
+
+test("envoy-wasm: ports with TLS and without it, and many ports", () => {
+  const codes = (text: string): readonly string[] => {
+    const made = write(policyOf("one", `edition 1\n${text}\n`), envoyWasm, PLAIN);
+    return made.ok ? [] : made.error.map(({ code, message }) => `${code} ${message}`);
+  };
+  const two = (first: string, second: string): readonly string[] =>
+    codes(
+      `expose a on tcp ${first} bind 10.0.0.0/8 as passthrough { backend 127.0.0.1:9000 allow from any }\n` +
+        `expose b on tcp ${second} bind 192.168.0.0/16 { backend 127.0.0.1:9001 allow from any }`,
+    );
+  const due =
+    "ING907 `a` can't be written for `envoy-wasm`: an expose without TLS has the same port, and the target reads hellos at a whole port or not at all";
+  assert.equal(two("443", "443"), [due]);
+  assert.equal(two("443-445", "445"), [due]);
+  assert.equal(two("443", "400-500"), [due]);
+  assert.equal(two("443", "444"), []);
+  const many = (ports: string): readonly string[] => codes(`expose a on tcp ${ports} { backend 127.0.0.1:9000 allow from any }`);
+  assert.equal(many("1000-1999"), []);
+  assert.equal(many("1000-2000"), [
+    "ING907 `a` can't be written for `envoy-wasm`: the policy has 1001 ports for the target, and each is a socket of each worker there: at most 1000",
+  ]);
 });
 
 test("kubernetes: two exposes at one port of the same pods, many ports, and an object that is too large", () => {

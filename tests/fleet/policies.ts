@@ -52,7 +52,7 @@ function compiled(path: string, text: string, reader: SourceReader): Compiled {
     throw new Error(`${path} does not compile: ${diagnostics.map((d) => render(d, { color: false })).join("\n")}\n${text}`);
   const [loaded, model] = [loadPolicy(module), modelOf(module)];
   if (!loaded.ok || !model.ok) throw new Error(`${path} does not load`);
-  return { name: posix.basename(path, ".ingress"), entry, policy, model: model.value, hash: loaded.value.info.treeSha256, loaded: loaded.value };
+  return { name: posix.basename(path, ".ingress"), entry, policy, model: model.value, module, hash: loaded.value.info.treeSha256, loaded: loaded.value };
 }
 
 export interface Visit {

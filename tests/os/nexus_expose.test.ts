@@ -24,6 +24,7 @@ const PLAIN: ExposeSettings = {
   file: "one.ingress",
   wholeHost: false,
   selector: null,
+  codeUrl: null,
   without: { caps: false, limits: false },
   asOf: null,
   nodes: 4_000_000,

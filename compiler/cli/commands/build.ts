@@ -97,8 +97,8 @@ async function buildOnce(
   if (emission !== null) {
     const made = emitted(tested, tested.loaded.info.treeSha256, emission, `, so \`${out}\` is not written`);
     if (!made.ok) return { outcome: made.error, inputs };
-    const { files, plan } = made.value;
-    const trouble = await writeFiles(out, emission.target, files, inputs.files);
+    const { plan } = made.value;
+    const trouble = await writeFiles(out, emission.target, made.value, inputs.files);
     return { outcome: trouble ?? built(tested, proven.value, out, emissionRows(plan), emissionJson(plan)), inputs };
   }
   if (nexus !== null) {

@@ -89,7 +89,7 @@ function readRunning(path: string, tested: Tested, emission: Emission): Result<R
     );
   const wanted = emitted(tested, tested.loaded.info.treeSha256, emission, ", so nothing can be compared with it");
   if (!wanted.ok) return wanted;
-  const read = emission.target.read(new TextDecoder().decode(bytes.value), wanted.value.files);
+  const read = emission.target.read(new TextDecoder().decode(bytes.value), wanted.value.files, wanted.value.plan);
   if (read.ok) return read;
   return failed({
     class: "reject",

@@ -2,6 +2,7 @@
 import type { CommandSpec } from "../../../runtime/shell/command_table.ts";
 import {
   AS_OF_FLAG,
+  CODE_URL_FLAG,
   EPOCH_FLAG,
   NODES_FLAG,
   NO_SSH_FLAG,
@@ -27,6 +28,7 @@ export const build = {
     "whole-host": WHOLE_HOST_FLAG,
     "no-ssh": NO_SSH_FLAG,
     selector: SELECTOR_FLAG,
+    "code-url": CODE_URL_FLAG,
     nodes: NODES_FLAG,
     watch: { short: null, value: null, says: "build again after every change, until Ctrl-C" },
   },

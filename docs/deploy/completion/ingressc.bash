@@ -22,7 +22,7 @@ _ingressc() {
   if [ "$before" = = ]; then before=${COMP_WORDS[COMP_CWORD-2]}; fi
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      --profile|--ignore|--at|--nodes|--stdin-name|-o|--out|--target|--subject|--epoch|--without|--as-of|--selector|--filter|--min-coverage|--tap|--junit|--lcov|--audit|--format|--git|--accept|--output|--round|--min|--only|--source|--from|-k|--key|-r|--revision|-p|--policy|--ca|--token-file) ((i++)); if [ "${COMP_WORDS[i]}" = = ]; then ((i++)); fi ;;
+      --profile|--ignore|--at|--nodes|--stdin-name|-o|--out|--target|--subject|--epoch|--without|--as-of|--selector|--code-url|--filter|--min-coverage|--tap|--junit|--lcov|--audit|--format|--git|--accept|--output|--round|--min|--only|--source|--from|-k|--key|-r|--revision|-p|--policy|--ca|--token-file) ((i++)); if [ "${COMP_WORDS[i]}" = = ]; then ((i++)); fi ;;
       -*) ;;
       *) if [ -z "$command" ]; then command=${COMP_WORDS[i]}; else ((operand++)); fi ;;
     esac
@@ -47,15 +47,16 @@ _ingressc() {
       case $before in
         -o|--out) _ingressc_files; return ;;
         --profile) _ingressc_words host os; return ;;
-        --target) _ingressc_words wasm c abi-filter nexus-profile nexus-expose nft haproxy kubernetes; return ;;
+        --target) _ingressc_words wasm c abi-filter nexus-profile nexus-expose nft haproxy envoy-wasm kubernetes; return ;;
         --subject) :; return ;;
         --epoch) :; return ;;
         --without) :; return ;;
         --as-of) :; return ;;
         --selector) :; return ;;
+        --code-url) :; return ;;
         --nodes) :; return ;;
       esac
-      case $word in -*) _ingressc_words -o --out --profile --target --subject --epoch --without --as-of --whole-host --no-ssh --selector --nodes --watch --json -h --help -V --version; return ;; esac
+      case $word in -*) _ingressc_words -o --out --profile --target --subject --epoch --without --as-of --whole-host --no-ssh --selector --code-url --nodes --watch --json -h --help -V --version; return ;; esac
       case $operand in
         0) _ingressc_files ingress ;;
       esac ;;
@@ -107,13 +108,14 @@ _ingressc() {
       esac ;;
     drift)
       case $before in
-        --target) _ingressc_words wasm c abi-filter nexus-profile nexus-expose nft haproxy kubernetes; return ;;
+        --target) _ingressc_words wasm c abi-filter nexus-profile nexus-expose nft haproxy envoy-wasm kubernetes; return ;;
         --without) :; return ;;
         --as-of) :; return ;;
         --selector) :; return ;;
+        --code-url) :; return ;;
         --nodes) :; return ;;
       esac
-      case $word in -*) _ingressc_words --target --without --as-of --whole-host --no-ssh --selector --nodes --json -h --help -V --version; return ;; esac
+      case $word in -*) _ingressc_words --target --without --as-of --whole-host --no-ssh --selector --code-url --nodes --json -h --help -V --version; return ;; esac
       case $operand in
         0) _ingressc_files ingress ;;
         1) : ;;
