@@ -146,14 +146,17 @@ export function countCertificates({ diagrams }: Space, d: Diagram): number {
   return counts.get(d) ?? 0;
 }
 
-/** A request of one row: the lowest numbers, a known moment where the row is about some, and a host's address where it has one. */
-export function witnessOfRow(space: Space, row: Row): Facts {
+/**
+ * A request of one row: the lowest numbers, a known moment where the row is about some, and a host's address where it has one.
+ * `start`: an address of the row, instead of its lowest.
+ */
+export function witnessOfRow(space: Space, row: Row, start: AddressWords | null = null): Facts {
   const { diagrams, times, names, ids, idLevel, sourceLevel } = space;
   const bits = new Set<number>();
   for (const part of [clientsOf(space, row), row.sources]) lowestPath(diagrams, part, bits);
   const known = row.moments?.find(({ last }) => last > 0);
   const name = row.names?.[0]?.first ?? NAMELESS;
-  const source = sourceOfBits(bits, sourceLevel);
+  const source = start ?? sourceOfBits(bits, sourceLevel);
   const next = hostOf(source);
   return {
     source: isV4(source) === isV4(next) && contains(space.addressesOf(row.sources), next) ? next : source,
