@@ -100,6 +100,38 @@ test("a range of certificates does not have the names that a narrower pattern ta
   assert.match(out, /with a certificate for uri "spiffe:\/\/corp\/ops\/\*" or dns "jump\.example" \(but uri "spiffe:\/\/corp\/ops\/root"\)\n/);
 });
 
+test("what is there at every time is one range, also where something else has an end", async ({ dir }) => {
+  const web = (rules: string): string => `expose web on tcp 443 as passthrough { backend 127.0.0.1:1 ${rules} }\n`;
+  const end = (year: number): string => `allow from 192.0.2.0/24 sni "old.example" until ${year}-01-01T00:00Z`;
+  const [line] = await linesOf(dir, web(end(2027)), web(`${end(2028)} allow from any sni "new.example"`));
+  assert.is(
+    line?.text.replaceAll("`", ""),
+    "may now be reached from the whole internet, with a name in new.example; from 192.0.2.0/24 (256 addresses), with a name in old.example, from 2027-01-01T00:00Z until 2028-01-01T00:00Z",
+  );
+  assert.is(line?.witness, 'from 0.0.0.1 to web sni "new.example"');
+});
+
+const LACKS: readonly (readonly [ids: string, says: RegExp])[] = [
+  ['uri "spiffe://corp/ops/*"', /and not for uri "spiffe:\/\/corp\/ops\/\*"$/],
+  // Both are atoms, because another rule is about one of them.
+  ['uri "spiffe://corp/ops/*" allow from 10.0.0.0/8 client uri "spiffe://corp/ops/ann"', /and not for uri "spiffe:\/\/corp\/ops\/\*"$/],
+  [
+    'uri "spiffe://corp/**" allow from 10.0.0.0/8 client uri "spiffe://corp/ops/*" allow from 10.0.0.0/8 client uri "spiffe://corp/ops/ann"',
+    /and not for uri "spiffe:\/\/corp\/\*\*"$/,
+  ],
+  ["some", /and not for uri "spiffe:\/\/corp\/ops\/\*" \(but uri "spiffe:\/\/corp\/ops\/ann"\)$/],
+];
+
+for (const [ids, says] of LACKS) {
+  test(`a certificate without a pattern: ${ids}`, async ({ dir }) => {
+    const head = 'ids some = uri "spiffe://corp/ops/*" except uri "spiffe://corp/ops/ann"\n';
+    const ops = (more: string): string =>
+      `${head}expose ops on tcp 444 as mtls { backend 127.0.0.1:1 cert "c" ca "corp" allow from 10.0.0.0/8 client ${ids} ${more} }\n`;
+    const [line] = await linesOf(dir, ops(""), ops('allow from 10.0.0.0/8 client dns "probe.example"'));
+    assert.match(line?.text.replaceAll("`", "") ?? "", says);
+  });
+}
+
 test("an expose on tcp and udp: the example names the protocol", async ({ dir }) => {
   const dns = "expose dns on tcp, udp 53 { backend 127.0.0.1:5300 amplify 30 allow from 10.0.0.0/8 }\n";
   const lines = await linesOf(dir, dns, dns.replace("10.0.0.0/8", "10.0.0.0/7"));

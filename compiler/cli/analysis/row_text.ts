@@ -149,23 +149,38 @@ function certificateText({ ids }: Space, { has, lacks }: Certificate): string {
   // Of several hashes a certificate has one, so that the others need no word.
   const without = has.some(isHash) ? lacks.filter((atom) => !isHash(atom)) : lacks;
   // A certificate has a name of the atom, whichever: names that narrower patterns have are in another atom, or in none.
-  const atomText = (atom: number, most: number): string => {
-    const patterns = ids.atoms[atom]?.patterns ?? [];
-    const except = ids.exceptionsOf(atom);
-    return `${orText(patterns, most)}${except.length === 0 ? "" : ` (but ${orText(except, MOST_WORDS)})`}`;
-  };
+  const atomText = (patterns: readonly string[], except: readonly string[]): string =>
+    `${orText(patterns, MOST_PATTERNS)}${except.length === 0 ? "" : ` (but ${orText(except, MOST_WORDS)})`}`;
+  const refused = withoutInner(ids, without).map(({ patterns, except }) => atomText(patterns, except));
   const parts = [
-    ...(has.length === 0 ? [] : [`for ${has.map((atom) => atomText(atom, MOST_PATTERNS)).join(" and for ")}`]),
-    ...(without.length === 0 ?
+    ...(has.length === 0 ? [] : [`for ${has.map((atom) => atomText(ids.atoms[atom]?.patterns ?? [], ids.exceptionsOf(atom))).join(" and for ")}`]),
+    ...(refused.length === 0 ?
       []
-    : [
-        `not for ${without
-          .slice(0, MOST_WORDS)
-          .map((atom) => atomText(atom, MOST_PATTERNS))
-          .join(" or ")}${without.length > MOST_WORDS ? ` or ${without.length - MOST_WORDS} more` : ""}`,
-      ]),
+    : [`not for ${refused.slice(0, MOST_WORDS).join(" or ")}${refused.length > MOST_WORDS ? ` or ${refused.length - MOST_WORDS} more` : ""}`]),
   ];
   return parts.length === 0 ? "of any name" : parts.join(" and ");
+}
+
+interface Refused {
+  readonly patterns: readonly string[];
+  readonly except: readonly string[];
+}
+
+/** Atoms that a certificate has no name of. One whose exceptions are all refused too is the whole pattern, and says so of these. */
+function withoutInner(ids: Space["ids"], atoms: readonly number[]): readonly Refused[] {
+  const atomOf = new Map(atoms.flatMap((atom) => (ids.atoms[atom]?.patterns ?? []).map((word) => [word, atom] as const)));
+  const inner = new Set<string>();
+  const isWhole = (atom: number): boolean =>
+    ids.exceptionsOf(atom).every((word) => {
+      const other = atomOf.get(word);
+      return other !== undefined && isWhole(other);
+    });
+  const whole = new Set(atoms.filter(isWhole));
+  for (const atom of whole) for (const word of ids.exceptionsOf(atom)) inner.add(word);
+  return atoms.flatMap((atom) => {
+    const patterns = (ids.atoms[atom]?.patterns ?? []).filter((word) => !inner.has(word));
+    return patterns.length === 0 ? [] : [{ patterns, except: whole.has(atom) ? [] : ids.exceptionsOf(atom) }];
+  });
 }
 
 /** `a or b or 3 more`, patterns before names, and the widest first. */

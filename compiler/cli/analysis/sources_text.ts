@@ -43,13 +43,16 @@ function wholeText(set: AddressSet): string | null {
   return equal(set, ANY6) ? "all of IPv6" : null;
 }
 
-/** `the whole internet but …`, where that is shorter. */
+/** `the whole internet but …`, or one family but …, where that is shorter. */
 function exceptionsText(set: AddressSet, nets: readonly NamedNet[]): string | null {
-  const except = subtract(ANY, set);
-  if ([ANY4, ANY6].some((family) => isEmpty(subtract(family, except)))) return null;
-  const { parts, count } = partsOf(except, nets, MOST_EXCEPTIONS, MOST_EXCEPTIONS + 1);
+  const [v4, v6] = [subtract(set, ANY6), subtract(set, ANY4)];
+  const whole =
+    isEmpty(v6) ? ANY4
+    : isEmpty(v4) ? ANY6
+    : ANY;
+  const { parts, count } = partsOf(subtract(whole, set), nets, MOST_EXCEPTIONS, MOST_EXCEPTIONS + 1);
   if (count > MOST_EXCEPTIONS || countPrefixes(set) <= count) return null;
-  return `the whole internet but ${listText(textsOf(parts))}`;
+  return `${wholeText(whole) ?? ""} but ${listText(textsOf(parts))}`;
 }
 
 /** `office` but `guests`: a declared net without others. */
