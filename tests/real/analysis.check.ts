@@ -40,13 +40,15 @@ else {
     const model = modelIn(running, new SharedSets());
     const space = new Space([model]);
     const permitted = new Permitted(space, model);
-    const addresses = new Set(prefixes.flatMap(edges));
+    const addresses = [...new Set(prefixes.flatMap(edges))];
     const seen = { permitted: 0, refused: 0 };
-    for (const { members } of cellsOf([model])) {
+    for (const [n, { members }] of cellsOf([model]).entries()) {
       const own = members[0] ?? [];
       const name = model.listeners[own[0] ?? -1]?.name ?? "";
       const d = permitted.cell(own);
-      for (const address of addresses) {
+      // Each address at every third listener.
+      for (const [k, address] of addresses.entries()) {
+        if ((k + n) % 3 !== 0) continue;
         const due = admits(running, name, address);
         if (space.has(d, factsOf(address)) !== due) throw new Error(`${name}: the module says ${due} of ${addressText(address)}`);
         seen[due ? "permitted" : "refused"]++;
