@@ -148,7 +148,7 @@ interface Moved {
 
 const UNMOVED: Moved = { opened: NEVER, closed: NEVER };
 
-/** What opens and closes between a listener of each policy, whatever names lead to them. */
+/** The requests that open and close between a listener of each policy, whatever names lead to them. */
 class Moves {
   readonly #space: Space;
   readonly #before: Permitted;

@@ -19,7 +19,7 @@ export interface Row {
   readonly sources: Diagram;
 }
 
-/** Rows in the order of their first moments and names; together they are the set. What is in it with the same names at several moments is one row. */
+/** Rows in the order of their first moments and names; together they are the set. Several moments with the same names, certificates and sources are one row. */
 export function rowsOf(space: Space, d: Diagram): readonly Row[] {
   const { nameLevel, idLevel, times, names } = space;
   const rows = new Map<string, Omit<Row, "moments"> & { readonly moments: NumberRange[] }>();

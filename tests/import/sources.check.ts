@@ -13,7 +13,7 @@ const test = suite("import_sources");
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 const source = (name: string): string => readFileSync(here(`sources/${name}`), "utf8");
 
-/** What a program prints in a folder and a network namespace of its own, where it may listen on any port. */
+/** The output of a script in a folder and a network namespace of its own, where it may listen on any port. */
 function printed(folder: string, script: string, ...words: readonly string[]): string {
   const ran = spawnSync("unshare", ["-n", "sh", "-ec", `ip link set lo up; ${script}`, "sh", ...words], { cwd: folder, encoding: "utf8" });
   if (ran.status !== 0) throw new Error(`${script} ended with ${String(ran.status)}: ${ran.error?.message ?? ran.stderr}`);

@@ -79,7 +79,7 @@ function verdictOf(key: string, value: Doc): Verdict {
       return chain === null ? { kind: "closing", why: `its \`${key}\` names no chain` } : { kind: key, chain };
     }
     default:
-      // What iptables wrote with a module of its own has its name alone in nft's listing.
+      // A module of iptables, of which nft's listing has the name alone.
       if (key === "xt")
         return { kind: "closing", why: "nft does not list what iptables means by `xt` (translate its rules first, with `iptables-restore-translate`)" };
       return { kind: "closing", why: `a policy has no \`${key}\`` };
