@@ -10,6 +10,7 @@ import { CODES as DIAGNOSTICS } from "../compiler/diagnostics/codes.ts";
 import { markersToml } from "../runtime/abi/markers.ts";
 import { CODES, REASON_NAMES } from "../runtime/abi/names.ts";
 import { gatewayChart } from "../tests/bench/gateway/report/chart.ts";
+import { analysisPage, readAnalysisResults } from "../tests/bench/analysis/report.ts";
 import { gatewayPage } from "../tests/bench/gateway/report/page.ts";
 import { readGatewayResults } from "../tests/bench/gateway/report/results.ts";
 import { chart } from "../tests/bench/report/chart.ts";
@@ -122,6 +123,10 @@ const GATEWAY_RESULTS = new URL("tests/bench/gateway/results.json", root);
 /** The results of the last whole run of `npm run bench:gateway`; null if none was recorded. */
 const gatewayFigures = existsSync(GATEWAY_RESULTS) ? readGatewayResults(GATEWAY_RESULTS) : null;
 
+const ANALYSIS_RESULTS = new URL("tests/bench/analysis/results.json", root);
+/** The results of the last whole run of `npm run bench:analysis`; null if none was recorded. */
+const analysisFigures = existsSync(ANALYSIS_RESULTS) ? readAnalysisResults(ANALYSIS_RESULTS) : null;
+
 const GENERATED: Readonly<Record<string, () => string>> = {
   exports: exportTable,
   reasons: reasonTable,
@@ -130,6 +135,8 @@ const GENERATED: Readonly<Record<string, () => string>> = {
   layout: layoutTables,
   fleet: fleetTable,
   grammar: grammarText,
+  analysis_performance: () =>
+    analysisFigures === null ? "No run is recorded here yet: `npm run bench:analysis` measures and fills this in." : analysisPage(analysisFigures),
   gateway_performance: () =>
     gatewayFigures === null ? "No run is recorded here yet: `npm run bench:gateway` measures and fills this in." : gatewayPage(gatewayFigures),
   performance: () => (figures === null ? "No run is recorded here yet: `npm run bench` measures and fills this in." : page(figures)),

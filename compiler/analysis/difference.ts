@@ -1,7 +1,9 @@
 // The exact difference of two policies: per pair of listeners that share protocol, port, local address and names, the
 // requests that only the second admits and those that only the first admitted; and what else the policies say of the pair.
+import { isEmpty } from "../check/sets/intervals.ts";
 import type { AddressSet, HostNode, PortRange } from "../policy/policy.ts";
 import { cellsOf, type Cell } from "./cells.ts";
+import { ChangedSources } from "./changed_sources.ts";
 import { NEVER, type Diagram } from "./diagrams.ts";
 import { factChanges, INVALID_NAMES, type FactChange } from "./facts.ts";
 import { readsNames, type ListenerModel, type PolicyModel } from "./model.ts";
@@ -51,7 +53,7 @@ export interface Difference {
 /** `names`: sets of server names that are compared with the difference. Throws OutOfNodes where the budget is used up. */
 export function differenceOf(before: PolicyModel, after: PolicyModel, mostNodes?: number, names: readonly HostNode[] = []): Difference {
   const space = new Space([before, after], mostNodes, { hosts: names, ids: new Map() });
-  const sides: Sides = { space, before: new Permitted(space, before), after: new Permitted(space, after) };
+  const sides = sidesOf(space, before, after);
   const hasShadow = [before, after].some((model) => [...model.denies, ...model.listeners.flatMap((l) => [...l.allows, ...l.denies])].some((r) => r.dryrun));
   const changes = new Map<string, ListenerChange & { readonly places: PlaceOf[] }>();
   const [pairedBefore, pairedAfter] = [new Set<number>(), new Set<number>()];
@@ -61,8 +63,8 @@ export function differenceOf(before: PolicyModel, after: PolicyModel, mostNodes?
         pairedBefore.add(pair.before);
         pairedAfter.add(pair.after);
       }
-      const { opened, closed } = moved(sides, cell, pair, "enforced");
-      const shadow = hasShadow ? moved(sides, cell, pair, "with dryrun") : { opened: NEVER, closed: NEVER };
+      const { opened, closed } = moved(sides, pair, "enforced");
+      const shadow = hasShadow ? moved(sides, pair, "with dryrun") : UNMOVED;
       const invalid = invalidNames(sides, pair);
       const key = [pair.before, pair.after, opened, closed, shadow.opened, shadow.closed, invalid?.effect].join();
       const place = { proto: cell.proto, ports: cell.ports, local: cell.local, isShared: pair.names !== null };
@@ -77,7 +79,9 @@ export function differenceOf(before: PolicyModel, after: PolicyModel, mostNodes?
     }
   }
   return {
-    ...sides,
+    space,
+    before: sides.before,
+    after: sides.after,
     listeners: withFactsOnce([...changes.values()]).filter(isChange),
     pairedBefore,
     pairedAfter,
@@ -129,6 +133,50 @@ interface Sides {
   readonly space: Space;
   readonly before: Permitted;
   readonly after: Permitted;
+  readonly moves: Moves;
+}
+
+function sidesOf(space: Space, old: PolicyModel, now: PolicyModel): Sides {
+  const [before, after] = [new Permitted(space, old), new Permitted(space, now)];
+  return { space, before, after, moves: new Moves(space, before, after) };
+}
+
+interface Moved {
+  readonly opened: Diagram;
+  readonly closed: Diagram;
+}
+
+const UNMOVED: Moved = { opened: NEVER, closed: NEVER };
+
+/** The requests that open and close between a listener of each policy, whatever names lead to them. */
+class Moves {
+  readonly #space: Space;
+  readonly #before: Permitted;
+  readonly #after: Permitted;
+  readonly #sources: ChangedSources;
+  readonly #known = new Map<string, Moved>();
+
+  constructor(space: Space, before: Permitted, after: Permitted) {
+    this.#space = space;
+    this.#before = before;
+    this.#after = after;
+    this.#sources = new ChangedSources(before, after);
+  }
+
+  between(before: number, after: number, rules: Rules): Moved {
+    const key = `${before} ${after} ${rules}`;
+    const moved = this.#known.get(key) ?? this.#between(before, after, rules);
+    this.#known.set(key, moved);
+    return moved;
+  }
+
+  #between(before: number, after: number, rules: Rules): Moved {
+    const sources = this.#sources.of(before, after, rules);
+    if (isEmpty(sources)) return UNMOVED;
+    const { diagrams } = this.#space;
+    const [was, is] = [this.#before.listenerFrom(sources, before, rules), this.#after.listenerFrom(sources, after, rules)];
+    return { opened: diagrams.minus(is, was), closed: diagrams.minus(was, is) };
+  }
 }
 
 /** A listener of each policy, and the classes of names that lead to both; null: all. */
@@ -192,19 +240,17 @@ function leadsIn(space: Space, side: Permitted, members: readonly number[]): Int
   return leads;
 }
 
-function moved(
-  { space, before, after }: Sides,
-  { members: [old = [], now = []] }: Cell,
-  pair: Pair,
-  rules: Rules,
-): { readonly opened: Diagram; readonly closed: Diagram } {
-  const { diagrams } = space;
-  const within = (d: Diagram): Diagram => (pair.names === null ? d : diagrams.and(d, space.named(pair.names)));
-  const [was, is] = [
-    pair.before === null ? NEVER : within(before.cell(old, [pair.before], rules)),
-    pair.after === null ? NEVER : within(after.cell(now, [pair.after], rules)),
-  ];
-  return { opened: diagrams.minus(is, was), closed: diagrams.minus(was, is) };
+/** Among the names that lead to both, or to the only one. */
+function moved({ space, before, after, moves }: Sides, pair: Pair, rules: Rules): Moved {
+  const { opened, closed } =
+    pair.before !== null && pair.after !== null ?
+      moves.between(pair.before, pair.after, rules)
+    : {
+        opened: pair.after === null ? NEVER : after.listener(pair.after, rules),
+        closed: pair.before === null ? NEVER : before.listener(pair.before, rules),
+      };
+  const within = (d: Diagram): Diagram => (pair.names === null ? d : space.diagrams.and(d, space.named(pair.names)));
+  return { opened: within(opened), closed: within(closed) };
 }
 
 function factsOf(before: ListenerModel | undefined, after: ListenerModel | undefined): readonly FactChange[] {

@@ -63,19 +63,19 @@ const LISTENER_KEYS = new Set(["name", "proto", "ports", "bind", "mode", "for", 
 const ALL_LISTENER_KEYS = new Set([...LISTENER_KEYS, "alpn", "amplify", "backend", "ca", "cap", "cert", "dryrun", "limits", "service", "via"]);
 
 /** The model of a module whose bytes were verified, or what in it this release can't read. */
-export function modelOf(module: Uint8Array): Result<PolicyModel, string> {
+export function modelOf(module: Uint8Array, shared = new SharedSets()): Result<PolicyModel, string> {
   const section = readSections(module)?.find((s) => s.name === SECTION_POLICY);
   if (section === undefined) return failed("it has no section with its policy");
-  return readModel(new TextDecoder().decode(section.body));
+  return readModel(new TextDecoder().decode(section.body), shared);
 }
 
 /** The same of the text of the semantic JSON. */
-export function readModel(text: string): Result<PolicyModel, string> {
+export function readModel(text: string, shared = new SharedSets()): Result<PolicyModel, string> {
   try {
     const value = fields(JSON.parse(text));
     onlyKeys(value, POLICY_KEYS, "the policy");
     const [nets, hosts, ids] = [fields(value["nets"]), fields(value["hosts"] ?? {}), fields(value["ids"] ?? {})];
-    const sets = new Sets(nets, hosts, ids);
+    const sets = new Sets(nets, hosts, ids, shared);
     const rule = (x: unknown): RuleModel => sets.checked(readRule(fields(x)));
     const denies = list(value["deny"]).map((x) => ({ ...rule(x), on: readOn(fields(x)["on"]) }));
     const listeners = list(value["expose"]).map((x) => readListener(fields(x), rule, sets, denies));
@@ -94,23 +94,48 @@ export function readModel(text: string): Result<PolicyModel, string> {
   }
 }
 
+/** Sets of models that are compared with each other: those with one key are one object, and are read once. */
+export class SharedSets {
+  readonly nets = new SharedKind<AddressSet>();
+  readonly hosts = new SharedKind<HostNode>();
+  readonly ids = new SharedKind<readonly string[]>();
+}
+
+class SharedKind<S> {
+  readonly #known = new Map<string, { readonly members: readonly unknown[]; readonly set: S }>();
+
+  get(key: string, members: readonly unknown[], make: (members: readonly unknown[]) => S): S {
+    const known = this.#known.get(key);
+    if (known === undefined) {
+      const set = make(members);
+      this.#known.set(key, { members, set });
+      return set;
+    }
+    // A key comes from the members, so no compiler makes such a module.
+    if (known.members.length !== members.length || members.some((member, i) => member !== known.members[i]))
+      throw new Unreadable(`its set \`${key}\` has other members than the one with that key in the other policy`);
+    return known.set;
+  }
+}
+
 /** Sets by their keys, each made once. Everything is read here, so that no later step meets a set that can't be read. */
 class Sets {
   readonly #nets = new Map<string, AddressSet>();
   readonly #hosts = new Map<string, HostNode>();
   readonly #ids = new Map<string, readonly string[]>();
 
-  constructor(nets: Fields, hosts: Fields, ids: Fields) {
-    for (const [key, prefixes] of Object.entries(nets)) {
-      const builder = new SetBuilder();
-      for (const prefix of list(prefixes)) {
-        const text = string(prefix);
-        if (!builder.scan(text, 0, text.length)) throw new Unreadable(`\`${text}\` is no prefix`);
-      }
-      this.#nets.set(key, builder.done());
-    }
-    for (const [key, words] of Object.entries(hosts)) this.#hosts.set(key, hostsOfWords(list(words).map(string)));
-    for (const [key, words] of Object.entries(ids)) this.#ids.set(key, list(words).map(string));
+  constructor(nets: Fields, hosts: Fields, ids: Fields, shared: SharedSets) {
+    for (const [key, prefixes] of Object.entries(nets)) this.#nets.set(key, shared.nets.get(key, list(prefixes), addressSet));
+    for (const [key, words] of Object.entries(hosts))
+      this.#hosts.set(
+        key,
+        shared.hosts.get(key, list(words), (texts) => hostsOfWords(texts.map(string))),
+      );
+    for (const [key, words] of Object.entries(ids))
+      this.#ids.set(
+        key,
+        shared.ids.get(key, list(words), (texts) => texts.map(string)),
+      );
   }
 
   net(key: string): AddressSet {
@@ -131,6 +156,15 @@ class Sets {
     if (rule.client !== null) this.ids(rule.client);
     return rule;
   }
+}
+
+function addressSet(prefixes: readonly unknown[]): AddressSet {
+  const builder = new SetBuilder();
+  for (const prefix of prefixes) {
+    const text = string(prefix);
+    if (!builder.scan(text, 0, text.length)) throw new Unreadable(`\`${text}\` is no prefix`);
+  }
+  return builder.done();
 }
 
 function found<T>(sets: ReadonlyMap<string, T>, key: string): T {

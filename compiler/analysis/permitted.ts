@@ -1,6 +1,6 @@
 // Which requests a policy permits, as diagrams: of each listener the union of its allows without the union of its denies and of
 // those at top level that apply to it, and of a cell what the listeners there permit to the names that lead to them.
-import { union } from "../check/sets/intervals.ts";
+import { intersect, union } from "../check/sets/intervals.ts";
 import type { AddressSet, PortRange } from "../policy/policy.ts";
 import { ALWAYS, NEVER, OutOfNodes, type Diagram } from "./diagrams.ts";
 import type { DenyModel, ListenerModel, PolicyModel, RuleModel } from "./model.ts";
@@ -20,12 +20,18 @@ export function withinBudget<T>(work: () => T): Result<T, "not_proven"> {
 }
 
 /** The last fact that is known of a client of a listener. */
-type LastFact = "source" | "name" | "identity";
+export type LastFact = "source" | "name" | "identity";
 
 export function lastFact({ proto, mode }: ListenerModel): LastFact {
   if (proto === "udp") return "source";
   if (mode === "mtls") return "identity";
   return mode === "passthrough" || mode === "tls" ? "name" : "source";
+}
+
+/** Rules with the same clauses but for their sources. */
+interface Group {
+  readonly conditions: Diagram;
+  readonly sources: AddressSet;
 }
 
 /** Whether the rules of `dryrun` count too. */
@@ -38,6 +44,7 @@ export class Permitted {
   readonly #unions = new Map<string, AddressSet>();
   readonly #denies: readonly { readonly on: DenyModel["on"]; readonly rules: readonly DenyModel[] }[];
   readonly #topLevel = new Map<string, Diagram>();
+  readonly #topLevelGroups = new Map<string, readonly Group[]>();
   readonly #leads = new Map<string, ReadonlyMap<number, readonly NumberRange[]>>();
 
   constructor(space: Space, model: PolicyModel) {
@@ -56,17 +63,24 @@ export class Permitted {
   /** The requests that the rules of a listener permit, whatever names lead to it. */
   listener(i: number, rules: Rules = "enforced"): Diagram {
     const key = `${i} ${rules}`;
-    const known = this.#permitted.get(key);
-    if (known !== undefined) return known;
+    const made = this.#permitted.get(key) ?? this.#listenerFrom(i, rules, null);
+    this.#permitted.set(key, made);
+    return made;
+  }
+
+  /** Those of them that come from some sources. Nothing is made of the other sources. */
+  listenerFrom(sources: AddressSet, i: number, rules: Rules): Diagram {
+    return this.#listenerFrom(i, rules, sources);
+  }
+
+  #listenerFrom(i: number, rules: Rules, within: AddressSet | null): Diagram {
     const listener = this.model.listeners[i];
     if (listener === undefined) return NEVER;
     const { diagrams, possible } = this.space;
     const last = lastFact(listener);
-    const allows = this.matched(counted(listener.allows, rules), last);
-    const denies = diagrams.or(this.matched(counted(listener.denies, rules), last), this.#topLevelDenies(listener, last, rules));
-    const made = diagrams.and(diagrams.minus(allows, denies), possible);
-    this.#permitted.set(key, made);
-    return made;
+    const matched = (own: readonly RuleModel[]): Diagram => this.#matchedBy(this.#grouped(counted(own, rules), last, within), null);
+    const denies = diagrams.or(matched(listener.denies), this.#topLevelDenies(listener, last, rules, within));
+    return diagrams.and(diagrams.minus(matched(listener.allows), denies), possible);
   }
 
   /** The requests that a cell permits through some of the listeners there: to each by the names that lead to it. */
@@ -93,16 +107,28 @@ export class Permitted {
 
   /** Requests that some of the rules match, where a client's facts end with `last`. */
   matched(rules: readonly RuleModel[], last: LastFact): Diagram {
+    return this.#matchedBy(this.#grouped(rules, last, null), null);
+  }
+
+  #matchedBy(groups: readonly Group[], within: AddressSet | null): Diagram {
     const { diagrams } = this.space;
+    const part = (set: AddressSet): AddressSet => (within === null ? set : intersect(set, within));
+    return diagrams.any(groups.map(({ conditions, sources }) => diagrams.and(conditions, this.space.sources(part(sources)))));
+  }
+
+  /** Without the rules that no client meets there. */
+  #grouped(rules: readonly RuleModel[], last: LastFact, within: AddressSet | null): readonly Group[] {
     const groups = new Map<string, { readonly rule: RuleModel; readonly nets: Set<string> }>();
     for (const rule of rules) {
-      if ((rule.sni !== null && last === "source") || (rule.client !== null && last !== "identity")) continue;
+      if (!isMet(rule, last)) continue;
       const key = `${rule.sni} ${rule.client} ${rule.after} ${rule.until}`;
       const same = groups.get(key);
       if (same === undefined) groups.set(key, { rule, nets: new Set([rule.from]) });
       else same.nets.add(rule.from);
     }
-    return diagrams.any([...groups.values()].map(({ rule, nets }) => diagrams.and(this.#conditions(rule), this.space.sources(this.#union(nets)))));
+    const sourcesOf = (nets: ReadonlySet<string>): AddressSet =>
+      within === null ? this.#union(nets) : union([...nets].map((net) => intersect(this.model.net(net), within)));
+    return [...groups.values()].map(({ rule, nets }) => ({ conditions: this.#conditions(rule), sources: sourcesOf(nets) }));
   }
 
   /** All clauses of a rule but its sources. */
@@ -125,14 +151,24 @@ export class Permitted {
     return known;
   }
 
-  #topLevelDenies(listener: ListenerModel, last: LastFact, rules: Rules): Diagram {
-    if (listener.mode === "direct") return NEVER;
-    const { diagrams } = this.space;
-    const applying = this.#denies.flatMap(({ on }, i) => (on === null || (on.proto === listener.proto && portsMeet(on.ports, listener.ports)) ? [i] : []));
-    return diagrams.any(
-      applying.map((i) => {
+  /** Numbers of the groups of denies at top level that apply to a listener; those of a group are about the same ports. */
+  topLevelGroups({ mode, proto, ports }: ListenerModel): readonly number[] {
+    if (mode === "direct") return [];
+    return this.#denies.flatMap(({ on }, i) => (on === null || (on.proto === proto && portsMeet(on.ports, ports)) ? [i] : []));
+  }
+
+  topLevelRules(group: number): readonly DenyModel[] {
+    return this.#denies[group]?.rules ?? [];
+  }
+
+  #topLevelDenies(listener: ListenerModel, last: LastFact, rules: Rules, within: AddressSet | null): Diagram {
+    return this.space.diagrams.any(
+      this.topLevelGroups(listener).map((i) => {
         const key = `${i} ${last} ${rules}`;
-        const made = this.#topLevel.get(key) ?? this.matched(counted(this.#denies[i]?.rules ?? [], rules), last);
+        const groups = this.#topLevelGroups.get(key) ?? this.#grouped(counted(this.topLevelRules(i), rules), last, null);
+        this.#topLevelGroups.set(key, groups);
+        if (within !== null) return this.#matchedBy(groups, within);
+        const made = this.#topLevel.get(key) ?? this.#matchedBy(groups, null);
         this.#topLevel.set(key, made);
         return made;
       }),
@@ -169,7 +205,12 @@ function specificity(pattern: string): number {
   return labels[0] === "*" ? 3 * (labels.length - 1) + 1 : 3 * (labels.length - 1) + 2;
 }
 
-function counted<R extends RuleModel>(rules: readonly R[], which: Rules): readonly R[] {
+/** Whether a client of a listener can meet a rule: one about names or certificates only where these are known. */
+export function isMet({ sni, client }: RuleModel, last: LastFact): boolean {
+  return (sni === null || last !== "source") && (client === null || last === "identity");
+}
+
+export function counted<R extends RuleModel>(rules: readonly R[], which: Rules): readonly R[] {
   return which === "with dryrun" ? rules : rules.filter(({ dryrun }) => !dryrun);
 }
 

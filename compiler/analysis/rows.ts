@@ -19,19 +19,27 @@ export interface Row {
   readonly sources: Diagram;
 }
 
-/** Rows in the order of their first moments and names; together they are the set. */
+/** Rows in the order of their first moments and names; together they are the set. Several moments with the same names, certificates and sources are one row. */
 export function rowsOf(space: Space, d: Diagram): readonly Row[] {
   const { nameLevel, idLevel, times, names } = space;
-  return partsOf(space, d, 0, nameLevel, times.count).flatMap(([named, moments]) =>
-    partsOf(space, named, nameLevel, idLevel, names.count).flatMap(([clients, ranges]) =>
-      sourcesBelow(space, clients).map((sources) => ({
-        moments: moments.whole ? null : moments.ranges,
-        names: ranges.whole ? null : ranges.ranges,
-        clients,
-        sources,
-      })),
-    ),
-  );
+  const rows = new Map<string, Omit<Row, "moments"> & { readonly moments: NumberRange[] }>();
+  for (const [named, { ranges: moments }] of partsOf(space, d, 0, nameLevel, times.count)) {
+    for (const [clients, { ranges, whole }] of partsOf(space, named, nameLevel, idLevel, names.count)) {
+      const key = `${clients} ${ranges.map(({ first, last }) => `${first}-${last}`).join()}`;
+      for (const sources of sourcesBelow(space, clients)) {
+        const known = rows.get(`${sources} ${key}`);
+        if (known === undefined) rows.set(`${sources} ${key}`, { moments: [...moments], names: whole ? null : ranges, clients, sources });
+        else known.moments.push(...moments);
+      }
+    }
+  }
+  return [...rows.values()].map((row) => ({ ...row, moments: numbersOf(row.moments, times.count) }));
+}
+
+/** Null: all. */
+function numbersOf(ranges: readonly NumberRange[], count: number): readonly NumberRange[] | null {
+  const joined = joinedRanges(ranges);
+  return joined.length === 1 && joined[0]?.first === 0 && joined[0].last === count - 1 ? null : joined;
 }
 
 interface Numbers {
@@ -58,10 +66,7 @@ function partsOf(space: Space, d: Diagram, level: number, end: number, count: nu
     walk(here ? diagrams.highOf(node) : node, at + 1, first + size / 2);
   };
   walk(d, level, 0);
-  return [...found].map(([node, ranges]) => {
-    const joined = joinedRanges(ranges);
-    return [node, { ranges: joined, whole: joined.length === 1 && joined[0]?.first === 0 && joined[0].last === count - 1 }];
-  });
+  return [...found].map(([node, ranges]) => [node, { ranges: joinedRanges(ranges), whole: numbersOf(ranges, count) === null }]);
 }
 
 /** The diagrams of sources that are below a diagram of atoms, but for the empty one. */
@@ -146,14 +151,17 @@ export function countCertificates({ diagrams }: Space, d: Diagram): number {
   return counts.get(d) ?? 0;
 }
 
-/** A request of one row: the lowest numbers, a known moment where the row is about some, and a host's address where it has one. */
-export function witnessOfRow(space: Space, row: Row): Facts {
+/**
+ * A request of one row: the lowest numbers, a known moment where the row is about some, and a host's address where it has one.
+ * `start`: an address of the row, instead of its lowest.
+ */
+export function witnessOfRow(space: Space, row: Row, start: AddressWords | null = null): Facts {
   const { diagrams, times, names, ids, idLevel, sourceLevel } = space;
   const bits = new Set<number>();
   for (const part of [clientsOf(space, row), row.sources]) lowestPath(diagrams, part, bits);
   const known = row.moments?.find(({ last }) => last > 0);
   const name = row.names?.[0]?.first ?? NAMELESS;
-  const source = sourceOfBits(bits, sourceLevel);
+  const source = start ?? sourceOfBits(bits, sourceLevel);
   const next = hostOf(source);
   return {
     source: isV4(source) === isV4(next) && contains(space.addressesOf(row.sources), next) ? next : source,

@@ -20,7 +20,8 @@ export async function importAs(format: string, path: string, text: string): Prom
     class: "reject",
     code: "policy.not_imported",
     message: `${count(diagnostics.length, "error")} in \`${path}\`, so nothing was written`,
-    report: (p) => diagnostics.map((d) => `${render(d, { color: p.color }).trimEnd()}\n`).join("\n"),
+    // The policy names the file alone; an error says where it is.
+    report: (p) => diagnostics.map((d) => `${render({ ...d, span: { ...d.span, file: { path, text } } }, { color: p.color }).trimEnd()}\n`).join("\n"),
     data: {
       errors: diagnostics.map(({ code, message, help, span }) => ({ code, message, help, file: path, start: positionOf(span.file, span.start) })),
     },

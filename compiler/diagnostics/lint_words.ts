@@ -15,7 +15,7 @@ export interface LintData {
   ING823: Others;
   ING824: { readonly protos: readonly ("tcp" | "udp")[] };
   ING825: { readonly clause: "sni" | "client" };
-  ING826: { readonly action: "allow" | "deny" };
+  ING826: { readonly action: "allow" | "deny" } | { readonly cap: string };
   ING827: { readonly expose: string };
   ING828: { readonly set: string; readonly kind: "net" | "ports" | "hosts" | "ids" };
   ING829: { readonly alias: string };
@@ -75,10 +75,16 @@ export const LINT_WORDS: WordsOf<LintData> = {
         "names are read `as passthrough`, `as tls` and `as mtls`: change the mode of an expose, or remove the `deny`"
       : "certificates are requested `as mtls`: change the mode of an expose, or remove the `deny`",
   }),
-  ING826: ({ action }) => ({
-    message: `this \`dryrun\` never differs: with it as \`${action}\` every request would have the verdict that it has`,
-    help: "remove it, or write the rule that is to be tried",
-  }),
+  ING826: (data) =>
+    "action" in data ?
+      {
+        message: `this \`dryrun\` never differs: with it as \`${data.action}\` every request would have the verdict that it has`,
+        help: "remove it, or write the rule that is to be tried",
+      }
+    : {
+        message: `this \`dryrun cap\` never differs: a cap in force refuses whatever \`${data.cap}\` would`,
+        help: "write a number below those of the caps that count the same connections, or remove it",
+      },
   ING827: ({ expose }) => ({
     message: `everybody may reach ${quote(expose)}, and no \`@why\` says why`,
     help: 'write the reason before the rule or the expose, as in `@why "public site"`, or name those who may: `from office`',

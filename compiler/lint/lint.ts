@@ -9,6 +9,7 @@ import type { Profile } from "../../runtime/abi/profiles.ts";
 import { MOST_NODES } from "../analysis/budget.ts";
 import type { SourceFile, Span } from "../source/source.ts";
 import { sayEnds } from "./date_warnings.ts";
+import { sayDryrunCaps } from "./dryrun_caps.ts";
 import { sayMorePlaces } from "./image_warnings.ts";
 import { sayEmptyLists, sayOverlappingBinds, sayRemoteInPlain, saySharedCertificates, sayWithoutReason, sayWithoutTests } from "./policy_warnings.ts";
 import { allDecideAlone } from "./plain_rules.ts";
@@ -45,6 +46,7 @@ export async function lint(
   const judged = await judgedRules(report, policy, module, texts, nodes);
   const [entry] = facts.files;
   if (judged.unjudged > 0 && entry !== undefined) report.say("ING836", { rules: judged.unjudged, nodes }, { file: entry, start: 0, end: 0 });
+  sayDryrunCaps(report, policy);
   sayWithoutReason(report, policy, texts);
   sayWithoutTests(report, policy);
   sayEmptyLists(report, policy, facts.lists);

@@ -56,7 +56,7 @@ function rule(c: Chance, facts: { readonly name: boolean; readonly client: boole
 }
 
 /** Two `mtls` listeners that share a port, one on tcp and udp, one direct, one registered. */
-function mixedPolicy(c: Chance): ModelPolicy {
+export function mixedPolicy(c: Chance): ModelPolicy {
   const rules = (facts: { readonly name: boolean; readonly client: boolean }): readonly ModelRule[] => Array.from({ length: c.below(6) }, () => rule(c, facts));
   const plain = { bind: null, cap: null, limits: [] };
   const both = { name: true, client: true };

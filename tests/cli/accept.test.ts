@@ -311,9 +311,10 @@ test("--git reads a policy with its imports and lists from a revision", async ({
   assert.is((await ingresscHere(["diff", "--git", "HEAD", "edge.ingress"], dir.at("repo/sub"))).code, 0);
   assert.is((await ingresscHere(["diff", "--git", "HEAD~1", "edge.ingress"], dir.at("repo/sub"))).code, 1);
   const rows: readonly (readonly [rev: string, file: string, exit: number, err: RegExp])[] = [
-    ["nowhere", "edge.ingress", 2, /`nowhere` is no revision/],
+    ["nowhere", "edge.ingress", 2, /`nowhere` is no revision .*\nhelp: .*git fetch origin main/],
     ["--upload-pack=x", "edge.ingress", 2, /./],
-    ["HEAD", "new.ingress", 2, /there is no file `HEAD:new\.ingress`/],
+    ["HEAD", "new.ingress", 2, /there is no file `HEAD:new\.ingress`\nhelp: .*a policy that is new opens all that it admits/],
+    ["HEAD", "gone/new.ingress", 2, /there is no file `gone\/new\.ingress`\nhelp: check the path/],
   ];
   dir.write("repo/sub/new.ingress", policy);
   for (const [rev, file, exit, err] of rows) {
@@ -328,6 +329,23 @@ test("--git reads a policy with its imports and lists from a revision", async ({
   git("commit", "-qm", "third");
   assert.is((await ingresscHere(["diff", "--git", "HEAD", "out.ingress"], dir.at("repo/sub"))).code, 3);
   assert.match((await ingresscHere(["diff", "--git", "HEAD", "a.ingress"], dir.path)).err, /is no revision of the git repository/);
+});
+
+test("a repository that git does not trust, because another user owns it: a code, the place and the remedy", async ({ dir }) => {
+  const git = repository(dir, "foreign");
+  dir.write("foreign/edge.ingress", "edition 1\n");
+  git("add", "-A");
+  git("commit", "-qm", "first");
+  // As git itself is tested: every repository seems to be of another user.
+  const own = { GIT_TEST_ASSUME_DIFFERENT_OWNER: "1", GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_NOSYSTEM: "1" };
+  Object.assign(process.env, own);
+  try {
+    const ended = await ingresscHere(["diff", "--git", "HEAD", "edge.ingress"], dir.at("foreign"));
+    assert.is(ended.code, 2, ended.out);
+    assert.match(ended.err, /git does not read the repository of `edge\.ingress`, because another user owns it\nhelp: .*safe\.directory/);
+  } finally {
+    for (const name of Object.keys(own)) delete process.env[name];
+  }
 });
 
 /** A repository in a folder of its own; the words of git are run in it. */

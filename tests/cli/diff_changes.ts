@@ -41,7 +41,7 @@ export const CHANGES: readonly Change[] = [
     closings: 0,
     out: [
       /^\+ ssh \(tcp 2222\): may now be reached from 10\.128\.0\.0\/9, 10\.64\.0\.0\/10, 10\.32\.0\.0\/11,.* and 10\.9\.0\.0\/16 \(16\.7 M addresses, vpn in b\.ingress:2\)$/m,
-      /^ {4}for example: from 10\.0\.0\.1 to ssh$/m,
+      /^ {4}for example: from 10\.128\.0\.1 to ssh$/m,
     ],
   },
   {

@@ -480,4 +480,13 @@ test("bad input has a code and a remedy, and -o writes the file", async () => {
   assert.is(readFileSync(f.at("out.ingress"), "utf8"), piped.out);
 });
 
+test("lines that can't be read are counted in the policy, and their places are shown beside it", async () => {
+  const f = folder();
+  f.write("torn.jsonl", `${record()}${record().slice(0, 40)}\n${record()}{"a":1}\n`);
+  const piped = await ingresscHere(["learn", "torn.jsonl"], f.path);
+  assert.match(piped.out, /^# learned by .*\n# sources: .*\n# 2 lines could not be read\nedition 1\n/);
+  const { out } = await ingresscHere(["learn", "torn.jsonl", "-o", "l.ingress"], f.path);
+  assert.match(out, /\n2 lines could not be read\n {2}torn\.jsonl:2: it is a part of a record\n {2}torn\.jsonl:4: it has no `op`\nwrote l\.ingress: /);
+});
+
 test.run();

@@ -62,10 +62,15 @@ const ROWS: readonly (readonly [what: string, text: string, says: string | RegEx
   ["all of IPv4 with a net in it", inWords(["0.0.0.0/0", "2001:db8::/32"], [net("vpn", "10.8.0.0/16")]), /^all of IPv4 and 2001:db8::\/32 \(/],
   ["all of IPv4 and a net of IPv6", inWords(["0.0.0.0/0", "2001:db8::/32"], [net("docs", "2001:db8::/32")]), /^all of IPv4 and docs \(/],
   ["all of IPv6 and half of IPv4", inWords(["::/0", "128.0.0.0/1"]), "the whole internet but 0.0.0.0/1 (50 % of IPv4 and all of IPv6)"],
-  ["all of IPv4 but one address", inWords(["0.0.0.0/0"], [], 1, ["10.0.0.1/32"]), "128.0.0.0/1 and 31 more (99.9 % of IPv4)"],
+  ["all of IPv4 but one address", inWords(["0.0.0.0/0"], [], 1, ["10.0.0.1/32"]), "all of IPv4 but 10.0.0.1 (99.9 % of IPv4)"],
+  ["all of IPv4 but a net", inWords(["0.0.0.0/0"], [net("vpn", "10.8.0.0/16")], 8, ["10.8.0.0/16"]), "all of IPv4 but vpn (99.9 % of IPv4)"],
+  ["all of IPv4 but four addresses", inWords(["0.0.0.0/0"], [], 8, odd(4)), /^all of IPv4 but 10\.0\.0\.1, .* and 10\.0\.0\.7 \(/],
+  ["all of IPv4 but five", inWords(["0.0.0.0/0"], [], 8, odd(5)), /^128\.0\.0\.0\/1, 64\.0\.0\.0\/2, .* more \(99\.9 % of IPv4\)$/],
+  ["all of IPv6 but a prefix", inWords(["::/0"], [], 8, ["2001:db8::/32"]), "all of IPv6 but 2001:db8::/32 (99.9 % of IPv6)"],
   ["half of IPv6, which has the mapped addresses in it", inWords(["::/1"]), "::/1 (50 % of IPv6)"],
   ["the other half of IPv6", inWords(["8000::/1"]), "8000::/1 (50 % of IPv6)"],
-  ["IPv6 up to the mapped addresses", inWords(["::/0"], [], 2, ["::1:0:0:0/80", "8000::/1"]), /^4000::\/2, 2000::\/3 and \d+ more/],
+  ["IPv6 up to the mapped addresses", inWords(["::/0"], [], 2, ["::1:0:0:0/80", "8000::/1"]), "all of IPv6 but 8000::/1 and ::1:0:0:0/80 (50 % of IPv6)"],
+  ["the same without too many to name", inWords(["::/0"], [], 2, ["::1:0:0:0/80", "8000::/1", ...sites(3)]), /^4000::\/2, 1000::\/4 and \d+ more/],
 ];
 
 for (const [what, text, says] of ROWS) {

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { ANY, ANY4, ANY6, prefixes } from "../../compiler/check/sets/builtin_nets.ts";
-import { EMPTY, contains, equal, intersects, isEmpty, size, subtract, union } from "../../compiler/check/sets/intervals.ts";
+import { EMPTY, contains, equal, intersect, intersects, isEmpty, size, subtract, union } from "../../compiler/check/sets/intervals.ts";
 import type { AddressSet, AddressWords } from "../../compiler/policy/policy.ts";
 import { SetBuilder } from "../../compiler/check/sets/set_builder.ts";
 
@@ -110,6 +110,16 @@ sets("union", () => {
 
 sets("subtract", () => {
   fc.assert(fc.property(list, list, (a, b) => assert.equal(intervals(subtract(setOf(a), setOf(b))), normal(minus(normal(a), b)))));
+});
+
+sets("intersect", () => {
+  const both = (a: readonly Interval[], b: readonly Interval[]): Interval[] => normal(minus(normal(a), minus(normal(a), b)));
+  fc.assert(fc.property(list, list, (a, b) => assert.equal(intervals(intersect(setOf(a), setOf(b))), both(a, b))));
+  // A few in many, where the search skips, and one that has many.
+  const many = fc.array(literal, { minLength: 60, maxLength: 200 });
+  fc.assert(fc.property(many, fc.array(literal, { maxLength: 3 }), (a, b) => assert.equal(intervals(intersect(setOf(a), setOf(b))), both(a, b))));
+  const odd = setOf(Array.from({ length: 1_000 }, (_, i): Interval => [V4 + BigInt(2 * i), V4 + BigInt(2 * i)]));
+  assert.ok(equal(intersect(odd, ANY), odd) && equal(intersect(ANY4, odd), odd) && isEmpty(intersect(odd, ANY6)) && isEmpty(intersect(EMPTY, odd)));
 });
 
 sets("intersects, contains, equal", () => {

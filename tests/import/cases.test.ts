@@ -1,5 +1,5 @@
 // Sources of each format in tests/import/sources, NAME.FORMAT.EXT, beside NAME.FORMAT.ingress: the policy that comes of it, with what was
-// left out. Then what nobody should do with them: each is cut off anywhere, and every text in it is replaced by one that would be syntax.
+// left out. `iptables_*`, `shop_front` and `edge` are what programs print or read (sources.check.ts), `front.kubernetes` what kubectl prints. Then what nobody should do with them: each is cut off anywhere, and every text in it is replaced by one that would be syntax.
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";

@@ -65,6 +65,9 @@ test("a half-written file is refused with its place, and nothing is written", as
   assert.match(err, "help: check the file with `nginx -t`");
   assert.match(err, "nothing was written");
   assert.not.ok(existsSync(dir.at("n.ingress")));
+  // With the path as it was given.
+  dir.write("sub/m.conf", WHOLE.slice(0, 40));
+  assert.match((await ingresscHere(["import", "--from", "nginx", "sub/m.conf"], dir.path)).err, /\n *--> sub\/m\.conf:1:/);
 });
 
 test("the source is never overwritten", async ({ dir }) => {

@@ -105,7 +105,7 @@ else {
     const { code, out, err } = gate({ "edge.ingress": WIDER });
     assert.is(code, 1, out + err);
     assert.match(out, "### 1 opening, 0 closings");
-    assert.match(out, /\*\*web\*\* \(tcp 80\): may now be reached from `10\.128\.0\.0\/9`.*for example `from 10\.1\.0\.1 to web`/);
+    assert.match(out, /\*\*web\*\* \(tcp 80\): may now be reached from `10\.128\.0\.0\/9`.*for example `from 10\.128\.0\.1 to web`/);
     assert.match(out, "Job failed");
   });
 

@@ -68,6 +68,50 @@ export function subtract(a: AddressSet, b: AddressSet): AddressSet {
   return { bounds: out.slice(0, n) };
 }
 
+/** The addresses that are in both. The shorter set is walked and the longer one searched, so that a few addresses cost little in a long list. */
+export function intersect(a: AddressSet, b: AddressSet): AddressSet {
+  const [x, y] = a.bounds.length <= b.bounds.length ? [a.bounds, b.bounds] : [b.bounds, a.bounds];
+  let out = new Uint32Array(2 * x.length);
+  let [n, j] = [0, 0];
+  for (let i = 0; i < x.length; i += STRIDE) {
+    j = firstEndingAt(y, j, x, i);
+    for (; j < y.length && compare(y, j, x, i + 4) <= 0; j += STRIDE) {
+      if (n === out.length) {
+        const larger = new Uint32Array(2 * n);
+        larger.set(out);
+        out = larger;
+      }
+      const [first, startsLater] = compare(x, i, y, j) >= 0 ? [i, x] : [j, y];
+      const [last, endsEarlier] = compare(x, i + 4, y, j + 4) <= 0 ? [i, x] : [j, y];
+      for (let w = 0; w < 4; w++) {
+        out[n + w] = word(startsLater, first + w);
+        out[n + 4 + w] = word(endsEarlier, last + 4 + w);
+      }
+      n += STRIDE;
+      // The next interval of `x` may have more of this one.
+      if (endsEarlier === x) break;
+    }
+  }
+  return { bounds: out.slice(0, n) };
+}
+
+/** The first interval of `y`, from the one at `from` on, that ends at or behind the address at x[i]. */
+function firstEndingAt(y: Uint32Array, from: number, x: Uint32Array, i: number): number {
+  // Steps that double, so that a walk through both costs no search for each.
+  let [low, step] = [from, STRIDE];
+  while (low + step <= y.length && compare(y, low + step - STRIDE + 4, x, i) < 0) {
+    low += step;
+    step *= 2;
+  }
+  let high = Math.min(y.length, low + step);
+  while (low < high) {
+    const middle = low + STRIDE * (((high - low) / STRIDE) >>> 1);
+    if (compare(y, middle + 4, x, i) < 0) low = middle + STRIDE;
+    else high = middle;
+  }
+  return low;
+}
+
 export function intersects(a: AddressSet, b: AddressSet): boolean {
   const x = a.bounds;
   const y = b.bounds;

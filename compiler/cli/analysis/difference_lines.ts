@@ -7,7 +7,7 @@ import type { ListenerModel } from "../../analysis/model.ts";
 import type { Row } from "../../analysis/rows.ts";
 import { backendText, codeText, factText } from "./fact_text.ts";
 import { weightOf } from "./largest_parts.ts";
-import { rowSentence, rowsText, witnessText, type RowsText } from "./row_text.ts";
+import { firstWitness, rowSentence, rowsText, witnessText, type RowsText } from "./row_text.ts";
 import type { Side } from "./side.ts";
 import { placesText, targetText } from "./place_text.ts";
 
@@ -27,7 +27,7 @@ export interface DiffLine {
   readonly text: string;
   /** Of what opens or closes; null where nothing is said of requests. */
   readonly rows: RowsText | null;
-  /** Of the row that is shown first. */
+  /** Of the range that is shown first. */
   readonly witness: string | null;
   /** One request of a row of `requests`. */
   readonly witnessOf: (row: Row) => string;
@@ -195,7 +195,7 @@ class LineWriter {
       places,
       text,
       rows: d === NEVER ? null : rows,
-      witness: first === null ? null : witnessOf(first),
+      witness: first === null ? null : firstWitness(space, first, target, needsCertificate),
       witnessOf,
       fact: null,
       requests: d,

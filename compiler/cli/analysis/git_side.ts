@@ -1,9 +1,10 @@
 // A policy or a module as it is in a revision of the git repository around it, without a checkout. Nothing but blobs is read: no
 // filter, hook or attribute of the repository runs.
-import { spawnSync } from "node:child_process";
+import { spawnSync, type SpawnSyncReturns } from "node:child_process";
 import { existsSync, realpathSync } from "node:fs";
 import { basename, dirname, join, posix, relative, resolve } from "node:path";
 import { failed, ok, type Result } from "../../../runtime/result/result.ts";
+import type { SharedSets } from "../../analysis/model.ts";
 import { MAX_LIST_BYTES, MAX_SOURCE_BYTES } from "../../source/bounds.ts";
 import type { ReadFailure, SourceFile } from "../../source/source.ts";
 import { cannotOpen, compileOpened } from "../compiled.ts";
@@ -14,16 +15,20 @@ import { decodeText } from "../utf8.ts";
 import { sideOfModule, sideOfPolicy, type Side } from "./side.ts";
 
 const MOST_LISTED = 64 * 1_048_576;
+const NEW_POLICY = "check the path; a policy that is new opens all that it admits: compare it with a file that has `edition 1` alone";
 
-export function readRevision(rev: string, path: string, progress: Progress): Result<Side, Outcome> {
+export function readRevision(rev: string, path: string, progress: Progress, shared: SharedSets): Result<Side, Outcome> {
   const found = revisionOf(rev, path);
   if (!found.ok) return found;
   const shown = `${rev}:${path}`;
   const entry = found.value.blob(found.value.entry, MAX_LIST_BYTES);
-  if (!entry.ok) return failed(cannotOpen(shown, entry.error));
+  if (!entry.ok) {
+    const outcome = cannotOpen(shown, entry.error);
+    return failed(entry.error === "missing" ? { ...outcome, help: NEW_POLICY } : outcome);
+  }
   if (looksLikeModule(entry.value)) {
     beginModule(progress, entry.value);
-    return sideOfModule(shown, entry.value);
+    return sideOfModule(shown, entry.value, shared);
   }
   if (entry.value.length > MAX_SOURCE_BYTES) return failed(cannotOpen(shown, "too_large"));
   const text = decodeText(entry.value);
@@ -32,7 +37,7 @@ export function readRevision(rev: string, path: string, progress: Progress): Res
   const none = { folders: new Set<string>(), files: new Set<string>(), found: new Map<string, string>() };
   const read = (named: string, from: SourceFile | null): Result<SourceFile, ReadFailure> => readBelow(found.value, file, named, from);
   const compiled = compileOpened(shown, { entry: file, reader: { read }, root: found.value.folder, inputs: none }, "host", progress);
-  return compiled.ok ? sideOfPolicy(shown, compiled.value) : failed(compiled.error.outcome);
+  return compiled.ok ? sideOfPolicy(shown, compiled.value, shared) : failed(compiled.error.outcome);
 }
 
 /** The files of a folder in a revision. */
@@ -58,7 +63,11 @@ function revisionOf(rev: string, path: string): Result<Revision, Outcome> {
     });
   if (at === null)
     return failed(
-      usage("no_revision", `\`${rev}\` is no revision of the git repository of \`${path}\``, "write a branch, a tag or a commit, such as `origin/main`"),
+      usage(
+        "no_revision",
+        `\`${rev}\` is no revision of the git repository of \`${path}\``,
+        "write a branch, a tag or a commit, such as `refs/remotes/origin/main`; a shallow clone has no other branch until `git fetch origin main`",
+      ),
     );
   const listed = git(folder, ["ls-tree", "-r", "-z", at.toString("utf8").trim(), "."], MOST_LISTED);
   if (listed === null || listed === "no_git")
@@ -91,6 +100,13 @@ function refusedPlace(rev: string, path: string, named: string): Outcome | null 
   const found = git(dirname(named), ["rev-parse", "--absolute-git-dir", "--show-toplevel", "--show-superproject-working-tree"], 65_536);
   // Said where the revision is read.
   if (found === "no_git") return null;
+  if (found === null && !existsSync(dirname(named))) return cannotOpen(path, "missing");
+  if (found === null && isOfAnotherUser(dirname(named)))
+    return usage(
+      "no_revision",
+      `git does not read the repository of \`${path}\`, because another user owns it`,
+      "run as its owner, or name its folder with `git config --global --add safe.directory FOLDER`",
+    );
   const [store = "", top = "", outer = ""] = found === null ? [] : found.toString("utf8").split("\n");
   // A folder of the working tree that looks like a bare repository is one to a git before 2.38.
   if (top === "" || foldersAbove(join(realPathOf(dirname(named)) ?? "", basename(named))).includes(realPathOf(store) ?? ""))
@@ -140,15 +156,24 @@ const REPOSITORY_VARIABLES =
 /** Files of the change that look like a bare repository are none, and no object is replaced by another. */
 const STRICT = ["--no-replace-objects", "-c", "safe.bareRepository=explicit", "-c", "core.fsmonitor=false"];
 
+function started(folder: string, words: readonly string[], most: number): SpawnSyncReturns<Buffer> {
+  const kept = Object.entries(process.env).filter(([name]) => !REPOSITORY_VARIABLES.test(name));
+  return spawnSync("git", [...STRICT, "-C", folder, ...words], {
+    maxBuffer: most,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...Object.fromEntries(kept), GIT_OPTIONAL_LOCKS: "0", GIT_NO_LAZY_FETCH: "1", LC_ALL: "C" },
+  });
+}
+
+/** Where the job of a merge request runs in a container, the checkout may belong to the user outside of it. */
+function isOfAnotherUser(folder: string): boolean {
+  return started(folder, ["rev-parse", "--git-dir"], 65_536).stderr.includes("dubious ownership");
+}
+
 /** Null: it failed, or printed too much. */
 function git(folder: string, words: readonly string[], most: number): Buffer | null | "no_git" {
   if (!existsSync(folder)) return null;
-  const kept = Object.entries(process.env).filter(([name]) => !REPOSITORY_VARIABLES.test(name));
-  const ended = spawnSync("git", [...STRICT, "-C", folder, ...words], {
-    maxBuffer: most,
-    stdio: ["ignore", "pipe", "ignore"],
-    env: { ...Object.fromEntries(kept), GIT_OPTIONAL_LOCKS: "0", GIT_NO_LAZY_FETCH: "1" },
-  });
+  const ended = started(folder, words, most);
   if (ended.error !== undefined && "code" in ended.error && ended.error.code === "ENOENT") return "no_git";
   return ended.error === undefined && ended.status === 0 ? ended.stdout : null;
 }

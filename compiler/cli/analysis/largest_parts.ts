@@ -3,7 +3,8 @@ import { ANY, ANY4, ANY6, builtinNet } from "../../check/sets/builtin_nets.ts";
 import { contains, equal, isEmpty, STRIDE, subtract } from "../../check/sets/intervals.ts";
 import { prefixText } from "../../emit/prefixes.ts";
 import { countAddresses } from "../../lower/order.ts";
-import type { AddressSet } from "../../policy/policy.ts";
+import type { AddressSet, AddressWords } from "../../policy/policy.ts";
+import { parseAddress } from "../../../runtime/net/address.ts";
 
 export interface NamedNet {
   /** As the policy calls it in its own file. */
@@ -15,6 +16,8 @@ export interface NamedNet {
 
 export interface Part {
   readonly text: string;
+  /** Its lowest address, of IPv4 where it has both. */
+  readonly first: AddressWords | null;
   readonly weight: bigint;
   readonly hasV4: boolean;
   readonly hasV6: boolean;
@@ -41,7 +44,13 @@ const FAMILIES = [
 
 /** How much a set is: a /64 of IPv6 counts as one address of IPv4. In addresses of IPv6. */
 export function weightOf(set: AddressSet): bigint {
-  return (countAddresses(subtract(set, ANY6)) << 64n) + countAddresses(subtract(set, ANY4));
+  const { bounds } = set;
+  let [v4, isAllV4] = [0, true];
+  for (let i = 0; i < bounds.length; i += STRIDE) {
+    if (bounds[i] === 0 && bounds[i + 1] === 0 && bounds[i + 2] === MAPPED) v4 += (bounds[i + 7] ?? 0) - (bounds[i + 3] ?? 0) + 1;
+    else isAllV4 = false;
+  }
+  return (BigInt(v4) << 64n) + (isAllV4 ? 0n : countAddresses(subtract(set, ANY4)));
 }
 
 /** Less than zero where `x` is the larger one. */
@@ -49,10 +58,11 @@ export function byWeight(x: { readonly weight: bigint }, y: { readonly weight: b
   return x.weight > y.weight ? -1 : Number(x.weight < y.weight);
 }
 
-export function partsOf(set: AddressSet, nets: readonly NamedNet[], most: number): Parts {
-  const families = FAMILIES.filter((family) => isEmpty(subtract(family.set, set)));
+/** Of more than `mostNames` nets only these many are parts, and the rest is what they don't have. */
+export function partsOf(set: AddressSet, nets: readonly NamedNet[], most: number, mostNames = Infinity): Parts {
+  const families = FAMILIES.filter((family) => isInside(family.set, set));
   const others = families.reduce((left, family) => subtract(left, family.set), set);
-  const named = namedParts(others, nets);
+  const named = namedParts(others, nets, mostNames);
   const { found, count } = largestPrefixes(named.rest, most);
   const sorted = [...named.parts, ...found].sort(byWeight);
   return {
@@ -75,23 +85,24 @@ export function shownOf(parts: readonly Part[], most: number): readonly Part[] {
 }
 
 function partOf(text: string, set: AddressSet): Part {
-  return { text, weight: weightOf(set), hasV4: !isEmpty(subtract(set, ANY6)), hasV6: !isEmpty(subtract(set, ANY4)) };
+  const v4 = subtract(set, ANY6);
+  return { text, first: firstOf(isEmpty(v4) ? set : v4), weight: weightOf(set), hasV4: !isEmpty(v4), hasV6: !isEmpty(subtract(set, ANY4)) };
 }
 
 /** Nets that are wholly in a set, the largest first, and what they don't have of it. */
-function namedParts(set: AddressSet, nets: readonly NamedNet[]): { readonly parts: readonly Part[]; readonly rest: AddressSet } {
+function namedParts(set: AddressSet, nets: readonly NamedNet[], most: number): { readonly parts: readonly Part[]; readonly rest: AddressSet } {
   if (isEmpty(set)) return { parts: [], rest: set };
   const same = equalNet(set, nets);
   if (same !== null) return { parts: [partOf(`\`${same.name}\``, set)], rest: subtract(set, set) };
   const tried = nets.slice(0, MOST_TRIED).map(({ name, set: net }) => ({ name, net }));
   const known = [...tried, ...BUILTINS.map((name) => ({ name, net: builtinNet(name) ?? ANY }))];
-  const inside = known.filter(({ net }) => !isEmpty(net) && isEmpty(subtract(net, set)));
+  const inside = known.filter(({ net }) => !isEmpty(net) && isInside(net, set));
   const sized = inside.map((net) => ({ ...net, weight: weightOf(net.net) })).sort(byWeight);
   const parts: Part[] = [];
   let rest = set;
   for (const { name, net } of sized) {
-    if (isEmpty(rest)) break;
-    if (!isEmpty(subtract(net, rest))) continue;
+    if (isEmpty(rest) || parts.length >= most) break;
+    if (!isInside(net, rest)) continue;
     parts.push(partOf(`\`${name}\``, net));
     rest = subtract(rest, net);
   }
@@ -100,10 +111,22 @@ function namedParts(set: AddressSet, nets: readonly NamedNet[]): { readonly part
   return last === null ? { parts, rest } : { parts: [...parts, partOf(`\`${last.name}\``, rest)], rest: subtract(rest, rest) };
 }
 
+/** Whether all of `inner` is in `outer`. Most sets that are not have their first address outside. */
+function isInside(inner: AddressSet, outer: AddressSet): boolean {
+  return isEmpty(inner) || (hasFirstOf(inner, outer) && isEmpty(subtract(inner, outer)));
+}
+
+function hasFirstOf(set: AddressSet, outer: AddressSet): boolean {
+  return contains(outer, firstOf(set));
+}
+
+function firstOf({ bounds: [a = 0, b = 0, c = 0, d = 0] }: AddressSet): AddressWords {
+  return [a, b, c, d];
+}
+
 export function smallestAround(set: AddressSet, nets: readonly NamedNet[]): NamedNet | null {
-  const [a = 0, b = 0, c = 0, d = 0] = set.bounds;
   const around = nets
-    .filter((net) => contains(net.set, [a, b, c, d]))
+    .filter((net) => hasFirstOf(set, net.set))
     .slice(0, MOST_TRIED)
     .filter((net) => isEmpty(subtract(set, net.set)) && !equal(net.set, ANY));
   return around.map((net) => ({ net, weight: weightOf(net.set) })).sort((x, y) => byWeight(y, x))[0]?.net ?? null;
@@ -129,12 +152,15 @@ function grouped(nets: readonly NamedNet[]): ReadonlyMap<number, readonly NamedN
   return found;
 }
 
+/** Of its size, its first range and its last: all of a list of a million prefixes need not be read to find one that is equal. */
 function hashOf({ bounds }: AddressSet): number {
   let hash = bounds.length;
-  for (const word of bounds) hash = Math.imul(hash ^ word, 0x01000193);
+  for (const word of bounds.subarray(0, STRIDE)) hash = Math.imul(hash ^ word, 0x01000193);
+  for (const word of bounds.subarray(-STRIDE)) hash = Math.imul(hash ^ word, 0x01000193);
   return hash;
 }
 
+const MAPPED = 0xffff;
 const DECODER = new TextDecoder();
 const [NEWLINE, SLASH] = [10, 47];
 
@@ -168,8 +194,9 @@ function largestOf(set: AddressSet, most: number, isV6: boolean): { readonly fou
     own.map((at): Part => {
       const newline = lines.indexOf(NEWLINE, at);
       const text = DECODER.decode(lines.subarray(at, newline < 0 ? lines.length : newline));
-      const shown = length === (isV6 ? 128 : 32) ? text.slice(0, text.indexOf("/")) : text;
-      return { text: `\`${shown}\``, weight: 1n << BigInt(isV6 ? 128 - length : 96 - length), hasV4: !isV6, hasV6: isV6 };
+      const address = text.slice(0, text.indexOf("/"));
+      const shown = length === (isV6 ? 128 : 32) ? address : text;
+      return { text: `\`${shown}\``, first: parseAddress(address), weight: 1n << BigInt(isV6 ? 128 - length : 96 - length), hasV4: !isV6, hasV6: isV6 };
     }),
   );
   return { found: found.slice(0, most), count };

@@ -6,7 +6,7 @@ import type { NumberRange } from "../../analysis/number_ranges.ts";
 import { narrowness, patternShape } from "../../analysis/id_shapes.ts";
 import { NAMELESS } from "../../analysis/names.ts";
 import type { Facts, Space } from "../../analysis/space.ts";
-import type { AddressSet } from "../../policy/policy.ts";
+import type { AddressSet, AddressWords } from "../../policy/policy.ts";
 import { formatAddress } from "../../../runtime/net/address.ts";
 import { timeText } from "../near_miss.ts";
 import { byWeight, weightOf, type NamedNet } from "./largest_parts.ts";
@@ -25,10 +25,16 @@ export interface RowText {
   readonly time: string | null;
 }
 
+export interface FirstRow {
+  readonly row: Row;
+  /** The lowest address of the range that is shown first; null where that is the lowest of the row. */
+  readonly source: AddressWords | null;
+}
+
 export interface RowsText {
   readonly rows: readonly RowText[];
   /** The row that is shown first; null: there is none. */
-  readonly first: Row | null;
+  readonly first: FirstRow | null;
   /** Rows that are not shown. */
   readonly more: number;
 }
@@ -46,11 +52,13 @@ const MOST_PATTERNS = 2;
 export function rowsText(space: Space, d: Diagram, nets: readonly NamedNet[], most: number, needsCertificate: boolean): RowsText {
   const sized = largestRows(space, d);
   const texts: RowText[] = [];
+  let first: FirstRow | null = null;
   let left = most;
   for (const { row, set } of sized) {
     if (left <= 0) break;
     const later = sized.length - texts.length - 1;
-    const { parts, more, size, within } = sourcesText(set, nets, Math.max(1, left - later));
+    const { parts, more, size, within, first: source } = sourcesText(set, nets, Math.max(1, left - later));
+    first ??= { row, source };
     left -= parts.length;
     const around = within === null || equal(within.set, set) ? null : `\`${within.name}\` in ${within.place}`;
     texts.push({
@@ -63,7 +71,7 @@ export function rowsText(space: Space, d: Diagram, nets: readonly NamedNet[], mo
       time: timesText(space, row.moments),
     });
   }
-  return { rows: texts, first: sized[0]?.row ?? null, more: sized.length - texts.length };
+  return { rows: texts, first, more: sized.length - texts.length };
 }
 
 interface SizedRow {
@@ -141,23 +149,38 @@ function certificateText({ ids }: Space, { has, lacks }: Certificate): string {
   // Of several hashes a certificate has one, so that the others need no word.
   const without = has.some(isHash) ? lacks.filter((atom) => !isHash(atom)) : lacks;
   // A certificate has a name of the atom, whichever: names that narrower patterns have are in another atom, or in none.
-  const atomText = (atom: number, most: number): string => {
-    const patterns = ids.atoms[atom]?.patterns ?? [];
-    const except = ids.exceptionsOf(atom);
-    return `${orText(patterns, most)}${except.length === 0 ? "" : ` (but ${orText(except, MOST_WORDS)})`}`;
-  };
+  const atomText = (patterns: readonly string[], except: readonly string[]): string =>
+    `${orText(patterns, MOST_PATTERNS)}${except.length === 0 ? "" : ` (but ${orText(except, MOST_WORDS)})`}`;
+  const refused = withoutInner(ids, without).map(({ patterns, except }) => atomText(patterns, except));
   const parts = [
-    ...(has.length === 0 ? [] : [`for ${has.map((atom) => atomText(atom, MOST_PATTERNS)).join(" and for ")}`]),
-    ...(without.length === 0 ?
+    ...(has.length === 0 ? [] : [`for ${has.map((atom) => atomText(ids.atoms[atom]?.patterns ?? [], ids.exceptionsOf(atom))).join(" and for ")}`]),
+    ...(refused.length === 0 ?
       []
-    : [
-        `not for ${without
-          .slice(0, MOST_WORDS)
-          .map((atom) => atomText(atom, MOST_PATTERNS))
-          .join(" or ")}${without.length > MOST_WORDS ? ` or ${without.length - MOST_WORDS} more` : ""}`,
-      ]),
+    : [`not for ${refused.slice(0, MOST_WORDS).join(" or ")}${refused.length > MOST_WORDS ? ` or ${refused.length - MOST_WORDS} more` : ""}`]),
   ];
   return parts.length === 0 ? "of any name" : parts.join(" and ");
+}
+
+interface Refused {
+  readonly patterns: readonly string[];
+  readonly except: readonly string[];
+}
+
+/** Atoms that a certificate has no name of. One whose exceptions are all refused too is the whole pattern, and says so of these. */
+function withoutInner(ids: Space["ids"], atoms: readonly number[]): readonly Refused[] {
+  const atomOf = new Map(atoms.flatMap((atom) => (ids.atoms[atom]?.patterns ?? []).map((word) => [word, atom] as const)));
+  const inner = new Set<string>();
+  const isWhole = (atom: number): boolean =>
+    ids.exceptionsOf(atom).every((word) => {
+      const other = atomOf.get(word);
+      return other !== undefined && isWhole(other);
+    });
+  const whole = new Set(atoms.filter(isWhole));
+  for (const atom of whole) for (const word of ids.exceptionsOf(atom)) inner.add(word);
+  return atoms.flatMap((atom) => {
+    const patterns = (ids.atoms[atom]?.patterns ?? []).filter((word) => !inner.has(word));
+    return patterns.length === 0 ? [] : [{ patterns, except: whole.has(atom) ? [] : ids.exceptionsOf(atom) }];
+  });
 }
 
 /** `a or b or 3 more`, patterns before names, and the widest first. */
@@ -190,9 +213,14 @@ function timesText(space: Space, ranges: readonly NumberRange[] | null): string 
   return listText(ranges[0]?.first === 0 ? [...texts, "where no clock is known"] : texts);
 }
 
+/** A witness of the range that is shown first. */
+export function firstWitness(space: Space, { row, source }: FirstRow, to: string, needsCertificate: boolean): string {
+  return witnessText(space, row, to, needsCertificate, source);
+}
+
 /** A witness of a row in the same words. A listener that needs a certificate refuses a client without one, whatever its rules say. */
-export function witnessText(space: Space, row: Row, to: string, needsCertificate: boolean): string {
-  const facts = witnessOfRow(space, row);
+export function witnessText(space: Space, row: Row, to: string, needsCertificate: boolean, source: AddressWords | null = null): string {
+  const facts = witnessOfRow(space, row, source);
   const words = needsCertificate ? certificateWords(space, facts.words) : facts.words;
   return requestText({ ...facts, words }, to, row.moments !== null);
 }

@@ -1,7 +1,7 @@
 // A policy or a compiled module as the analysis reads it: always from the module, so that both are answered alike.
 import { failed, ok, type Result } from "../../../runtime/result/result.ts";
 import { loadPolicy } from "../../../runtime/host/load.ts";
-import { modelOf, type PolicyModel } from "../../analysis/model.ts";
+import { modelOf, SharedSets, type PolicyModel } from "../../analysis/model.ts";
 import type { CheckedPolicy } from "../../policy/policy.ts";
 import { positionOf } from "../../source/source.ts";
 import { compileFile, shownPath, type Compiled } from "../compiled.ts";
@@ -23,8 +23,9 @@ export interface Side {
   readonly nets: readonly NamedNet[];
 }
 
-export function readSide(path: string, progress: Progress): Result<Side, Outcome> {
-  return path.endsWith(".wasm") || beginsAsModule(path) ? moduleSide(path, progress) : policySide(path, progress);
+/** `shared`: of the sides that are compared with it. */
+export function readSide(path: string, progress: Progress, shared = new SharedSets()): Result<Side, Outcome> {
+  return path.endsWith(".wasm") || beginsAsModule(path) ? moduleSide(path, progress, shared) : policySide(path, progress, shared);
 }
 
 function beginsAsModule(path: string): boolean {
@@ -32,17 +33,17 @@ function beginsAsModule(path: string): boolean {
   return bytes.ok && looksLikeModule(bytes.value);
 }
 
-function moduleSide(path: string, progress: Progress): Result<Side, Outcome> {
+function moduleSide(path: string, progress: Progress, shared: SharedSets): Result<Side, Outcome> {
   const read = readModule(path);
   if (!read.ok) return read;
   beginModule(progress, read.value);
-  return sideOfModule(path, read.value);
+  return sideOfModule(path, read.value, shared);
 }
 
-export function sideOfModule(path: string, module: Uint8Array): Result<Side, Outcome> {
+export function sideOfModule(path: string, module: Uint8Array, shared: SharedSets): Result<Side, Outcome> {
   const loaded = loadPolicy(module);
   if (!loaded.ok) return failed(refusedModule(path, loaded.error));
-  const model = modelOf(module);
+  const model = modelOf(module, shared);
   if (!model.ok) return failed(unreadable(path, model.error));
   return ok({
     path,
@@ -54,14 +55,14 @@ export function sideOfModule(path: string, module: Uint8Array): Result<Side, Out
   });
 }
 
-function policySide(path: string, progress: Progress): Result<Side, Outcome> {
+function policySide(path: string, progress: Progress, shared: SharedSets): Result<Side, Outcome> {
   const compiled = compileFile(path, "host", progress);
   if (!compiled.ok) return failed(compiled.error.outcome);
-  return sideOfPolicy(path, compiled.value);
+  return sideOfPolicy(path, compiled.value, shared);
 }
 
-export function sideOfPolicy(path: string, { policy, module, disk }: Compiled): Result<Side, Outcome> {
-  const model = modelOf(module);
+export function sideOfPolicy(path: string, { policy, module, disk }: Compiled, shared = new SharedSets()): Result<Side, Outcome> {
+  const model = modelOf(module, shared);
   if (!model.ok) return failed(unreadable(path, model.error));
   return ok({
     path,

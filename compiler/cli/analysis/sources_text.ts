@@ -2,7 +2,7 @@
 import { ANY, ANY4, ANY6 } from "../../check/sets/builtin_nets.ts";
 import { equal, isEmpty, size, subtract } from "../../check/sets/intervals.ts";
 import { countAddresses } from "../../lower/order.ts";
-import type { AddressSet } from "../../policy/policy.ts";
+import type { AddressSet, AddressWords } from "../../policy/policy.ts";
 import { countPrefixes, partsOf, shownOf, smallestAround, type NamedNet, type Part } from "./largest_parts.ts";
 
 export interface SourcesText {
@@ -14,20 +14,23 @@ export interface SourcesText {
   readonly size: string | null;
   /** The smallest declared net that has them all and more. */
   readonly within: NamedNet | null;
+  /** The lowest address of the first part; null where that is the lowest of all. */
+  readonly first: AddressWords | null;
 }
 
 const MOST_EXCEPTIONS = 4;
 
 export function sourcesText(set: AddressSet, nets: readonly NamedNet[], most: number): SourcesText {
   const whole = wholeText(set);
-  if (whole !== null) return { parts: [whole], more: 0, size: null, within: null };
+  if (whole !== null) return { parts: [whole], more: 0, size: null, within: null, first: null };
   const exceptions = exceptionsText(set, nets);
-  if (exceptions !== null) return { parts: [exceptions], more: 0, size: sizeText(set), within: null };
+  if (exceptions !== null) return { parts: [exceptions], more: 0, size: sizeText(set), within: null, first: null };
   const { parts, count, names, rest } = partsOf(set, nets, most);
   const part = isEmpty(rest) ? null : partOfNet(set, nets);
   if (part !== null) return part;
   const shown = shownOf(parts, most);
-  return { parts: textsOf(shown), more: count - shown.length, size: sizeText(set), within: names > 0 ? null : smallestAround(set, nets) };
+  const within = names > 0 ? null : smallestAround(set, nets);
+  return { parts: textsOf(shown), more: count - shown.length, size: sizeText(set), within, first: shown[0]?.first ?? null };
 }
 
 function textsOf(parts: readonly Part[]): readonly string[] {
@@ -40,13 +43,16 @@ function wholeText(set: AddressSet): string | null {
   return equal(set, ANY6) ? "all of IPv6" : null;
 }
 
-/** `the whole internet but …`, where that is shorter. */
+/** `the whole internet but …`, or one family but …, where that is shorter. */
 function exceptionsText(set: AddressSet, nets: readonly NamedNet[]): string | null {
-  const except = subtract(ANY, set);
-  if ([ANY4, ANY6].some((family) => isEmpty(subtract(family, except)))) return null;
-  const { parts, count } = partsOf(except, nets, MOST_EXCEPTIONS);
+  const [v4, v6] = [subtract(set, ANY6), subtract(set, ANY4)];
+  const whole =
+    isEmpty(v6) ? ANY4
+    : isEmpty(v4) ? ANY6
+    : ANY;
+  const { parts, count } = partsOf(subtract(whole, set), nets, MOST_EXCEPTIONS, MOST_EXCEPTIONS + 1);
   if (count > MOST_EXCEPTIONS || countPrefixes(set) <= count) return null;
-  return `the whole internet but ${listText(textsOf(parts))}`;
+  return `${wholeText(whole) ?? ""} but ${listText(textsOf(parts))}`;
 }
 
 /** `office` but `guests`: a declared net without others. */
@@ -55,7 +61,7 @@ function partOfNet(set: AddressSet, nets: readonly NamedNet[]): SourcesText | nu
   if (within === null) return null;
   const { parts, rest } = partsOf(subtract(within.set, set), nets, 0);
   if (!isEmpty(rest) || parts.length === 0 || parts.length > MOST_EXCEPTIONS) return null;
-  return { parts: [`\`${within.name}\` but ${listText(textsOf(parts))}`], more: 0, size: sizeText(set), within };
+  return { parts: [`\`${within.name}\` but ${listText(textsOf(parts))}`], more: 0, size: sizeText(set), within, first: null };
 }
 
 const IPV4 = 2 ** 32;

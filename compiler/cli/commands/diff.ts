@@ -3,6 +3,7 @@ import { failed, ok, type Result } from "../../../runtime/result/result.ts";
 import { printableJson } from "../../../runtime/shell/printable.ts";
 import type { Arguments } from "../../../runtime/shell/command_line.ts";
 import { differenceOf } from "../../analysis/difference.ts";
+import { SharedSets } from "../../analysis/model.ts";
 import { withinBudget } from "../../analysis/permitted.ts";
 import { entryJson, lineJson } from "../analysis/difference_json.ts";
 import { differenceLines, type DiffLine } from "../analysis/difference_lines.ts";
@@ -69,9 +70,10 @@ async function readSides({ operands, flags }: Arguments, progress: Progress): Pr
   if (operands.length !== wanted)
     return failed(usage("operands", `expected ${rev === undefined ? "two files" : "one file with `--git`"}, found ${operands.length}`, SHAPE));
   const [first = "", second = first] = operands;
-  const before = rev === undefined ? readSide(first, progress) : readRevision(rev, first, progress);
+  const shared = new SharedSets();
+  const before = rev === undefined ? readSide(first, progress, shared) : readRevision(rev, first, progress, shared);
   if (!before.ok) return before;
-  const after = readSide(second, progress);
+  const after = readSide(second, progress, shared);
   return after.ok ? ok({ before: before.value, after: after.value }) : after;
 }
 

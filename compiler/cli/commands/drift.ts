@@ -8,7 +8,7 @@ import type { Emitter, Running } from "../../emitters/emitter.ts";
 import { hasPart } from "../../emitters/written.ts";
 import { readNodes } from "../analysis/nodes.ts";
 import { placesText, targetOfPort } from "../analysis/place_text.ts";
-import { rowSentence, rowsText, witnessText } from "../analysis/row_text.ts";
+import { firstWitness, rowSentence, rowsText } from "../analysis/row_text.ts";
 import { sideOfPolicy, type Side } from "../analysis/side.ts";
 import { compileAndTest, type Tested } from "../tested.ts";
 import type { Surroundings } from "../command.ts";
@@ -113,7 +113,7 @@ function linesOf({ space, places }: Drift, { model, nets }: Side, target: Emitte
           place: placeText(place),
           listeners: names,
           text: `\`${target.name}\` ${verb} ${texts.join("; ")}`,
-          witness: first === null ? null : witnessText(space, first, to, false),
+          witness: first === null ? null : firstWitness(space, first, to, false),
         },
       ];
     };

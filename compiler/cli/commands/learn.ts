@@ -103,7 +103,7 @@ const LENGTH = /^\/[0-9]{1,3}$/;
 
 async function written(out: string | null, files: readonly string[], learner: Learner, rounding: Rounding | null, tally: Tally): Promise<Outcome> {
   // An address of a backend may be one that this policy exposes: then services register.
-  const made = checked(learner, rounding, true) ?? checked(learner, rounding, false);
+  const made = checked(learner, rounding, tally, true) ?? checked(learner, rounding, tally, false);
   if (made === null)
     return {
       class: "internal",
@@ -125,7 +125,7 @@ async function written(out: string | null, files: readonly string[], learner: Le
   const outcome: Outcome = { class: "ok", code: "policy.learned", message, data: dataOf(learner, policy, tally, text) };
   if (out === null || out === "-") return { ...outcome, report: () => text, document: true, exact: true };
   const trouble = await writeModule(out, Buffer.from(text), await realPaths(files.filter((file) => file !== STANDARD_INPUT)));
-  return trouble ?? { ...outcome, report: () => [...summary(learner, policy, tally, rounding), `wrote ${out}: ${message}`].join("\n") };
+  return trouble ?? { ...outcome, report: () => [...summary(learner, policy, tally, rounding), ...unreadPlaces(tally), `wrote ${out}: ${message}`].join("\n") };
 }
 
 interface Made {
@@ -134,9 +134,9 @@ interface Made {
 }
 
 /** Null where the text does not pass `check`. */
-function checked(learner: Learner, rounding: Rounding | null, withBackends: boolean): Made | Outcome | null {
+function checked(learner: Learner, rounding: Rounding | null, tally: Tally, withBackends: boolean): Made | Outcome | null {
   const policy = policyText(learner, rounding, withBackends);
-  const head = summary(learner, policy, null, rounding).map((line) => `# ${line}\n`);
+  const head = summary(learner, policy, tally, rounding).map((line) => `# ${line}\n`);
   const entry: SourceFile = { path: "learned.ingress", text: `${head.join("")}${policy.text}` };
   if (Buffer.byteLength(entry.text) > MAX_SOURCE_BYTES)
     return {
@@ -153,11 +153,11 @@ function checked(learner: Learner, rounding: Rounding | null, withBackends: bool
 }
 
 /** Numbers alone: nothing of a record is in it. */
-function summary(learner: Learner, policy: PolicyText, tally: Tally | null, rounding: Rounding | null): readonly string[] {
+function summary(learner: Learner, policy: PolicyText, tally: Tally, rounding: Rounding | null): readonly string[] {
   const { widened, spared, unwritten } = policy;
   const denied = learner.denied.set();
   const added = subtract(policy.allowed, policy.seen);
-  const unread = tally === null ? 0 : tally.torn + tally.tooLong + total(tally.foreign);
+  const unread = unreadLines(tally);
   return [
     `learned by ingressc from ${count(learner.learned, "connection")} that were allowed`,
     ...(isEmpty(policy.seen) ? [] : [`sources: ${sizeText(policy.seen)}`]),
@@ -169,6 +169,15 @@ function summary(learner: Learner, policy: PolicyText, tally: Tally | null, roun
     : [`not learned: ${count(total(learner.leftOut), "record")} and ${count(unwritten, "kind")} of clients that a policy can't name beside the others`]),
     ...(unread === 0 ? [] : [`${count(unread, "line")} could not be read`]),
   ];
+}
+
+function unreadLines({ torn, tooLong, foreign }: Tally): number {
+  return torn + tooLong + total(foreign);
+}
+
+function unreadPlaces(tally: Tally): readonly string[] {
+  const more = unreadLines(tally) - tally.unread.length;
+  return [...tally.unread.map(({ file, line, what }) => `  ${file}:${line}: ${what}`), ...(more > 0 ? [`  and ${more} more`] : [])];
 }
 
 function prefixes(n: number): string {

@@ -13,7 +13,7 @@ import { contains } from "../../check/sets/intervals.ts";
 import { requestsJson } from "../analysis/difference_json.ts";
 import { readNodes } from "../analysis/nodes.ts";
 import { placesText, targetText } from "../analysis/place_text.ts";
-import { rowSentence, rowsText, witnessText, type RowsText } from "../analysis/row_text.ts";
+import { firstWitness, rowSentence, rowsText, witnessText, type RowsText } from "../analysis/row_text.ts";
 import { readSide, type Side } from "../analysis/side.ts";
 import { listText, sourcesText } from "../analysis/sources_text.ts";
 import type { Surroundings } from "../command.ts";
@@ -118,7 +118,7 @@ function answers({ model, nets }: Side, target: Target, nodes: number, isData: b
         place: `${placesText(places)}${viaText(listener, model, nets)}`,
         requests: isData ? requestsJson(space, d, example) : [],
         reach,
-        witness: first === null ? null : example(first),
+        witness: first === null ? null : firstWitness(space, first, target, listener.mode === "mtls"),
       },
     ];
   });

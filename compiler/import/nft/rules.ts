@@ -79,6 +79,9 @@ function verdictOf(key: string, value: Doc): Verdict {
       return chain === null ? { kind: "closing", why: `its \`${key}\` names no chain` } : { kind: key, chain };
     }
     default:
+      // A module of iptables, of which nft's listing has the name alone.
+      if (key === "xt")
+        return { kind: "closing", why: "nft does not list what iptables means by `xt` (translate its rules first, with `iptables-restore-translate`)" };
       return { kind: "closing", why: `a policy has no \`${key}\`` };
   }
 }

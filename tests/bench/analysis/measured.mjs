@@ -64,6 +64,7 @@ async function prove({ compile, cpu }) {
 
 async function diff({ compile, cpu }) {
   const { differenceOf } = await import("../../../compiler/analysis/difference.ts");
+  const { SharedSets } = await import("../../../compiler/analysis/model.ts");
   const { withinBudget } = await import("../../../compiler/analysis/permitted.ts");
   const { differenceLines } = await import("../../../compiler/cli/analysis/difference_lines.ts");
   const { sideOfPolicy } = await import("../../../compiler/cli/analysis/side.ts");
@@ -71,8 +72,9 @@ async function diff({ compile, cpu }) {
   const made = words.map((path) => ({ path, value: compile(path) }));
   const compiled = cpu() - start;
   const before = cpu();
+  const shared = new SharedSets();
   const [old, next] = made.map(({ path, value }) => {
-    const side = sideOfPolicy(path, value);
+    const side = sideOfPolicy(path, value, shared);
     if (!side.ok) throw new Error(side.error.message);
     return side.value;
   });
