@@ -2,12 +2,12 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
-import { systemDisk } from "../../runtime/shell/disk.ts";
+import { systemDisk, type Disk } from "../../runtime/shell/disk.ts";
 import { fieldsOf } from "../../runtime/shell/rpc_client.ts";
 import { suite } from "../suite.ts";
 import { registryOf, serve, stored } from "../distribution/server.ts";
 import { running, type Under } from "./gateway_under_test.ts";
-import { nextPull, open, scene, sourceOf } from "./source_under_test.ts";
+import { nextPull, open, scene, sourceOf, type Source as SourceNow } from "./source_under_test.ts";
 import { policyStatus } from "./state_under_test.ts";
 
 const test = suite("age of what a source offers");
@@ -110,6 +110,28 @@ test("another source has not offered what the previous one did, until it does, i
   const second = await running({ config: toml.replace(server.host, next.host), wall: () => now });
   assert.equal(await factsOf(second), ["source", false, HOUR, 3600]);
   await second.stop();
+});
+
+test("an offer has its age from the moment at which it is in force, also while its load has not ended", async () => {
+  const { state, toml, module, offer } = await scene();
+  offer(state.sign(module(0), 1));
+  let now = BEGIN;
+  let seen: Promise<SourceNow> | null = null;
+  let gateway: Under | null = null;
+  const disk: Disk = {
+    ...systemDisk,
+    async replace(from, to) {
+      // The copy takes its place behind the commit.
+      if (to.endsWith("/last_good.wasm") && gateway !== null) seen = sourceOf(gateway);
+      await systemDisk.replace(from, to);
+    },
+  };
+  gateway = await running({ config: toml, disk, wall: () => now });
+  now += HOUR;
+  offer(state.sign(module(1), 2));
+  await nextPull(gateway);
+  assert.is(seen === null ? "no look" : (await (seen as Promise<SourceNow>)).age_ms, 0);
+  await gateway.stop();
 });
 
 test("after a refused offer at a start the last good policy is in the place of the source's until the good one is offered again", async () => {
