@@ -103,7 +103,7 @@ export class Reloader {
     return this.#instead;
   }
 
-  /** What is in force is what the policy's source offers, so that nothing is in force in its place. */
+  /** The policy's source offers the very policy that is in force, so that nothing is in force in its place. */
   isOffered(): void {
     this.#instead = null;
   }

@@ -51,7 +51,7 @@ export class LastOffer {
       this.#touch(next, offered.atMs);
       await this.#disk.replace(next, this.#path);
     } catch {
-      // What the file says of another module or source stays true.
+      // The file is still right about another module or source.
       await this.#disk.remove(next).catch(() => undefined);
     }
   }

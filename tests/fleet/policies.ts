@@ -17,6 +17,7 @@ import { printPolicy } from "../oracle/print.ts";
 
 export interface Compiled extends Source {
   readonly name: string;
+  readonly module: Uint8Array;
   readonly loaded: LoadedPolicy;
 }
 
@@ -52,7 +53,7 @@ function compiled(path: string, text: string, reader: SourceReader): Compiled {
     throw new Error(`${path} does not compile: ${diagnostics.map((d) => render(d, { color: false })).join("\n")}\n${text}`);
   const [loaded, model] = [loadPolicy(module), modelOf(module)];
   if (!loaded.ok || !model.ok) throw new Error(`${path} does not load`);
-  return { name: posix.basename(path, ".ingress"), entry, policy, model: model.value, hash: loaded.value.info.treeSha256, loaded: loaded.value };
+  return { name: posix.basename(path, ".ingress"), entry, policy, module, model: model.value, hash: loaded.value.info.treeSha256, loaded: loaded.value };
 }
 
 export interface Visit {
