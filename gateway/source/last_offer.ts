@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { readTrustedFile } from "../../runtime/host/trusted_file.ts";
 import type { Disk } from "../../runtime/shell/disk.ts";
 
-export const LAST_OFFER_NAME = "last_offer";
+const LAST_OFFER_NAME = "last_offer";
 const MOST_BYTES = 4096;
 
 export interface Offered {

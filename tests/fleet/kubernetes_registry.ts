@@ -11,7 +11,7 @@ export const REGISTRY_NAME = "registry.example";
 export const TOKEN = "registry-token-of-the-nodes";
 const [PLAIN, SECURE] = ["127.0.0.1:5000", "127.0.0.2:443"];
 
-export interface Registry {
+interface Registry {
   /** Also a backend on 127.0.0.1:18080, which says `served`. */
   start(): Promise<void>;
   stop(): Promise<void>;

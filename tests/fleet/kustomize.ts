@@ -7,7 +7,7 @@ import { CACHE } from "./kubernetes_validator.ts";
 const MODULE = "sigs.k8s.io/kustomize/kustomize/v5@v5.7.1";
 const FOLDER = join(CACHE, "kustomize-5.7.1");
 
-export interface Kustomizer {
+interface Kustomizer {
   /** The command, before a folder. */
   readonly build: readonly string[];
   /** Why it can't be had; null where it is there. */

@@ -62,7 +62,7 @@ export interface PodSpec {
 /** Files of ConfigMaps and Secrets, by their names. */
 export type Objects = ReadonlyMap<string, Readonly<Record<string, string>>>;
 
-export interface PodSetup {
+interface PodSetup {
   readonly spec: PodSpec;
   readonly objects: Objects;
   readonly image: ImageConfig;
