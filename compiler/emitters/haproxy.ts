@@ -89,7 +89,10 @@ function backendOf(expose: CheckedExpose, i: number): string {
     : expose.proxy === "v1" ? " send-proxy"
     : " send-proxy-v2";
   const servers = expose.backends.map((backend, n) => `  server s${n} ${serverAddress(backend)}${proxy}`);
-  return [`backend ${backendName(expose, i)}`, ...(servers.length > 1 ? ["  balance leastconn"] : []), ...servers, ""].join("\n");
+  // A client whose server does not accept goes to others, as in ingressd. With `leastconn` it would come back to those that do not accept,
+  // because they have the fewest connections; in turn, each client may meet some of them again, hence the retries.
+  const several = servers.length > 1 ? ["  balance roundrobin", `  retries ${8 * servers.length}`, "  option redispatch 1"] : [];
+  return [`backend ${backendName(expose, i)}`, ...several, ...servers, ""].join("\n");
 }
 
 function serverAddress(backend: Backend): string {

@@ -42,6 +42,10 @@ const MODE_WHY: Readonly<Record<string, string>> = {
   mtls: "ingressd ends TLS and reads the names of the client's certificate, which this target is not given",
 };
 
+const VIA_WHY: Readonly<Record<string, string>> = {
+  haproxy: "it takes PROXY headers that ingressd refuses, and clients would be judged by what these say",
+};
+
 function judgedExpose(expose: CheckedExpose, target: Judging, without: Without, timed: boolean): Judged {
   const { name, mode, proto, span } = expose;
   const { can } = target;
@@ -52,7 +56,8 @@ function judgedExpose(expose: CheckedExpose, target: Judging, without: Without, 
   if (!can.modes.has(mode)) refused.push(diagnostic("ING900", { ...at, clause: `as ${mode}`, why: MODE_WHY[mode] ?? "it has no such mode" }, span));
   if (proto === "udp" && !can.udp)
     refused.push(diagnostic("ING901", { ...at, clause: `on udp ${portTexts(expose.ports).join(", ")}`, why: "it forwards tcp alone" }, span));
-  if (expose.via !== null) refused.push(diagnostic("ING902", { ...at, clause: "via", why: "it would take the load balancer for the client" }, span));
+  if (expose.via !== null)
+    refused.push(diagnostic("ING902", { ...at, clause: "via", why: VIA_WHY[target.name] ?? "it would take the load balancer for the client" }, span));
   if (expose.bind !== null && !can.bind) refused.push(diagnostic("ING905", { ...at, clause: "bind", why: "it has no local addresses to choose from" }, span));
   const bounds = boundsOf(expose, target, without);
   const moments = can.times || timed ? [] : rulesOf(expose).filter(({ after, until, dryrun }) => !dryrun && (after !== null || until !== null));

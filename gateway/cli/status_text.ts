@@ -37,7 +37,7 @@ function head(status: unknown): string[] {
     ["forwarder", forwarderText(at(status, "forwarder"))],
     ["TLS engine", engineText(at(status, "tls"))],
     ["threads", threadsText(at(status, "threads"))],
-    ...(policy === null ? [] : policyLines(policy)),
+    ...(policy === null ? [] : policyLines(policy, typeof at(status, "source.location") === "string")),
     ...rows(at(status, "listeners"))
       .map((row) => at(row, "closed_because"))
       .filter((because) => typeof because === "string")
@@ -99,7 +99,7 @@ function forwarderText(forwarder: unknown): string {
   return `${text(at(forwarder, "name"))}${typeof because === "string" ? ` (${text(because)})` : ""}, at most ${text(places)} peers of a port are not yet accepted`;
 }
 
-function policyLines(policy: unknown): (readonly [string, string])[] {
+function policyLines(policy: unknown, hasSource: boolean): (readonly [string, string])[] {
   const signature = at(policy, "signature");
   const signed =
     signature === null ? "not signed" : (
@@ -111,7 +111,7 @@ function policyLines(policy: unknown): (readonly [string, string])[] {
       `generation ${text(at(policy, "generation"))}, module ${text(at(policy, "sha256")).slice(0, 12)}, ${signed}${at(policy, "poisoned") === true ? ", FAILED INSIDE: everything is refused until a reload" : ""}`,
     ],
     ...(at(policy, "source") === "last_good" ?
-      [["WARNING", `the last good policy is in force in place of the file: ${text(at(policy, "instead_of"))}`] as const]
+      [["WARNING", `the last good policy is in force in place of the ${hasSource ? "source's" : "file"}: ${text(at(policy, "instead_of"))}`] as const]
     : []),
     ["limiter", `${text(at(policy, "limiter.used"))} of ${text(at(policy, "limiter.places"))} entries in use`],
   ];

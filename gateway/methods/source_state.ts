@@ -3,7 +3,7 @@ import type { SourceState } from "../source/pull_record.ts";
 
 /** Without the source's name. */
 export function sourceSentence({ last, ageMs, failures, nextInMs }: SourceState): string {
-  const age = ageMs === null ? "nothing of it was in force yet" : `the policy in force was last offered ${seconds(ageMs)} ago`;
+  const age = ageMs === null ? "nothing of it is known to be in force" : `the policy in force was last offered ${seconds(ageMs)} ago`;
   const next = nextInMs === null ? "it is pulled now" : `it is pulled again in ${seconds(nextInMs)}`;
   if (last === null) return `${age}; ${next}`;
   const became =

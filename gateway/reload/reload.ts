@@ -98,9 +98,14 @@ export class Reloader {
     return this.#setup.turns(() => this.#fallBack(why));
   }
 
-  /** Why the last good policy is in force in place of the file; null where it is not. */
+  /** Why the last good policy is in force in place of the file or of what the source offers; null where it is not. */
   insteadOf(): string | null {
     return this.#instead;
+  }
+
+  /** The policy's source offers the very policy that is in force, so that nothing is in force in its place. */
+  isOffered(): void {
+    this.#instead = null;
   }
 
   /** Counts a reload that was refused before anything was loaded. */
@@ -148,18 +153,20 @@ export class Reloader {
       this.#setup.live.unstage();
       return this.#refused(change.error);
     }
-    const insteadBefore = this.#instead;
+    /** Of the policy that a commit has replaced. */
+    let replaced: { readonly instead: string | null } | null = null;
     return ok({
       outlook: change.value.outlook,
       commit: async () => {
         const report = await change.value.commit();
         if (!report.ok) return this.#refused(report.error);
+        replaced = { instead: this.#instead };
         this.#inPlace();
         return report;
       },
       abort: async () => {
         await change.value.abort();
-        this.#instead = insteadBefore;
+        if (replaced !== null) this.#instead = replaced.instead;
       },
     });
   }

@@ -4,7 +4,6 @@
 //   pull      bytes with their digests checked, or unchanged         pulls.ts; a failure: later, with growing distances
 //   keep      pulled.wasm in the state directory, by rename          pulled_file.ts; a kill before it changes nothing
 //   load      a reload, with everything that it checks               refused: the last good policy is put back in its place
-import { join } from "node:path";
 import { nextPullMs } from "../../runtime/distribution/schedule.ts";
 import type { Trouble } from "../../runtime/distribution/trouble.ts";
 import { failed, type Result } from "../../runtime/result/result.ts";
@@ -12,10 +11,11 @@ import type { Disk } from "../../runtime/shell/disk.ts";
 import type { PolicyInForce } from "../../runtime/shell/policy_in_force.ts";
 import { isThere } from "../../runtime/shell/revision.ts";
 import type { Cancel } from "../clock.ts";
-import { COPY_NAME, type Keeper } from "../reload/keeper.ts";
+import type { Keeper } from "../reload/keeper.ts";
 import type { Reloader } from "../reload/reload.ts";
 import { STOPPING, type Refused, type Report } from "../reload/report.ts";
 import { createTurns, type Turns } from "../reload/turns.ts";
+import { LastOffer } from "./last_offer.ts";
 import { PullRecord, type SourceState } from "./pull_record.ts";
 import { PulledFile } from "./pulled_file.ts";
 import { Pulls, type Pulled, type PullsSetup } from "./pulls.ts";
@@ -58,7 +58,8 @@ export class SourceFollower {
   constructor(setup: SourceSetup) {
     this.#setup = setup;
     this.#file = new PulledFile(setup.keeper.directory, setup.disk, setup.ending);
-    this.#record = new PullRecord(() => setup.clock.wallMs(), join(setup.keeper.directory, COPY_NAME));
+    const lastOffer = new LastOffer(setup.keeper.directory, setup.disk, setup.ending);
+    this.#record = new PullRecord({ clock: setup.clock, live: setup.live, inForce: setup.inForce, lastOffer });
     this.#pulls = new Pulls(setup, this.#file, this.#record);
     setup.live.onChange((before, after) => {
       if (!this.#follows) return;
@@ -213,9 +214,12 @@ export class SourceFollower {
     this.#said = result.ok ? null : sentence;
   }
 
-  #pull(): Promise<Pulled> {
+  async #pull(): Promise<Pulled> {
+    const { reloader, inForce } = this.#setup;
     this.#isDue = false;
-    return this.#pulls.next();
+    const pulled = await this.#pulls.next();
+    if (pulled.ok && this.#pulls.offered !== null && this.#pulls.offered === inForce.sha256) reloader.isOffered();
+    return pulled;
   }
 
   /** `offered`: the hash of what the source offers; null where what was pulled before is loaded. */
@@ -239,7 +243,7 @@ export class SourceFollower {
       const because = "another policy was loaded than the one that was pulled, because another gateway has put it in the state directory";
       say(because);
       this.#record.note("failed", because);
-    } else if (offered !== null) this.#record.confirmed("new");
+    } else if (offered !== null) await this.#record.confirmed("new");
     this.#ready?.();
     this.#ready = null;
     return result;

@@ -1,5 +1,8 @@
 // The results of the pulls of a source, for status, readiness and metrics.
-import { statSync, utimesSync } from "node:fs";
+import type { PolicyInForce } from "../../runtime/shell/policy_in_force.ts";
+import type { GatewayClock } from "../clock.ts";
+import type { LiveConfig } from "../config/live.ts";
+import type { LastOffer, Offered } from "./last_offer.ts";
 
 /** `failed`: nothing came; `refused`: what came may not be in force. */
 export const PULL_RESULTS = ["new", "unchanged", "failed", "refused"] as const;
@@ -10,7 +13,7 @@ export interface SourceState {
   readonly source: string;
   /** Of the last pull; null before the first. */
   readonly last: { readonly result: PullResult; readonly atMs: number; readonly because: string | null } | null;
-  /** Milliseconds since the source last offered what is in force; null where it never did. */
+  /** Milliseconds since this source last offered what is in force; null where it is not known to have done so. */
   readonly ageMs: number | null;
   /** Pulls in a row that failed. */
   readonly failures: number;
@@ -19,18 +22,22 @@ export interface SourceState {
   readonly pulls: ReadonlyMap<PullResult, number>;
 }
 
+interface RecordSetup {
+  readonly clock: Pick<GatewayClock, "wallMs">;
+  readonly live: LiveConfig;
+  readonly inForce: Pick<PolicyInForce, "sha256">;
+  readonly lastOffer: LastOffer;
+}
+
 export class PullRecord {
-  readonly #wallMs: () => number;
-  readonly #copy: string;
+  readonly #setup: RecordSetup;
   readonly #counts = new Map<PullResult, number>();
   #last: SourceState["last"] = null;
-  #confirmedMs: number | null;
+  /** The last one of this run; null before it. */
+  #offered: Offered | null = null;
 
-  /** `copy`: the file of the last good policy, whose modification time is when the source last offered it. */
-  constructor(wallMs: () => number, copy: string) {
-    this.#wallMs = wallMs;
-    this.#copy = copy;
-    this.#confirmedMs = statSync(copy, { throwIfNoEntry: false })?.mtimeMs ?? null;
+  constructor(setup: RecordSetup) {
+    this.#setup = setup;
   }
 
   get last(): SourceState["last"] {
@@ -42,23 +49,28 @@ export class PullRecord {
   }
 
   get ageMs(): number | null {
-    return this.#confirmedMs === null ? null : Math.max(0, this.#wallMs() - this.#confirmedMs);
+    const { clock, live, inForce, lastOffer } = this.#setup;
+    const source = live.config.policy.source ?? "";
+    const now = this.#offered;
+    // Between the moment at which an offer is in force and the one at which its load has ended it is not confirmed yet.
+    const isLoading = now !== null && now.sha256 === inForce.sha256 && now.source === source;
+    const atMs = lastOffer.atMs(source, inForce.sha256) ?? (isLoading ? now.atMs : null);
+    return atMs === null ? null : Math.max(0, clock.wallMs() - atMs);
+  }
+
+  /** A source offers another module than before. */
+  offered(sha256: string, source: string): void {
+    this.#offered = { sha256, source, atMs: this.#setup.clock.wallMs() };
   }
 
   note(result: PullResult, because: string | null): void {
-    this.#last = { result, atMs: this.#wallMs(), because };
+    this.#last = { result, atMs: this.#setup.clock.wallMs(), because };
     this.#counts.set(result, (this.#counts.get(result) ?? 0) + 1);
   }
 
   /** The source offers what is in force. */
-  confirmed(result: "new" | "unchanged"): void {
-    this.#confirmedMs = this.#wallMs();
+  async confirmed(result: "new" | "unchanged"): Promise<void> {
     this.note(result, null);
-    try {
-      utimesSync(this.#copy, this.#confirmedMs / 1000, this.#confirmedMs / 1000);
-    } catch {
-      // The age begins at the last write of the copy then, after the next start.
-      return;
-    }
+    if (this.#offered !== null) await this.#setup.lastOffer.note({ ...this.#offered, atMs: this.#setup.clock.wallMs() });
   }
 }

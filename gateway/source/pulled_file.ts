@@ -59,7 +59,7 @@ export class PulledFile {
   /** Removes what gateways have begun to write that are no more. Rejects where the disk does. */
   async removeAbandoned(): Promise<void> {
     for (const name of readdirSync(this.#directory)) {
-      const [, pid] = /^pulled\.wasm\.([0-9]{1,10})\.new$/.exec(name) ?? [];
+      const [, pid] = /^(?:pulled\.wasm|last_offer)\.([0-9]{1,10})\.new$/.exec(name) ?? [];
       if (pid !== undefined && (Number(pid) === process.pid || !isRunning(Number(pid)))) await this.#disk.remove(join(this.#directory, name));
     }
   }

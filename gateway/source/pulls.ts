@@ -111,9 +111,9 @@ export class Pulls {
   }
 
   async next(): Promise<Pulled> {
-    const source = this.#sourceNow();
+    const [source, by] = [this.#sourceNow(), this.#setup.live.config.policy.source ?? ""];
     const offered = source.ok ? await this.#offerOf(source.value) : source;
-    const kept = offered.ok ? await this.#keep(offered.value) : offered;
+    const kept = offered.ok ? await this.#keep(offered.value, by) : offered;
     if (kept.ok) {
       this.#failures = 0;
       this.#retryAfterMs = null;
@@ -135,9 +135,13 @@ export class Pulls {
     return source.pull();
   }
 
-  async #keep(offer: Offer): Promise<Pulled> {
+  /** `by`: the source that offers it. */
+  async #keep(offer: Offer, by: string): Promise<Pulled> {
     const { inForce, live } = this.#setup;
-    if (offer.kind === "new") this.#offered = offer.sha256;
+    if (offer.kind === "new") {
+      this.#offered = offer.sha256;
+      this.#record.offered(offer.sha256, by);
+    }
     // A refused module stays refused, however often it is offered.
     if (this.#refused !== null && this.#refused.sha256 === this.#offered) {
       this.#record.note("refused", this.#refused.because);
@@ -153,7 +157,7 @@ export class Pulls {
     }
     if (!isInForce) return ok("new");
     this.#refused = null;
-    this.#record.confirmed("unchanged");
+    await this.#record.confirmed("unchanged");
     return ok("unchanged");
   }
 

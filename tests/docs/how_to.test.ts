@@ -18,7 +18,18 @@ function problemsOf(text: string): readonly string[] {
 }
 const here = (program: string): boolean => spawnSync(program, ["--version"]).error === undefined;
 
-for (const name of ["systemd", "certbot", "containers", "logrotate", "prometheus", "upgrading", "shared_address", "merge_requests", "../services"]) {
+for (const name of [
+  "systemd",
+  "certbot",
+  "containers",
+  "kubernetes",
+  "logrotate",
+  "prometheus",
+  "upgrading",
+  "shared_address",
+  "merge_requests",
+  "../services",
+]) {
   for (const [i, block] of blocks(name, "toml").entries()) {
     test(`${name}: configuration ${i + 1} has only keys that ingressd knows`, () => assert.equal(problemsOf(block), []));
   }

@@ -66,6 +66,8 @@ export interface Engine {
   readonly settings?: Settings;
   /** Clients at a time. */
   readonly atATime?: number;
+  /** Ports of backends at which nobody listens. */
+  readonly down?: readonly number[];
 }
 
 export interface Accepted {
@@ -183,7 +185,10 @@ function answersOf(
     ready: engine.ready ?? 0,
     ownTcp: isOwn ? visited("tcp") : [],
     ownUdp: isOwn ? visited("udp") : [],
-    backends: isOwn ? [] : [...new Set(exposes.flatMap(({ backends }) => backends.flatMap((b) => (b.kind === "tcp" ? [b.port] : []))))],
+    backends:
+      isOwn ?
+        []
+      : [...new Set(exposes.flatMap(({ backends }) => backends.flatMap((b) => (b.kind === "tcp" && engine.down?.includes(b.port) !== true ? [b.port] : []))))],
     silent: engine.silent,
     atATime: engine.atATime ?? 128,
     before: engine.before ?? [],

@@ -9,7 +9,7 @@ import { openConnection, type Connection } from "../../gateway/client/connection
 import { fieldsOf } from "../../runtime/shell/rpc_client.ts";
 import { program } from "../ready.ts";
 import { atEnd } from "../suite.ts";
-import { authority, ip, leaf } from "../tls/certificates.ts";
+import { authority, dns, ip, leaf } from "../tls/certificates.ts";
 
 /** Where the servers are, for every gateway. */
 export const SERVERS = "10.78.0.1";
@@ -62,12 +62,15 @@ export interface Servers {
   readonly docker: string;
   start(): Promise<void>;
   stop(): Promise<void>;
+  /** The first process of each, while they run. */
+  pids(): { readonly registry: number; readonly nginx: number };
 }
 
-export function servers(folder: string): Servers {
+/** `host`: a name that the certificate is for, beside the address. */
+export function servers(folder: string, host: string | null = null): Servers {
   run("ip", "addr", "add", `${SERVERS}/32`, "dev", "lo");
   const ca = authority("the fleet's authority");
-  const shown = leaf(ca, { use: "server", names: [ip(10, 78, 0, 1)] });
+  const shown = leaf(ca, { use: "server", names: [ip(10, 78, 0, 1), ...(host === null ? [] : [dns(host)])] });
   const at = (name: string, text: string, mode = 0o644): string => {
     const path = join(folder, name);
     writeFileSync(path, text, { mode });
@@ -88,6 +91,7 @@ export function servers(folder: string): Servers {
   );
   let running: ChildProcess[] = [];
   return {
+    pids: () => ({ registry: running[0]?.pid ?? 0, nginx: running[1]?.pid ?? 0 }),
     ca: caPath,
     files,
     certificates,
@@ -108,7 +112,8 @@ export function servers(folder: string): Servers {
   };
 }
 
-function listens(place: string): Promise<boolean> {
+/** Whether anybody accepts there. */
+export function listens(place: string): Promise<boolean> {
   const [host = "", port = ""] = place.split(":");
   return new Promise((resolve) => {
     const socket = connect({ host, port: Number(port) });

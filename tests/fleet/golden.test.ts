@@ -111,7 +111,7 @@ const CLAUSES: readonly (readonly [clause: string, policy: string, codes: Readon
   ],
   [
     "via",
-    "expose web on tcp 80 via 10.0.0.5 { backend 127.0.0.1:8080 allow from any }",
+    "expose web on tcp 80 via 10.0.0.5 { backend 127.0.0.1:18080 allow from any }",
     { nft: "ING902", haproxy: "ING902", "envoy-wasm": "ING902", kubernetes: "ING902" },
   ],
   [
@@ -290,6 +290,35 @@ test("haproxy: a port that a service binds itself at another address", () => {
   assert.equal(codes("tcp 8081 bind 203.0.113.1"), []);
   assert.equal(codes("tcp 8000-8079 bind 203.0.113.1"), []);
   assert.equal(codes("udp 8080 bind 203.0.113.1"), []);
+});
+
+test("haproxy: one of several backends that does not accept has others tried", () => {
+  const backend = (count: number): string => {
+    const all = Array.from({ length: count }, (_, i) => `127.0.0.1:${9000 + i}`).join(", ");
+    const made = write(policyOf("one", `edition 1\nexpose web on tcp 8080 { backend ${all} allow from any }\n`), haproxy, PLAIN);
+    return made.ok ? (/^backend web\.0\n([^]*?)\n  server/m.exec(made.value.files.get("haproxy.cfg") ?? "")?.[1] ?? "") : "refused";
+  };
+  assert.is(backend(1), "");
+  for (const [count, retries] of [
+    [2, 16],
+    [3, 24],
+    [8, 64],
+  ] as const)
+    assert.is(backend(count), `  balance roundrobin\n  retries ${retries}\n  option redispatch 1`);
+});
+
+test("via is refused by each target, for its own reason", () => {
+  const text = "edition 1\nexpose web on tcp 8080 via 10.0.0.5 { backend 127.0.0.1:18080 allow from any }\n";
+  for (const [target, due] of [
+    [nft, "it would take the load balancer for the client"],
+    [kubernetes, "it would take the load balancer for the client"],
+    [haproxy, "it takes PROXY headers that ingressd refuses, and clients would be judged by what these say"],
+  ] as const) {
+    const made = write(policyOf("one", text), target, PLAIN);
+    assert.equal(made.ok ? [] : made.error.map(({ code, message }) => `${code} ${message}`), [
+      `ING902 \`via\` can't be written for \`${target.name}\`: ${due}`,
+    ]);
+  }
 });
 
 test("caps and limits are shown as the policy has them", () => {

@@ -1,16 +1,22 @@
 // `ingressc build --target haproxy` in HAProxy: real clients in a network namespace, at every edge and at random.
-import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { connect, createServer } from "node:net";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as assert from "uvu/assert";
 import { haproxy } from "../../compiler/emitters/haproxy.ts";
 import { write } from "../../compiler/emitters/written.ts";
+import { readHeader } from "../../gateway/forward/proxy_reading.ts";
+import { formatAddress } from "../../runtime/net/address.ts";
 import { chance } from "../oracle/random.ts";
 import { skip } from "../skip.ts";
-import { stallsAfter, suite } from "../suite.ts";
+import { atEnd, ownFolder, stallsAfter, suite } from "../suite.ts";
+import { freePort } from "../gateway/gateway_under_test.ts";
 import { body, bytes, extension, helloWith, hostName, message, padding, record, records, serverName, u16, u8, vector16 } from "../gateway/hello_bytes.ts";
 import { accept, answersTo, drifted, filesFor, RANDOM, RANDOM_POLICIES, SETTINGS, SHIPPED, type Engine } from "./acceptance.ts";
+import { listens, until } from "./gateways.ts";
 import { printed, shipped, written, type Compiled } from "./policies.ts";
 import { namedPolicy } from "./random_policies.ts";
 
@@ -121,6 +127,121 @@ else {
     const other = shown.replace("www.example.com", "web.example.com");
     assert.not.equal(other, shown);
     assert.ok(drifted(after, haproxy, other).opened > 0 && drifted(after, haproxy, other).closed > 0);
+  });
+
+  test("several backends: each gets clients, and one that does not accept refuses nobody", () => {
+    stallsAfter(120_000);
+    const ports = [18_443, 18_444, 18_445];
+    const several = written(
+      "several",
+      `edition 1\nexpose web on tcp 8443 {\n  backend ${ports.map((port) => `127.0.0.1:${port}`).join(", ")}\n  allow from any\n}\n`,
+    );
+    const clients = Array.from({ length: 60 }, () => [Buffer.from("x")]);
+    for (const down of [[], ports.slice(0, 1), ports.slice(1, 2), ports.slice(0, 2)]) {
+      const answers = answersTo(several, { ...ENGINE, atATime: 4, down }, 8443, clients);
+      const due = ports.filter((port) => !down.includes(port));
+      assert.equal([...new Set(answers)].sort(), due, `${down.join()} down`);
+    }
+    assert.equal([...new Set(answersTo(several, { ...ENGINE, down: ports }, 8443, clients))], [0]);
+  });
+
+  test("a backend gets the PROXY header that the policy names, with the client's address and port", async () => {
+    stallsAfter(60_000);
+    for (const version of ["v1", "v2", null] as const) {
+      const [front, behind] = [await freePort(), await freePort()];
+      const got: Buffer[] = [];
+      // Of the connection that the client's bytes come on; others are those of HAProxy's start.
+      const server = createServer((socket) => {
+        const own: Buffer[] = [];
+        socket
+          .on("error", () => undefined)
+          .on("data", (part: Buffer) => {
+            own.push(part);
+            if (Buffer.concat(own).includes("hello")) got.push(...own);
+          });
+      });
+      await new Promise<void>((resolve) => {
+        server.listen(behind, "127.0.0.1", () => resolve());
+      });
+      atEnd(() => server.close());
+      const proxy = version === null ? "" : ` proxy ${version}`;
+      const compiled = written("header", `edition 1\nexpose web on tcp ${front} {\n  backend 127.0.0.1:${behind}${proxy}\n  allow from 127.0.0.0/8\n}\n`);
+      const folder = ownFolder("haproxy-");
+      for (const [name, text] of filesFor(compiled, ENGINE)) {
+        mkdirSync(dirname(join(folder, name)), { recursive: true });
+        writeFileSync(join(folder, name), text);
+      }
+      const child = spawn("haproxy", ["-f", "haproxy.cfg", "-db"], {
+        cwd: folder,
+        stdio: "ignore",
+        env: { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/sbin` },
+      });
+      atEnd(() => child.kill("SIGKILL"));
+      await until("HAProxy listens", () => listens(`127.0.0.1:${front}`));
+      const client = connect({ host: "127.0.0.2", port: front, localAddress: "127.0.0.9" });
+      await once(client, "connect");
+      client.write("hello");
+      await until("the backend has the client's bytes", () => got.length > 0);
+      const bytes = Buffer.concat(got);
+      const { localPort: port = 0 } = client;
+      client.destroy();
+      child.kill("SIGTERM");
+      if (version === null) {
+        assert.is(bytes.toString(), "hello");
+        continue;
+      }
+      const read = readHeader(bytes);
+      assert.ok(read !== null && "bytes" in read, bytes.toString("hex"));
+      assert.is(bytes.subarray(read.bytes).toString(), "hello");
+      assert.is(bytes[0] === 0x50, version === "v1");
+      assert.equal(read.named && [read.named.source, read.named.destination].map((end) => [formatAddress(end.address), end.port]), [
+        ["127.0.0.9", port],
+        ["127.0.0.2", front],
+      ]);
+    }
+  });
+
+  test("via is refused, because HAProxy believes headers that ingressd refuses", async () => {
+    stallsAfter(60_000);
+    const [front, behind] = [await freePort(), await freePort()];
+    const server = createServer((socket) => void socket.on("error", () => undefined).end("served"));
+    await new Promise<void>((resolve) => {
+      server.listen(behind, "127.0.0.1", () => resolve());
+    });
+    atEnd(() => server.close());
+    const folder = ownFolder("haproxy-");
+    writeFileSync(
+      join(folder, "haproxy.cfg"),
+      `defaults\n  mode tcp\n  timeout connect 5s\n  timeout client 5s\n  timeout server 5s\nfrontend f\n  bind 127.0.0.1:${front}\n` +
+        `  tcp-request connection expect-proxy layer4 if { src 127.0.0.9 }\n  tcp-request session reject unless { src 198.51.100.7 }\n  default_backend b\nbackend b\n  server s 127.0.0.1:${behind}\n`,
+    );
+    const child = spawn("haproxy", ["-f", "haproxy.cfg", "-db"], {
+      cwd: folder,
+      stdio: "ignore",
+      env: { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/sbin` },
+    });
+    atEnd(() => child.kill("SIGKILL"));
+    await until("HAProxy listens", () => listens(`127.0.0.1:${front}`));
+    const signature = "0d0a0d0a000d0a515549540a";
+    const header = (source: string, ports: string, fields = ""): Buffer =>
+      Buffer.from(`${signature}2111${(12 + fields.length / 2).toString(16).padStart(4, "0")}${source}0a000001${ports}${fields}`, "hex");
+    const served = (bytes: Buffer): Promise<boolean> =>
+      new Promise((resolve) => {
+        let got = "";
+        const client = connect({ host: "127.0.0.1", port: front, localAddress: "127.0.0.9" }, () => client.write(bytes));
+        client.on("data", (part: Buffer) => (got += part.toString()));
+        client.on("error", () => undefined).on("close", () => resolve(got === "served"));
+      });
+    const [named, stranger] = [header("c6336407", "c35001bb"), header("cb007107", "c35001bb")];
+    assert.equal([await served(named), await served(stranger)], [true, false], "it does read headers");
+    for (const [why, bytes] of [
+      ["the port 0", header("c6336407", "000001bb")],
+      ["a port with zeros before it", Buffer.from("PROXY TCP4 198.51.100.7 10.0.0.1 0050000 443\r\n")],
+    ] as const) {
+      assert.ok("fault" in (readHeader(bytes) ?? {}), why);
+      assert.is(await served(bytes), true, why);
+    }
+    child.kill("SIGTERM");
   });
 }
 test.run();

@@ -1,8 +1,7 @@
 // `ingressc build --target kubernetes`: every manifest by the schemas of the wheel kubernetes-validate, and clients at every edge and at
-// random by a reader of its own (network_policy.py), written from the text of NetworkPolicy. No cluster runs here.
+// random by two readers: Cyclonus, and network_policy.py, which is written from the text of NetworkPolicy. No cluster runs here.
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as assert from "uvu/assert";
@@ -14,24 +13,17 @@ import type { ModelExpose, ModelPolicy } from "../oracle/model.ts";
 import { chance, type Chance } from "../oracle/random.ts";
 import { skip } from "../skip.ts";
 import { ownFolder, stallsAfter, suite } from "../suite.ts";
+import { buildCyclonus } from "./cyclonus.ts";
 import { drifted, filesFor, RANDOM, RANDOM_POLICIES, SETTINGS, SHIPPED, visitsOf, visitText, type Engine, type Extent } from "./acceptance.ts";
+import { installValidator, MODULES } from "./kubernetes_validator.ts";
 import { printed, shipped, verdicts, type Compiled } from "./policies.ts";
 import { plainPolicy } from "./random_policies.ts";
 
 const test = suite("fleet: kubernetes");
-const WHEELS = fileURLToPath(new URL("kubernetes_wheels.txt", import.meta.url));
 const READER = fileURLToPath(new URL("network_policy.py", import.meta.url));
-const MODULES = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "ingressd-ci", "kubernetes-validate-1.37.0");
+const CYCLONUS = buildCyclonus();
 const NOW = Math.floor(Date.now() / 1000);
 const POLICIES = ["cluster", "queue", "shut", "mail", "monitored"];
-
-/** By version and hash, where it isn't there yet; null, or why it can't be had. */
-function install(): string | null {
-  if (existsSync(join(MODULES, "kubernetes_validate"))) return null;
-  const flags = ["--quiet", "--no-deps", "--only-binary", ":all:", "--require-hashes", "--upgrade", "--target", MODULES];
-  const { status, error, stderr } = spawnSync("python3", ["-m", "pip", "install", ...flags, "-r", WHEELS], { encoding: "utf8", timeout: 120_000 });
-  return status === 0 ? null : `pip did not install the wheels: ${(error?.message ?? stderr).trim().split("\n").at(-1) ?? ""}`;
-}
 
 interface Sum {
   readonly visits: number;
@@ -53,11 +45,16 @@ function accept(compiled: Compiled, settings: Settings, extent: Extent, c: Chanc
   });
   assert.is(ran.status, 0, `${compiled.name}: ${ran.error?.message ?? ""}${ran.stderr}\n${manifest.slice(0, 4000)}`);
   const answers = JSON.parse(readFileSync(join(folder, "answers.json"), "utf8")) as readonly boolean[];
+  const second = spawnSync(CYCLONUS.path, ["manifest.yaml", "clients.json", "second.json"], { cwd: folder, encoding: "utf8" });
+  assert.is(second.status, 0, `${compiled.name}: ${second.error?.message ?? ""}${second.stderr}`);
+  const others = JSON.parse(readFileSync(join(folder, "second.json"), "utf8")) as readonly boolean[];
+  assert.is(others.length, visits.length);
   const admits = verdicts(compiled, settings.asOf ?? NOW);
   let admitted = 0;
   for (const [i, visit] of visits.entries()) {
     if (answers[i] !== (admits(visit) !== null))
       assert.unreachable(`${compiled.name}: ${visitText(visit)}: ${String(answers[i])}\n${compiled.entry.text}\n${manifest.slice(0, 6000)}`);
+    assert.is(others[i], answers[i], `Cyclonus and network_policy.py differ: ${compiled.name}: ${visitText(visit)}`);
     if (answers[i]) admitted++;
   }
   return { visits: visits.length, admitted };
@@ -73,8 +70,8 @@ function podPolicy(c: Chance): ModelPolicy {
   return { ...made, exposes, denies: made.denies.map((deny) => (deny.on === null ? deny : { ...deny, on: exposes[0]?.ports ?? [] })) };
 }
 
-const missing = install();
-if (missing !== null) skip("kubernetes-validate", missing);
+const missing = installValidator() ?? CYCLONUS.missing;
+if (missing !== null) skip("readers of manifests", missing);
 else {
   for (const name of POLICIES)
     test(`${name}: valid manifests that admit whom the module admits`, () => {
@@ -100,6 +97,33 @@ else {
     }
     console.log(`  random policies: ${sum.visits} clients, ${sum.admitted} admitted`);
     assert.ok(sum.visits > 100 * RANDOM_POLICIES && sum.admitted > 500 && sum.visits - sum.admitted > 500);
+  });
+
+  test("the reader takes nothing that it does not know", () => {
+    const manifest = filesFor(shipped("queue"), { target: kubernetes, setup: [], program: null, silent: false }).get("") ?? "";
+    const folder = ownFolder("fleet-");
+    const read = (text: string): number | null => {
+      writeFileSync(join(folder, "manifest.yaml"), text);
+      writeFileSync(join(folder, "clients.json"), "[]");
+      return spawnSync("python3", [READER, "manifest.yaml", "clients.json", "answers.json"], { cwd: folder, env: { ...process.env, PYTHONPATH: MODULES } })
+        .status;
+    };
+    assert.is(read(manifest), 0);
+    const changes: readonly (readonly [from: string | RegExp, to: string])[] = [
+      [/"ipBlock": \{[^}]*\}/, '"podSelector": {}'],
+      [/"ipBlock": \{/, '"namespaceSelector": {}, "ipBlock": {'],
+      ['"matchLabels"', '"matchExpressions": [{"key": "a", "operator": "Exists"}], "matchLabels"'],
+      [/"policyTypes": \[[^\]]*\]/, '"policyTypes": ["Ingress", "Egress"]'],
+      ['"externalTrafficPolicy": "Local"', '"externalTrafficPolicy": "Cluster"'],
+      [/"targetPort": \d+/, '"targetPort": "web"'],
+      ['"kind": "Service"', '"kind": "Services"'],
+      ['"podSelector"', '"podSelectors"'],
+    ];
+    for (const [from, to] of changes) {
+      const changed = manifest.replace(from, to);
+      assert.not.equal(changed, manifest, String(from));
+      assert.is(read(changed), 1, String(from));
+    }
   });
 
   test("what a cluster has is read back, and what differs is found", () => {

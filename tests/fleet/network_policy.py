@@ -1,6 +1,7 @@
 # Decides clients by the text of networking.k8s.io/v1 NetworkPolicy and of Service, and by nothing of this project: a client comes to a
 # port of a Service, whose pods are those with all labels of its selector. A pod that no policy of type Ingress selects takes everybody;
 # else it takes whom any rule of any policy that selects it admits. A rule without `from` is for all sources, one without `ports` for all ports.
+# What it does not know, such as a peer that is a pod or a selector of expressions, is an error.
 #   network_policy.py MANIFEST CLIENTS ANSWERS      each client: [protocol, source, port]
 import ipaddress, json, sys
 import kubernetes_validate, yaml
@@ -8,6 +9,34 @@ import kubernetes_validate, yaml
 documents = list(yaml.safe_load_all(open(sys.argv[1])))
 for document in documents:
     kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
+
+
+def known(table, *keys):
+    assert set(table) <= set(keys), f"{sorted(set(table) - set(keys))} in {table}"
+    return table
+
+
+for document in documents:
+    known(document, "apiVersion", "kind", "metadata", "spec")
+    spec = document["spec"]
+    if document["kind"] == "Service":
+        known(spec, "type", "externalTrafficPolicy", "selector", "ports", "ipFamilyPolicy")
+        assert document["apiVersion"] == "v1" and spec["externalTrafficPolicy"] == "Local" and spec["selector"], document
+        for port in spec["ports"]:
+            known(port, "name", "protocol", "port", "targetPort")
+            assert isinstance(port["targetPort"], int), port
+    else:
+        assert (document["apiVersion"], document["kind"]) == ("networking.k8s.io/v1", "NetworkPolicy"), document
+        known(spec, "podSelector", "policyTypes", "ingress")
+        assert spec["policyTypes"] == ["Ingress"] and spec["podSelector"]["matchLabels"], document
+        known(spec["podSelector"], "matchLabels")
+        for rule in spec.get("ingress") or []:
+            known(rule, "ports", "from")
+            for port in rule.get("ports", []):
+                known(port, "protocol", "port", "endPort")
+                assert isinstance(port["port"], int), port
+            for peer in rule.get("from", []):
+                known(known(peer, "ipBlock")["ipBlock"], "cidr", "except")
 services = [d for d in documents if d["kind"] == "Service"]
 policies = [d for d in documents if d["kind"] == "NetworkPolicy"]
 

@@ -17,6 +17,7 @@ import { printPolicy } from "../oracle/print.ts";
 
 export interface Compiled extends Source {
   readonly name: string;
+  readonly module: Uint8Array;
   readonly loaded: LoadedPolicy;
 }
 

@@ -74,7 +74,10 @@ test("a start without the source takes the last good policy and says its age; wi
   const control = await empty.control();
   const health = fieldsOf(fieldsOf(await control.call("health"))?.["result"]);
   assert.is(health?.["ready"], false);
-  assert.match(String(health?.["because"]), /^no policy is in force: nothing of it was in force yet; the last pull failed: .*; it is pulled again in \d+ s$/);
+  assert.match(
+    String(health?.["because"]),
+    /^no policy is in force: nothing of it is known to be in force; the last pull failed: .*; it is pulled again in \d+ s$/,
+  );
   control.close();
   // As soon as the source is there, it serves.
   offer(state.sign(module(0), 1));

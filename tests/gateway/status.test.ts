@@ -142,6 +142,8 @@ test("faults are prominent in the text", () => {
   assert.not.match(text.replaceAll("\n", ""), /\p{Cc}/u);
   assert.not.match(text, /^DENIED/m, "no empty tables");
   assert.match(statusText({ policy: null }), /no policy is in force: everything is refused/);
+  const pulled = statusText({ policy: { source: "last_good", instead_of: "it is away" }, source: { location: "oci://r.example/p:1", sentence: "s" } });
+  assert.match(pulled, /^WARNING +the last good policy is in force in place of the source's: it is away$/m);
 });
 
 test("--watch shows each answer until a signal, or until the gateway does not answer", async () => {

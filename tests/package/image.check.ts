@@ -1,22 +1,13 @@
 // The OCI image, run by runc: not as root, with a root file system that can't be written.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { moduleOf } from "../host/compiled.ts";
-import { must, newFolder, PROJECT, run } from "./packed.ts";
+import { unpackImage, type ImageConfig } from "./image_layout.ts";
+import { must, newFolder, run } from "./packed.ts";
 import { atEnd, stallsAfter, suite } from "../suite.ts";
-
-interface Descriptor {
-  readonly digest: string;
-  readonly size: number;
-}
-
-interface ImageConfig {
-  readonly config: { readonly User: string; readonly Env: readonly string[]; readonly Entrypoint: readonly string[]; readonly Cmd: readonly string[] };
-  readonly rootfs: { readonly diff_ids: readonly string[] };
-}
 
 const USER = 65532;
 /** On a busy machine. */
@@ -27,41 +18,22 @@ const bundle = join(folder, "bundle");
 const id = `ingressd-check-${process.pid}`;
 const test = suite("OCI image");
 
-function archive(): string {
-  const made = process.env["INGRESSD_PACKAGES"];
-  if (made === undefined) must("npm", ["run", "--silent", "package:image", "--", process.execPath]);
-  const from = made ?? join(PROJECT, "dist/image");
-  const name = readdirSync(from).find((entry) => entry.includes("-oci-"));
-  if (name === undefined) throw new Error(`no image in ${from}`);
-  return join(from, name);
-}
-
-function blob(digest: string): string {
-  const file = join(layout, "blobs", digest.replace(":", "/"));
-  assert.match(must("sha256sum", [file]), digest.replace("sha256:", ""));
-  return file;
-}
-
-const json = <T>(file: string): T => JSON.parse(readFileSync(file, "utf8")) as T;
 let config: ImageConfig;
 
 test.before(() => {
-  mkdirSync(layout);
-  must("tar", ["-xf", archive(), "-C", layout]);
-  const { manifests } = json<{ readonly manifests: readonly Descriptor[] }>(join(layout, "index.json"));
-  const image = json<{ readonly config: Descriptor; readonly layers: readonly Descriptor[] }>(blob(manifests[0]?.digest ?? ""));
-  config = json<ImageConfig>(blob(image.config.digest));
-  mkdirSync(join(bundle, "rootfs"), { recursive: true });
-  for (const { digest } of image.layers) must("tar", ["-xzf", blob(digest), "-C", join(bundle, "rootfs")]);
+  config = unpackImage(layout, join(bundle, "rootfs"));
 });
 
 /** The bundle's configuration: that of runc, with the image's words and user, and a root that can't be written. */
 function configure(args: readonly string[]): void {
   rmSync(join(bundle, "config.json"), { force: true });
   must("runc", ["spec", "--bundle", bundle]);
-  const spec = json<{ process: Record<string, unknown>; root: Record<string, unknown>; mounts: unknown[]; linux: Record<string, unknown> }>(
-    join(bundle, "config.json"),
-  );
+  const spec = JSON.parse(readFileSync(join(bundle, "config.json"), "utf8")) as {
+    process: Record<string, unknown>;
+    root: Record<string, unknown>;
+    mounts: unknown[];
+    linux: Record<string, unknown>;
+  };
   const [uid = 0, gid = 0] = config.config.User.split(":").map(Number);
   Object.assign(spec.process, {
     terminal: false,

@@ -26,7 +26,7 @@ export async function run(args: Arguments, { progress }: Surroundings): Promise<
   }
   progress.begin("fetching the module");
   const pulled = await new PolicySource({ ...transfer.value, maxBytes: MAX_MODULE_BYTES }).pull();
-  if (!pulled.ok) return transferFailed(`pull \`${from}\``, pulled.error);
+  if (!pulled.ok) return transferFailed("reading", `pull \`${from}\``, pulled.error);
   if (pulled.value.kind === "unchanged") throw new Error("a first pull can't be unchanged");
   const { bytes, digest } = pulled.value;
   beginModule(progress, bytes);

@@ -53,7 +53,7 @@ export async function run(args: Arguments, { wallSeconds, progress }: Surroundin
   });
   const { revision } = info.signature;
   const sent = await send(registry, module, policyManifest(module, { revision, treeSha256: info.treeSha256, createdMs: wallSeconds * 1000 }));
-  if (!sent.ok) return transferFailed(`push to \`${target}\``, sent.error);
+  if (!sent.ok) return transferFailed("writing", `push to \`${target}\``, sent.error);
   const digest = digestOf(module);
   return {
     class: "ok",
