@@ -1,7 +1,8 @@
 // The targets of `ingressc build` that are other programs: one row each.
 import type { Emitter } from "./emitter.ts";
+import { envoy } from "./envoy.ts";
 import { haproxy } from "./haproxy.ts";
 import { kubernetes } from "./kubernetes.ts";
 import { nft } from "./nft.ts";
 
-export const EMITTERS = { nft, haproxy, kubernetes } as const satisfies Readonly<Record<string, Emitter>>;
+export const EMITTERS = { nft, haproxy, kubernetes, envoy } as const satisfies Readonly<Record<string, Emitter>>;

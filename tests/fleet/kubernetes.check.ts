@@ -14,7 +14,8 @@ import type { ModelExpose, ModelPolicy } from "../oracle/model.ts";
 import { chance, type Chance } from "../oracle/random.ts";
 import { skip } from "../skip.ts";
 import { ownFolder, stallsAfter, suite } from "../suite.ts";
-import { drifted, filesFor, RANDOM, RANDOM_POLICIES, SETTINGS, SHIPPED, visitsOf, visitText, type Engine, type Extent } from "./acceptance.ts";
+import { drifted, filesFor, RANDOM, RANDOM_POLICIES, SETTINGS, SHIPPED, visitText, type Engine } from "./acceptance.ts";
+import { visitsOf, type Extent } from "./clients.ts";
 import { printed, shipped, verdicts, type Compiled } from "./policies.ts";
 import { plainPolicy } from "./random_policies.ts";
 
