@@ -8,7 +8,7 @@ import type { FlagSpec, FlagSpecs } from "../../runtime/shell/command_table.ts";
  * `nexus-profile`, `nexus-expose`: the same and the exposures as Open Nexus OS has them. The others are programs that exist already
  * (compiler/emitters).
  */
-export const TARGETS = ["wasm", "c", "abi-filter", "nexus-profile", "nexus-expose", "nft", "haproxy", "envoy-wasm", "kubernetes"] as const;
+export const TARGETS = ["wasm", "c", "abi-filter", "nexus-profile", "nexus-expose", "nft", "haproxy", "envoy", "envoy-wasm", "kubernetes"] as const;
 export type Target = (typeof TARGETS)[number];
 
 export const PROFILE_FLAG: FlagSpec = {

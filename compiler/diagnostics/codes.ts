@@ -199,6 +199,8 @@ export const CODES = {
   ING906: line("a backend that the target can't reach"),
   ING907: line("a listener that the target has no room for"),
   ING908: line("a whole host without a way in"),
+  ING909: line("an identity that the target can't refuse"),
+  ING910: line("an `alpn` that the target does not have"),
 
   ING925: line("a protocol that a profile does not distinguish"),
   ING926: line("a `bind` that a profile does not distinguish"),

@@ -19,6 +19,8 @@ export interface TargetData {
   ING906: Lossy;
   ING907: { readonly target: string; readonly expose: string; readonly what: string };
   ING908: { readonly target: string };
+  ING909: Lossy;
+  ING910: Lossy;
 }
 
 function lossy(help: string): (data: Lossy) => Words {
@@ -44,4 +46,6 @@ export const TARGET_WORDS: WordsOf<TargetData> = {
     message: `\`--whole-host\` would close tcp 22: no rule admits anybody there, so that with \`${target}\` the host could no longer be administered over ssh`,
     help: "admit somebody to tcp 22, or add `--no-ssh` where nobody needs it",
   }),
+  ING909: lossy("name the identities that may come in the `allow` alone, or let ingressd serve this expose"),
+  ING910: lossy("remove `alpn`, or let ingressd serve this expose"),
 };

@@ -32,7 +32,8 @@ export function driftOf(model: PolicyModel, written: (listener: ListenerModel) =
   const hosts = running.places.flatMap(({ rules }) => rules.flatMap(({ names }) => names?.hosts ?? []));
   const space = new Space([model, other], nodes, { hosts, ids: new Map() });
   const permitted = new Permitted(space, model);
-  const known = space.moments(asOf === null ? [{ first: 1, last: space.times.count - 1 }] : [classAt(space, asOf)]);
+  const moments = space.moments(asOf === null ? [{ first: 1, last: space.times.count - 1 }] : [classAt(space, asOf)]);
+  const known = space.diagrams.and(moments, space.possible);
   const reader = new PlaceReader(space);
   const untouched = running.otherPorts === "refused" ? NEVER : space.sources(ANY);
   const places = cellsOf([model, other]).flatMap(({ proto, ports, local, members: [own = [], theirs = []] }): readonly Drifted[] => {
@@ -66,8 +67,9 @@ function cleared(space: Space, d: Diagram, asOf: number | null): Diagram {
 
 /** The places of an engine as listeners without rules, so that they are cut like those of a policy; and its moments. */
 function modelOf(places: readonly RunningPlace[]): PolicyModel {
-  const rule = ({ after, until }: RunningRule): RuleModel => ({ from: "", sni: null, client: null, after, until, dryrun: false });
+  const rule = ({ clients, after, until }: RunningRule): RuleModel => ({ from: "", sni: null, client: clientKey(clients), after, until, dryrun: false });
   const empty: AddressSet = { bounds: new Uint32Array(0) };
+  const words = new Map(places.flatMap(({ rules }) => rules.flatMap(({ clients }) => (clients ? [[clientKey(clients) ?? "", clients] as const] : []))));
   return {
     listeners: places.map(({ name, proto, ports, local, rules }, i) => ({
       name,
@@ -85,8 +87,13 @@ function modelOf(places: readonly RunningPlace[]): PolicyModel {
     dials: [],
     net: (key) => places[Number(key)]?.local ?? empty,
     hosts: () => ({ self: false, one: false, deep: false, children: new Map() }),
-    ids: () => [],
+    ids: (key) => words.get(key) ?? [],
   };
+}
+
+/** No set of a policy has such a key. */
+function clientKey(words: RunningRule["clients"]): string | null {
+  return words === null || words === undefined ? null : `running ${JSON.stringify(words)}`;
 }
 
 class PlaceReader {
@@ -105,14 +112,16 @@ class PlaceReader {
     }, NEVER);
   }
 
-  #condition({ sources, names, after, until }: RunningRule): Diagram {
+  #condition({ sources, names, clients, after, until }: RunningRule): Diagram {
     const { diagrams, times } = this.#space;
+    const key = clientKey(clients);
     const moments = times.rangesOf({ after, until });
     const parts = [
       moments === null ? ALWAYS : this.#space.moments(moments),
       names === null ? ALWAYS : (
         this.#space.named(joinedRanges([...(names.nameless ? [{ first: 0, last: 0 }] : []), ...this.#space.names.rangesOf(names.hosts)]))
       ),
+      key === null ? ALWAYS : this.#space.clients(key),
       this.#space.sources(sources),
     ];
     return parts.reduceRight((rest, part) => diagrams.and(part, rest), ALWAYS);

@@ -15,6 +15,8 @@ export interface Abilities {
   readonly bind: boolean;
   /** `forwarded`: connections go to the backend of the policy. `own`: the service itself listens at the port of the expose. */
   readonly backends: "forwarded" | "own";
+  /** Of a target that forwards: the header of version 2 has the server name, where one was read, or lacks it. */
+  readonly proxyV2?: "without names";
 }
 
 export interface Options {
@@ -75,6 +77,8 @@ export interface RunningRule {
   readonly sources: AddressSet;
   /** Null: whatever the name is, or none. */
   readonly names: RunningNames | null;
+  /** Words of which a certificate has one; null or absent: whatever the certificate is, or none. */
+  readonly clients?: readonly string[] | null;
   /** UTC seconds, as those of a rule. */
   readonly after: number | null;
   readonly until: number | null;

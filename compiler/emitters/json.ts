@@ -36,3 +36,10 @@ export function shown(value: unknown): string {
   const line = (JSON.stringify(value) ?? "nothing").replace(/[^ -~]/g, "?");
   return line.length > 160 ? `${line.slice(0, 160)}…` : line;
 }
+
+/** Equal for values that differ in the order of their keys alone. */
+export function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) =>
+    isFields(inner) ? Object.fromEntries(Object.entries(inner).sort(([x], [y]) => (x < y ? -1 : 1))) : inner,
+  );
+}

@@ -8,6 +8,7 @@ import type { ListenerModel, PolicyModel } from "../analysis/model.ts";
 import { NAMELESS } from "../analysis/names.ts";
 import { Space } from "../analysis/space.ts";
 import type { AddressSet, CheckedExpose, PortRange } from "../policy/policy.ts";
+import { clientGrants, type ClientGrant, type Clients } from "./plan_clients.ts";
 
 /** Sources that a listener admits from a moment on and until another. */
 export interface Grant {
@@ -16,6 +17,7 @@ export interface Grant {
   /** UTC seconds. */
   readonly after: number | null;
   readonly until: number | null;
+  readonly clients: Clients;
   readonly sources: AddressSet;
 }
 
@@ -173,18 +175,25 @@ class Cutter {
     return parts.flatMap(({ i, d }) => {
       const nodes = moments.map((time) => this.#at(d, time, name));
       const always = nodes.reduce((all, node) => diagrams.and(all, node));
-      const out: Grant[] = always === NEVER ? [] : [{ listener: i, after: null, until: null, sources: this.#set(always) }];
+      const out: Grant[] = this.#byClients(always).map((part) => ({ listener: i, after: null, until: null, ...part }));
       for (let at = 0; at < nodes.length;) {
         const node = nodes[at] ?? NEVER;
         let end = at;
         while (nodes[end + 1] === node) end++;
         const more = diagrams.minus(node, always);
         const [first, last] = [moments[at] ?? 1, moments[end] ?? 1];
-        if (more !== NEVER) out.push({ listener: i, after: first === 1 ? null : times.startOf(first), until: times.endOf(last), sources: this.#set(more) });
+        const [after, until] = [first === 1 ? null : times.startOf(first), times.endOf(last)];
+        out.push(...this.#byClients(more).map((part) => ({ listener: i, after, until, ...part })));
         at = end + 1;
       }
       return out;
     });
+  }
+
+  #byClients(d: Diagram): readonly ClientGrant[] {
+    if (d === NEVER) return [];
+    const { space } = this.#from;
+    return space.diagrams.levelOf(d) < space.sourceLevel ? clientGrants(space, d, (one) => this.#set(one)) : [{ clients: null, sources: this.#set(d) }];
   }
 
   #set(d: Diagram): AddressSet {

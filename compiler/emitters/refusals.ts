@@ -1,5 +1,6 @@
 // The clauses that a target can't have, each with its place; and those that the output omits because the user said so, or because they
 // decide nothing about who is admitted.
+import { portsMeet } from "../analysis/permitted.ts";
 import { diagnostic, type Diagnostic } from "../diagnostics/diagnostic.ts";
 import { grouped } from "../../runtime/text/number.ts";
 import type { Span } from "../source/source.ts";
@@ -27,7 +28,7 @@ export function judged(policy: CheckedPolicy, target: Judging, without: Without,
   const taken = target.can.direct === "left out" ? takenPorts(policy.exposes, target) : [];
   const dryruns = policy.denies.filter(({ dryrun }) => dryrun).length;
   return {
-    refused: [...parts.flatMap(({ refused }) => refused), ...taken],
+    refused: [...parts.flatMap(({ refused }) => refused), ...taken, ...identities(policy, target)],
     leftOut: [
       ...parts.flatMap(({ leftOut }) => leftOut),
       ...(dryruns > 0 ? [{ what: "dryrun", of: "", says: `${rules(dryruns)} at top level that refuse nobody` }] : []),
@@ -56,6 +57,8 @@ function judgedExpose(expose: CheckedExpose, target: Judging, without: Without, 
   if (!can.modes.has(mode)) refused.push(diagnostic("ING900", { ...at, clause: `as ${mode}`, why: MODE_WHY[mode] ?? "it has no such mode" }, span));
   if (proto === "udp" && !can.udp)
     refused.push(diagnostic("ING901", { ...at, clause: `on udp ${portTexts(expose.ports).join(", ")}`, why: "it forwards tcp alone" }, span));
+  if (expose.alpn.length > 0 && can.modes.has(mode))
+    refused.push(diagnostic("ING910", { ...at, clause: "alpn", why: "it serves a client that offers none of the protocols, and ingressd refuses it" }, span));
   if (expose.via !== null)
     refused.push(diagnostic("ING902", { ...at, clause: "via", why: VIA_WHY[target.name] ?? "it would take the load balancer for the client" }, span));
   if (expose.bind !== null && !can.bind) refused.push(diagnostic("ING905", { ...at, clause: "bind", why: "it has no local addresses to choose from" }, span));
@@ -83,6 +86,22 @@ function takenPorts(exposes: readonly CheckedExpose[], target: Judging): readonl
       ),
     ];
   });
+}
+
+/** Lists of a certificate's names of which one has to fit: nothing there refuses a name that fits beside others. */
+function identities({ exposes, denies }: CheckedPolicy, target: Judging): readonly Diagnostic[] {
+  const own = exposes.filter(({ mode }) => mode === "mtls" && target.can.modes.has(mode));
+  const at = { target: target.name, why: "it admits a certificate with one of the names, whatever the others are" };
+  const refused = (clause: string, { span }: CheckedRule): Diagnostic => diagnostic("ING909", { ...at, clause }, span);
+  const enforced = ({ client, dryrun }: CheckedRule): boolean => client !== null && !dryrun;
+  const applying = denies.filter(({ on }) => on === null || own.some(({ proto, ports }) => on.proto === proto && portsMeet(on.ports, ports)));
+  return [
+    ...(own.length === 0 ? [] : applying.filter(enforced).map((rule) => refused("deny client", rule))),
+    ...own.flatMap((expose) => expose.denies.filter(enforced).map((rule) => refused("deny client", rule))),
+    ...own.flatMap(({ allows }) =>
+      allows.filter((rule) => enforced(rule) && rule.client?.words.some((word) => word.startsWith("!"))).map((rule) => refused("except", rule)),
+    ),
+  ];
 }
 
 function rulesOf({ allows, denies }: CheckedExpose): readonly CheckedRule[] {
@@ -157,9 +176,16 @@ function ownBackend({ name, proto, ports, backends, proxy, span }: CheckedExpose
 /** HAProxy reads `$`, quotes and other characters of a path in its own way. */
 const PLAIN_PATH = /^[A-Za-z0-9_.+,@/-]+$/;
 
-function forwarded({ name, backends, span }: CheckedExpose, target: Judging): Judged {
+function forwarded({ name, mode, backends, proxy, span }: CheckedExpose, target: Judging): Judged {
   const refuse = (clause: string, why: string): Diagnostic => diagnostic("ING906", { target: target.name, clause, why }, span);
   if (backends.length === 0) return { refused: [refuse(`expose ${name}`, "its port opens when its service registers with ingressd")], leftOut: [] };
   const odd = backends.filter((backend) => backend.kind === "unix" && !PLAIN_PATH.test(backend.path));
-  return { refused: odd.map((backend) => refuse(backendText(backend), "a path there has only letters, digits and `_.+,@/-`")), leftOut: [] };
+  const header = proxy === "v2" && mode !== "tcp" && target.can.proxyV2 === "without names";
+  return {
+    refused: [
+      ...odd.map((backend) => refuse(backendText(backend), "a path there has only letters, digits and `_.+,@/-`")),
+      ...(header ? [refuse("proxy v2", "its header lacks the server name and the certificate, which that of ingressd has; `proxy v1` is the same there")] : []),
+    ],
+    leftOut: [],
+  };
 }

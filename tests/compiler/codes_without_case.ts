@@ -3,7 +3,19 @@
 import type { DiagnosticCode } from "../../compiler/diagnostics/codes.ts";
 
 /** Of a policy that is written for another program; tests/fleet has them. */
-export const TARGET_CODES: readonly DiagnosticCode[] = ["ING900", "ING901", "ING902", "ING903", "ING904", "ING905", "ING906", "ING907", "ING908"];
+export const TARGET_CODES: readonly DiagnosticCode[] = [
+  "ING900",
+  "ING901",
+  "ING902",
+  "ING903",
+  "ING904",
+  "ING905",
+  "ING906",
+  "ING907",
+  "ING908",
+  "ING909",
+  "ING910",
+];
 
 /** Of a policy that is written for Open Nexus OS; tests/os has them. */
 export const NEXUS_CODES: readonly DiagnosticCode[] = ["ING925", "ING926", "ING927", "ING928", "ING929", "ING930", "ING931", "ING932"];

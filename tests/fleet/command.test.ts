@@ -88,6 +88,36 @@ test("a folder for Envoy: the module, and the configuration with its hash", asyn
   assert.not.match(config(), "inline_bytes");
 });
 
+test("a bootstrap file for Envoy, and what another one admits", async () => {
+  const at = folderWith({ "p.ingress": POLICY });
+  const [file, out, running] = [join(at, "p.ingress"), join(at, "p.envoy.json"), join(at, "running.json")];
+  const refused = await ingresscHere(["build", file, "--target", "envoy"]);
+  assert.is(refused.code, 3);
+  assert.match(refused.err, "ING903");
+  assert.not.ok(existsSync(out));
+  assert.is((await ingresscHere(["build", file, "--target", "envoy", "--without", "caps"])).code, 0);
+  const output = readFileSync(out, "utf8");
+  assert.match(output, "Left out: cap of web: `cap 10 connections`");
+  const drift = async (from: string, to: string): Promise<string> => {
+    const { static_resources: own } = JSON.parse(output.replace(from, to)) as {
+      readonly static_resources: Record<"listeners" | "clusters", readonly object[]>;
+    };
+    const configs = [
+      { "@type": "type.googleapis.com/envoy.admin.v3.ClustersConfigDump", static_clusters: own.clusters.map((cluster) => ({ cluster })) },
+      { "@type": "type.googleapis.com/envoy.admin.v3.ListenersConfigDump", static_listeners: own.listeners.map((listener) => ({ listener })) },
+    ];
+    writeFileSync(running, JSON.stringify({ configs }));
+    const ran = await ingresscHere(["drift", file, running, "--target", "envoy", "--without", "caps"]);
+    return `${ran.code} ${ran.out}${ran.err}`;
+  };
+  assert.match(await drift("", ""), /^0 /);
+  assert.match(
+    await drift('"prefix_len": 24', '"prefix_len": 23'),
+    /^1 [^]*\+ web \(tcp 8080\): envoy admits whom the policy refuses: from 198\.51\.101\.0\/24[^]*for example: from 198\.51\.101\.1 to tcp 8080/,
+  );
+  assert.match(await drift("18080", "18081"), /^1 [^]*! envoy has what ingressc doesn't write: another cluster web\.0 than in the output/);
+});
+
 test("a test that fails: the old file stays", async () => {
   const at = folderWith({ "p.ingress": POLICY.replace("=> allow", "=> deny cidr"), "p.nft": "old" });
   const { code } = await ingresscHere(["build", join(at, "p.ingress"), "--target", "nft", "--without", "caps"]);

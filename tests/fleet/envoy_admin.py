@@ -1,13 +1,15 @@
-# Envoy's admin interface at admin.sock in the working folder. `ready`: waits until Envoy serves and every listener of envoy.json accepts;
+# Envoy's admin interface, by its socket. `ready`: waits until Envoy serves; `listening`: and until every listener of envoy.json accepts;
 # `get PATH FILE`: writes the answer to a file.
 import http.client, json, os, socket, sys
+
+SOCKET, COMMAND = sys.argv[1:3]
 
 
 class Admin(http.client.HTTPConnection):
     def connect(self):
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(30)
-        self.sock.connect("admin.sock")
+        self.sock.connect(SOCKET)
 
 
 def get(path):
@@ -22,17 +24,17 @@ def accepts(port):
         return s.connect_ex(("127.0.0.1", port)) == 0
 
 
-if sys.argv[1] == "get":
-    status, body = get(sys.argv[2])
+if COMMAND == "get":
+    status, body = get(sys.argv[3])
     assert status == 200, status
-    open(sys.argv[3], "wb").write(body)
+    open(sys.argv[4], "wb").write(body)
 else:
     try:
         while get("/ready")[1].strip() != b"LIVE":
             os.sched_yield()
     except (OSError, http.client.HTTPException):
         raise SystemExit("the engine ended before it listened")
-    listeners = json.load(open("envoy.json"))["static_resources"]["listeners"]
+    listeners = json.load(open("envoy.json"))["static_resources"]["listeners"] if COMMAND == "listening" else []
     places = [place for listener in listeners for place in [listener] + listener.get("additional_addresses", [])]
     for place in places:
         while not accepts(place["address"]["socket_address"]["port_value"]):

@@ -24,9 +24,9 @@ const PROGRAM = [BINARY, "--config-path", "envoy.json", "--disable-hot-restart",
 const ENGINE: Engine = {
   target: envoyWasm,
   setup: [],
-  program: () => [...PROGRAM, "--concurrency", "1"],
+  program: [...PROGRAM, "--concurrency", "1"],
   ready: "admin.sock",
-  before: [["python3", ADMIN, "ready"]],
+  before: [["python3", ADMIN, "admin.sock", "listening"]],
   silent: false,
 };
 type Found = ReturnType<typeof drifted>;
@@ -40,7 +40,7 @@ else {
     test(`${name}: Envoy admits whom the module admits`, () => {
       stallsAfter(120_000);
       // Each worker has a module of its own.
-      const engine = { ...ENGINE, program: () => [...PROGRAM, "--concurrency", String(1 + (i % 2))] };
+      const engine = { ...ENGINE, program: [...PROGRAM, "--concurrency", String(1 + (i % 2))] };
       const { visits, admitted, impossible } = accept(shipped(name), engine, SHIPPED, chance(32));
       console.log(`  ${name}: ${visits} clients, ${admitted} admitted, ${impossible} that the kernel does not have`);
       assert.ok(visits > 1_500 && admitted > 50);
@@ -190,7 +190,7 @@ else {
           ...ENGINE,
           settings,
           setup: [["sh", "-c", "base64 -d module.txt > policy.envoy.wasm"]],
-          program: () => ["sh", "-c", `python3 -m http.server 8900 --bind 127.0.0.1 & exec ${PROGRAM.join(" ")} --concurrency 1`],
+          program: ["sh", "-c", `python3 -m http.server 8900 --bind 127.0.0.1 & exec ${PROGRAM.join(" ")} --concurrency 1`],
           files: new Map([
             ["module.txt", Buffer.from(served).toString("base64")],
             ["envoy.json", (made.value.files.get("envoy.json") ?? "").replace('"num_retries": 5', '"num_retries": 1')],
@@ -206,7 +206,7 @@ else {
 
   test("what runs is read back", () => {
     stallsAfter(120_000);
-    const engine: Engine = { ...ENGINE, after: [["python3", ADMIN, "get", "/config_dump", "dump.json"]] };
+    const engine: Engine = { ...ENGINE, after: [["python3", ADMIN, "admin.sock", "get", "/config_dump", "dump.json"]] };
     const both = written(
       "both",
       `${plain.entry.text}expose www on tcp 8443 as passthrough {\n  backend 127.0.0.1:18443\n  proxy v2\n  allow from any sni "www.example.com"\n}\n`,

@@ -36,7 +36,7 @@ interface Row {
 const plain = (target: Emitter, policy: string): Row => ({ target, policy, name: policy, settings: { ...PLAIN, file: `policies/${policy}.ingress` } });
 const less = (target: Emitter, policy: string): Row => ({ target, policy, name: policy, settings: { ...LESS, file: `policies/${policy}.ingress` } });
 
-const { nft, haproxy, "envoy-wasm": envoyWasm, kubernetes } = EMITTERS;
+const { nft, haproxy, envoy, "envoy-wasm": envoyWasm, kubernetes } = EMITTERS;
 const ROWS: readonly Row[] = [
   plain(nft, "fleet"),
   plain(nft, "queue"),
@@ -52,6 +52,13 @@ const ROWS: readonly Row[] = [
   less(haproxy, "mail"),
   less(haproxy, "monitored"),
   plain(haproxy, "queue"),
+  plain(envoy, "queue"),
+  plain(envoy, "guarded"),
+  plain(envoy, "shut"),
+  less(envoy, "mail"),
+  less(envoy, "two_hosts"),
+  { ...plain(envoy, "fleet"), name: "fleet_as_of", settings: { ...PLAIN, file: "policies/fleet.ingress", asOf: Date.UTC(2027, 1, 10) / 1000 } },
+  { ...less(envoy, "public_api"), name: "public_api_as_of", settings: { ...LESS, file: "policies/public_api.ingress", asOf: Date.UTC(2027, 1, 10) / 1000 } },
   plain(envoyWasm, "fleet"),
   plain(envoyWasm, "behind_nginx"),
   plain(envoyWasm, "queue"),
@@ -92,78 +99,113 @@ const CLAUSES: readonly (readonly [clause: string, policy: string, codes: Readon
   [
     "passthrough",
     "expose web on tcp 443 as passthrough { backend 127.0.0.1:8443 allow from any }",
-    { nft: "ING900", haproxy: null, "envoy-wasm": null, kubernetes: "ING900" },
+    { nft: "ING900", haproxy: null, envoy: null, "envoy-wasm": null, kubernetes: "ING900" },
   ],
   [
     "tls",
     'expose web on tcp 443 as tls { backend 127.0.0.1:8080 cert "web" allow from any }',
-    { nft: "ING900", haproxy: "ING900", "envoy-wasm": "ING900", kubernetes: "ING900" },
+    { nft: "ING900", haproxy: "ING900", envoy: null, "envoy-wasm": "ING900", kubernetes: "ING900" },
   ],
   [
     "mtls",
     'expose web on tcp 443 as mtls { backend 127.0.0.1:8080 cert "web" ca "corp" allow from any }',
-    { nft: "ING900", haproxy: "ING900", "envoy-wasm": "ING900", kubernetes: "ING900" },
+    { nft: "ING900", haproxy: "ING900", envoy: null, "envoy-wasm": "ING900", kubernetes: "ING900" },
   ],
   [
     "udp",
     "expose dns on udp 53 { backend 127.0.0.1:5300 amplify any allow from any }",
-    { nft: null, haproxy: "ING901", "envoy-wasm": "ING901", kubernetes: null },
+    { nft: null, haproxy: "ING901", envoy: "ING901", "envoy-wasm": "ING901", kubernetes: null },
   ],
   [
     "via",
     "expose web on tcp 80 via 10.0.0.5 { backend 127.0.0.1:18080 allow from any }",
-    { nft: "ING902", haproxy: "ING902", "envoy-wasm": "ING902", kubernetes: "ING902" },
+    { nft: "ING902", haproxy: "ING902", envoy: "ING902", "envoy-wasm": "ING902", kubernetes: "ING902" },
   ],
   [
     "cap",
     "expose web on tcp 80 { backend 127.0.0.1:8080 cap 10 connections allow from any }",
-    { nft: "ING903", haproxy: "ING903", "envoy-wasm": "ING903", kubernetes: "ING903" },
+    { nft: "ING903", haproxy: "ING903", envoy: "ING903", "envoy-wasm": "ING903", kubernetes: "ING903" },
   ],
   [
     "limit",
     "expose web on tcp 80 { backend 127.0.0.1:8080 limit 1/s per source allow from any }",
-    { nft: "ING903", haproxy: "ING903", "envoy-wasm": "ING903", kubernetes: "ING903" },
+    { nft: "ING903", haproxy: "ING903", envoy: "ING903", "envoy-wasm": "ING903", kubernetes: "ING903" },
   ],
   [
     "amplify",
     "expose dns on udp 53 { backend 127.0.0.1:5300 amplify 30 allow from any }",
-    { nft: "ING903", haproxy: "ING901 ING903", "envoy-wasm": "ING901 ING903", kubernetes: "ING903" },
+    { nft: "ING903", haproxy: "ING901 ING903", envoy: "ING901 ING903", "envoy-wasm": "ING901 ING903", kubernetes: "ING903" },
   ],
   [
     "until",
     "expose web on tcp 80 { backend 127.0.0.1:8080 allow from any until 2030-01-01T00:00Z }",
-    { nft: null, haproxy: null, "envoy-wasm": null, kubernetes: "ING904" },
+    { nft: null, haproxy: null, envoy: "ING904", "envoy-wasm": null, kubernetes: "ING904" },
   ],
   [
     "bind",
     "expose web on tcp 80 bind private { backend 127.0.0.1:8080 allow from any }",
-    { nft: null, haproxy: null, "envoy-wasm": null, kubernetes: "ING905" },
+    { nft: null, haproxy: null, envoy: null, "envoy-wasm": null, kubernetes: "ING905" },
   ],
-  ["no backend", "expose web on tcp 80 { allow from any }", { nft: null, haproxy: "ING906", "envoy-wasm": "ING906", kubernetes: null }],
+  ["no backend", "expose web on tcp 80 { allow from any }", { nft: null, haproxy: "ING906", envoy: "ING906", "envoy-wasm": "ING906", kubernetes: null }],
   [
     "two backends",
     "expose web on tcp 80 { backend 127.0.0.1:8080, 127.0.0.1:8081 allow from any }",
-    { nft: "ING906", haproxy: null, "envoy-wasm": null, kubernetes: "ING906" },
+    { nft: "ING906", haproxy: null, envoy: null, "envoy-wasm": null, kubernetes: "ING906" },
   ],
   [
     "a unix socket",
     'expose web on tcp 80 { backend unix "/run/web.sock" allow from any }',
-    { nft: "ING906", haproxy: null, "envoy-wasm": null, kubernetes: "ING906" },
+    { nft: "ING906", haproxy: null, envoy: null, "envoy-wasm": null, kubernetes: "ING906" },
   ],
   [
     "another host",
     "expose web on tcp 80 { backend remote 10.0.3.7:80 allow from any }",
-    { nft: "ING906", haproxy: null, "envoy-wasm": null, kubernetes: "ING906" },
+    { nft: "ING906", haproxy: null, envoy: null, "envoy-wasm": null, kubernetes: "ING906" },
   ],
   [
     "a PROXY header",
     "expose web on tcp 80 { backend 127.0.0.1:8080 proxy v2 allow from any }",
-    { nft: "ING906", haproxy: null, "envoy-wasm": null, kubernetes: "ING906" },
+    { nft: "ING906", haproxy: null, envoy: null, "envoy-wasm": null, kubernetes: "ING906" },
   ],
   [
     "direct",
     '@why "it speaks its own protocol"\nexpose web service shop on tcp 8080 as direct { }',
-    { nft: null, haproxy: null, "envoy-wasm": null, kubernetes: null },
+    { nft: null, haproxy: null, envoy: null, "envoy-wasm": null, kubernetes: null },
+  ],
+  [
+    "alpn",
+    'expose web on tcp 443 as tls { backend 127.0.0.1:8080 cert "web" alpn "h2" allow from any }',
+    { nft: "ING900", haproxy: "ING900", envoy: "ING910", "envoy-wasm": "ING900", kubernetes: "ING900" },
+  ],
+  [
+    "a deny of an identity",
+    'expose web on tcp 443 as mtls { backend 127.0.0.1:8080 cert "web" ca "corp" allow from any deny client dns "a.example" }',
+    { nft: "ING900", haproxy: "ING900", envoy: "ING909", "envoy-wasm": "ING900", kubernetes: "ING900" },
+  ],
+  [
+    "a deny of an identity at top level",
+    'deny on tcp 443 client dns "a.example"\nexpose web on tcp 443 as mtls { backend 127.0.0.1:8080 cert "web" ca "corp" allow from any }',
+    { nft: "ING900", haproxy: "ING900", envoy: "ING909", "envoy-wasm": "ING900", kubernetes: "ING900" },
+  ],
+  [
+    "an identity that is taken out",
+    'ids staff = uri "spiffe://a.example/*" except uri "spiffe://a.example/x"\nexpose web on tcp 443 as mtls { backend 127.0.0.1:8080 cert "web" ca "corp" allow from any client staff }',
+    { nft: "ING900", haproxy: "ING900", envoy: "ING909", "envoy-wasm": "ING900", kubernetes: "ING900" },
+  ],
+  [
+    "identities of rules without exceptions",
+    'ids staff = uri "spiffe://a.example/*"\nexpose web on tcp 443 as mtls { backend 127.0.0.1:8080 cert "web" ca "corp" allow from 10.0.0.0/8 client staff allow from any client uri "spiffe://a.example/x", dns "b.example" deny from 10.1.0.0/16 }',
+    { nft: "ING900", haproxy: "ING900", envoy: null, "envoy-wasm": "ING900", kubernetes: "ING900" },
+  ],
+  [
+    "a PROXY header of version 2 behind a hello",
+    "expose web on tcp 443 as passthrough { backend 127.0.0.1:8443 proxy v2 allow from any }",
+    { nft: "ING900 ING906", haproxy: null, envoy: "ING906", "envoy-wasm": null, kubernetes: "ING900 ING906" },
+  ],
+  [
+    "a PROXY header of version 1 behind a hello",
+    "expose web on tcp 443 as passthrough { backend 127.0.0.1:8443 proxy v1 allow from any }",
+    { nft: "ING900 ING906", haproxy: null, envoy: null, "envoy-wasm": null, kubernetes: "ING900 ING906" },
   ],
 ];
 

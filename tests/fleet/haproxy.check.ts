@@ -23,7 +23,7 @@ import { namedPolicy } from "./random_policies.ts";
 const test = suite("fleet: haproxy");
 const API = fileURLToPath(new URL("runtime_api.py", import.meta.url));
 const PROGRAM = ["haproxy", "-f", "haproxy.cfg", "-db"];
-const ENGINE: Engine = { target: haproxy, setup: [], program: () => PROGRAM, ready: "runtime.sock", silent: false };
+const ENGINE: Engine = { target: haproxy, setup: [], program: PROGRAM, ready: "runtime.sock", silent: false };
 const POLICIES = ["fleet", "queue", "public_api", "behind_nginx", "mail", "monitored"];
 
 const tried = spawnSync("unshare", ["--net", "sh", "-ec", "haproxy -v; python3 -c 1"], {

@@ -6,6 +6,7 @@ import { modelOf } from "../../compiler/analysis/model.ts";
 import { render } from "../../compiler/diagnostics/render.ts";
 import type { Source } from "../../compiler/emitters/written.ts";
 import type { SourceReader } from "../../compiler/source/source.ts";
+import { identityOf } from "../../runtime/host/identity.ts";
 import { openEngine } from "../../runtime/host/ask.ts";
 import { loadPolicy } from "../../runtime/host/load.ts";
 import { passedName, saidName } from "../../gateway/tls/server_name.ts";
@@ -63,6 +64,8 @@ export interface Visit {
   readonly port: number;
   /** Null: the client's hello has no name. Undefined: it sends no hello. */
   readonly name?: string | null;
+  /** The client does a TLS handshake, and shows a certificate with these words; null: none. Undefined: it sends a hello alone. */
+  readonly words?: readonly string[] | null;
 }
 
 /** The module's verdicts at one moment, caps and limits aside. */
@@ -80,16 +83,26 @@ export function verdicts({ loaded, model }: Compiled, wallSeconds: number): (vis
 }
 
 /** The listener that admits the client; null: none does. */
-function verdict(engine: PolicyEngine, { proto, source, local, port, name }: Visit): number | null {
+function verdict(engine: PolicyEngine, visit: Visit): number | null {
+  const { proto, source, local, port, name } = visit;
   const place = engine.listenerAt(proto, port, local);
   if (place < 0) return null;
   // A listener that reads names expects a hello, and refuses other bytes.
   const mode = engine.info.listeners[place]?.mode;
   if (name === undefined && mode !== "tcp" && mode !== "direct") return null;
   const first = engine.accept(place, source);
-  if (first.allowed || !first.later) return first.allowed ? place : null;
+  if (first.allowed || !first.later) return first.allowed ? shaken(engine, place, visit) : null;
   const lead = engine.lead(place, source, name ?? null);
   if (lead.listener === null) return null;
-  const named = engine.named(lead.listener, source, name ?? null);
-  return named.allowed ? lead.listener : null;
+  const answer = engine.named(lead.listener, source, name ?? null);
+  return answer.allowed || answer.later ? shaken(engine, lead.listener, visit) : null;
+}
+
+/** A listener that ends TLS gives nothing to a client without a handshake, and its rules are about the certificate where it requests one. */
+function shaken(engine: PolicyEngine, listener: number, { source, name = null, words }: Visit): number | null {
+  const mode = engine.info.listeners[listener]?.mode;
+  if (mode !== "tls" && mode !== "mtls") return listener;
+  if (words === undefined || (mode === "mtls" && words === null)) return null;
+  if (mode === "tls" || words === null) return listener;
+  return engine.identity(listener, source, name, identityOf(words)).allowed ? listener : null;
 }

@@ -1,5 +1,5 @@
 // Random policies that a target takes: those of the oracle without what the target refuses.
-import type { ModelExpose, ModelPolicy, ModelRule } from "../oracle/model.ts";
+import type { ModelExpose, ModelPolicy, ModelRule, Ports } from "../oracle/model.ts";
 import type { Chance } from "../oracle/random.ts";
 import { sharedPolicy, wholePolicy } from "../oracle/whole.ts";
 
@@ -40,6 +40,23 @@ export function plainPolicy(c: Chance): ModelPolicy {
 export function namedPolicy(c: Chance): ModelPolicy {
   const made = c.oneIn(2) ? wholePolicy(c, { ...SIZE, exposes: 1 + c.below(3) }) : sharedPolicy(c, { ...SIZE, exposes: 2 + c.below(2) });
   return { ...made, exposes: made.exposes.map(unbounded) };
+}
+
+/** The same, with TLS that ends at some exposes; some of these require a certificate. */
+export function tlsPolicy(c: Chance): ModelPolicy {
+  const made = namedPolicy(c);
+  const ends = (expose: ModelExpose): ModelExpose => (expose.mode === "passthrough" && c.oneIn(3) ? { ...expose, mode: c.oneIn(3) ? "mtls" : "tls" } : expose);
+  return { ...made, exposes: made.exposes.map(ends) };
+}
+
+/** The same policy at other ports. */
+export function shifted(policy: ModelPolicy, by: number): ModelPolicy {
+  const moved = (ports: readonly Ports[]): readonly Ports[] => ports.map(({ first, last }) => ({ first: first + by, last: last + by }));
+  return {
+    ...policy,
+    denies: policy.denies.map((deny) => ({ ...deny, on: deny.on === null ? null : moved(deny.on) })),
+    exposes: policy.exposes.map((expose) => ({ ...expose, ports: moved(expose.ports) })),
+  };
 }
 
 function unbounded(expose: ModelExpose): ModelExpose {

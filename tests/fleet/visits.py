@@ -1,7 +1,7 @@
 # Runs inside a network namespace in which every address is local: starts backends and an engine, lets each client connect from its
 # source, and writes which backend answered it: its port, 0 where nobody did, or null where the kernel has no such client.
 # Argument: a folder with job.json. The answers are in answers.json.
-import json, os, selectors, socket, struct, subprocess, sys
+import json, os, selectors, socket, ssl, struct, subprocess, sys
 
 os.chdir(sys.argv[1])
 job = json.load(open("job.json"))
@@ -184,6 +184,44 @@ def silent(visits):
     return answers
 
 
+# A TLS client without a socket: what it has to send, and what it was sent.
+class Handshake:
+    contexts = {}
+
+    def __init__(self, name, client):
+        if client not in self.contexts:
+            context = self.contexts[client] = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            if client is not None:
+                context.load_cert_chain(client + ".crt", client + ".key")
+        self.came, self.due = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = self.contexts[client].wrap_bio(self.came, self.due, server_hostname=name)
+        self.raw, self.data, self.done, self.ended = b"", b"", False, False
+        self.step()
+
+    def feed(self, part):
+        self.raw += part
+        self.came.write(part)
+        self.step()
+
+    def step(self):
+        try:
+            if not self.done:
+                self.tls.do_handshake()
+                self.done = True
+            while part := self.tls.read(4096):
+                self.data += part
+            self.ended = True
+        except ssl.SSLWantReadError:
+            pass
+        except (ssl.SSLError, OSError):
+            self.ended = True
+
+    # Below zero: a backend has answered in the place of a server's hello.
+    def answer(self):
+        return number(self.data) if self.done else -number(self.raw)
+
+
 # Where a refusal closes the connection.
 def closing(visits):
     answers = [None] * len(visits)
@@ -200,12 +238,13 @@ def closing(visits):
                 answers[i] = s
                 continue
             s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            loop.register(s, selectors.EVENT_WRITE, [i, list(payloads[payload]) if payload >= 0 else [], b""])
+            shake = Handshake(**job["tls"][-2 - payload]) if payload <= -2 else None
+            loop.register(s, selectors.EVENT_WRITE, [i, list(payloads[payload]) if payload >= 0 else [], b"", shake])
             return 1
         return 0
 
-    def end(s, i, data):
-        answers[i] = number(data)
+    def end(s, i, data, shake):
+        answers[i] = number(data) if shake is None else shake.answer()
         loop.unregister(s)
         s.close()
         return begin()
@@ -219,9 +258,11 @@ def closing(visits):
             raise SystemExit("clients were neither answered nor refused: %r" % left)
         for key, _ in ready:
             s, state = key.fileobj, key.data
-            i, parts, data = state
+            i, parts, data, shake = state
             try:
                 if key.events == selectors.EVENT_WRITE:
+                    if shake is not None:
+                        parts.append(shake.due.read())
                     if parts:
                         s.send(parts.pop(0))
                     if not parts:
@@ -233,8 +274,14 @@ def closing(visits):
             except OSError:
                 part = b""
             state[2] = data + part
-            if not part:
-                open_count += end(s, i, state[2]) - 1
+            if shake is not None and part:
+                shake.feed(part)
+                try:
+                    s.send(shake.due.read())
+                except OSError:
+                    pass
+            if not part or (shake is not None and shake.ended):
+                open_count += end(s, i, state[2], shake) - 1
     return answers
 
 

@@ -17,7 +17,7 @@ export const drift = {
   },
   manual: [
     "RUNNING is what the program says of itself: `nft -j list table inet ingressd` for nft, what the",
-    "runtime API answers to `show map` for haproxy, `/config_dump` of the admin interface for envoy-wasm,",
+    "runtime API answers to `show map` for haproxy, `/config_dump` of the admin interface for envoy and envoy-wasm,",
     "and `kubectl get networkpolicy,service -o json` for kubernetes (docs/fleet.md has the commands). It is converted back into sets of clients, and each",
     "place where they differ from those that the policy admits is shown, with one request of each as",
     "`ingressc explain` reads it. Parts that ingressc doesn't write are shown too. What the program says",

