@@ -31,6 +31,7 @@ export const MARKERS: readonly Marker[] = [
   { text: READY, phase: "net", proves: "a policy is in force, and every port of it that can be open is" },
   ...DENY_REASONS.map((reason): Marker => ({ text: denied(reason), phase: "net", proves: `a connection, bind or registration was refused for ${reason}` })),
   { text: BIND_DENIED, phase: "policy", proves: "the policy refused a service's own bind" },
+  { text: "abi-filter: omitted (subject=", phase: "policy", proves: "the policy refused more binds of a service in a second than have a line of their own" },
   ...Object.entries(SELFTESTS).flatMap(([name, proves]): Marker[] => [
     { text: `SELFTEST: ingress ${name} ok`, phase: "net", proves },
     { text: `SELFTEST: ingress ${name} FAIL`, phase: "net", proves: `not shown by the traffic: ${proves}` },
