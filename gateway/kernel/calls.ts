@@ -1,4 +1,4 @@
-// The system calls of the kernel transport: the only file of this folder that declares functions for koffi. Each gives
+// The system calls of the kernel transport: the only file that declares system calls for it (OpenSSL's functions are in openssl.ts). Each gives
 // its result, or a negative error number, which is read right after the call. Structures are bytes or words that the
 // caller lays out. Every descriptor that is made here is closed by an exec.
 import { openLibc, type Watch } from "../../runtime/shell/libc.ts";

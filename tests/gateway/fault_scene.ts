@@ -4,6 +4,7 @@
 import { randomBytes } from "node:crypto";
 import { readdirSync } from "node:fs";
 import type { Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 import * as assert from "uvu/assert";
 import { FREE } from "../../gateway/connection/states.ts";
 import { resetReader } from "../../gateway/forward/reset.ts";
@@ -11,6 +12,8 @@ import { EAGAIN, EINTR } from "../../gateway/kernel/calls.ts";
 import { made } from "../../gateway/kernel/tls_context.ts";
 import { atLength } from "../at_length.ts";
 import type { Suite } from "../suite.ts";
+import type { Issued } from "../tls/certificates.ts";
+import { Wire } from "../tls/exact_end.ts";
 import { described, ERRORS, stepsOf, type FaultyCalls, type Named, type Plan } from "./faulty_calls.ts";
 import { eventually, visit, type Under } from "./gateway_under_test.ts";
 
@@ -83,6 +86,26 @@ export async function exchange(at: number, from: string, ...pieces: readonly Buf
   socket.end(pieces.at(-1) ?? "");
   await closed;
   return { bytes: Buffer.concat(bytes), ended: ended && socket.errored === null };
+}
+
+/** A client that does a handshake, sends the question, and ends; with a certificate or none. */
+export async function exchangeTls(
+  at: number,
+  { ca, servername, shown }: { readonly ca: string; readonly servername: string; readonly shown?: Issued },
+): Promise<Exchange> {
+  const wire = new Wire(visit(at).socket);
+  const own = shown === undefined ? {} : { cert: shown.pem, key: shown.key };
+  const socket = connectTls({ socket: wire, ca, servername, checkServerIdentity: () => undefined, ...own });
+  wire.transports(socket);
+  socket.allowHalfOpen = true;
+  const bytes: Buffer[] = [];
+  let isEnded = false;
+  socket.on("data", (chunk: Buffer) => bytes.push(chunk));
+  socket.on("error", () => undefined);
+  socket.once("end", () => (isEnded = !wire.isCut));
+  socket.once("secureConnect", () => socket.end(QUESTION));
+  await new Promise((resolve) => socket.once("close", resolve));
+  return { bytes: Buffer.concat(bytes), ended: isEnded };
 }
 
 const descriptors = (): number => readdirSync("/proc/self/fd").length;

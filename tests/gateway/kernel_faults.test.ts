@@ -1,18 +1,17 @@
 // Every call of the kernel's forwarder fails in turn, at every step of a connection, with each error that it may have: in
 // plain tcp, where a hello is read first and comes in pieces, at a backend on a unix socket, and under TLS that OpenSSL ends.
+// kernel_faults_identity.test.ts does the same where the client's address or identity is read first.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
-import { connect as connectTls } from "node:tls";
 import { join } from "node:path";
 import { usableCalls } from "../../gateway/kernel/self_test.ts";
 import type { KernelCalls } from "../../gateway/kernel/calls.ts";
 import { skip } from "../skip.ts";
 import { atEnd, suite } from "../suite.ts";
 import { authority, dns, leaf } from "../tls/certificates.ts";
-import { Wire } from "../tls/exact_end.ts";
 import { put } from "../tls/tls_under_test.ts";
-import { ANSWER, answering, exchange, QUESTION, testsOf, type Exchange, type Got, type Scene } from "./fault_scene.ts";
+import { ANSWER, answering, exchange, exchangeTls, QUESTION, testsOf, type Exchange, type Got, type Scene } from "./fault_scene.ts";
 import { FaultyCalls, OF_STREAMS, type Named } from "./faulty_calls.ts";
 import { backend, freePort, running, temporaryFolder, visit } from "./gateway_under_test.ts";
 import { helloWith, records, serverName } from "./hello_bytes.ts";
@@ -147,20 +146,7 @@ async function tls(real: KernelCalls): Promise<Scene> {
     policy: `edition 1\nexpose web on tcp ${at} as tls { backend 127.0.0.1:${behind.port} cert "web" allow from any sni "www.example.com" }`,
     config: `[certs.web]\ncert = "${folder}/web.pem"\nkey = "${folder}/web.key"\n`,
   });
-  const exchanged = async (servername: string): Promise<Exchange> => {
-    const wire = new Wire(visit(at).socket);
-    const socket = connectTls({ socket: wire, ca: root.pem, servername, checkServerIdentity: () => undefined });
-    wire.transports(socket);
-    socket.allowHalfOpen = true;
-    const bytes: Buffer[] = [];
-    let isEnded = false;
-    socket.on("data", (chunk: Buffer) => bytes.push(chunk));
-    socket.on("error", () => undefined);
-    socket.once("end", () => (isEnded = !wire.isCut));
-    socket.once("secureConnect", () => socket.end(QUESTION));
-    await new Promise((resolve) => socket.once("close", resolve));
-    return { bytes: Buffer.concat(bytes), ended: isEnded };
-  };
+  const exchanged = (servername: string): Promise<Exchange> => exchangeTls(at, { ca: root.pem, servername });
   return { faulty, gateway, behind, got, question: QUESTION, served: () => exchanged("www.example.com"), refused: () => exchanged("other.example.com") };
 }
 
