@@ -9,7 +9,7 @@ import { Chains } from "./envoy_chains.ts";
 import { entriesOf, readsHello } from "./envoy_entries.ts";
 import { readDump } from "./envoy_running.ts";
 import type { Place, Plan } from "./plan.ts";
-import { FAMILIES, ofFamily, portTexts } from "./ranges.ts";
+import { FAMILIES, ofFamily, portTexts, prefixTexts } from "./ranges.ts";
 
 export const envoy: Emitter = {
   name: "envoy",
@@ -30,10 +30,12 @@ export const envoy: Emitter = {
 
 /** Each has a socket for each family and each of Envoy's workers. */
 export const MOST_PORTS = 1_000;
+/** Envoy's tables of addresses end at 2^19 entries, and have some for what lies between prefixes. */
+export const MOST_PREFIXES = 250_000;
 
 function filesOf(plan: Plan, options: Options): Result<Files, readonly TooMuch[]> {
   const groups = portGroups(plan.places);
-  const wrong: TooMuch[] = [...tooManyPorts(plan), ...groups.flatMap((places) => mixed(plan, places))];
+  const wrong: TooMuch[] = [...tooManyPorts(plan), ...tooManyPrefixes(plan), ...groups.flatMap((places) => mixed(plan, places))];
   const listeners = wrong.length > 0 ? [] : groups.flatMap((places) => listenerOf(plan, places, wrong));
   if (wrong.length > 0) return failed(distinct(wrong));
   const used = new Set(plan.places.flatMap(({ grants, names }) => [...grants, ...(names ?? []).flatMap((one) => one.grants)].map(({ listener }) => listener)));
@@ -72,14 +74,23 @@ function mixed({ exposes }: Plan, places: readonly Place[]): readonly TooMuch[] 
 
 function tooManyPorts({ exposes, places }: Plan): readonly TooMuch[] {
   const used = new Set(places.flatMap(({ members }) => members));
-  let ports = 0;
+  const ports = new Set<number>();
   return exposes.flatMap((expose, i): readonly TooMuch[] => {
     if (!used.has(i)) return [];
-    const before = ports;
-    ports += expose.ports.reduce((sum, { first, last }) => sum + last - first + 1, 0);
-    return ports > MOST_PORTS && before <= MOST_PORTS ?
-        [{ listener: i, what: `with it there are ${ports} ports, and the target has a socket for each, at most ${MOST_PORTS} here` }]
+    const before = ports.size;
+    for (const { first, last } of expose.ports) for (let port = first; port <= last; port++) ports.add(port);
+    return ports.size > MOST_PORTS && before <= MOST_PORTS ?
+        [{ listener: i, what: `with it there are ${ports.size} ports, and the target has a socket for each, at most ${MOST_PORTS} here` }]
       : [];
+  });
+}
+
+/** `most`: prefixes of both families in all sets of one port. */
+export function tooManyPrefixes({ places }: Pick<Plan, "places">, most = MOST_PREFIXES): readonly TooMuch[] {
+  return portGroups(places).flatMap((group): readonly TooMuch[] => {
+    const grants = group.flatMap(({ grants: own, names }) => [...own, ...(names ?? []).flatMap((one) => one.grants)]);
+    const count = grants.reduce((sum, { sources }) => sum + prefixTexts(sources).length, 0);
+    return count <= most ? [] : [{ listener: grants[0]?.listener ?? 0, what: `its clients are ${count} prefixes, and the target takes ${most} of a port` }];
   });
 }
 

@@ -42,6 +42,11 @@ export function prefixes(texts: readonly string[]): readonly Prefix[] {
   });
 }
 
+/** A worker hears of a backend that is left out a moment later, so that an attempt may meet it once more. */
+export function attemptsOf(backends: number): number {
+  return 8 * backends;
+}
+
 /** Connections of a TLS that ends here reach the backend behind the handshake. */
 export function filtersTo(cluster: string, name: string, backends: number, endsTls: boolean): readonly Json[] {
   return [
@@ -49,7 +54,7 @@ export function filtersTo(cluster: string, name: string, backends: number, endsT
       stat_prefix: name,
       cluster,
       idle_timeout: "3600s",
-      ...(backends > 1 && { max_connect_attempts: backends }),
+      ...(backends > 1 && { max_connect_attempts: attemptsOf(backends) }),
       ...(endsTls && { upstream_connect_mode: "ON_DOWNSTREAM_TLS_HANDSHAKE", max_early_data_bytes: 16_384 }),
     }),
   ];
@@ -89,7 +94,7 @@ export function clusterOf(name: string, { backends, proxy }: CheckedExpose): Jso
     connect_timeout: "5s",
     circuit_breakers: { thresholds: [{ max_connections: UNBOUNDED, max_pending_requests: UNBOUNDED, max_requests: UNBOUNDED }] },
     load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints: backends.map(endpointOf) }] },
-    ...(backends.length > 1 && FEWEST_CONNECTIONS),
+    ...(backends.length > 1 && IN_TURN),
     ...(proxy !== null && {
       transport_socket: typed(
         "envoy.transport_sockets.upstream_proxy_protocol",
@@ -103,17 +108,12 @@ export function clusterOf(name: string, { backends, proxy }: CheckedExpose): Jso
   };
 }
 
-/** The backend with the fewest connections; one that fails is left out for 5 s. */
-const FEWEST_CONNECTIONS: Json = {
-  load_balancing_policy: {
-    policies: [
-      {
-        typed_extension_config: typed("envoy.load_balancing_policies.least_request", "envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest", {
-          selection_method: "FULL_SCAN",
-        }),
-      },
-    ],
-  },
+/**
+ * Backends in turn; one that fails is left out for 5 s. With the fewest connections first, clients would come back to those that do not
+ * accept, which have none. By default Envoy takes those that are left out again where they are more than half of all.
+ */
+export const IN_TURN: Json = {
+  common_lb_config: { healthy_panic_threshold: { value: 1 } },
   outlier_detection: {
     interval: "1s",
     base_ejection_time: "5s",

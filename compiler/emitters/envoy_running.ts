@@ -50,7 +50,8 @@ function wantedOf(files: Files): Wanted {
   };
 }
 
-function listenersIn(dumped: unknown, strange: string[]): readonly unknown[] {
+/** Those that are in force; others are strange. */
+export function listenersIn(dumped: unknown, strange: string[]): readonly unknown[] {
   const fixed = list(at(dumped, "static_listeners")).map((one) => at(one, "listener"));
   const dynamic = list(at(dumped, "dynamic_listeners"));
   for (const one of dynamic) {

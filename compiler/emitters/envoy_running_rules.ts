@@ -148,7 +148,9 @@ export class RuleReader {
 
   #rule(rule: unknown): readonly LocalRule[] {
     const chain = this.#chains.find(({ name }) => name === actionOf(rule));
-    const read = chain === undefined ? null : this.#conditions(at(rule, "predicate"), chain);
+    // Whatever else a match has, such as that others follow it, is not what `build` writes.
+    const isPlain = Object.keys(at(rule, "on_match") ?? {}).join() === "action";
+    const read = chain === undefined || !isPlain ? null : this.#conditions(at(rule, "predicate"), chain);
     if (chain === undefined || read === null) {
       this.#odd(`a rule that leads to ${actionOf(rule)}: ${shown(at(rule, "predicate"))}`);
       return [];
@@ -167,8 +169,9 @@ export class RuleReader {
       const names = namesOf(parts === undefined ? [one] : list(parts));
       if (ranges.length > 0 && canonical(one) === canonical(addresses(INPUT.source, ranges)))
         found = { ...found, sources: intersection(found.sources, this.#set(ranges, name)) };
-      else if (ranges.length > 0 && canonical(one) === canonical(addresses(INPUT.local, ranges))) found = { ...found, local: this.#set(ranges, name) };
-      else if (canonical(one) === canonical(not(HAS_NAME))) found = { ...found, names: [{ nameless: true, hosts: hostsOfWords([]) }] };
+      else if (ranges.length > 0 && found.local === null && canonical(one) === canonical(addresses(INPUT.local, ranges)))
+        found = { ...found, local: this.#set(ranges, name) };
+      else if (found.names === null && canonical(one) === canonical(not(HAS_NAME))) found = { ...found, names: [{ nameless: true, hosts: hostsOfWords([]) }] };
       else if (names !== null && found.names === null && names.dot === (refuses || endsTls)) found = { ...found, names: names.sets.map(namesIn) };
       else return null;
     }

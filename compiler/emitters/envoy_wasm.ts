@@ -7,6 +7,7 @@ import type { Backend, CheckedExpose } from "../policy/policy.ts";
 import { capabilities, pluginModule } from "./envoy_wasm_module.ts";
 import { readConfigDump } from "./envoy_wasm_running.ts";
 import type { Emitter, Files, Options, TooMuch } from "./emitter.ts";
+import { attemptsOf, IN_TURN } from "./envoy_parts.ts";
 import { headerLines } from "./header.ts";
 import type { Place, Plan } from "./plan.ts";
 
@@ -14,7 +15,7 @@ export const envoyWasm: Emitter = {
   name: "envoy-wasm",
   ending: ".envoy",
   isFolder: true,
-  can: { modes: new Set(["tcp", "passthrough"]), udp: false, direct: "left out", times: true, bind: true, backends: "forwarded" },
+  can: { modes: new Set(["tcp", "passthrough"]), udp: false, direct: "left out", times: true, bind: true, backends: "forwarded", proxyV2: "without names" },
   emit: filesOf,
   binaries: (plan) => new Map([[MODULE_FILE, moduleOf(plan, servedPlaces(plan)) ?? new Uint8Array(0)]]),
   read: readConfigDump,
@@ -120,6 +121,7 @@ interface Plugin {
 function listenerOf(places: readonly Place[], named: boolean, { code, hash, may }: Plugin, plan: Plan, options: Options): object {
   const [first = 0, ...more] = portsOf(places);
   const name = named ? "ingressd_tls" : "ingressd_tcp";
+  const backends = Math.max(...places.flatMap(({ members }) => members.map((i) => plan.exposes[i]?.backends.length ?? 0)));
   const inspector = { name: "envoy.filters.listener.tls_inspector", typed_config: { "@type": `${TYPES}.filters.listener.tls_inspector.v3.TlsInspector` } };
   const plugin = {
     name: "ingressd",
@@ -145,7 +147,12 @@ function listenerOf(places: readonly Place[], named: boolean, { code, hash, may 
           {
             name: "envoy.filters.network.tcp_proxy",
             // No cluster has that name: only those connections are forwarded for which the plugin names another.
-            typed_config: { "@type": `${TYPES}.filters.network.tcp_proxy.v3.TcpProxy`, stat_prefix: name, cluster: "refused" },
+            typed_config: {
+              "@type": `${TYPES}.filters.network.tcp_proxy.v3.TcpProxy`,
+              stat_prefix: name,
+              cluster: "refused",
+              ...(backends > 1 && { max_connect_attempts: attemptsOf(backends) }),
+            },
           },
         ],
       },
@@ -164,7 +171,7 @@ function clusterOf({ name, backends, proxy }: CheckedExpose, i: number): object 
     name: "envoy.transport_sockets.upstream_proxy_protocol",
     typed_config: {
       "@type": `${TYPES}.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport`,
-      config: { version: proxy === "v1" ? "V1" : "V2" },
+      config: proxy === "v1" ? {} : { version: "V2" },
       transport_socket: { name: "envoy.transport_sockets.raw_buffer", typed_config: { "@type": `${TYPES}.transport_sockets.raw_buffer.v3.RawBuffer` } },
     },
   };
@@ -173,7 +180,7 @@ function clusterOf({ name, backends, proxy }: CheckedExpose, i: number): object 
     alt_stat_name: name,
     type: "STATIC",
     connect_timeout: "5s",
-    lb_policy: "LEAST_REQUEST",
+    ...(backends.length > 1 && IN_TURN),
     // Without them Envoy refuses clients from 1,024 connections on.
     circuit_breakers: { thresholds: [{ max_connections: MOST, max_pending_requests: MOST, max_requests: MOST }] },
     load_assignment: { cluster_name: own, endpoints: [{ lb_endpoints: backends.map(endpointOf) }] },

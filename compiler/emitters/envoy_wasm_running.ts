@@ -5,6 +5,7 @@ import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import { hostsOfWords } from "../analysis/names.ts";
 import { sha256 } from "../emit/hash.ts";
 import type { Files, Running, RunningRule } from "./emitter.ts";
+import { listenersIn } from "./envoy_running.ts";
 import { at, isFields, list, parsed, shown, text } from "./json.ts";
 import type { Grant, Place, Plan } from "./plan.ts";
 import { prefixTexts } from "./ranges.ts";
@@ -18,10 +19,7 @@ export function readConfigDump(source: string, wanted: Files, plan: Plan): Resul
   if (listeners === undefined || clusters === undefined) return failed(`it has no listeners or no clusters: ${SHAPE}`);
   const config = parsed(wanted.get("envoy.json") ?? "");
   const strange: string[] = [];
-  const running = [
-    ...list(at(listeners, "static_listeners")).map((one) => at(one, "listener")),
-    ...list(at(listeners, "dynamic_listeners")).flatMap((one) => [at(one, "active_state", "listener") ?? at(one, "draining_state", "listener")]),
-  ].filter((one) => one !== undefined);
+  const running = listenersIn(listeners, strange);
   const own = list(at(config, "static_resources", "listeners"));
   for (const listener of running)
     if (!own.some((one) => same(one, listener))) strange.push(`a listener ${shown(at(listener, "name"))} ${differs(own, listener)}`);
@@ -29,8 +27,11 @@ export function readConfigDump(source: string, wanted: Files, plan: Plan): Resul
     ...list(at(clusters, "static_clusters")).map((one) => at(one, "cluster")),
     ...list(at(clusters, "dynamic_active_clusters")).map((one) => at(one, "cluster")),
   ];
-  for (const cluster of list(at(config, "static_resources", "clusters")))
-    if (!targets.some((one) => same(cluster, one))) strange.push(`no cluster ${shown(at(cluster, "name"))} as it was written`);
+  const written = list(at(config, "static_resources", "clusters"));
+  for (const cluster of written) if (!targets.some((one) => same(cluster, one))) strange.push(`no cluster ${shown(at(cluster, "name"))} as it was written`);
+  // The plugin names clusters, and one that is there by another name may be taken for it.
+  for (const target of targets) if (!written.some((one) => at(one, "name") === at(target, "name"))) strange.push(`the cluster ${shown(at(target, "name"))}`);
+  for (const one of list(at(clusters, "dynamic_warming_clusters"))) strange.push(`the cluster ${shown(at(one, "cluster", "name"))} of another source`);
   const places = plan.places.flatMap((place) =>
     own.some((one) => running.some((other) => same(one, other)) && portsIn(one).has(place.ports[0]?.first ?? 0)) ?
       [{ name: "envoy-wasm", proto: place.proto, ports: place.ports, local: place.local, rules: rulesOf(place) }]
@@ -47,7 +48,7 @@ function same(a: unknown, b: unknown): boolean {
 function plain(value: unknown): unknown {
   if (Array.isArray(value)) return (value as readonly unknown[]).map(plain);
   if (!isFields(value)) return value;
-  const kept = Object.entries(value).filter(([key, inner]) => inner !== false && !(key === "type" && inner === "STATIC"));
+  const kept = Object.entries(value).filter(([key, inner]) => !(key === "fail_open" && inner === false) && !(key === "type" && inner === "STATIC"));
   // The type of the whole message is in a dump alone.
   const named = kept.filter(([key, inner]) => !(key === "@type" && typeof inner === "string" && /\.(?:Listener|Cluster)$/.test(inner)));
   return Object.fromEntries(named.map(([key, inner]): [string, unknown] => [key, plain(inner)]).sort(([x], [y]) => (x < y ? -1 : 1)));

@@ -16,7 +16,7 @@ export const haproxy: Emitter = {
   name: "haproxy",
   ending: ".haproxy",
   isFolder: true,
-  can: { modes: new Set(["tcp", "passthrough"]), udp: false, direct: "left out", times: true, bind: true, backends: "forwarded" },
+  can: { modes: new Set(["tcp", "passthrough"]), udp: false, direct: "left out", times: true, bind: true, backends: "forwarded", proxyV2: "without names" },
   emit: filesOf,
   read: (running, wanted) => readMaps(running, wanted),
 };

@@ -20,6 +20,7 @@ import { authority, dns, leaf, uri, type Issued, type Name } from "../tls/certif
 import { accept, acceptAll, answersTo, drifted, filesFor, RANDOM, RANDOM_POLICIES, SETTINGS, SHIPPED, type Engine, type TlsClient } from "./acceptance.ts";
 import { printed, shipped, written, type Compiled } from "./policies.ts";
 import { shifted, tlsPolicy } from "./random_policies.ts";
+import { toThoseThatAccept } from "./several_backends.ts";
 
 const test = suite("fleet: envoy");
 const ADMIN = fileURLToPath(new URL("envoy_admin.py", import.meta.url));
@@ -142,6 +143,11 @@ else {
       `  random policies: ${sum.visits} clients, ${sum.admitted} admitted, ${sum.impossible} that the kernel does not have; ${sum.listed} lists of predicates`,
     );
     assert.ok(sum.visits > 100 * RANDOM_POLICIES && sum.admitted > 500 && sum.visits - sum.admitted > 500 && sum.listed > 10);
+  });
+
+  test("several backends: each gets clients, and one that does not accept refuses nobody", () => {
+    stallsAfter(120_000);
+    toThoseThatAccept(ENGINE);
   });
 
   /** Names that are found by matches, names that are found by a list, and identities by sources. */

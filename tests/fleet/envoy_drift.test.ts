@@ -187,6 +187,11 @@ test("a list of predicates", () => {
       closed: 1,
       strange: 1,
     }),
+    lists("a refusal that others follow", [...all.slice(0, 2), first.replace('"on_match":{', '"on_match":{"keep_matching":true,'), ...all.slice(3)], {
+      opened: 1,
+      closed: 0,
+      strange: 1,
+    }),
     ["what no rule decides", '"matcher_list":{', '"on_no_match":{"action":{}},"matcher_list":{', STRANGE],
     ["filters where a chain refuses", '{"name":"refused"}', '{"name":"refused","filters":[{"name":"x"}]}', { opened: 1, closed: 0, strange: 3 }],
   ]);

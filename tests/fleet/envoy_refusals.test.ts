@@ -1,7 +1,7 @@
 // Listeners that Envoy has no room for, each with its expose; and how a listener is written, by matches of its chains, or by a list of predicates.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { envoy, MOST_PORTS } from "../../compiler/emitters/envoy.ts";
+import { envoy, MOST_PORTS, tooManyPrefixes } from "../../compiler/emitters/envoy.ts";
 import { at, list } from "../../compiler/emitters/json.ts";
 import { write } from "../../compiler/emitters/written.ts";
 import { SETTINGS } from "./acceptance.ts";
@@ -26,6 +26,11 @@ const REFUSED: readonly (readonly [what: string, policy: string, due: string | n
   [`${MOST_PORTS + 1} ports`, plain(`1-${MOST_PORTS + 1}`), "ING907 `web` can't be written for `envoy`: with it there are 1001 ports"],
   ["as many in two exposes", `${plain("1-500", "a")}\n${plain("501-1000", "b")}`, null],
   ["one more in two exposes", `${plain("1-500", "a")}\n${plain("501-1001", "b")}`, "ING907 `b` can't be written for `envoy`: with it there are 1001 ports"],
+  [
+    "the same ports by names of two exposes",
+    ["a", "b"].map((name) => `expose ${name} on tcp 1-600 for "${name}.example" as passthrough { backend 127.0.0.1:8443 allow from any }`).join("\n"),
+    null,
+  ],
   ["hashes of certificates", mtls(`allow from any client sha256 "${HASH}", sha256 "${"0b".repeat(32)}"`), null],
   [
     "a hash beside a name",
@@ -90,6 +95,28 @@ for (const [what, policy, isListed] of [
       );
     }
   });
+
+test("prefixes of one port, in all sets of it: 4 and one more", () => {
+  const places = (more: string): Parameters<typeof tooManyPrefixes>[0] => {
+    const name = (of: string, from: string): string =>
+      `expose ${of} on tcp 443 for "${of}.example" as passthrough { backend 127.0.0.1:8443 allow from ${from} }`;
+    const result = write(
+      written(
+        "one",
+        `edition 1\n${name("a", "10.0.0.0/8, 2001:db8::/32")}\n${name("b", `192.0.2.1, 192.0.2.3${more}`)}\nexpose c on tcp 80 { backend 127.0.0.1:8080 allow from 10.0.0.0/8 }\n`,
+      ),
+      envoy,
+      SETTINGS,
+    );
+    if (!result.ok) throw new Error("it is refused");
+    return result.value.plan;
+  };
+  assert.equal(tooManyPrefixes(places(""), 4), []);
+  assert.equal(
+    tooManyPrefixes(places(", 192.0.2.5"), 4).map(({ what }) => what),
+    ["its clients are 5 prefixes, and the target takes 4 of a port"],
+  );
+});
 
 test("nobody is admitted: no listener", () => {
   assert.equal(made("expose web on tcp 80 { backend 127.0.0.1:8080 }").listeners, []);

@@ -16,6 +16,7 @@ import { accept, answersTo, drifted, filesFor, RANDOM, RANDOM_POLICIES, SETTINGS
 import { trapping } from "./envoy_plugin.ts";
 import { printed, shipped, written } from "./policies.ts";
 import { namedPolicy } from "./random_policies.ts";
+import { toThoseThatAccept } from "./several_backends.ts";
 
 const test = suite("fleet: envoy-wasm in Envoy");
 const BINARY = fileURLToPath(new URL("../bench/python_modules/envoy/_bin/envoy", import.meta.url));
@@ -30,7 +31,7 @@ const ENGINE: Engine = {
   silent: false,
 };
 type Found = ReturnType<typeof drifted>;
-const POLICIES = ["fleet", "queue", "public_api", "behind_nginx", "mail", "monitored"];
+const POLICIES = ["fleet", "queue", "public_api", "mail", "monitored"];
 
 const missing = installEnvoy({ download: true });
 const tried = spawnSync("unshare", ["--net", "sh", "-ec", `${BINARY} --version; python3 -c 1`], { encoding: "utf8" });
@@ -183,6 +184,7 @@ else {
     const made = write(plain, envoyWasm, settings);
     assert.ok(made.ok);
     const module = made.value.binaries.get("policy.envoy.wasm") ?? new Uint8Array(0);
+    const config = made.value.files.get("envoy.json") ?? "";
     const answers = (served: Uint8Array): readonly (number | null)[] =>
       answersTo(
         plain,
@@ -193,7 +195,7 @@ else {
           program: ["sh", "-c", `python3 -m http.server 8900 --bind 127.0.0.1 & exec ${PROGRAM.join(" ")} --concurrency 1`],
           files: new Map([
             ["module.txt", Buffer.from(served).toString("base64")],
-            ["envoy.json", (made.value.files.get("envoy.json") ?? "").replace('"num_retries": 5', '"num_retries": 1')],
+            ["envoy.json", served === module ? config : config.replace('"num_retries": 5', '"num_retries": 1')],
           ]),
         },
         8080,
@@ -204,25 +206,33 @@ else {
     assert.equal(answers(Buffer.concat([module, Buffer.from([0, 2, 1, 120])])), [0, 0]);
   });
 
+  test("several backends: each gets clients, and one that does not accept refuses nobody", () => {
+    stallsAfter(120_000);
+    toThoseThatAccept(ENGINE);
+  });
+
   test("what runs is read back", () => {
     stallsAfter(120_000);
     const engine: Engine = { ...ENGINE, after: [["python3", ADMIN, "admin.sock", "get", "/config_dump", "dump.json"]] };
     const both = written(
       "both",
-      `${plain.entry.text}expose www on tcp 8443 as passthrough {\n  backend 127.0.0.1:18443\n  proxy v2\n  allow from any sni "www.example.com"\n}\n`,
+      `${plain.entry.text}expose www on tcp 8443 as passthrough {\n  backend 127.0.0.1:18443\n  proxy v1\n  allow from any sni "www.example.com"\n}\n`,
     );
     const { folder } = accept(both, engine, { random: 200, drawn: 100 }, chance(33));
     const dump = readFileSync(join(folder, "dump.json"), "utf8");
     const read = (text: string, compiled = both): Found => drifted(compiled, envoyWasm, text);
     assert.equal(read(dump), { opened: 0, closed: 0, strange: 0 });
     // Another policy, another cluster, another module, one listener less.
-    assert.equal(read(dump, plain), { opened: 0, closed: 1, strange: 2 });
+    assert.equal(read(dump, plain), { opened: 0, closed: 1, strange: 3 });
     for (const [from, to, due] of [
       ['"port_value": 18080', '"port_value": 18081', { opened: 0, closed: 0, strange: 1 }],
       ['"port_value": 8080', '"port_value": 8081', { opened: 0, closed: 1, strange: 1 }],
       ['"cluster": "refused"', '"cluster": "expose.0"', { opened: 0, closed: 2, strange: 2 }],
       ['"inline_bytes": "AGFzbQEAAAAB', '"inline_bytes": "AGFzbQEAAAAC', { opened: 0, closed: 2, strange: 2 }],
       ['"proxy_close_stream": {}', '"proxy_log": {}', { opened: 0, closed: 2, strange: 2 }],
+      ['"static_clusters": [', '"static_clusters": [{ "cluster": { "name": "refused" } },', { opened: 0, closed: 0, strange: 1 }],
+      ['"static_clusters": [', '"dynamic_warming_clusters": [{ "cluster": { "name": "x" } }], "static_clusters": [', { opened: 0, closed: 0, strange: 1 }],
+      ['"name": "ingressd_tcp",', '"name": "ingressd_tcp", "bind_to_port": false,', { opened: 0, closed: 1, strange: 1 }],
     ] as const) {
       assert.ok(dump.includes(from), from);
       assert.equal(read(dump.replaceAll(from, to)), due, to);

@@ -19,7 +19,7 @@ import { printed, shipped, verdicts, written, type Compiled } from "./policies.t
 import { namedPolicy } from "./random_policies.ts";
 
 const test = suite("fleet: envoy-wasm");
-const POLICIES = ["behind_nginx", "demo", "fleet", "lists", "mail", "monitored", "office_vpn", "public_api", "queue", "shut", "two_hosts"];
+const POLICIES = ["demo", "fleet", "lists", "mail", "monitored", "office_vpn", "public_api", "queue", "shut", "two_hosts"];
 const NOW = Date.UTC(2026, 10, 29) / 1000;
 const nanoseconds = (seconds: number, rest = 0n): bigint => BigInt(seconds) * 1_000_000_000n + rest;
 

@@ -47,7 +47,7 @@ const ROWS: readonly Row[] = [
   { ...plain(nft, "fleet"), name: "fleet_whole_host", settings: { ...PLAIN, file: "policies/fleet.ingress", wholeHost: true } },
   { ...plain(nft, "fleet"), name: "fleet_as_of", settings: { ...PLAIN, file: "policies/fleet.ingress", asOf: Date.UTC(2027, 1, 10) / 1000 } },
   plain(haproxy, "fleet"),
-  plain(haproxy, "behind_nginx"),
+  less(haproxy, "lists"),
   less(haproxy, "public_api"),
   less(haproxy, "mail"),
   less(haproxy, "monitored"),
@@ -60,7 +60,7 @@ const ROWS: readonly Row[] = [
   { ...plain(envoy, "fleet"), name: "fleet_as_of", settings: { ...PLAIN, file: "policies/fleet.ingress", asOf: Date.UTC(2027, 1, 10) / 1000 } },
   { ...less(envoy, "public_api"), name: "public_api_as_of", settings: { ...LESS, file: "policies/public_api.ingress", asOf: Date.UTC(2027, 1, 10) / 1000 } },
   plain(envoyWasm, "fleet"),
-  plain(envoyWasm, "behind_nginx"),
+  less(envoyWasm, "lists"),
   plain(envoyWasm, "queue"),
   less(envoyWasm, "public_api"),
   less(envoyWasm, "mail"),
@@ -200,7 +200,7 @@ const CLAUSES: readonly (readonly [clause: string, policy: string, codes: Readon
   [
     "a PROXY header of version 2 behind a hello",
     "expose web on tcp 443 as passthrough { backend 127.0.0.1:8443 proxy v2 allow from any }",
-    { nft: "ING900 ING906", haproxy: null, envoy: "ING906", "envoy-wasm": null, kubernetes: "ING900 ING906" },
+    { nft: "ING900 ING906", haproxy: "ING906", envoy: "ING906", "envoy-wasm": "ING906", kubernetes: "ING900 ING906" },
   ],
   [
     "a PROXY header of version 1 behind a hello",

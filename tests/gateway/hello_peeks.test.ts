@@ -12,7 +12,7 @@ import { helloWith, padding, records, serverName } from "./hello_bytes.ts";
 const test = suite("hello peeks");
 const usable = await usableCalls();
 const BYTES_OF_A_RECORD = 200;
-/** Reads more than of a whole hello; without the low-water mark there are more than 150. */
+/** Reads more than of a whole hello; without the low-water mark there are 90 and more. */
 const MOST = 40;
 
 /** Reads of a client whose hello comes in single bytes, and of one whose hello is one segment. */
