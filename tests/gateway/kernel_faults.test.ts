@@ -13,7 +13,7 @@ import { authority, dns, leaf } from "../tls/certificates.ts";
 import { put } from "../tls/tls_under_test.ts";
 import { ANSWER, answering, exchange, exchangeTls, QUESTION, testsOf, type Exchange, type Got, type Scene } from "./fault_scene.ts";
 import { FaultyCalls, OF_STREAMS, type Named } from "./faulty_calls.ts";
-import { backend, freePort, running, temporaryFolder, visit } from "./gateway_under_test.ts";
+import { backend, freePort, running, temporaryFolder } from "./gateway_under_test.ts";
 import { helloWith, records, serverName } from "./hello_bytes.ts";
 
 const test = suite("kernel faults");

@@ -8,6 +8,7 @@ import { client, type Client } from "../../scripts/os/client.ts";
 import { ACK, arpRequest, ip, PSH, readTcp, RST, SYN, tcp, type Received } from "../../scripts/os/frames.ts";
 import { startMachine, type Machine, type MachineOptions } from "../../scripts/os/machine.ts";
 import { missingTools } from "../../scripts/os/tools.ts";
+import { atLength } from "../at_length.ts";
 import { chance } from "../oracle/random.ts";
 import { skip } from "../skip.ts";
 import { atEnd, ownFolder, suite } from "../suite.ts";
@@ -246,7 +247,8 @@ else {
   const image = buildImage(join(folder, "image"));
   const start = starter(image);
   framesAttack(start);
-  floods(start);
+  // It measures time, and a busy host has none left for the machine.
+  if (atLength(true, false)) floods(start);
   places(start);
 }
 test.run();
