@@ -163,7 +163,8 @@ export function challengeOf(c: usize): void {
 
 /**
  * The same for a handshake. Any SYN makes a new one, so a budget of each would bound nothing: they share one, whose
- * size nobody knows. It says nothing about a connection.
+ * size nobody knows. It hides sequence numbers; with the answers to handshakes of its own an attacker may learn that a pair of
+ * addresses and ports is in use.
  */
 export function challengeHandshake(o: usize): void {
   if (now() - handshakeSecond >= 1000) {
