@@ -201,7 +201,9 @@ else {
     await place.stop();
     const next = podIn(folder, spec, objects, "next");
     next.start();
-    assert.match(await ready(next, spec), /^ready\nthe policy in force was last offered \d+ s ago; the last pull failed: /);
+    await until("ready with the last good policy", async () =>
+      /^ready\nthe policy in force was last offered \d+ s ago; the last pull failed: /.test(await ready(next, spec)),
+    );
     assert.is(await connects(PORT + 1), "served");
     assert.is(await next.stop(), 0, next.err);
   });
