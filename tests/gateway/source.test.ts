@@ -239,7 +239,7 @@ test("a disk that takes nothing keeps the policy in force, and the next pull tri
 
 test("metrics and readiness have the source", async () => {
   const { away, gateway } = await served({}, 7);
-  const control = await gateway.control();
+  let control = await gateway.control();
   const metrics = async (): Promise<string> => String(fieldsOf(fieldsOf(await control.call("metrics"))?.["result"])?.["text"]);
   const before = await metrics();
   for (const line of [
@@ -252,6 +252,9 @@ test("metrics and readiness have the source", async () => {
   away();
   await nextPull(gateway);
   gateway.clock.advance(1_000);
+  // So much later the gateway may have closed a control connection that was idle.
+  control.close();
+  control = await gateway.control();
   const after = await metrics();
   assert.ok(after.includes('ingressd_source_last_result{result="failed"} 1\n'));
   assert.ok(after.includes('ingressd_source_pulls_total{result="failed"} 1\n'));
