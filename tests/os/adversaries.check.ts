@@ -70,7 +70,10 @@ else {
     // It admits every client as one of the machine's own net.
     { file: "ingressd.c", from: "system4(CALL_PEEK, port, source, 0, 0)", to: `system4(CALL_PEEK, port, (source & 0) | ${LAN}, 0, 0)` },
     { file: "ingressd.c", from: "system4(CALL_ADMIT, port, source, 0, 0)", to: `system4(CALL_ADMIT, port, (source & 0) | ${LAN}, 0, 0)` },
+    { file: "ingressd.c", from: "    if (bind(TCP, 0, port) != 0)", to: "    for (int n = 0; n < 500; n++) bind(TCP, 0, port);\n    if (bind(TCP, 0, port) != 0)" },
     { file: "adversaries.c", from: "  bind(TCP, 0, 8443);\n", to: "  for (;;) bind(TCP, 0, 8443);\n" },
+    // The policy exposes nothing of this service.
+    { file: "adversaries.c", from: "void hog_main(void) {\n", to: "void hog_main(void) {\n  bind(TCP, LOOPBACK, 9100);\n" },
     // It unregisters after its first answer, and registers again ten seconds later. The port of another is not its own.
     { file: "health.c", from: "static uint8_t bytes[512];\n", to: "static uint8_t bytes[512];\nstatic int is_away;\n" },
     {
@@ -128,6 +131,24 @@ else {
     assert.ok(await third.open());
     await second.say(request);
     assert.ok(isServed(second) && !second.isReset);
+    await machine.stop();
+  });
+
+  test("a port has one line, however often ingressd binds it", async () => {
+    const machine = await start(liar);
+    await machine.line("ingressd: ready");
+    assert.equal(lines(machine), ["ingressd: port open (port=8080, proto=tcp)", "ingressd: port open (port=8443, proto=tcp)", "ingressd: ready"]);
+    await machine.stop();
+  });
+
+  test("a service that the policy does not expose can't register", async () => {
+    const machine = await start(liar, { adversaries: 16 });
+    await machine.line("abi-filter: deny (subject=hog syscall=net.bind)");
+    await machine.line("ingressd: ready");
+    assert.equal(
+      lines(machine).filter((line) => line.startsWith("abi-filter")),
+      ["abi-filter: deny (subject=hog syscall=net.bind)"],
+    );
     await machine.stop();
   });
 
