@@ -76,16 +76,20 @@ fn machine(target: &str, host: &str, cc: &str) -> Vec<String> {
     flags
 }
 
+/// The compiler's own name, without a program before it (`ccache clang -m64`) and the options behind it.
+fn compiler(cc: &str) -> &str {
+    cc.split_whitespace().take_while(|word| !word.starts_with('-')).last().unwrap_or("")
+}
+
 fn is_clang(cc: &str) -> bool {
-    let program = cc.split_whitespace().next().unwrap_or("");
+    let program = compiler(cc);
     let name = Path::new(program).file_name().map(|name| name.to_string_lossy().into_owned());
     name.map_or(false, |name| name.contains("clang"))
 }
 
 /// `riscv64-unknown-elf-gcc` has a `riscv64-unknown-elf-ar` beside it.
 fn archiver(cc: &str) -> String {
-    let program = cc.split_whitespace().next().unwrap_or("");
-    match program.strip_suffix("-gcc") {
+    match compiler(cc).strip_suffix("-gcc") {
         Some(prefix) => format!("{prefix}-ar"),
         None => "ar".into(),
     }

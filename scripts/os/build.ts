@@ -42,6 +42,7 @@ function numbers(): string {
   const rows = {
     H_LISTENERS: abi.H_LISTENERS,
     H_GROUP_FIRST: abi.H_GROUP_FIRST,
+    H_LISTENER_COUNT: abi.H_LISTENER_COUNT,
     H_PORT_KEYS: abi.H_PORT_KEYS,
     H_PORT_COUNT: abi.H_PORT_COUNT,
     LISTENER_BYTES: abi.LISTENER_BYTES,

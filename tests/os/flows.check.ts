@@ -26,6 +26,9 @@ admit by the same frame: 0
 peek by the same frame: 0
 deny 1
 peek without its service: 0
+deny 1
+admit without its service: 0
+counted without its service: 0
 admit by a frame that is too short: 0
 admit after the last frame: 0
 0101010101
@@ -72,6 +75,7 @@ counted after ingressd's end: 0
 kernel: stopped (subject=web cause=fault)
 pass in to a service that was stopped: -2
 out of it: -2
+deny 1
 connect to it: 0
 `;
 
@@ -109,6 +113,9 @@ no name: 0
 counted after the refusals: shop 1, web 1
 counted after their ends: shop 1, web 1
 counted after the end of the one of shop: shop 0, web 1
+deny 1
+a name of shop without its service: 0
+counted without its service: shop 0, web 1
 a name of shop: 1
 deny 3
 no hello that can be read: 0

@@ -11,8 +11,8 @@ const test = suite("handshakes of the image");
 const syn = (
   machine: NodeMachine,
   sourcePort: number,
-  more: { readonly options?: Buffer; readonly source?: number; readonly port?: number } = {},
-): readonly Received[] => segments(machine.frame(tcp({ source: PEER, port: PORT, ...more, sourcePort, seq: 1_000, flags: SYN })));
+  more: { readonly options?: Buffer; readonly source?: number; readonly port?: number; readonly seq?: number } = {},
+): readonly Received[] => segments(machine.frame(tcp({ source: PEER, port: PORT, seq: 1_000, ...more, sourcePort, flags: SYN })));
 const one = (answers: readonly Received[]): Received => {
   const [first] = answers;
   if (first === undefined || answers.length !== 1) throw new Error(`${answers.length} answers`);
@@ -97,27 +97,39 @@ test("32 connections are accepted, and the next one is not", async () => {
 
 test("only a valid acknowledgement or reset ends a handshake", () => {
   // The segment that answers a SYN-ACK (ours: 1000), what comes back, and whether the slot is left.
-  const rows: readonly (readonly [name: string, seq: number, ackBehind: number, flags: number, answer: "none" | "challenge" | "reset", left: 0 | 1])[] = [
+  const rows: readonly (readonly [name: string, seq: number, ackBehind: number, flags: number, answer: "none" | "reset", left: 0 | 1])[] = [
     ["an acknowledgement below", 1_001, -1, ACK, "reset", 1],
     ["one above", 1_001, 1, ACK, "reset", 1],
     ["data with a wrong one", 1_001, 9, ACK | PSH, "reset", 1],
-    ["a number before the window", 1_000, 0, ACK, "challenge", 1],
+    ["a number before the window", 1_000, 0, ACK, "none", 1],
     ["the last number of the window", 1_001 + 4_095, 0, ACK, "none", 0],
-    ["the first behind it", 1_001 + 4_096, 0, ACK, "challenge", 1],
+    ["the first behind it", 1_001 + 4_096, 0, ACK, "none", 1],
     ["a reset with the number that is due", 1_001, 0, RST, "none", 0],
-    ["a reset at another place in the window", 1_002, 0, RST, "challenge", 1],
+    ["a reset at another place in the window", 1_002, 0, RST, "none", 1],
     ["a reset outside of it", 999, 0, RST, "none", 1],
-    ["another SYN", 5_000, 0, SYN, "challenge", 1],
-    ["a SYN-ACK", 1_000, 0, SYN | ACK, "challenge", 1],
+    ["another SYN", 5_000, 0, SYN, "none", 1],
+    ["a SYN-ACK", 1_000, 0, SYN | ACK, "none", 1],
   ];
   for (const [name, seq, behind, flags, answer, left] of rows) {
     const machine = plainMachine();
     const ours = one(syn(machine, 40_000)).seq;
-    const back = send(machine, 40_000, seq, (ours + 1 + behind) >>> 0, flags).map((s) => ((s.flags & RST) !== 0 ? "reset" : "challenge"));
+    const back = send(machine, 40_000, seq, (ours + 1 + behind) >>> 0, flags).map((s) => ((s.flags & RST) !== 0 ? "reset" : "an answer"));
     assert.equal(back, answer === "none" ? [] : [answer], name);
     assert.is(machine.halfOpen(), left, name);
-    if (answer !== "none") assert.is(machine.connections(), 0, name);
+    if (left === 1) assert.is(machine.connections(), 0, name);
   }
+});
+
+test("a client that begins anew from the port of its handshake is served after the next SYN-ACK", async () => {
+  const machine = plainMachine();
+  syn(machine, 40_000);
+  assert.equal(syn(machine, 40_000, { seq: 77_000 }), []);
+  // What it answers to the SYN-ACK of the handshake that it has forgotten.
+  const again = segments(machine.tick(n.RETRANSMIT_MS));
+  assert.is(again.length, 1);
+  assert.equal(send(machine, 40_000, again[0]?.ack ?? 0, 0, RST), []);
+  assert.is(machine.halfOpen(), 0);
+  assert.is(one(syn(machine, 40_000, { seq: 77_000 })).ack, 77_001);
 });
 
 test("a source that the policy refuses gets no SYN-ACK", () => {

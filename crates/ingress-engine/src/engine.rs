@@ -1,4 +1,5 @@
 //! The engine as one value.
+use crate::answer::Named;
 use crate::{Address, Answer, Listener, Protocol, Subject};
 use core::fmt;
 use ingress_engine_sys::{numbers, Claim};
@@ -78,7 +79,7 @@ impl fmt::Display for LoadError {
 /// ```compile_fail,E0451
 /// # use ingress_engine::*;
 /// fn forged() -> Answer {
-///     Answer { verdict: Verdict::Allow, code: Code::Allowed, rule: None, listener: None }
+///     Answer { verdict: Verdict::Allow, code: Code::Allowed, rule: None, named: None }
 /// }
 /// ```
 #[derive(Debug)]
@@ -111,7 +112,7 @@ impl Engine {
 
     /// Phase 0: whether `subject` may bind this address and port. `local` must be the address that is then bound. A port beyond 65535 is denied.
     pub fn bind(&mut self, subject: Subject, protocol: Protocol, port: u32, local: Address) -> Answer {
-        Answer::of(self.0.bind(subject.hash(), protocol.number(), port, &local.words()), false)
+        Answer::of(self.0.bind(subject.hash(), protocol.number(), port, &local.words()), None)
     }
 
     /// The listener of a local endpoint, or the group of those that share it.
@@ -121,25 +122,37 @@ impl Engine {
 
     /// Phase 1: the source. Nothing is charged.
     pub fn accept(&mut self, listener: Listener, source: Address) -> Answer {
-        Answer::of(self.0.accept(listener.number(), &source.words()), false)
+        Answer::of(self.0.accept(listener.number(), &source.words()), None)
     }
 
     /// Phase 1 with caps and limits. A connection whose answer is allowed or open is charged and must be released at its end;
     /// but the answer open of a group charges nothing (see [`charge`](Engine::charge)).
     pub fn admit(&mut self, listener: Listener, source: Address) -> Answer {
-        Answer::of(self.0.admit(listener.number(), &source.words()), false)
+        Answer::of(self.0.admit(listener.number(), &source.words()), None)
     }
 
     /// Phases 1 and 2: the name that the client requests, in canonical form. `None` is a client that sent none; `Some(&[])` one
     /// that sent a name of no bytes, which is denied where a name decides. Nothing is charged. [`Answer::listener`] is the listener of the name.
     pub fn hello(&mut self, listener: Listener, source: Address, name: Option<&[u8]>) -> Answer {
-        Answer::of(self.0.hello(listener.number(), &source.words(), name), true)
+        Answer::of(self.0.hello(listener.number(), &source.words(), name), Some(Named { asked: listener, source }))
     }
 
-    /// The caps and limits alone, for a connection of a group that [`hello`](Engine::hello) allowed, at the listener of that
-    /// answer. One that is allowed must be released at that listener.
-    pub fn charge(&mut self, listener: Listener, source: Address) -> Answer {
-        Answer::of(self.0.charge(listener.number(), &source.words()), false)
+    /// After [`hello`](Engine::hello): the caps and limits of the listener that the name leads to, for the source of that answer. One
+    /// that is allowed must be released at [`Answer::listener`]. Where no exposes share the port, [`admit`](Engine::admit) has
+    /// charged already, and the answer comes back as it is. So does a deny; what is open, or the answer to another call, is denied
+    /// with `not_exposed`, and nothing is charged.
+    ///
+    /// ```compile_fail,E0308
+    /// # use ingress_engine::*;
+    /// fn of_a_number(engine: &mut Engine) -> Answer {
+    ///     engine.charge(Listener::from_number(0))
+    /// }
+    /// ```
+    pub fn charge(&mut self, named: &Answer) -> Answer {
+        match named.due() {
+            Ok((listener, due)) => Answer::of(self.0.charge(listener.number(), &due.source.words()), None).at(listener),
+            Err(answer) => answer,
+        }
     }
 
     /// Releases the caps of one connection that was charged at this listener for this source.

@@ -78,13 +78,18 @@ static int32_t service_of(uint32_t listener) {
 
 static const struct ingress_answer not_exposed = {INGRESS_DENY, INGRESS_REASON_POLICY, INGRESS_CODE_NOT_EXPOSED, INGRESS_NO_RULE, 0};
 
+/* The listener at a port, or -1 if its service is not registered. Where exposes share the port, the name decides which one it is. */
+static int32_t served_at(uint32_t port) {
+  const int32_t listener = listener_at(port);
+  if (listener >= 0 && !policy_is_group((uint32_t)listener) && service_of((uint32_t)listener) < 0) return -1;
+  return listener;
+}
+
 int32_t flow_peek(uint32_t port, uint32_t source) {
   if (!is_current(port, source)) return 0;
-  int32_t listener = listener_at(port);
+  int32_t listener = served_at(port);
   uint32_t from[4];
   address(from, source);
-  /* Nobody is exposed there without its service. Where exposes share the port, the name decides which one it is. */
-  if (listener >= 0 && !policy_is_group((uint32_t)listener) && service_of((uint32_t)listener) < 0) listener = -1;
   return allowed(listener < 0 ? not_exposed : ingress_accept((uint32_t)listener, from));
 }
 
@@ -93,7 +98,8 @@ int32_t flow_admit(uint32_t port, uint32_t source) {
   if (!is_current(port, source)) return 0;
   current.is_new = 0;
   while (n < FLOWS && flows[n].state != FREE) n++;
-  int32_t listener = listener_at(port);
+  /* The service may have unregistered since the SYN. Then nothing is charged. */
+  int32_t listener = served_at(port);
   if (n == FLOWS) return 0;
   address(from, source);
   struct ingress_answer answer = listener < 0 ? not_exposed : ingress_admit((uint32_t)listener, from);
@@ -130,7 +136,7 @@ int32_t flow_hello(uint32_t number, const char *name, int32_t bytes) {
   /* At a shared port the name has led to a listener, whose caps and limits are charged now. */
   const uint32_t led = answer.listener;
   const int at_group = answer.verdict == INGRESS_ALLOW && led != f->listener;
-  if (at_group) answer = ingress_charge(led, from);
+  if (at_group) answer = service_of(led) < 0 ? not_exposed : ingress_charge(led, from);
   /* This machine has no phase after the name. */
   if (answer.verdict != INGRESS_ALLOW) {
     if (answer.verdict == INGRESS_OPEN) answer = not_exposed;

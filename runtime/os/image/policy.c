@@ -67,22 +67,34 @@ int policy_is_complete(void) {
   return 1;
 }
 
+/* Prints each port once, however often ingressd binds it. */
 static void open_port(uint32_t port) {
-  for (uint32_t i = 0; i < PORTS; i++)
-    if (ports[i] == port) opened[i] = 1;
-  marker_port_open(port);
+  for (uint32_t i = 0; i < PORTS; i++) {
+    if (ports[i] != port || opened[i]) continue;
+    opened[i] = 1;
+    marker_port_open(port);
+  }
 }
 
-/* Returns 0 if the process now has the port. A service can have one loopback port, ingressd any number of ports. */
+/* Whether the policy exposes this process, by the name under which the kernel started it. */
+static int is_exposed(const struct process *p) {
+  const uint32_t count = table(INGRESS_TABLES_BASE + H_LISTENER_COUNT);
+  for (uint32_t i = 0; i < count; i++)
+    if (policy_owner(i) == p->serves) return 1;
+  return 0;
+}
+
+/* Returns 0 if the process now has the port. A service can have one loopback port, ingressd any number of ports. Here a bind of
+ * loopback has no other use than to register for an expose, so it is refused without one, as an ExposeIntent on a host is. */
 int policy_bind(struct process *p, uint32_t proto, uint32_t address, uint32_t port) {
   const uint32_t local[] = {0, 0, 0xffff, address};
+  const int loopback = address >> 24 == 127;
   ingress_clock(clock_ms(), 0);
-  if (ingress_bind(p->id, proto, port, local).verdict != INGRESS_ALLOW) {
+  if (ingress_bind(p->id, proto, port, local).verdict != INGRESS_ALLOW || (loopback && !is_exposed(p))) {
     counts.binds_denied++;
     marker_bind_denied(p);
     return -1;
   }
-  int loopback = address >> 24 == 127;
   /* There is no UDP, no address but ours, and no external port for a process other than ingressd, so such binds fail. */
   if (proto != TCP) return -1;
   if (!loopback && (p != &processes[INGRESSD] || (address != 0 && address != own_address))) return -1;

@@ -125,9 +125,6 @@ export const HALF_CLOSED_MS = 60000;
 export const TIME_WAIT_MS = 2000;
 /** Challenge acknowledgements of one connection in one second (RFC 5961 section 7). Connections share no budget. */
 export const CHALLENGES_PER_SECOND = 2;
-/** Those of all handshakes together: at least so many, and a random number below the second one more. */
-export const HANDSHAKE_CHALLENGES = 8;
-export const HANDSHAKE_CHALLENGES_MORE = 8;
 
 // ---- counters, one u32 each -----------------------------------------------------------------
 export const N_FRAMES = 0;

@@ -28,14 +28,7 @@ import {
   FLAG_FIN_SENT,
   FLAG_FIN_RECEIVED,
   FLAG_TIMER,
-  HANDSHAKE_CHALLENGES,
-  HANDSHAKE_CHALLENGES_MORE,
   N_CHALLENGES,
-  O_MAC,
-  O_OURS,
-  O_PEER,
-  O_PORTS,
-  O_THEIRS,
   N_RETRANSMITS,
   RETRANSMIT_MOST_MS,
   RETRANSMIT_MS,
@@ -43,16 +36,13 @@ import {
   RING_BYTES,
 } from "./layout";
 import { putSegment, SEGMENT, sendSegment, TCP_BYTES } from "./out";
-import { keyed, now } from "./self";
+import { now } from "./self";
 
 export const FIN: u32 = 1;
 export const SYN: u32 = 2;
 export const RST: u32 = 4;
 export const PSH: u32 = 8;
 export const ACK: u32 = 16;
-
-let handshakeSecond: u32 = 0;
-let handshakeLeft: u32 = HANDSHAKE_CHALLENGES;
 
 /** The window to announce. Its right edge never moves left, so data that the peer was allowed to send always fits. */
 function window(c: usize): u32 {
@@ -139,12 +129,6 @@ export function announceWindow(c: usize): void {
   if (edge - load<u32>(c, C_RECEIVE_ANNOUNCED) >= <u32>RING_BYTES / 2 && !has(c, FLAG_FIN_RECEIVED)) set(c, FLAG_ACK_DUE);
 }
 
-function sendChallenge(mac: usize, peer: u32, ports: u32, seq: u32, ack: u32, window: u32): void {
-  count(N_CHALLENGES);
-  putSegment(ports, seq, ack, ACK, window, TCP_BYTES);
-  sendSegment(mac, peer, TCP_BYTES);
-}
-
 /**
  * RFC 5961: answers a segment that could be forged with a challenge ACK, at a limited rate, and otherwise ignores it.
  * Each connection has a budget of its own. With a budget for all of them, an attacker would see at a connection of
@@ -158,23 +142,9 @@ export function challengeOf(c: usize): void {
   const sent = load<u32>(c, C_CHALLENGES);
   if (sent == <u32>CHALLENGES_PER_SECOND) return;
   store<u32>(c, sent + 1, C_CHALLENGES);
-  sendChallenge(c + C_MAC, load<u32>(c, C_PEER), load<u32>(c, C_PORTS), load<u32>(c, C_SEND_NEXT), load<u32>(c, C_RECEIVE_NEXT), window(c));
-}
-
-/**
- * The same for a handshake. Any SYN makes a new one, so a budget of each would bound nothing: they share one, whose
- * size nobody knows. It hides sequence numbers; with the answers to handshakes of its own an attacker may learn that a pair of
- * addresses and ports is in use.
- */
-export function challengeHandshake(o: usize): void {
-  if (now() - handshakeSecond >= 1000) {
-    handshakeSecond = now();
-    // No peer has the address 0.
-    handshakeLeft = HANDSHAKE_CHALLENGES + (keyed(0, now()) % HANDSHAKE_CHALLENGES_MORE);
-  }
-  if (handshakeLeft == 0) return;
-  handshakeLeft--;
-  sendChallenge(o + O_MAC, load<u32>(o, O_PEER), load<u32>(o, O_PORTS), load<u32>(o, O_OURS) + 1, load<u32>(o, O_THEIRS) + 1, RING_BYTES);
+  count(N_CHALLENGES);
+  putSegment(load<u32>(c, C_PORTS), load<u32>(c, C_SEND_NEXT), load<u32>(c, C_RECEIVE_NEXT), ACK, window(c), TCP_BYTES);
+  sendSegment(c + C_MAC, load<u32>(c, C_PEER), TCP_BYTES);
 }
 
 /** Sends a reset with the sequence number that the peer expects, so that the peer accepts it. */

@@ -73,6 +73,8 @@ static void by_its_frame(void) {
   processes[WEB].port = 0;
   frame_of(8443, source, 54);
   SAY("peek without its service", flow_peek(8443, source));
+  SAY("admit without its service", flow_admit(8443, source));
+  SAY("counted without its service", ingress_connections(1) + ingress_connections(0));
   processes[WEB].port = 9000;
   frame_of(8443, source, 53);
   SAY("admit by a frame that is too short", flow_admit(8443, source));
@@ -207,6 +209,12 @@ static void at_a_shared_port(void) {
   counts_are("after their ends");
   flow_close(b, 0);
   counts_are("after the end of the one of shop");
+  processes[HEALTH].port = 0;
+  b = admitted(source);
+  SAY("a name of shop without its service", NAMED(b, "b.shop.example.com"));
+  counts_are("without its service");
+  flow_close(b, 0);
+  processes[HEALTH].port = 9001;
   b = admitted(source);
   SAY("a name of shop", NAMED(b, "b.shop.example.com"));
   c = admitted(source);

@@ -21,17 +21,21 @@ fn protocol(number: u32) -> Protocol {
 }
 
 fn words(answer: Answer) -> [u32; 5] {
+    with(answer, 0)
+}
+
+fn with(answer: Answer, listener: u32) -> [u32; 5] {
     [
         answer.verdict().number() as u32,
         answer.reason().number() as u32,
         answer.code().number() as u32,
         answer.rule().unwrap_or(u32::MAX),
-        answer.listener().map_or(0, Listener::number),
+        listener,
     ]
 }
 
-/// The answer's words; `None` where the request has none.
-fn answered(engine: &mut Engine, record: &Record<'_>) -> Option<[u32; 5]> {
+/// The answer's words; `None` where the request has none. `named` is the answer to the name before.
+fn answered(engine: &mut Engine, record: &Record<'_>, named: &mut Option<Answer>) -> Option<[u32; 5]> {
     let w = &record.arguments;
     let at = Listener::from_number(w[0]);
     let number = |n: u32| [n, 0, 0, 0, 0];
@@ -45,13 +49,21 @@ fn answered(engine: &mut Engine, record: &Record<'_>) -> Option<[u32; 5]> {
         3 => number(engine.listener_at(protocol(w[0]), w[1], address(&w[2..])).map_or(u32::MAX, Listener::number)),
         4 => words(engine.accept(at, address(&w[1..]))),
         5 => words(engine.admit(at, address(&w[1..]))),
-        6 => words(engine.hello(at, address(&w[1..]), record.name)),
+        6 => {
+            let answer = engine.hello(at, address(&w[1..]), record.name);
+            *named = Some(answer);
+            with(answer, answer.listener().map_or(0, Listener::number))
+        }
         7 => {
             engine.release(at, address(&w[1..]));
             return None;
         }
         8 => number(engine.connections(at)),
-        9 => words(engine.charge(at, address(&w[1..]))),
+        9 => {
+            let before = named.take().expect("a name before its charge");
+            assert_eq!(before.listener(), Some(at));
+            words(engine.charge(&before))
+        }
         op => panic!("no such request: {op}"),
     })
 }
@@ -65,9 +77,10 @@ pub fn run(part: &Part<'_>, out: &mut dyn Write) -> Result<(), Error> {
         }
     };
     let (mut answers, mut wrong, mut sum) = (0, 0, 0xcbf2_9ce4_8422_2325_u64);
+    let mut named = None;
     for index in 0..part.count() {
         let record = part.record(index);
-        let said = match answered(&mut engine, &record) {
+        let said = match answered(&mut engine, &record, &mut named) {
             Some(said) => said,
             None => continue,
         };
