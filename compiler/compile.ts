@@ -23,6 +23,7 @@ import { tooLarge } from "./too_large.ts";
 import type { SourceFile, SourceReader } from "./source/source.ts";
 import { PAGE_BYTES } from "../runtime/abi/layout.ts";
 import { OS_CODE_BYTES, type Profile } from "../runtime/abi/profiles.ts";
+import { readSections, SECTION_POLICY } from "../runtime/abi/sections.ts";
 
 export interface CompileStats {
   readonly listeners: number;
@@ -53,6 +54,8 @@ export interface CompileResult {
   readonly policy: CheckedPolicy | null;
   /** Made when it is first read, because `check` of most policies needs none. */
   readonly module: Uint8Array | null;
+  /** The semantic JSON that the module has, in UTF-8: enough to analyse the policy. Made when it is first read, without the module. */
+  readonly semantic: Uint8Array | null;
   readonly stats: CompileStats | null;
 }
 
@@ -93,8 +96,8 @@ export function checkSource(entry: SourceFile, reader: SourceReader, platform: P
 /** Throws RangeError where the engine of this release is too large for the profile, which a test checks. */
 export function compile(entry: SourceFile, reader: SourceReader, profile: Profile = "host", platform: Platform = {}): CompileResult {
   const { diagnostics, policy, files, prefixes } = checkSource(entry, reader, platform);
-  if (policy === null) return { diagnostics, policy: null, module: null, stats: null };
-  const refused = (said: readonly Diagnostic[]): CompileResult => ({ diagnostics: inOrder(files, said), policy, module: null, stats: null });
+  if (policy === null) return { diagnostics, policy: null, module: null, semantic: null, stats: null };
+  const refused = (said: readonly Diagnostic[]): CompileResult => ({ diagnostics: inOrder(files, said), policy, module: null, semantic: null, stats: null });
   const refusedAs = profile === "os" ? osRefusals(policy) : [];
   if (refusedAs.length > 0) return refused(refusedAs);
 
@@ -131,12 +134,15 @@ export function compile(entry: SourceFile, reader: SourceReader, profile: Profil
   };
   const over = overBudgets(policy, stats);
   if (over.length > 0) return refused(over);
-  const module = madeOnce({ policy, tables, image, engine, profile }, platform);
+  const made = new Made({ policy, tables, image, engine, profile }, platform);
   return {
     diagnostics: [],
     policy,
     get module() {
-      return module();
+      return made.module();
+    },
+    get semantic() {
+      return made.semantic();
     },
     stats,
   };
@@ -151,19 +157,46 @@ interface Parts {
   readonly profile: Profile;
 }
 
-/** The module, made at the first call; it replaces its parts, which take more memory. */
-function madeOnce(parts: Parts, platform: Platform): () => Uint8Array {
-  let made: Parts | Uint8Array = parts;
-  return () => {
-    if (!(made instanceof Uint8Array)) made = moduleOf(made, platform);
-    return made;
-  };
+/** The semantic JSON and the module, each made at the first call; the module replaces its parts, which take more memory. */
+class Made {
+  #made: Parts | Uint8Array;
+  #semantic: Uint8Array | null = null;
+  readonly #platform: Platform;
+
+  constructor(parts: Parts, platform: Platform) {
+    this.#made = parts;
+    this.#platform = platform;
+  }
+
+  module(): Uint8Array {
+    if (!(this.#made instanceof Uint8Array)) {
+      this.#platform.begin?.("texts");
+      this.#made = moduleOf(this.#made, this.#semanticOf(this.#made), this.#platform);
+      this.#semantic = null;
+    }
+    return this.#made;
+  }
+
+  semantic(): Uint8Array {
+    if (this.#made instanceof Uint8Array) return sectionOf(this.#made, SECTION_POLICY);
+    if (this.#semantic === null) this.#platform.begin?.("texts");
+    return this.#semanticOf(this.#made);
+  }
+
+  #semanticOf({ policy, tables }: Parts): Uint8Array {
+    return (this.#semantic ??= semanticJson(policy, tables.rules, this.#platform.sha256).text);
+  }
 }
 
-function moduleOf({ policy, tables, image, engine, profile }: Parts, platform: Platform): Uint8Array {
-  platform.begin?.("texts");
+function sectionOf(module: Uint8Array, name: string): Uint8Array {
+  const section = readSections(module)?.find((s) => s.name === name);
+  if (section === undefined) throw new Error(`a module without its section ${name}`);
+  return section.body;
+}
+
+function moduleOf({ policy, tables, image, engine, profile }: Parts, semantic: Uint8Array, platform: Platform): Uint8Array {
   const texts = {
-    semantic: semanticJson(policy, tables.rules, platform.sha256).text,
+    semantic,
     map: sourceMap(tables, profile),
     vectors: JSON.stringify(selfTests(policy, tables.rules)),
   };

@@ -1,5 +1,5 @@
 // The part of a policy that the analysis reads: the semantic JSON that its module has. A policy is read in the same way, from the
-// module that it compiles to, so a policy and its module are always equivalent.
+// text that its module would have, so a policy and its module are always equivalent.
 import { readSections, SECTION_POLICY } from "../../runtime/abi/sections.ts";
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import { SetBuilder } from "../check/sets/set_builder.ts";

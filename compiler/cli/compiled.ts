@@ -21,6 +21,8 @@ export interface Compiled {
   readonly policy: CheckedPolicy;
   /** Made when it is first read. */
   readonly module: Uint8Array;
+  /** The semantic JSON that the module has. Made when it is first read, without the module. */
+  readonly semantic: Uint8Array;
   readonly stats: NonNullable<CompileResult["stats"]>;
 }
 
@@ -73,6 +75,10 @@ export function compileOpened(
     get module() {
       if (result.module === null) throw new Error("a policy without errors has no module");
       return result.module;
+    },
+    get semantic() {
+      if (result.semantic === null) throw new Error("a policy without errors has no semantic JSON");
+      return result.semantic;
     },
     stats,
   });

@@ -2,7 +2,11 @@
 // set that is named and missing is found before anything is computed.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { createHash } from "node:crypto";
 import { readModel } from "../../compiler/analysis/model.ts";
+import { sha256 } from "../../compiler/cli/sha256.ts";
+import { compile } from "../../compiler/compile.ts";
+import { readSections, SECTION_POLICY } from "../../runtime/abi/sections.ts";
 
 const test = suite("analysis: model");
 
@@ -67,6 +71,44 @@ test("facts beside the rules are kept by their keys", () => {
   if (!read.ok) throw new Error(read.error);
   const [listener] = read.value.listeners;
   assert.equal([...(listener?.rest.keys() ?? [])].sort(), ["backend", "cap", "limits", "service", "via"]);
+});
+
+test("the semantic JSON of a compilation is that of its module, whichever is made first", () => {
+  const text = "edition 1\nnet office = 10.0.0.0/8\nexpose web on tcp 80 { backend 127.0.0.1:8080 allow from office }\n";
+  const compiled = (): ReturnType<typeof compile> =>
+    compile(
+      { path: "p.ingress", text },
+      {
+        read: () => {
+          throw new Error("no other file");
+        },
+      },
+    );
+  const inModule = ({ module }: ReturnType<typeof compile>): string => {
+    const section = readSections(module ?? new Uint8Array())?.find(({ name }) => name === SECTION_POLICY);
+    return Buffer.from(section?.body ?? []).toString();
+  };
+  const [first, second] = [compiled(), compiled()];
+  const before = Buffer.from(first.semantic ?? []).toString();
+  const after = [inModule(first), Buffer.from(first.semantic ?? []).toString(), inModule(second), Buffer.from(second.semantic ?? []).toString()];
+  assert.match(before, /"10\.0\.0\.0\/8"/);
+  assert.equal(after, [before, before, before, before]);
+  const wrong = compile(
+    { path: "p.ingress", text: "edition 1\nexpose web\n" },
+    {
+      read: () => {
+        throw new Error("no other file");
+      },
+    },
+  );
+  assert.equal([wrong.module, wrong.semantic], [null, null]);
+});
+
+test("hashes are the same before and after Node's own are used", () => {
+  for (let i = 0; i < 40; i++) {
+    const bytes = new Uint8Array(i * 1_000).fill(i);
+    assert.is(Buffer.from(sha256(bytes)).toString("hex"), createHash("sha256").update(bytes).digest("hex"), `${i}`);
+  }
 });
 
 test.run();

@@ -1,7 +1,8 @@
-// A policy or a compiled module as the analysis reads it: always from the module, so that both are answered alike.
+// A policy or a compiled module as the analysis reads it: always from the semantic JSON that the module has, so that both are
+// answered alike.
 import { failed, ok, type Result } from "../../../runtime/result/result.ts";
 import { loadPolicy } from "../../../runtime/host/load.ts";
-import { modelOf, SharedSets, type PolicyModel } from "../../analysis/model.ts";
+import { modelOf, readModel, SharedSets, type PolicyModel } from "../../analysis/model.ts";
 import type { CheckedPolicy } from "../../policy/policy.ts";
 import { positionOf } from "../../source/source.ts";
 import { compileFile, shownPath, type Compiled } from "../compiled.ts";
@@ -61,8 +62,8 @@ function policySide(path: string, progress: Progress, shared: SharedSets): Resul
   return sideOfPolicy(path, compiled.value, shared);
 }
 
-export function sideOfPolicy(path: string, { policy, module, disk }: Compiled, shared = new SharedSets()): Result<Side, Outcome> {
-  const model = modelOf(module, shared);
+export function sideOfPolicy(path: string, { policy, semantic, disk }: Compiled, shared = new SharedSets()): Result<Side, Outcome> {
+  const model = readModel(new TextDecoder().decode(semantic), shared);
   if (!model.ok) return failed(unreadable(path, model.error));
   return ok({
     path,
