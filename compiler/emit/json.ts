@@ -61,13 +61,14 @@ export function semanticJson(policy: CheckedPolicy, rules: readonly OrderedRule[
   const own = byOwner(rules);
   const rulesOf = (listener: number | null, action: "allow" | "deny"): readonly OrderedRule[] => own.get(owner(listener, action)) ?? [];
   // Clauses that need terminated TLS are omitted where it isn't, so that a policy without them keeps its hash.
+  // Its keys are in order, because there are many.
   const rule = ({ from, sni, client, after, until, dryrun }: OrderedRule): object => ({
+    ...(after !== null && { after }),
+    ...(client !== null && { client: ids.idOf(client) }),
+    dryrun,
     from: net(from),
     sni: sni === null ? null : hosts.idOf(sni),
-    ...(client !== null && { client: ids.idOf(client) }),
-    ...(after !== null && { after }),
     until,
-    dryrun,
   });
   // As with clauses above, `from` is omitted where there is none.
   const counted = <T extends { readonly from: AddressSet | null }>({ from, ...key }: T): object => ({ ...key, ...(from !== null && { from: net(from) }) });
@@ -155,12 +156,13 @@ function withNets(json: string, nets: ReadonlyMap<string, PrefixText>): Uint8Arr
     .sort(([x], [y]) => (x < y ? -1 : 1))
     .map(([id, prefixes], i) => {
       const before = encoder.encode(`${i === 0 ? "" : ","}"${id}":[`);
-      return { prefixes, before, after: encoder.encode("]") };
+      return { prefixes, before };
     });
+  const after = encoder.encode("]");
   const tail = encoder.encode("}}");
   // Each line end becomes three characters, and two quotes are around the lines.
   const listBytes = ({ lines, count }: PrefixText): number => (count === 0 ? 0 : lines.length + 2 * (count - 1) + 2);
-  const size = rows.reduce((sum, { prefixes, before, after }) => sum + before.length + listBytes(prefixes) + after.length, head.length + tail.length);
+  const size = rows.reduce((sum, { prefixes, before }) => sum + before.length + listBytes(prefixes) + after.length, head.length + tail.length);
   const out = new Uint8Array(size);
   let at = 0;
   const put = (bytes: Uint8Array): void => {
@@ -168,7 +170,7 @@ function withNets(json: string, nets: ReadonlyMap<string, PrefixText>): Uint8Arr
     at += bytes.length;
   };
   put(head);
-  for (const { prefixes, before, after } of rows) {
+  for (const { prefixes, before } of rows) {
     put(before);
     at = putStrings(out, at, prefixes);
     put(after);
@@ -220,10 +222,16 @@ function byText(x: unknown, y: unknown): number {
   return a < b ? -1 : Number(a > b);
 }
 
+function isPlainAndOrdered(entries: readonly (readonly [key: string, value: unknown])[]): boolean {
+  return entries.every(([key, value], i) => (typeof value !== "object" || value === null) && (i === 0 || (entries[i - 1]?.[0] ?? "") < key));
+}
+
 /** The same value with every object's keys in code-point order. */
 function sortKeys(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sortKeys);
   if (typeof value !== "object" || value === null) return value;
-  const entries = Object.entries(value).sort(([x], [y]) => (x < y ? -1 : 1));
+  const entries = Object.entries(value);
+  if (isPlainAndOrdered(entries)) return value;
+  entries.sort(([x], [y]) => (x < y ? -1 : 1));
   return Object.fromEntries(entries.map(([key, inner]) => [key, sortKeys(inner)]));
 }

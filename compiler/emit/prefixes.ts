@@ -16,24 +16,29 @@ export interface PrefixText {
   readonly count: number;
 }
 
+/** Used again by each call, because a policy may have many thousand small sets. */
+const intervalFirst = new Uint32Array(4);
+const intervalLast = new Uint32Array(4);
+let scratch = new Uint8Array(4096);
+/** What a large set needed is given back. */
+const MOST_KEPT = 1024 * 1024;
+
 export function prefixText(set: AddressSet): PrefixText {
   const out = new PrefixWriter();
   const b = set.bounds;
-  const first = new Uint32Array(4);
-  const last = new Uint32Array(4);
   for (let i = 0; i < b.length; i += 8) {
     if (b[i] === 0 && b[i + 1] === 0 && b[i + 2] === 0xffff) splitV4(b[i + 3] ?? 0, b[i + 7] ?? 0, out);
     else {
-      first.set(b.subarray(i, i + 4));
-      last.set(b.subarray(i + 4, i + 8));
-      splitV6(first, last, out);
+      intervalFirst.set(b.subarray(i, i + 4));
+      intervalLast.set(b.subarray(i + 4, i + 8));
+      splitV6(intervalFirst, intervalLast, out);
     }
   }
   return out.done();
 }
 
 class PrefixWriter {
-  #bytes = new Uint8Array(256);
+  #bytes = scratch;
   #used = 0;
   #count = 0;
 
@@ -69,6 +74,7 @@ class PrefixWriter {
   }
 
   done(): PrefixText {
+    if (this.#bytes.length <= MOST_KEPT) scratch = this.#bytes;
     return { lines: this.#bytes.slice(0, this.#used), count: this.#count };
   }
 
