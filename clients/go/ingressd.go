@@ -39,6 +39,9 @@ const (
 // Waits between attempts; the last one is repeated.
 var retryTimes = []time.Duration{100 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 5 * time.Second}
 
+// errOtherProtocol: a server of byte frames has answered.
+var errOtherProtocol = errors.New("the other side speaks byte frames (RFC-0092 of Open Nexus OS), and no JSON: name the socket of an ingressd of this package")
+
 // Intent is a service's request for a port.
 type Intent struct {
 	// Service is the service's name in the policy; ingressd gets the caller's identity from the kernel.
@@ -66,7 +69,7 @@ type Intent struct {
 	OnChange func(open []string, because string)
 }
 
-// Error says why the port is not open. Code is the audit code, or "unreachable", or "bad_answer".
+// Error says why the port is not open. Code is the audit code, or "unreachable", "bad_answer" or "other_protocol".
 type Error struct {
 	Code    string
 	Message string
@@ -227,6 +230,9 @@ func (l *lease) wait(closing <-chan struct{}) string {
 				if unregistration != 0 {
 					return ""
 				}
+				if c := l.connection; errors.Is(c.ended, errOtherProtocol) {
+					return c.ended.Error()
+				}
 				return "the gateway is gone"
 			}
 			if unregistration != 0 {
@@ -253,6 +259,8 @@ type connection struct {
 	socket net.Conn
 	lines  chan []byte
 	number int
+	// ended says why there are no more lines, once they are closed.
+	ended error
 }
 
 func dial(path string) (*connection, error) {
@@ -265,7 +273,7 @@ func dial(path string) (*connection, error) {
 	return c, nil
 }
 
-// read ends with the connection; a line that is too long ends it.
+// read ends with the connection; a line that is too long or a byte frame ends it.
 func (c *connection) read() {
 	defer close(c.lines)
 	scanner := bufio.NewScanner(c.socket)
@@ -274,11 +282,15 @@ func (c *connection) read() {
 	for scanner.Scan() {
 		c.lines <- append([]byte(nil), scanner.Bytes()...)
 	}
+	c.ended = scanner.Err()
 	c.socket.Close()
 }
 
 // wholeLines drops the bytes after the last line end.
 func wholeLines(data []byte, atEnd bool) (int, []byte, error) {
+	if beginsByteFrame(data) {
+		return 0, nil, errOtherProtocol
+	}
 	if end := bytes.IndexByte(data, '\n'); end >= 0 {
 		return end + 1, data[:end], nil
 	}
@@ -286,6 +298,11 @@ func wholeLines(data []byte, atEnd bool) (int, []byte, error) {
 		return len(data), nil, nil
 	}
 	return 0, nil, nil
+}
+
+// beginsByteFrame: the magic and the version of a frame of Open Nexus OS's ingressd, or of a lease frame.
+func beginsByteFrame(data []byte) bool {
+	return len(data) > 2 && data[0] == 'I' && (data[1] == 'G' || data[1] == 'L') && data[2] <= 8
 }
 
 func (c *connection) send(method string, params map[string]any) (int, error) {
@@ -341,6 +358,9 @@ func register(intent Intent) (*lease, error) {
 		case line, ok := <-c.lines:
 			if !ok {
 				c.close()
+				if errors.Is(c.ended, errOtherProtocol) {
+					return nil, &Error{"other_protocol", c.ended.Error()}
+				}
 				return nil, unreachable(errors.New("the connection has ended"))
 			}
 			switch m := readMessage(line, number); m.kind {

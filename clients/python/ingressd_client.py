@@ -31,12 +31,16 @@ ANSWER_S = 10.0
 # Bounds of one message of the gateway.
 MOST_LINE_BYTES = 64 * 1024
 MOST_DEPTH = 32
+# The begin of a frame of Open Nexus OS's ingressd, or of a lease frame, is one of these and a version up to the last one.
+BYTE_FRAMES = (b"IG", b"IL")
+LAST_VERSION = 8
+OTHER_PROTOCOL = "the other side speaks byte frames (RFC-0092 of Open Nexus OS), and no JSON: name the socket of an ingressd of this package"
 # A lease with an end is renewed after this part of its time.
 RENEW_AFTER = 1 / 3
 
 
 class ExposeError(Exception):
-    """Why the port is not open. `code` is the audit's word, or `unreachable`, or `bad_answer`."""
+    """Why the port is not open. `code` is the audit's word, or `unreachable`, `bad_answer` or `other_protocol`."""
 
     def __init__(self, code, message):
         super().__init__(message)
@@ -147,6 +151,11 @@ class Exposure:
             return
 
 
+class _OtherProtocol(OSError):
+    def __init__(self):
+        super().__init__(OTHER_PROTOCOL)
+
+
 class _Lease:
     """A registration and its connection."""
 
@@ -180,6 +189,8 @@ class _Lease:
                     return "the gateway sent an unknown message"
                 if kind in ("open", "done"):
                     awaited = None
+        except _OtherProtocol:
+            return OTHER_PROTOCOL
         except OSError:
             return "the gateway is gone"
         finally:
@@ -227,9 +238,14 @@ class _Connection:
             return self._numbers.get(method)
 
     def line(self, timeout_s):
-        """The next line, or None when there is none within the time; raises OSError at the end of the connection."""
+        """The next line, or None when there is none within the time; raises OSError at the end of the connection, and where
+        the other side speaks byte frames."""
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        while b"\n" not in self._buffer:
+        while True:
+            if self._buffer[:2] in BYTE_FRAMES and len(self._buffer) > 2 and self._buffer[2] <= LAST_VERSION:
+                raise _OtherProtocol()
+            if b"\n" in self._buffer:
+                break
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:
                 return None
@@ -275,6 +291,9 @@ def _register(path, params):
         if kind == "refused":
             raise ExposeError(rest[0], rest[1])
         raise ExposeError("bad_answer", "the gateway's answer is malformed")
+    except _OtherProtocol as error:
+        connection.close()
+        raise ExposeError("other_protocol", OTHER_PROTOCOL) from error
     except OSError as error:
         connection.close()
         raise ExposeError("unreachable", f"no ingressd answers at `{path}` ({error}): start it, or name its socket with INGRESSD_SOCKET") from error

@@ -28,6 +28,7 @@ const RETRY_MS: [u64; 6] = [100, 250, 500, 1000, 2000, 5000];
 /// How often a blocked thread checks whether the exposure was closed.
 const LOOK: Duration = Duration::from_millis(50);
 const MOST_LINE_BYTES: usize = 64 * 1024;
+const OTHER_PROTOCOL: &str = "the other side speaks byte frames (RFC-0092 of Open Nexus OS), and no JSON: name the socket of an ingressd of this package";
 
 /// A service's request for a port.
 #[derive(Clone, Debug)]
@@ -61,7 +62,7 @@ impl Intent {
     }
 }
 
-/// Why the port is not open. `code` is the audit code, or `unreachable`, or `bad_answer`.
+/// Why the port is not open. `code` is the audit code, or `unreachable`, `bad_answer` or `other_protocol`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExposeError {
     pub code: String,
@@ -214,6 +215,7 @@ impl Lease {
                 return None;
             }
             match self.connection.line(Instant::now() + LOOK) {
+                Err(_) if self.connection.speaks_frames() => return Some(OTHER_PROTOCOL.into()),
                 Err(_) => return gone(),
                 Ok(None) => {}
                 Ok(Some(line)) => match read_message(&line, renewal.map(|(number, _)| number)) {
@@ -272,9 +274,17 @@ impl Connection {
         Ok(self.number)
     }
 
-    /// The next line, or `None` when there is none until then.
+    /// Whether the next bytes are the magic and the version of a frame of Open Nexus OS's ingressd, or of a lease frame.
+    fn speaks_frames(&self) -> bool {
+        matches!(self.buffer[..], [b'I', b'G' | b'L', 0..=8, ..])
+    }
+
+    /// The next line, or `None` when there is none until then. An error ends the connection; `speaks_frames` is the cause of one.
     fn line(&mut self, until: Instant) -> io::Result<Option<Vec<u8>>> {
         loop {
+            if self.speaks_frames() {
+                return Err(io::ErrorKind::InvalidData.into());
+            }
             if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
                 let mut line: Vec<u8> = self.buffer.drain(..=end).collect();
                 line.pop();
@@ -326,6 +336,7 @@ fn register(intent: &Intent) -> Result<Lease, ExposeError> {
         let line = match connection.line(late) {
             Ok(Some(line)) => line,
             Ok(None) => return Err(unreachable("it does not answer")),
+            Err(_) if connection.speaks_frames() => return Err(ExposeError { code: "other_protocol".into(), message: OTHER_PROTOCOL.into() }),
             Err(_) => return Err(unreachable("the connection has ended")),
         };
         match read_message(&line, Some(number)) {

@@ -1,5 +1,8 @@
-// A thousand deterministic answers to a registration, from valid to malformed, and the expected result of a client for
-// each, by JSON.parse and the documented bounds of the clients.
+// A thousand deterministic answers to a registration, from valid to malformed and of another protocol, and the expected result of a
+// client for each, by JSON.parse and the documented bounds of the clients.
+import { encodeExposeReply, encodeExposeRequest } from "../../gateway/intents/expose_frame.ts";
+import { encodeReply } from "../../gateway/intents/lease_frame.ts";
+import { CODE_BAD_INTENT, REASON_POLICY } from "../../runtime/abi/verdicts.ts";
 
 /** The client's result: the endpoints, or a code with its message (empty for the client's own codes). */
 export type Outcome = { readonly open: readonly string[] } | { readonly code: string; readonly message: string };
@@ -124,6 +127,33 @@ const ODD: readonly string[] = [
   `{"id":1,"result":{"lease":"a","open":["${"x".repeat(MOST_LINE_BYTES - 45)}"]}}`,
 ];
 
+/** What a server of byte frames says, and what begins alike. A nonce may have a line's end in it. */
+const FRAMES: readonly Uint8Array[] = [
+  encodeExposeReply({ kind: "answer", op: 0, nonce: 0, status: "malformed", reason: "none" }),
+  ...(["expose", "unexpose"] as const).flatMap((_, i) =>
+    (["allow", "deny", "malformed", "unsupported"] as const).map((status) =>
+      encodeExposeReply({ kind: "answer", op: i + 1, nonce: 0x0a0d220a, status, reason: status === "deny" ? "policy" : "none" }),
+    ),
+  ),
+  encodeExposeReply({ kind: "status", nonce: 7, open: true, accepted: 10, deniedByCidr: 1, deniedByRate: 0 }),
+  encodeExposeRequest({ op: "expose", nonce: 1, port: 8443, proto: "tcp" }),
+  encodeReply({ op: "register", nonce: 77, status: "unsupported", reason: REASON_POLICY, code: CODE_BAD_INTENT, lease: "0".repeat(32) }),
+  Buffer.from("IG\0"),
+  Buffer.from("IL\b"),
+  Buffer.from("IG\t"),
+  Buffer.from("IL\v"),
+  Buffer.from("IG"),
+  Buffer.from("IL"),
+  Buffer.from("I"),
+  Buffer.from("IH\x01\x01"),
+  Buffer.from(" IG\x01\x01"),
+  Buffer.from("ig\x01\x01"),
+  Buffer.from(`IG\x01${GOOD}`),
+  Buffer.from(`IGNORE ${GOOD}`),
+];
+
+const OTHER_PROTOCOL = "the other side speaks byte frames (RFC-0092 of Open Nexus OS), and no JSON: name the socket of an ingressd of this package";
+
 export function thousandAnswers(): readonly Answer[] {
   const random = numbersFrom(20261128);
   const below = (n: number): number => Math.floor(random() * n);
@@ -132,6 +162,7 @@ export function thousandAnswers(): readonly Answer[] {
   for (const bytes of [[0xff], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xe2, 0x82]]) {
     lines.push(Buffer.concat([Buffer.from('{"id":1,"result":{"lease":"a","open":["'), Buffer.from(bytes), Buffer.from('"]}}')]));
   }
+  lines.push(...FRAMES.map((frame) => Buffer.from(frame)));
   const short = lines.filter((line) => line.length < 400 && line.length > 2);
   while (lines.length < 1000) {
     const line = Buffer.from(short[below(short.length)] ?? GOOD);
@@ -141,8 +172,8 @@ export function thousandAnswers(): readonly Answer[] {
       line[at] = ways[below(ways.length)] ?? 0;
     }
     const cut = below(4) === 0 ? line.subarray(0, below(line.length)) : line;
-    // A line end would split the message in two.
-    if (!cut.includes(0x0a)) lines.push(cut);
+    // A line end would split the message in two, but not a frame.
+    if (!cut.includes(0x0a) || beginsFrame(cut)) lines.push(cut);
   }
   return lines.map((line) => ({ line, expected: outcome(line) }));
 }
@@ -152,6 +183,7 @@ const BAD: Outcome = { code: "bad_answer", message: "" };
 
 /** The expected result for request 1 from the gateway's first line, if the connection ends after it. */
 function outcome(line: Buffer): Outcome {
+  if (beginsFrame(line)) return { code: "other_protocol", message: OTHER_PROTOCOL };
   const message = parsed(line);
   if (!isObject(message)) return BAD;
   if (typeof message["method"] === "string") return message["method"] === "lease_ended" ? BAD : UNREACHABLE;
@@ -165,6 +197,11 @@ function outcome(line: Buffer): Outcome {
   if (!isObject(result) || typeof result["lease"] !== "string" || !Array.isArray(result["open"])) return BAD;
   const open: readonly unknown[] = result["open"];
   return open.every((item) => typeof item === "string") ? { open: open.map((item) => whole(String(item))) } : BAD;
+}
+
+/** The documented begin of a frame: a magic, and a version of 0 to 8. */
+function beginsFrame([first, second, version]: Buffer): boolean {
+  return first === 0x49 && (second === 0x47 || second === 0x4c) && version !== undefined && version <= 8;
 }
 
 function parsed(line: Buffer): unknown {

@@ -11,6 +11,7 @@ import * as assert from "uvu/assert";
 import { freeUdpPort, udpBackend, udpSocket } from "../gateway/datagrams_under_test.ts";
 import { backend, eventually, freePort, moduleOf, probe, running, temporaryFolder } from "../gateway/gateway_under_test.ts";
 import { policy } from "../gateway/registering.ts";
+import { decodeExposeRequest, encodeExposeReply } from "../../gateway/intents/expose_frame.ts";
 import { skip } from "../skip.ts";
 import { thousandAnswers, type Outcome } from "./answers.ts";
 import { atEnd, suite } from "../suite.ts";
@@ -213,6 +214,45 @@ for (const [name, { needs, oldest, make }] of Object.entries(CLIENTS)) {
     );
     const driven = drive(client, ["answers", path, 1]);
     assert.equal(await driven.next(), { code: "unreachable", message: "" });
+    assert.is(await driven.ended, 0);
+  });
+
+  test("a server of byte frames is named at once: whole, byte by byte, and in place of a later line", async () => {
+    const says = /^the other side speaks byte frames \(RFC-0092 of Open Nexus OS\), and no JSON: name the socket/;
+    const path = join(folder, `${name}-frames.sock`);
+    const heard: string[] = [];
+    await listen(path, (socket) =>
+      socket.on("data", (chunk) => {
+        const request = decodeExposeRequest(chunk);
+        if (!("status" in request)) return;
+        heard.push(request.status);
+        const frame = encodeExposeReply({ kind: "answer", op: request.op, nonce: request.nonce, status: request.status, reason: "none" });
+        // The connection stays open, so that only these bytes can end the attempt.
+        if (heard.length === 1) socket.write(frame);
+        else for (const byte of frame) socket.write(Uint8Array.of(byte));
+      }),
+    );
+    for (let times = 0; times < 2; times++) {
+      const driven = drive(client, ["keep", path, 8443, "127.0.0.1:9", 0]);
+      const { code, message } = await driven.next();
+      assert.is(code, "other_protocol");
+      assert.match(message ?? "", says);
+      assert.is(await driven.ended, 3);
+    }
+    assert.equal(heard, ["malformed", "malformed"]);
+
+    const later = join(folder, `${name}-later.sock`);
+    const registered: Socket[] = [];
+    await listen(later, (socket) => {
+      registered.push(socket);
+      socket.once("data", () => socket.write('{"jsonrpc":"2.0","id":1,"result":{"lease":"a","open":["127.0.0.1:1"]}}\n'));
+    });
+    const driven = drive(client, ["keep", later, 8443, "127.0.0.1:9", 0]);
+    assert.equal(await driven.next(), { open: ["127.0.0.1:1"], because: "" });
+    registered[0]?.write(encodeExposeReply({ kind: "answer", op: 0, nonce: 0, status: "malformed", reason: "none" }));
+    assert.match((await driven.next()).because ?? "", says);
+    driven.child.stdin.end();
+    for (let event = await driven.next(); event.because !== "closed"; event = await driven.next()) assert.is(event.because, "");
     assert.is(await driven.ended, 0);
   });
 
