@@ -31,7 +31,7 @@ export const SUBJECT_FLAG: FlagSpec = {
   says: "whose profile `--target abi-filter` or `nexus-profile` writes (default: `ingressd`)",
 };
 
-export const EPOCH_FLAG: FlagSpec = { short: null, value: "N", says: "with `--target nexus-profile`: the profile's epoch (default: 0)" };
+export const EPOCH_FLAG: FlagSpec = { short: null, value: "N", says: "needed with `--target nexus-profile`: the profile's epoch, above the one in force" };
 
 export const WITHOUT_FLAG: FlagSpec = {
   short: null,

@@ -37,7 +37,11 @@ export function readNexus(args: Arguments, target: Target, subject: string, node
   const without = readWithout(flags.get("without"), target === "nexus-profile" ? ["protocols"] : ["caps", "limits"]);
   if (!without.ok) return without;
   if (target === "nexus-profile") {
-    const word = flags.get("epoch") ?? "0";
+    const word = flags.get("epoch");
+    if (word === undefined)
+      return failed(
+        usage("epoch_missing", "`--target nexus-profile` needs `--epoch N`", "give the number above the one in force; 1 for the first profile of a subject"),
+      );
     const epoch = Number(word);
     if (!/^\d{1,10}$/.test(word) || epoch > MOST_EPOCH) return failed(usage("epoch", `\`${word}\` is no epoch`, `give a number from 0 to ${MOST_EPOCH}`));
     return ok({ target, file, subject, epoch, withoutProtocols: without.value.has("protocols") });
@@ -78,7 +82,7 @@ function profile({ policy }: Tested, request: Nexus & { readonly target: "nexus-
     rows: [
       ["subject", subjectText(subject)],
       ["profile", `epoch ${epoch}, ${nexusProfileText(made.value)}`],
-      ...rules.map((rule, i) => [i === 0 ? "may bind" : "", nexusRuleText(rule)] as const),
+      ...rules.map((rule, i) => [rule.kind === rules[i - 1]?.kind ? "" : `may ${rule.kind}`, nexusRuleText(rule)] as const),
       ...leftOut.map((part, i) => [i === 0 ? "left out" : "", leftOutText(part)] as const),
     ],
     data: { subject: subjectText(subject), epoch, profileRules: rules.length, profileBytes: bytes.length, leftOut },

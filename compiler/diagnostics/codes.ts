@@ -205,11 +205,12 @@ export const CODES = {
   ING925: line("a protocol that a profile does not distinguish"),
   ING926: line("a `bind` that a profile does not distinguish"),
   ING927: line("a bind that only ingressd may have"),
-  ING928: line("a profile with too many ranges of ports"),
+  ING928: line("a profile with too many rules"),
   ING929: line("an exposure without its rate"),
   ING930: line("sources that an exposure can't have"),
   ING931: line("a subject that can't have these exposures"),
   ING932: line("an exposure with several ports"),
+  ING933: line("a backend that a profile can't have"),
 } as const satisfies Record<`ING${number}`, CodeRow>;
 
 export type DiagnosticCode = keyof typeof CODES;

@@ -15,11 +15,13 @@ export interface NexusData {
   ING925: { readonly target: string; readonly expose: string; readonly clause: string; readonly other: string };
   ING926: { readonly target: string; readonly expose: string; readonly clause: string };
   ING927: { readonly target: string; readonly expose: string; readonly clause: string };
-  ING928: { readonly target: string; readonly subject: string; readonly ranges: number; readonly most: number };
+  /** Rules: for binds, of which one is that of loopback, and for connections. */
+  ING928: { readonly target: string; readonly subject: string; readonly binds: number; readonly connects: number; readonly most: number };
   ING929: Misfit;
   ING930: Misfit;
   ING931: { readonly target: string; readonly subject: string; readonly what: string };
   ING932: { readonly target: string; readonly clause: string };
+  ING933: { readonly target: string; readonly expose: string; readonly clause: string };
 }
 
 export const NEXUS_WORDS: WordsOf<NexusData> = {
@@ -35,9 +37,9 @@ export const NEXUS_WORDS: WordsOf<NexusData> = {
     message: `${quote(clause)} of ${quote(expose)} can't be written for \`${target}\`: only ingressd binds there beyond loopback, over any protocol, and without tokens`,
     help: "let ingressd forward to the service, choose another `--subject`, or use the engine (`--target c`)",
   }),
-  ING928: ({ target, subject, ranges, most }) => ({
-    message: `the profile of ${quote(subject)} can't be written for \`${target}\`: it needs ${grouped(ranges)} ranges of ports, and has room for ${most}`,
-    help: "expose ranges that are wider or adjacent, or use the engine (`--target c`)",
+  ING928: ({ target, subject, binds, connects, most }) => ({
+    message: `the profile of ${quote(subject)} can't be written for \`${target}\`: it needs ${grouped(binds + connects)} rules, ${grouped(binds)} for binds and ${grouped(connects)} for connections to backends, and has room for ${most}`,
+    help: "expose ranges of ports that are wider or adjacent, give the backends adjacent ports or addresses, or use the engine (`--target c`)",
   }),
   ING929: ({ target, expose, what }) => ({
     message: `${quote(expose)} can't be written for \`${target}\`: ${what}`,
@@ -54,5 +56,9 @@ export const NEXUS_WORDS: WordsOf<NexusData> = {
   ING932: ({ target, clause }) => ({
     message: `${quote(clause)} can't be written for \`${target}\`: an exposure has one port, and a rate of its own`,
     help: "write one expose for each port",
+  }),
+  ING933: ({ target, expose, clause }) => ({
+    message: `${quote(clause)} of ${quote(expose)} can't be written for \`${target}\`: a profile has IPv4 addresses alone, so that ingressd could not connect there`,
+    help: "give it a backend at an IPv4 address, such as `127.0.0.1:8080`, or at a unix socket",
   }),
 };

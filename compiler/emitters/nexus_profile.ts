@@ -1,6 +1,6 @@
-// The binds that a policy allows one subject, as a policy profile of Open Nexus OS (its RFC-0091, version 2): phase 0
-// without the engine. docs/abi-filter-v2.md has the layout with vectors. Where the profile would give another answer than
-// the policy to any bind that it can be evaluated for, it is refused with the clause.
+// The binds that a policy allows one subject, and for ingressd the connections to its backends, as a policy profile of Open Nexus OS
+// (its RFC-0091, version 2): phase 0 without the engine. docs/abi-filter-v2.md has the layout with vectors. Where the profile would
+// give another answer than the policy to any bind or connection that it can be evaluated for, it is refused with the clause.
 import { fnv1a64 } from "../../runtime/abi/fnv.ts";
 import { grouped } from "../../runtime/text/number.ts";
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
@@ -9,25 +9,26 @@ import { EMPTY, isEmpty, subtract } from "../check/sets/intervals.ts";
 import { diagnostic, type Diagnostic } from "../diagnostics/diagnostic.ts";
 import { bindsOf, joined } from "../emit/filter.ts";
 import type { CheckedExpose, CheckedPolicy, PortRange } from "../policy/policy.ts";
+import { backendRefusals, reachedBy, reachedText, type Reached } from "./nexus_connects.ts";
 import type { LeftOut } from "./plan.ts";
 import { portTexts } from "./ranges.ts";
 
-/** Bounds of the RFC. 24 rules of bind with four ranges each need 776 bytes, so that its bound of 1,024 bytes never decides. */
+/** Bounds of the RFC. 24 rules with four ranges each need 788 bytes, so that its bound of 1,024 bytes never decides. */
 export const NEXUS_MAX_RULES = 24;
 export const NEXUS_MAX_RANGES = 4;
 
 const HEAD = [0x41, 0x46, 2] as const;
 const CLASS_NET_BIND = 2;
+const CLASS_NET_CONNECT = 3;
 const ALLOW = 1;
 const CLASSES = { loopback: 0, any: 1 } as const;
 
-/** One rule, which allows. */
-export interface NexusRule {
+/** One rule, which allows; with one to four ranges of ports, 0 to 65535. */
+export type NexusRule =
   /** `loopback`: binds in 127/8 alone. `any`: every bind. */
-  readonly address: keyof typeof CLASSES;
-  /** One to four; 0 to 65535. */
-  readonly ports: readonly PortRange[];
-}
+  | { readonly kind: "bind"; readonly address: keyof typeof CLASSES; readonly ports: readonly PortRange[] }
+  /** Connections to one prefix. */
+  | ({ readonly kind: "connect" } & Reached);
 
 export interface NexusProfile {
   readonly bytes: Uint8Array;
@@ -61,6 +62,7 @@ export function nexusProfile(policy: CheckedPolicy, request: NexusRequest): Resu
     ...policy.dials
       .filter(({ service }) => service === subject)
       .map(({ service, span }) => diagnostic("ING927", { target: TARGET, expose: service, clause: "dial" }, span)),
+    ...backendRefusals(own, TARGET),
   ];
   const written = public_.filter((e) => e.mode !== "direct" && e.bind === null);
   const lone = written.filter((e) => !hasOther(e, written));
@@ -70,12 +72,19 @@ export function nexusProfile(policy: CheckedPolicy, request: NexusRequest): Resu
         diagnostic("ING925", { target: TARGET, expose: name, clause: `on ${proto} ${portTexts(ports).join(", ")}`, other: otherProto(proto) }, span),
       ),
     );
-  const ranges = joined(written.flatMap((e) => e.ports));
-  const most = (NEXUS_MAX_RULES - 1) * NEXUS_MAX_RANGES;
-  if (ranges.length > most)
-    refused.push(...written.slice(0, 1).map(({ span }) => diagnostic("ING928", { target: TARGET, subject, ranges: ranges.length, most }, span)));
+  const binds: readonly NexusRule[] = [
+    { kind: "bind", address: "loopback", ports: [{ first: 0, last: 65_535 }] },
+    ...inFours(joined(written.flatMap((e) => e.ports))).map((ports) => ({ kind: "bind", address: "any", ports }) as const),
+  ];
+  const connects = reachedBy(own).flatMap((reached) => inFours(reached.ports).map((ports): NexusRule => ({ kind: "connect", ...reached, ports })));
+  const rules = [...binds, ...connects];
+  if (rules.length > NEXUS_MAX_RULES)
+    refused.push(
+      ...own
+        .slice(0, 1)
+        .map(({ span }) => diagnostic("ING928", { target: TARGET, subject, binds: binds.length, connects: connects.length, most: NEXUS_MAX_RULES }, span)),
+    );
   if (refused.length > 0) return failed(once(refused));
-  const rules: readonly NexusRule[] = [{ address: "loopback", ports: [{ first: 0, last: 65_535 }] }, ...inFours(ranges)];
   const leftOut = lone.map(({ name, proto, ports }): LeftOut => ({
     what: "protocol",
     of: name,
@@ -104,17 +113,20 @@ function hasOther({ proto, ports }: CheckedExpose, all: readonly CheckedExpose[]
   return ports.every(({ first, last }) => others.some((range) => range.first <= first && last <= range.last));
 }
 
-function inFours(ranges: readonly PortRange[]): readonly NexusRule[] {
-  const out: NexusRule[] = [];
-  for (let i = 0; i < ranges.length; i += NEXUS_MAX_RANGES) out.push({ address: "any", ports: ranges.slice(i, i + NEXUS_MAX_RANGES) });
+function inFours(ranges: readonly PortRange[]): readonly (readonly PortRange[])[] {
+  const out: (readonly PortRange[])[] = [];
+  for (let i = 0; i < ranges.length; i += NEXUS_MAX_RANGES) out.push(ranges.slice(i, i + NEXUS_MAX_RANGES));
   return out;
 }
 
 function encoded(subject: bigint, epoch: number, rules: readonly NexusRule[]): Uint8Array {
   const bytes: number[] = [...HEAD, rules.length, ...le(subject, 8), ...le(BigInt(epoch), 4), ...le(0n, 4)];
-  for (const { address, ports } of rules) {
-    bytes.push(CLASS_NET_BIND, ALLOW, 0, CLASSES[address], ports.length, 0, 0, 0, ...le(0n, 4), ...le(0n, 4));
-    for (const { first, last } of ports) bytes.push(...le(BigInt(first), 2), ...le(BigInt(last), 2));
+  for (const rule of rules) {
+    const isBind = rule.kind === "bind";
+    bytes.push(isBind ? CLASS_NET_BIND : CLASS_NET_CONNECT, ALLOW, 0, isBind ? CLASSES[rule.address] : 0, rule.ports.length);
+    // The address has its first byte first, unlike the numbers.
+    bytes.push(isBind ? 0 : rule.length, 0, 0, ...le(BigInt(isBind ? 0 : rule.bits), 4).reverse(), ...le(0n, 4));
+    for (const { first, last } of rule.ports) bytes.push(...le(BigInt(first), 2), ...le(BigInt(last), 2));
   }
   return Uint8Array.from(bytes);
 }
@@ -123,9 +135,13 @@ function le(value: bigint, bytes: number): number[] {
   return Array.from({ length: bytes }, (_, i) => Number((value >> BigInt(8 * i)) & 0xffn));
 }
 
-/** For people: `any address: 443, 8000-8999`. */
-export function nexusRuleText({ address, ports }: NexusRule): string {
-  return `${address === "any" ? "any address" : "loopback"}: ${portTexts(ports).join(", ")}`;
+/** For people: `any address: 443, 8000-8999`, `127.0.0.1/32: 8080`. */
+export function nexusRuleText(rule: NexusRule): string {
+  const where =
+    rule.kind === "connect" ? reachedText(rule)
+    : rule.address === "any" ? "any address"
+    : "loopback";
+  return `${where}: ${portTexts(rule.ports).join(", ")}`;
 }
 
 export function nexusProfileText({ bytes, rules }: NexusProfile): string {

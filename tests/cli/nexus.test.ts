@@ -23,7 +23,7 @@ function here(text = POLICY): { readonly at: (name: string) => string; readonly 
 
 test("a profile: refused with the place, and written with the flag, its epoch and its subject", async () => {
   const { at, build } = here();
-  const refused = await build("--target", "nexus-profile");
+  const refused = await build("--target", "nexus-profile", "--epoch", "1");
   assert.is(refused.code, 3);
   assert.match(refused.err, /ING925[^]*p\.ingress:2:[^]*--without protocols[^]*so `p\.af2` is not written/);
   assert.not.ok(existsSync(at("p.af2")));
@@ -31,10 +31,10 @@ test("a profile: refused with the place, and written with the flag, its epoch an
   assert.is(built.code, 0, built.err);
   assert.match(
     built.out,
-    /^ +subject +0xbf71cd04b2ec8134\n +profile +epoch 7, 2 rules, 60 bytes; what none matches is denied\n +may bind +loopback: 0-65535\n +any address: 8080\n +left out +protocol of web: tcp 8080 alone/m,
+    /^ +subject +0xbf71cd04b2ec8134\n +profile +epoch 7, 3 rules, 80 bytes; what none matches is denied\n +may bind +loopback: 0-65535\n +any address: 8080\n +may connect +127\.0\.0\.1\/32: 18080\n +left out +protocol of web: tcp 8080 alone/m,
   );
   assert.is(readFileSync(at("p.af2")).toString("hex", 12, 20), "0700000000000000");
-  const other = await build("--target", "nexus-profile", "--subject", "shop", "-o", "shop.af2", "--json");
+  const other = await build("--target", "nexus-profile", "--epoch", "0", "--subject", "shop", "-o", "shop.af2", "--json");
   assert.is(other.code, 0, other.err);
   const { data } = JSON.parse(other.out) as { readonly data: Readonly<Record<string, unknown>> };
   assert.equal([data["subject"], data["epoch"], data["profileRules"], data["profileBytes"], data["leftOut"]], ["0x46dc5e18e28e2409", 0, 1, 40, []]);
@@ -64,7 +64,8 @@ test("a test that fails: the old file stays", async () => {
     ["nexus-profile", "p.af2"],
     ["nexus-expose", "p.toml"],
   ] as const) {
-    assert.is((await build("--target", target, "--without", target === "nexus-profile" ? "protocols" : "caps")).code, 1);
+    const flags = target === "nexus-profile" ? ["--without", "protocols", "--epoch", "1"] : ["--without", "caps"];
+    assert.is((await build("--target", target, ...flags)).code, 1);
     assert.not.ok(existsSync(at(file)));
   }
 });
@@ -72,6 +73,8 @@ test("a test that fails: the old file stays", async () => {
 const WRONG: readonly (readonly [readonly string[], string])[] = [
   [["--epoch", "1"], "epoch_target"],
   [["--target", "nexus-expose", "--epoch", "1"], "epoch_target"],
+  [["--target", "nexus-profile"], "epoch_missing"],
+  [["--target", "nexus-profile", "--without", "protocols", "--subject", "shop"], "epoch_missing"],
   [["--target", "nexus-profile", "--epoch", "x"], "epoch"],
   [["--target", "nexus-profile", "--epoch", "4294967296"], "epoch"],
   [["--target", "nexus-profile", "--epoch", "1e3"], "epoch"],
@@ -93,6 +96,14 @@ for (const [flags, code] of WRONG)
     assert.is(exit, 2);
     assert.match(out + err, `"usage.${code}"`);
   });
+
+test("without an epoch nothing is written, and the remedy is named", async () => {
+  const { at, build } = here();
+  const { code, err } = await build("--target", "nexus-profile", "--without", "protocols");
+  assert.is(code, 2);
+  assert.match(err, /`--target nexus-profile` needs `--epoch N`[^]*give the number above the one in force/);
+  assert.not.ok(existsSync(at("p.af2")));
+});
 
 test("the largest epoch is written", async () => {
   const { at, build } = here();

@@ -18,7 +18,7 @@ export const TARGET_CODES: readonly DiagnosticCode[] = [
 ];
 
 /** Of a policy that is written for Open Nexus OS; tests/os has them. */
-export const NEXUS_CODES: readonly DiagnosticCode[] = ["ING925", "ING926", "ING927", "ING928", "ING929", "ING930", "ING931", "ING932"];
+export const NEXUS_CODES: readonly DiagnosticCode[] = ["ING925", "ING926", "ING927", "ING928", "ING929", "ING930", "ING931", "ING932", "ING933"];
 
 /** Ascending. */
 export const CODES_WITHOUT_CASE: readonly DiagnosticCode[] = [

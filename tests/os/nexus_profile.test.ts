@@ -1,5 +1,5 @@
 // `--target nexus-profile`: the vectors of docs/abi-filter-v2.md, what is refused and why, each bound at N and N + 1, and an independent
-// reader (nexus_reader.py) that answers as the module does for every bind.
+// reader (nexus_reader.py) that answers as the module does for every bind. nexus_connects.test.ts has the connections.
 import { readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -55,14 +55,14 @@ function refused(text: string, more: More = {}): readonly Diagnostic[] {
 
 test("the vectors of the document are written exactly", () => {
   assert.is(hex(written(`expose dns on tcp, udp 53 ${both}`, { epoch: 3 }).bytes), block("v2"));
-  assert.is(hex(written("", { subject: "web" }).bytes), block("v2-none"));
+  assert.is(hex(written("", { subject: "web", epoch: 3 }).bytes), block("v2-none"));
   assert.is(hex(written(`expose many on tcp 22, 80, 443, 8000-8999, 9443 ${to}`, { withoutProtocols: true, epoch: 0xffffffff }).bytes), block("v2-five"));
 });
 
 test("ports, subjects and rules by hand", () => {
   const ranges = (text: string, more: More = {}): readonly string[] =>
-    written(text, { withoutProtocols: true, ...more }).rules.map(
-      ({ address, ports }) => `${address} ${ports.map(({ first, last }) => `${first}-${last}`).join(" ")}`,
+    written(text, { withoutProtocols: true, ...more }).rules.flatMap((rule) =>
+      rule.kind === "bind" ? [`${rule.address} ${rule.ports.map(({ first, last }) => `${first}-${last}`).join(" ")}`] : [],
     );
   const loopback = "loopback 0-65535";
   assert.equal(ranges(""), [loopback]);
@@ -116,25 +116,26 @@ test("what the flag omits is named, and a port with both protocols is not", () =
 });
 
 test("92 ranges of ports fit into 24 rules of 776 bytes, and 93 don't", () => {
-  const many = (n: number): string => `expose many on tcp, udp ${Array.from({ length: n }, (_, i) => String(2 * i + 1)).join(", ")} ${both}`;
+  const many = (n: number): string =>
+    `expose many on tcp ${Array.from({ length: n }, (_, i) => String(2 * i + 1)).join(", ")} { backend unix "/run/a" allow from any }`;
   for (const [n, rules, size] of [
     [4, 2, 20 + 20 + 32],
     [5, 3, 20 + 20 + 32 + 20],
     [92, 24, 776],
   ] as const) {
-    const { bytes } = written(many(n));
+    const { bytes } = written(many(n), { withoutProtocols: true });
     assert.equal([bytes[3], bytes.length], [rules, size]);
   }
-  const [found] = refused(many(93));
+  const [found] = refused(many(93), { withoutProtocols: true });
   assert.is(found?.code, "ING928");
-  assert.match(found?.message ?? "", /it needs 93 ranges of ports, and has room for 92$/);
+  assert.match(found?.message ?? "", /it needs 25 rules, 25 for binds and 0 for connections to backends, and has room for 24$/);
 });
 
 if (hasReader) {
   test("the independent reader accepts each vector, and refuses it cut, longer, and with each reserved byte set", () => {
     const good = ["v2", "v2-none", "v2-five"].map(block);
     const [dns] = readAll(good.map((profile) => ({ profile })));
-    assert.equal([dns?.subject, dns?.epoch, dns?.rules?.length], [fnv1a64("ingressd").toString(16), 3, 2]);
+    assert.equal([dns?.subject, dns?.epoch, dns?.rules?.length], [fnv1a64("ingressd").toString(16), 3, 3]);
     const all = good[2] ?? "";
     const cut = Array.from({ length: all.length / 2 }, (_, n) => all.slice(0, 2 * n));
     const set = [0, 1, 2, 16, 17, 18, 19, 22, 25, 26, 27, 28, 31].map((at) => `${all.slice(0, 2 * at)}7f${all.slice(2 * at + 2)}`);

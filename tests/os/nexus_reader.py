@@ -3,6 +3,7 @@
 Reads one JSON object per line and answers each with one line:
   {"profile": "HEX"}                                  -> {"fault": TEXT} or the profile
   {"profile": "HEX", "binds": [[port, class], ...]}   -> {"answers": [true, ...]}
+  {"profile": "HEX", "connects": [["1.2.3.4", port], ...]}   -> {"answers": [true, ...]}
   {"toml": TEXT}                                      -> {"fault": TEXT} or {"exposures": [...]}
   {"toml": TEXT, "visits": [[port, "1.2.3.4"], ...]}  -> {"answers": [true, ...]}; no peer is over its rate
   {"bucket": [rate, burst], "at": [ns, ...]}          -> {"answers": [true, ...]}
@@ -55,7 +56,7 @@ def profile(data):
         need(all(low <= high for low, high in ranges), "min <= max")
         need(kind == 1 or ranges, "a rule about nothing")
         at += 4 * port_count + prefix_len
-        rules.append({"class": kind, "allow": action == 1, "address": addr_class, "ranges": ranges, "max_payload": max_payload})
+        rules.append({"class": kind, "allow": action == 1, "address": addr_class, "ranges": ranges, "max_payload": max_payload, "cidr": [str(ipaddress.IPv4Address(cidr)), cidr_len]})
     need(at == len(data), "bytes at the end")
     return {"subject": f"{subject:016x}", "epoch": epoch, "limits": limits, "rules": rules}
 
@@ -69,6 +70,18 @@ def binds(rules, port, address):
         widths = [high - low + 1 for low, high in rule["ranges"] if low <= port <= high]
         if widths:
             found.append((min(widths), rule["address"], rule["allow"]))
+    return min(found)[2] if found else False
+
+
+def connects(rules, address, port):
+    """The longest prefix decides, then fewest ports; of equals a deny; none is a deny."""
+    found = []
+    for rule in rules:
+        if rule["class"] != 3 or ipaddress.IPv4Address(address) not in ipaddress.IPv4Network(tuple(rule["cidr"]), strict=False):
+            continue
+        widths = [high - low + 1 for low, high in rule["ranges"] if low <= port <= high]
+        if widths:
+            found.append((-rule["cidr"][1], min(widths), rule["allow"]))
     return min(found)[2] if found else False
 
 
@@ -127,6 +140,8 @@ def answer(request):
         found = exposures(request["toml"])
         return {"answers": [visited(found, *visit) for visit in request["visits"]]} if "visits" in request else {"exposures": found}
     found = profile(bytes.fromhex(request["profile"]))
+    if "connects" in request:
+        return {"answers": [connects(found["rules"], *connect) for connect in request["connects"]]}
     return {"answers": [binds(found["rules"], *bind) for bind in request["binds"]]} if "binds" in request else found
 
 

@@ -12,6 +12,7 @@ export interface ReadRule {
   readonly address: number;
   readonly ranges: readonly (readonly [number, number])[];
   readonly max_payload: number;
+  readonly cidr: readonly [address: string, length: number];
 }
 
 /** The union of all answers; a test reads those of its request. */
