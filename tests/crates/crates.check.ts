@@ -1,6 +1,7 @@
 // The crates of crates/: they build with Debian's Rust and a newer one, with gcc and with clang, for this machine and for a bare one,
 // and answer the vectors of tests/os as V8 does. The steps of docs/os.md, "In your tree", are done as they are written.
-import { cpSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { answered, HOSTED, RISCV } from "../os/compiled.ts";
@@ -126,6 +127,30 @@ function checks(rust: Rust): void {
       err,
       /ingress-engine-sys: could not compile the engine's C: "no-such-compiler" .*: No such file or directory \(os error 2\); set CC_<target> and AR_<target>/,
     );
+  });
+
+  check('a program before the compiler, as in CC="ccache clang", changes nothing but who is started', () => {
+    const [tools, log] = [join(folder, "tools"), join(folder, "ccache.log")];
+    mkdirSync(tools);
+    writeFileSync(join(tools, "ccache"), `#!/bin/sh\nprintf '%s\\n' "$*" >>'${log}'\nexec "$@"\n`, { mode: 0o755 });
+    const name = `CC_${BARE.replaceAll("-", "_")}`;
+    const here = spawnSync("sh", ["-c", "command -v riscv64-unknown-elf-gcc"], { encoding: "utf8" }).stdout.trim();
+    // The compiler with its options, whether cargo builds for the bare machine, and how each of its lines begins. Clang needs the name of the machine.
+    const rows: readonly (readonly [cc: string, isBare: boolean, begins: RegExp])[] = [
+      ["ccache gcc", false, /^gcc -std=c11 (?!.*--target)/],
+      ["ccache clang -m64 -O1", false, /^clang -m64 -O1 -std=c11 (?!.*--target)/],
+      ["ccache clang", true, /^clang -std=c11 .* --target=riscv64-unknown-elf /],
+      [`ccache ${here}`, true, /^\/\S+\/riscv64-unknown-elf-gcc -std=c11 (?!.*--target)/],
+    ];
+    for (const [i, [cc, isBare, begins]] of rows.entries()) {
+      writeFileSync(log, "");
+      const env = { ...(isBare && bareEnv(bare, "gcc")), [isBare ? name : "CC"]: cc, PATH: `${tools}:${process.env["PATH"] ?? ""}` };
+      const words = ["build", "--locked", "-p", "ingress-engine-sys", ...(isBare ? ["--target", BARE] : [])];
+      built(rust, join(folder, `ccache-${i}`), words, CRATES, env);
+      const lines = readFileSync(log, "utf8").trim().split("\n");
+      assert.is(lines.length, 2, lines.join("\n"));
+      for (const line of lines) assert.match(line, begins);
+    }
   });
 
   check("the steps of docs/os.md, from an empty project", () => {

@@ -18,7 +18,7 @@ pub struct Answer {
 /// The request of an answer to [`hello`](crate::Engine::hello).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Named {
-    pub asked: Listener,
+    pub listener: Listener,
     pub source: Address,
 }
 
@@ -99,10 +99,15 @@ impl Answer {
     pub(crate) fn due(&self) -> Result<(Listener, Named), Answer> {
         match (self.verdict, self.named, self.listener) {
             (Verdict::Deny, ..) => Err(*self),
-            (Verdict::Allow, Some(named), Some(listener)) if listener == named.asked => Err(*self),
+            (Verdict::Allow, Some(named), Some(listener)) if listener == named.listener => Err(*self),
             (Verdict::Allow, Some(named), Some(listener)) => Ok((listener, named)),
             _ => Err(denied(Code::NotExposed)),
         }
+    }
+
+    /// What an engine that has failed answers.
+    pub(crate) const fn trapped() -> Answer {
+        denied(Code::ModuleTrap)
     }
 
     pub(crate) fn at(self, listener: Listener) -> Answer {
@@ -137,7 +142,7 @@ mod tests {
     }
 
     const GROUP: Listener = Listener::from_number(4);
-    const NAMED: Option<Named> = Some(Named { asked: GROUP, source: Address::v4([198, 51, 100, 7]) });
+    const NAMED: Option<Named> = Some(Named { listener: GROUP, source: Address::v4([198, 51, 100, 7]) });
 
     /// Verdict, reason and code of every answer that is no deny.
     const PERMITTING: [(i32, i32, i32); 7] = [(1, 0, 1), (1, 0, 2), (1, 0, 3), (1, 0, 28), (1, 0, 30), (2, 0, 21), (3, 0, 25)];
@@ -188,7 +193,7 @@ mod tests {
         let allowed = Answer::of(raw(1, 0, 1, 3), NAMED);
         assert_eq!(allowed.due(), Ok((Listener::from_number(9), NAMED.unwrap())));
         // `admit` has charged a listener of its own port.
-        let own = Answer::of(raw(1, 0, 1, 3), Some(Named { asked: Listener::from_number(9), ..NAMED.unwrap() }));
+        let own = Answer::of(raw(1, 0, 1, 3), Some(Named { listener: Listener::from_number(9), ..NAMED.unwrap() }));
         assert_eq!(own.due(), Err(own));
         for answer in [Answer::of(raw(0, 3, 4, -1), NAMED), Answer::of(raw(0, 2, 7, 4), None), BROKEN] {
             assert_eq!(answer.due(), Err(answer));

@@ -134,7 +134,7 @@ impl Engine {
     /// Phases 1 and 2: the name that the client requests, in canonical form. `None` is a client that sent none; `Some(&[])` one
     /// that sent a name of no bytes, which is denied where a name decides. Nothing is charged. [`Answer::listener`] is the listener of the name.
     pub fn hello(&mut self, listener: Listener, source: Address, name: Option<&[u8]>) -> Answer {
-        Answer::of(self.0.hello(listener.number(), &source.words(), name), Some(Named { asked: listener, source }))
+        Answer::of(self.0.hello(listener.number(), &source.words(), name), Some(Named { listener, source }))
     }
 
     /// After [`hello`](Engine::hello): the caps and limits of the listener that the name leads to, for the source of that answer. One
@@ -151,6 +151,8 @@ impl Engine {
     pub fn charge(&mut self, named: &Answer) -> Answer {
         match named.due() {
             Ok((listener, due)) => Answer::of(self.0.charge(listener.number(), &due.source.words()), None).at(listener),
+            // The engine may have failed since that answer.
+            Err(answer) if answer.is_allowed() && self.0.poisoned() => Answer::trapped(),
             Err(answer) => answer,
         }
     }
