@@ -127,7 +127,7 @@ const ODD: readonly string[] = [
   `{"id":1,"result":{"lease":"a","open":["${"x".repeat(MOST_LINE_BYTES - 45)}"]}}`,
 ];
 
-/** What a server of byte frames says, and what begins alike. A nonce may have a line's end in it. */
+/** Frames of a server of byte frames, and texts that begin alike. A nonce may have a line's end in it. */
 const FRAMES: readonly Uint8Array[] = [
   encodeExposeReply({ kind: "answer", op: 0, nonce: 0, status: "malformed", reason: "none" }),
   ...(["expose", "unexpose"] as const).flatMap((_, i) =>

@@ -105,16 +105,20 @@ async function flood(machine: Machine, perSecond: number): Promise<{ stop(): Pro
   };
 }
 
+/** Of each way, a machine for each. */
+const OFF_PATH_RUNS = atLength(10, 1);
+
 function framesAttack(start: ReturnType<typeof starter>): void {
   // The segments that sufficed while connections shared a budget of challenges.
-  for (const [way, sufficed] of [
+  const WAYS = [
     ["reset", 4_500],
     ["inject", 1_900],
-  ] as const) {
-    test(`a blind ${way} with ten times the segments that sufficed does nothing`, async () => {
+  ] as const;
+  for (const [way, sufficed, run] of WAYS.flatMap(([word, n]) => Array.from({ length: OFF_PATH_RUNS }, (_, i) => [word, n, i] as const))) {
+    test(`a blind ${way} with ten times the segments that sufficed does nothing, run ${run}`, async () => {
       const SPACE = 2 ** 18;
       const machine = await ready(start);
-      const r = chance(77);
+      const r = chance(77 + run);
       // The service `web` ends a connection at its first byte, so the attacker opens one after the other.
       let own = client(machine, ATTACKER, 30_000, 8443, r.word());
       let opened = 30_000;

@@ -27,6 +27,27 @@ test("docs/os.md has the bounds of the network half", () => {
   for (const [what, value] of rows) assert.ok(page.includes(`\n| ${what} | ${value} |\n`), what);
 });
 
+test("docs/os.md has how often the long forms try", () => {
+  // The file, and how many tries one of the number in its `atLength` is.
+  const rows: readonly (readonly [what: string, file: string, constant: string, times: number, unit: string])[] = [
+    ["damaged frames, in Node", "tests/os/frames.test.ts", "FRAMES", 1, ""],
+    ["policies with changed bits and words, under sanitizers", "tests/os/tables.check.ts", "THOUSANDS", 1_000, ""],
+    ["blind resets, and blind injections, with ten times the segments that succeeded before: in Node", "tests/os/off_path.test.ts", "RUNS", 1, " runs of each"],
+    ["the same under QEMU", "tests/os/attacks.check.ts", "OFF_PATH_RUNS", 1, " runs of each"],
+  ];
+  const tries = (file: string, constant: string): readonly number[] => {
+    const [, long = "", short = ""] = new RegExp(`^const ${constant} = atLength\\(([\\d_]+), ([\\d_]+)\\)`, "m").exec(read(file)) ?? [];
+    return [short, long].map((text) => Number(text.replaceAll("_", "")));
+  };
+  for (const [what, file, constant, times, unit] of rows) {
+    const cells = tries(file, constant).map((n) => `${(n * times).toLocaleString("en")}${n === 1 ? unit.replace("runs", "run") : unit}`);
+    assert.ok(page.includes(`\n| ${what} | ${cells.join(" | ")} | `), `${what}: ${cells.join(" | ")}`);
+  }
+  const [runs = [], batches = []] = ["FUZZ_RUNS", "FUZZ_BATCHES"].map((constant) => tries("tests/os/image.check.ts", constant));
+  const frames = runs.map((n, i) => (20 * n * (batches[i] ?? 0)).toLocaleString("en"));
+  assert.ok(page.includes(`\n| damaged frames, under QEMU | ${frames.join(" | ")} | `), frames.join(" | "));
+});
+
 test("docs/os.md has the number of every call", () => {
   const list = /enum \{([^}]*)\}/.exec(read("runtime/os/image/calls.h"))?.[1] ?? "";
   const names = [...list.matchAll(/CALL_(\w+)(?: = (\d+))?/g)].map(([, name = "", number]) => ({

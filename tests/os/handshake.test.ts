@@ -124,7 +124,7 @@ test("a client that begins anew from the port of its handshake is served after t
   const machine = plainMachine();
   syn(machine, 40_000);
   assert.equal(syn(machine, 40_000, { seq: 77_000 }), []);
-  // What it answers to the SYN-ACK of the handshake that it has forgotten.
+  // It answers the SYN-ACK of the handshake that it has forgotten.
   const again = segments(machine.tick(n.RETRANSMIT_MS));
   assert.is(again.length, 1);
   assert.equal(send(machine, 40_000, again[0]?.ack ?? 0, 0, RST), []);
