@@ -9,6 +9,7 @@ import { makeVectors, VECTOR_SEED } from "../os/vectors.ts";
 import { skip } from "../skip.ts";
 import { ownFolder, suite } from "../suite.ts";
 import { BARE, bareEnv, built, cargo, coreFor, missingTools, must, PROJECT, releases, type Rust } from "./rust.ts";
+import { BROKEN, SHARED, sharedPort } from "./shared_port.ts";
 
 const check = suite("crates");
 const folder = ownFolder("ingressd-crates-");
@@ -72,12 +73,14 @@ function checks(rust: Rust): void {
       const program = join(target, "release/vectors");
       sums.set(cc, parity(`crate, ${cc}, x86-64`, HOSTED, program, file));
       for (const number of FAULTS) refuses(HOSTED, program, number);
+      charges(HOSTED, program);
     });
     check(`rustc ${rust.version} and ${cc}: the crate answers as V8 does on ${BARE}`, () => {
       built(rust, target, ["build", "--release", "--locked", "--target", BARE], vectors, bareEnv(bare, cc));
       const program = join(target, BARE, "release/vectors");
       sums.set(`${cc} bare`, parity(`crate, ${cc}, rv64imac`, RISCV, program, file));
       for (const number of FAULTS) refuses(RISCV, program, number);
+      charges(RISCV, program);
     });
     check(`${cc}: the engine for ${BARE} needs nothing but memcpy and its like`, () => {
       const library = must("find", [join(target, BARE), "-name", "libingress_engine.a"], folder).trim();
@@ -98,6 +101,17 @@ function checks(rust: Rust): void {
     const { status, output } = answered(tools, program, file, number);
     assert.is(status, 0, output);
     assert.ok(Number(/^refused (\d+) of as many$/m.exec(output)?.[1]) > 1_000, output);
+  }
+
+  /** Caps and limits where exposes share a port. The cases of a broken engine fail with the sound one. */
+  function charges(tools: typeof HOSTED, program: string): void {
+    const own = join(folder, "shared.bin");
+    writeFileSync(own, sharedPort());
+    const { status, output } = answered(tools, program, own, SHARED);
+    assert.equal([status, output.trim()], [0, "charged as due"]);
+    const sound = answered(tools, program, own, BROKEN + 1);
+    assert.is(sound.status, 1);
+    assert.match(sound.output, /the fault: allow, not deny/);
   }
 
   check("the answers of gcc's and clang's code have the same checksums", () => {
