@@ -32,7 +32,7 @@ const strict = {
 
 export default tseslint.config(
   // Generated files.
-  { ignores: ["dist/", "gateway/control/validators.mjs"] },
+  { ignores: ["dist/", "docs/editors/vscode/dist/", "gateway/control/validators.mjs"] },
   {
     ignores: ["node_modules/", "**/node_modules/", "**/*.wasm", "docs/", "tests/cases/"],
     linterOptions: { reportUnusedDisableDirectives: "error" },

@@ -12,6 +12,7 @@ const CACHE = "node_modules/.cache/ingressd";
 const TESTS = [
   ["crates/", ["tests/crates/"]],
   ["compiler/cli/", ["tests/cli/"]],
+  ["compiler/syntax/", ["tests/compiler/", "tests/semantics/", "tests/editors/"]],
   ["compiler/", ["tests/compiler/", "tests/semantics/"]],
   ["runtime/abi/", ["tests/engine/", "tests/crates/", "tests/house/numbers", "tests/docs/generated"]],
   ["runtime/engine/", ["tests/engine/"]],
@@ -24,6 +25,7 @@ const TESTS = [
   ["gateway/config", ["gateway/config", "gateway/check_config"]],
   ["gateway/", ["tests/gateway/"]],
   ["policies/", ["tests/cli/policies", "tests/cli/demo"]],
+  ["docs/editors/", ["tests/editors/", "tests/docs/pages"]],
   ["docs/", ["tests/docs/"]],
   ["README.md", ["tests/cli/readme", "tests/docs/"]],
   ["scripts/", ["tests/docs/", "tests/shell/"]],

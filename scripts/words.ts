@@ -144,6 +144,7 @@ const LEFT_OUT = new Set([
   "scripts/words_list.ts",
   "docs/glossary.md",
   "gateway/control/validators.mjs",
+  "docs/editors/tree-sitter/src",
   "tests/house/words.test.ts",
   "tests/house/words.txt",
 ]);

@@ -21,8 +21,17 @@ house("no file has a generic name", () => {
   );
 });
 
-/** Names that other programs determine: a command, a header of wasm2c, a file of npm, a version of a specification. */
-const OTHER_NAMES = new Set(["ingress-guard.mjs", "wasm-rt.h", "package-lock.json", "abi-filter-v2.md", "Cargo.toml"]);
+/** Names that other programs determine: a command, a header of wasm2c, a file of npm, a version of a specification, files of an editor. */
+const OTHER_NAMES = new Set([
+  "ingress-guard.mjs",
+  "wasm-rt.h",
+  "package-lock.json",
+  "abi-filter-v2.md",
+  "Cargo.toml",
+  "ingress.tmLanguage.json",
+  "language-configuration.json",
+  "node-types.json",
+]);
 
 const isNamed = (path: string): boolean => {
   const name = path.split("/").at(-1) ?? "";

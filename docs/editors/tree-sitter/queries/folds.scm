@@ -1,0 +1,7 @@
+[
+  (expose)
+  (template)
+  (budget)
+  (invariant)
+  (test)
+] @fold
