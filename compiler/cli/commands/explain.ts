@@ -20,12 +20,14 @@ import { readProfile } from "../profile.ts";
 import type { Progress } from "../progress.ts";
 import { parseRequest, type Request } from "../request.ts";
 import { rows, type Paint } from "../terminal.ts";
+import { explain as EXPLAIN } from "../specs/explain.ts";
 import { isStandardInput } from "../standard_input.ts";
 import { codeSays, ruleText } from "../test_report.ts";
 import { readRecorded, recordedText, type Recorded } from "../traffic/recorded.ts";
 
 export async function run(args: Arguments, { wallSeconds, progress }: Surroundings): Promise<Outcome> {
   const [file = "", written = ""] = args.operands;
+  if (args.operands.length === 1 && EXPLAIN.alone.form.test(file)) return (await import("../diagnostic_page.ts")).explainCode(file);
   const line = args.flags.get("audit");
   if (line !== undefined && isStandardInput(line) && isStandardInput(file))
     return usage("input_twice", "standard input can be read once, and `-` is written twice", "give the record in single quotes behind `--audit`");
