@@ -194,6 +194,18 @@ export function codeNumbers(before: string): string {
     .join("");
 }
 
+/** The sections of docs/diagnostics.md by their codes, for `ingressc explain CODE`; one line each. */
+function diagnosticPages(): string {
+  const sections = read("docs/diagnostics.md")
+    .split(/^#{2,3} /m)
+    .filter((section) => /^ING\d{3}: /.test(section));
+  const rows = sections.map((section) => {
+    const [heading = "", ...body] = section.split("\n");
+    return `  ${heading.slice(0, 6)}: ${JSON.stringify(body.join("\n").trim())},`;
+  });
+  return `// Written by \`npm run docs\` from docs/diagnostics.md.\nexport const DIAGNOSTIC_PAGES: Readonly<Record<string, string>> = {\n${rows.join("\n")}\n};\n`;
+}
+
 /** The content that each generated file should have, given its present content. */
 export const WRITTEN: Readonly<Record<string, (before: string) => string>> = {
   "docs/abi.md": regenerate,
@@ -210,6 +222,7 @@ export const WRITTEN: Readonly<Record<string, (before: string) => string>> = {
       [`docs/deploy/man/${program.name}.${program.section}`, () => manPage(program)],
     ]),
   ),
+  "compiler/cli/diagnostic_pages.ts": diagnosticPages,
   "tests/house/code_numbers.txt": codeNumbers,
   "gateway/control/validators.mjs": validatorsText,
   "schemas/markers.toml": markersToml,

@@ -2,13 +2,13 @@
 // requests that only the second admits and those that only the first admitted; and what else the policies say of the pair.
 import { isEmpty } from "../check/sets/intervals.ts";
 import type { AddressSet, HostNode, PortRange } from "../policy/policy.ts";
-import { cellsOf, type Cell } from "./cells.ts";
+import { cellsOf } from "./cells.ts";
 import { ChangedSources } from "./changed_sources.ts";
 import { NEVER, type Diagram } from "./diagrams.ts";
 import { factChanges, INVALID_NAMES, type FactChange } from "./facts.ts";
 import { readsNames, type ListenerModel, type PolicyModel } from "./model.ts";
 import { NAMELESS } from "./names.ts";
-import type { NumberRange } from "./number_ranges.ts";
+import { pairsOf, type Pair, type TwoSides } from "./pairs.ts";
 import { Permitted, type Rules } from "./permitted.ts";
 import { Space } from "./space.ts";
 
@@ -129,10 +129,7 @@ function isChange({ before, after, opened, closed, shadowOpened, shadowClosed, f
   return before === null || after === null || facts.length > 0 || [opened, closed, shadowOpened, shadowClosed].some((d) => d !== NEVER);
 }
 
-interface Sides {
-  readonly space: Space;
-  readonly before: Permitted;
-  readonly after: Permitted;
+interface Sides extends TwoSides {
   readonly moves: Moves;
 }
 
@@ -179,41 +176,6 @@ class Moves {
   }
 }
 
-/** A listener of each policy, and the classes of names that lead to both; null: all. */
-interface Pair {
-  readonly before: number | null;
-  readonly after: number | null;
-  readonly names: readonly NumberRange[] | null;
-  /** Whether names decide there, before and after. */
-  readonly isShared: readonly [before: boolean, after: boolean];
-}
-
-/** Every request to a cell is of one pair; a listener that no name leads to has one without requests. */
-function pairsOf({ space, before, after }: Sides, { members: [old = [], now = []] }: Cell): readonly Pair[] {
-  const [plainOld, plainNow] = [plain(before, old), plain(after, now)];
-  if (plainOld !== undefined && plainNow !== undefined) return [{ before: plainOld, after: plainNow, names: null, isShared: [false, false] }];
-  const [x, y] = [leadsIn(space, before, old), leadsIn(space, after, now)];
-  const found = new Map<string, { readonly before: number; readonly after: number; readonly names: { first: number; last: number }[] }>();
-  for (let name = 0; name < space.names.count; name++) {
-    const [a, b] = [x[name] ?? -1, y[name] ?? -1];
-    if (a < 0 && b < 0) continue;
-    const pair = found.get(`${a} ${b}`);
-    const last = pair?.names.at(-1);
-    if (pair === undefined) found.set(`${a} ${b}`, { before: a, after: b, names: [{ first: name, last: name }] });
-    else if (last?.last === name - 1) last.last = name;
-    else pair.names.push({ first: name, last: name });
-  }
-  const numberOrNull = (i: number): number | null => (i < 0 ? null : i);
-  const isShared = [plainOld === undefined, plainNow === undefined] as const;
-  const pairs = [...found.values()].map((pair): Pair => ({ before: numberOrNull(pair.before), after: numberOrNull(pair.after), names: pair.names, isShared }));
-  const left = now.filter((i) => pairs.every((pair) => pair.after !== i));
-  for (const i of old.filter((one) => pairs.every((pair) => pair.before !== one))) {
-    const same = left.findIndex((j) => after.model.listeners[j]?.name === before.model.listeners[i]?.name);
-    pairs.push({ before: i, after: same < 0 ? null : (left.splice(same, 1)[0] ?? null), names: [], isShared });
-  }
-  return [...pairs, ...left.map((j): Pair => ({ before: null, after: j, names: [], isShared }))];
-}
-
 /** Where names decide, and where a rule looks at them, a client whose name is no host name is refused; at other listeners it counts as one without a name. */
 function invalidNames({ space, before, after }: Sides, { before: old, after: now, isShared }: Pair): FactChange | null {
   const [x, y] = [before.model.listeners[old ?? -1], after.model.listeners[now ?? -1]];
@@ -224,20 +186,6 @@ function invalidNames({ space, before, after }: Sides, { before: old, after: now
   const permitted = was ? after.listener(now ?? -1) : before.listener(old ?? -1);
   if (space.diagrams.and(permitted, space.named([{ first: NAMELESS, last: NAMELESS }])) === NEVER) return null;
   return { what: INVALID_NAMES, effect: was ? "opens" : "closes", before: was ? "refused" : "no name", after: is ? "refused" : "no name" };
-}
-
-/** The only listener, where every name leads to it; null: none is there; undefined: names decide. */
-function plain(side: Permitted, members: readonly number[]): number | null | undefined {
-  const [only] = members;
-  if (only === undefined) return null;
-  return side.leads(members, only) === null ? only : undefined;
-}
-
-/** By class of names the listener to which it leads, or -1. */
-function leadsIn(space: Space, side: Permitted, members: readonly number[]): Int32Array {
-  const leads = new Int32Array(space.names.count).fill(-1);
-  for (const i of members) for (const { first, last } of side.leads(members, i) ?? [{ first: 0, last: leads.length - 1 }]) leads.fill(i, first, last + 1);
-  return leads;
 }
 
 /** Among the names that lead to both, or to the only one. */

@@ -69,8 +69,8 @@ function partsOf(space: Space, d: Diagram, level: number, end: number, count: nu
   return [...found].map(([node, ranges]) => [node, { ranges: joinedRanges(ranges), whole: numbersOf(ranges, count) === null }]);
 }
 
-/** The diagrams of sources that are below a diagram of atoms, but for the empty one. */
-function sourcesBelow(space: Space, d: Diagram): readonly Diagram[] {
+/** The diagrams of sources that are below a diagram, but for the empty one: which of them have a source says all that the diagram says of it. */
+export function sourcesBelow(space: Space, d: Diagram): readonly Diagram[] {
   const { diagrams, sourceLevel } = space;
   const found = new Set<Diagram>();
   const seen = new Set<Diagram>();

@@ -7,6 +7,7 @@ import { drift } from "./specs/drift.ts";
 import { explain } from "./specs/explain.ts";
 import { exportSource } from "./specs/export.ts";
 import { fmt } from "./specs/fmt.ts";
+import { graph } from "./specs/graph.ts";
 import { importSource } from "./specs/import.ts";
 import { init } from "./specs/init.ts";
 import { inspect } from "./specs/inspect.ts";
@@ -33,6 +34,7 @@ const COMMANDS = {
   test,
   explain,
   diff,
+  graph,
   drift,
   who,
   replay,

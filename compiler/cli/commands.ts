@@ -10,6 +10,7 @@ export const RUNS: Readonly<Record<CommandName, () => Promise<{ readonly run: Ru
   test: async () => (await import("./commands/modules.ts")).MODULE_COMMANDS.test,
   explain: async () => (await import("./commands/modules.ts")).MODULE_COMMANDS.explain,
   diff: async () => (await import("./commands/analysis.ts")).ANALYSIS_COMMANDS.diff,
+  graph: async () => (await import("./commands/analysis.ts")).ANALYSIS_COMMANDS.graph,
   drift: async () => (await import("./commands/analysis.ts")).ANALYSIS_COMMANDS.drift,
   who: async () => (await import("./commands/analysis.ts")).ANALYSIS_COMMANDS.who,
   replay: async () => (await import("./commands/traffic.ts")).TRAFFIC_COMMANDS.replay,

@@ -97,9 +97,15 @@ export function rejected(path: string, disk: DiskPolicy, diagnostics: readonly D
     class: "reject",
     code: "policy.rejected",
     message,
+    ...explainHelp(diagnostics),
     report: (p) => diagnosticsText(disk, diagnostics, p),
     data: { root: disk.root, diagnostics: diagnostics.map(diagnosticJson) },
   };
+}
+
+/** Once behind all of them, of the first. */
+export function explainHelp([first]: readonly Diagnostic[]): Pick<Outcome, "help"> {
+  return first === undefined ? {} : { help: `\`ingressc explain ${first.code}\` says more` };
 }
 
 /** Each with its place, as it is seen from the current folder; with an empty line between them. */

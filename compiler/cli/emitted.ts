@@ -15,7 +15,7 @@ import type { Arguments } from "../../runtime/shell/command_line.ts";
 import { diagnosticJson, diagnosticsText, type Compiled } from "./compiled.ts";
 import { isCode } from "./disk.ts";
 import type { Target } from "./flags.ts";
-import { timeText } from "./near_miss.ts";
+import { timeText } from "../wording/time_text.ts";
 import { count, usage, type Outcome } from "./outcome.ts";
 import { shownName } from "./standard_input.ts";
 import { cannotWrite, writeModule } from "./write.ts";

@@ -7,6 +7,7 @@ import { ANY4, formatAddress, formatEndpoint, isV4, type Address } from "../../r
 import { isWithin, parsePrefix, type Prefix } from "../../runtime/net/prefix.ts";
 import { leadAmong } from "../../runtime/net/name_patterns.ts";
 import { nearest } from "../../runtime/text/nearest.ts";
+import { timeText } from "../wording/time_text.ts";
 import { bindableAddress } from "./bindable.ts";
 import { connect, type Target } from "./evaluate.ts";
 import { identitiesNear } from "./identities_near.ts";
@@ -332,9 +333,4 @@ function identityText(word: string): string {
 /** The times of a rule as the language writes them; "" where it has none. */
 export function timesText({ after, until }: Pick<RuleInfo, "after" | "until">): string {
   return [...(after === null ? [] : [`after ${timeText(after)}`]), ...(until === null ? [] : [`until ${timeText(until)}`])].join(" ");
-}
-
-/** As the language writes it. */
-export function timeText(seconds: number): string {
-  return new Date(seconds * 1000).toISOString().replace(/(?::00)?\.000Z$/, "Z");
 }

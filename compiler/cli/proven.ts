@@ -8,8 +8,8 @@ import { proveClaims, type Contradiction, type Proof } from "../analysis/prove.t
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
 import type { CheckedClaim, CheckedInvariant, CheckedPolicy } from "../policy/policy.ts";
 import { positionOf } from "../source/source.ts";
-import { placesText, targetOfPort } from "./analysis/place_text.ts";
-import { certificateWords, requestText } from "./analysis/row_text.ts";
+import { placesText, targetOfPort } from "../wording/place_text.ts";
+import { certificateWords, requestText } from "../wording/row_text.ts";
 import { shownPath } from "./compiled.ts";
 import { connect } from "./evaluate.ts";
 import { count, type Outcome } from "./outcome.ts";

@@ -140,6 +140,7 @@ function readArguments(program: ProgramSpec, command: string | null, spec: Comma
     if (flag.many === true) lists.set(name, [...(lists.get(name) ?? []), value]);
   }
   if (spec.program === undefined) operands.push(...rest);
+  if (operands.length === 1 && spec.alone?.form.test(operands[0] ?? "") === true) return ok({ operands, flags, lists, program: [] });
   const replacing = [...flags.keys()].find((name) => specs[name]?.isOperand === true);
   const wrong = wrongOperands(program, command, replacing === undefined ? spec : { ...spec, operands: spec.operands.slice(0, -1) }, operands, replacing);
   return wrong === null ? ok({ operands, flags, lists, program: spec.program === undefined ? [] : rest }) : failed(wrong);

@@ -23,6 +23,8 @@ export interface CommandSpec {
   readonly summary: string;
   /** Names of the operands, all required; the last may end in `...` and is one or more. */
   readonly operands: readonly string[];
+  /** A word of this form is enough by itself, in place of all operands; `name` is what the help calls it. */
+  readonly alone?: { readonly name: string; readonly form: RegExp };
   /** Its own flags, beside the common ones. */
   readonly flags: FlagSpecs;
   /** Names of flags without which the command does nothing, for the usage line. */

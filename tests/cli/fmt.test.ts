@@ -48,7 +48,7 @@ commands("a broken file is not touched, its errors are shown, and the others are
   dir.write("crlf.ingress", BROKEN.replaceAll("\n", "\r\n"));
   const one = await run(dir, "fmt", "broken.ingress");
   assert.is(one.code, 3);
-  assert.match(one.err, /^error\[ING106\][^]*broken\.ingress:2:[^]*ingressc: 1 error in `broken\.ingress`\n$/);
+  assert.match(one.err, /^error\[ING106\][^]*broken\.ingress:2:[^]*ingressc: 1 error in `broken\.ingress`\nhelp: `ingressc explain ING106` says more\n$/);
   const two = await run(dir, "fmt", "broken.ingress", "loose.ingress", "none.ingress");
   assert.is(two.code, 3);
   assert.match(two.err, /formatted loose\.ingress\n[^]*error\[ING106\][^]*there is no file `none\.ingress`[^]*2 of 3 files can't be formatted\n$/);

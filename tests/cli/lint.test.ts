@@ -85,7 +85,7 @@ const ROWS: readonly Row[] = [
     text: WARNS,
     flags: ["--deny-warnings"],
     exit: 1,
-    says: /warning\[ING821\][^]*\ningressc: 1 warning in `p\.ingress`, and warnings are denied\n$/,
+    says: /warning\[ING821\][^]*\ningressc: 1 warning in `p\.ingress`, and warnings are denied\nhelp: `ingressc explain ING821` says more\n$/,
   },
   { name: "denied, in JSON", text: WARNS, flags: ["--deny-warnings", "--json"], exit: 1, says: /"code":"policy\.warnings"[^\n]*"code":"ING821"/ },
   { name: "ignored", text: WARNS, flags: ["--deny-warnings", "--ignore", "ING821"], exit: 0, says: /is valid: 1 expose, 1 test line\n$/ },

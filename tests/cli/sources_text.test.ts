@@ -1,7 +1,7 @@
 // Sets of addresses in words: the largest ranges come first, a whole family has a name, and all declared nets count.
 import * as assert from "uvu/assert";
-import type { NamedNet } from "../../compiler/cli/analysis/largest_parts.ts";
-import { listText, sourcesText } from "../../compiler/cli/analysis/sources_text.ts";
+import type { NamedNet } from "../../compiler/wording/largest_parts.ts";
+import { listText, sourcesText } from "../../compiler/wording/sources_text.ts";
 import { prefixes } from "../../compiler/check/sets/builtin_nets.ts";
 import { subtract } from "../../compiler/check/sets/intervals.ts";
 import { suite } from "../suite.ts";

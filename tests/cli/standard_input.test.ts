@@ -44,6 +44,7 @@ function rows(f: Folder): readonly Row[] {
     { what: "diff with the old one", args: ["diff", "-", "wide.ingress"], input: GOOD, code: 1, out: /\+ web/ },
     { what: "diff with the new one", args: ["diff", "wide.ingress", "-"], input: GOOD, code: 0, out: /- web/ },
     { what: "diff of two", args: ["diff", "-", "-"], input: GOOD, code: 2, err: /`-` is written twice/ },
+    { what: "graph", args: ["graph", "-", "--format", "text"], input: GOOD, code: 0, out: /^stdin\.ingress: 1 row by 2 ranges/ },
     { what: "who", args: ["who", "-", "to", "web"], input: GOOD, code: 0, out: /10\.0\.0\.0\/8/ },
     { what: "a name without `-`", args: ["check", "wide.ingress", "--stdin-name", "x.ingress"], input: "", code: 2, err: /no file is `-`/ },
     { what: "nothing", args: ["check", "-"], input: "", code: 3, err: /edition/ },

@@ -11,7 +11,7 @@ import { subtract } from "../../check/sets/intervals.ts";
 import { prefixText } from "../../emit/prefixes.ts";
 import { countAddresses } from "../../lower/order.ts";
 import type { AddressSet } from "../../policy/policy.ts";
-import { timeText } from "../near_miss.ts";
+import { timeText } from "../../wording/time_text.ts";
 import type { AcceptedOpening } from "./accepted.ts";
 import type { JudgedLine } from "./judged.ts";
 
@@ -41,7 +41,7 @@ export function entryJson({ listener, owner, until, why, place }: AcceptedOpenin
   return { listener, owner, until: timeText(until), why, place };
 }
 
-function placeJson({ proto, ports, local }: PlaceOf): unknown {
+export function placeJson({ proto, ports, local }: PlaceOf): unknown {
   const found = local === null ? null : prefixes(local, MOST_PREFIXES);
   return { proto, ports: ports.map(({ first, last }) => ({ first, last })), local: found === null ? null : found.texts };
 }
@@ -100,7 +100,8 @@ function timesJson(space: Space, ranges: readonly NumberRange[] | null): unknown
   };
 }
 
-function prefixes(set: AddressSet, most: number): { readonly texts: readonly string[]; readonly count: number } {
+/** At most `most` of the fewest prefixes, and how many there are. */
+export function prefixes(set: AddressSet, most: number): { readonly texts: readonly string[]; readonly count: number } {
   const { lines, count } = prefixText(set);
   if (count === 0 || most <= 0) return { texts: [], count };
   const texts = new TextDecoder().decode(lines.subarray(0, (most + 1) * LONGEST_PREFIX)).split("\n");

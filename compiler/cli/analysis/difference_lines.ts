@@ -6,10 +6,10 @@ import { INVALID_NAMES, NEW_BUDGETS, type FactChange } from "../../analysis/fact
 import type { ListenerModel } from "../../analysis/model.ts";
 import type { Row } from "../../analysis/rows.ts";
 import { backendText, codeText, factText } from "./fact_text.ts";
-import { weightOf } from "./largest_parts.ts";
-import { firstWitness, rowSentence, rowsText, witnessText, type RowsText } from "./row_text.ts";
+import { weightOf } from "../../wording/largest_parts.ts";
+import { firstWitness, rowSentence, rowsText, witnessText, type RowsText } from "../../wording/row_text.ts";
 import type { Side } from "./side.ts";
-import { placesText, targetText } from "./place_text.ts";
+import { placesText, targetText } from "../../wording/place_text.ts";
 
 export type LineKind = "listener_opened" | "listener_closed" | "opened" | "closed" | "changed" | "dryrun_opened" | "dryrun_closed" | "dryrun_changed" | "dial";
 

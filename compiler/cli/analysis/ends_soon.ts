@@ -1,7 +1,7 @@
 // Allows that end soon: what a change admits today, and will not in some days, whether or not the change is about them.
 import type { PolicyModel } from "../../analysis/model.ts";
 import { SOON_DAYS } from "../../lint/date_warnings.ts";
-import { timeText } from "../near_miss.ts";
+import { timeText } from "../../wording/time_text.ts";
 import { count } from "../outcome.ts";
 
 export interface EndsSoon {

@@ -2,7 +2,7 @@
 // writes them. A value that this release does not know is shown as JSON.
 import { ANY } from "../../check/sets/builtin_nets.ts";
 import { equal, subtract } from "../../check/sets/intervals.ts";
-import { listText, sourcesText } from "./sources_text.ts";
+import { listText, sourcesText } from "../../wording/sources_text.ts";
 import { NEW_BUDGETS } from "../../analysis/facts.ts";
 import type { Side } from "./side.ts";
 

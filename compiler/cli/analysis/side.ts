@@ -9,7 +9,8 @@ import { compileFile, shownPath, type Compiled } from "../compiled.ts";
 import { beginModule, looksLikeModule, readModule, refusedModule } from "../modules.ts";
 import type { Outcome } from "../outcome.ts";
 import type { Progress } from "../progress.ts";
-import type { NamedNet } from "./largest_parts.ts";
+import type { NamedNet } from "../../wording/largest_parts.ts";
+import { namedNets } from "../../wording/named_nets.ts";
 
 export interface Side {
   readonly path: string;
@@ -71,20 +72,12 @@ export function sideOfPolicy(path: string, { policy, semantic, disk }: Compiled,
     model: model.value,
     owners: policy.exposes.map(({ annotations }) => annotations.owner),
     places: placesOf(policy, disk.root),
-    nets: netsOf(policy),
+    nets: namedNets(policy),
   });
 }
 
 function placesOf({ exposes }: CheckedPolicy, root: string): Side["places"] {
   return exposes.map(({ span }) => ({ file: shownPath(root, span.file.path), line: positionOf(span.file, span.start).line }));
-}
-
-function netsOf({ sets }: CheckedPolicy): readonly NamedNet[] {
-  return sets.flatMap((named) => {
-    if (named.kind !== "net") return [];
-    const { line } = positionOf(named.span.file, named.span.start);
-    return [{ name: named.name, set: named.set, place: `${named.span.file.path}:${line}` }];
-  });
 }
 
 function unreadable(path: string, why: string): Outcome {

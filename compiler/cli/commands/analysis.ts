@@ -1,12 +1,14 @@
 // The commands that answer from the analysis of a policy, loaded together.
 import { run as diffRun } from "./diff.ts";
 import { run as driftRun } from "./drift.ts";
+import { run as graphRun } from "./graph.ts";
 import { run as proveRun } from "./prove.ts";
 import { run as whoRun } from "./who.ts";
 import type { Run } from "../command.ts";
 
 export const ANALYSIS_COMMANDS = {
   diff: { run: diffRun },
+  graph: { run: graphRun },
   drift: { run: driftRun },
   who: { run: whoRun },
   prove: { run: proveRun },

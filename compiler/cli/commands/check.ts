@@ -6,7 +6,7 @@ import { byDate, lint, type Linted } from "../../lint/lint.ts";
 import { NO_FACTS, textFacts, type TextFacts } from "../../lint/text_facts.ts";
 import { MAX_ERRORS } from "../../source/bounds.ts";
 import type { Surroundings } from "../command.ts";
-import { compileFile, diagnosticJson, diagnosticsText, type Compiled } from "../compiled.ts";
+import { compileFile, diagnosticJson, diagnosticsText, explainHelp, type Compiled } from "../compiled.ts";
 import { isFolder, openPolicy, type DiskPolicy } from "../disk.ts";
 import { readLintConfig } from "../lint_config.ts";
 import { readLintFlags, type LintFlags } from "../lint_flags.ts";
@@ -67,7 +67,7 @@ function outcomeOf(file: string, profile: Profile, { policy, disk }: Compiled, {
   const data = { profile, exposes, testLines: lines, root: disk.root, warnings: warnings.map(diagnosticJson), unjudged, nodes };
   if (denied) {
     const message = `${count(warnings.length, "warning")} in \`${shownName(file)}\`, and warnings are denied`;
-    return { class: "no", code: "policy.warnings", message, data, report: (p) => warningsText(disk, warnings, p) };
+    return { class: "no", code: "policy.warnings", message, data, ...explainHelp(warnings), report: (p) => warningsText(disk, warnings, p) };
   }
   const outcome: Outcome = { class: "ok", code: "policy.valid", message: valid, data };
   return warnings.length === 0 ? outcome : { ...outcome, report: (p) => `${warningsText(disk, warnings, p)}\n${valid}` };

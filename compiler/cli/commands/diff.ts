@@ -1,23 +1,21 @@
 // ingressc diff: what a change opens and closes.
-import { failed, ok, type Result } from "../../../runtime/result/result.ts";
+import { ok } from "../../../runtime/result/result.ts";
 import { printableJson } from "../../../runtime/shell/printable.ts";
 import type { Arguments } from "../../../runtime/shell/command_line.ts";
 import { differenceOf } from "../../analysis/difference.ts";
-import { SharedSets } from "../../analysis/model.ts";
 import { withinBudget } from "../../analysis/permitted.ts";
 import { entryJson, lineJson } from "../analysis/difference_json.ts";
 import { differenceLines, type DiffLine } from "../analysis/difference_lines.ts";
 import { endsSoon, endText, type EndsSoon } from "../analysis/ends_soon.ts";
-import { readRevision } from "../analysis/git_side.ts";
 import { readNodes } from "../analysis/nodes.ts";
-import { readSide, type Side } from "../analysis/side.ts";
+import type { Side } from "../analysis/side.ts";
+import { readSides } from "../analysis/sides.ts";
 import { readAccepted, type AcceptedOpening } from "../analysis/accepted.ts";
 import { judge, type Judged, type JudgedLine } from "../analysis/judged.ts";
 import { sarifText } from "../analysis/sarif.ts";
 import type { Surroundings } from "../command.ts";
-import { timeText } from "../near_miss.ts";
+import { timeText } from "../../wording/time_text.ts";
 import { count, usage, type Outcome } from "../outcome.ts";
-import type { Progress } from "../progress.ts";
 import type { Paint } from "../terminal.ts";
 
 const FORMATS = ["text", "markdown", "json", "sarif"] as const;
@@ -50,7 +48,7 @@ export async function run(args: Arguments, { progress, wallSeconds }: Surroundin
   if (equivalent && accept !== undefined) return usage("accept", "`--equivalent` accepts no difference, and `--accept` does", "omit one of them");
   const accepted = accept === undefined ? ok([]) : readAccepted(accept);
   if (!accepted.ok) return accepted.error;
-  const sides = await readSides(args, progress);
+  const sides = readSides(args, progress, SHAPE);
   if (!sides.ok) return sides.error;
   progress.begin("comparing who is admitted");
   return compared({
@@ -62,19 +60,6 @@ export async function run(args: Arguments, { progress, wallSeconds }: Surroundin
     accepted: accepted.value,
     wallSeconds,
   });
-}
-
-async function readSides({ operands, flags }: Arguments, progress: Progress): Promise<Result<{ readonly before: Side; readonly after: Side }, Outcome>> {
-  const rev = flags.get("git");
-  const wanted = rev === undefined ? 2 : 1;
-  if (operands.length !== wanted)
-    return failed(usage("operands", `expected ${rev === undefined ? "two files" : "one file with `--git`"}, found ${operands.length}`, SHAPE));
-  const [first = "", second = first] = operands;
-  const shared = new SharedSets();
-  const before = rev === undefined ? readSide(first, progress, shared) : readRevision(rev, first, progress, shared);
-  if (!before.ok) return before;
-  const after = readSide(second, progress, shared);
-  return after.ok ? ok({ before: before.value, after: after.value }) : after;
 }
 
 function compared(request: Request): Outcome {

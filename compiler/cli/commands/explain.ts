@@ -12,19 +12,22 @@ import { compileFile } from "../compiled.ts";
 import { unread, type Unread } from "../evaluate.ts";
 import { explainRequest, type Explanation, type Step } from "../explanation.ts";
 import { beginModule, looksLikeModule, readModule } from "../modules.ts";
-import { timesText, timeText } from "../near_miss.ts";
+import { timesText } from "../near_miss.ts";
+import { timeText } from "../../wording/time_text.ts";
 import { freshEngine } from "../policy_tests.ts";
 import { usage, type Outcome } from "../outcome.ts";
 import { readProfile } from "../profile.ts";
 import type { Progress } from "../progress.ts";
 import { parseRequest, type Request } from "../request.ts";
 import { rows, type Paint } from "../terminal.ts";
+import { explain as EXPLAIN } from "../specs/explain.ts";
 import { isStandardInput } from "../standard_input.ts";
 import { codeSays, ruleText } from "../test_report.ts";
 import { readRecorded, recordedText, type Recorded } from "../traffic/recorded.ts";
 
 export async function run(args: Arguments, { wallSeconds, progress }: Surroundings): Promise<Outcome> {
   const [file = "", written = ""] = args.operands;
+  if (args.operands.length === 1 && EXPLAIN.alone.form.test(file)) return (await import("../diagnostic_page.ts")).explainCode(file);
   const line = args.flags.get("audit");
   if (line !== undefined && isStandardInput(line) && isStandardInput(file))
     return usage("input_twice", "standard input can be read once, and `-` is written twice", "give the record in single quotes behind `--audit`");

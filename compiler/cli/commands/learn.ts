@@ -8,7 +8,7 @@ import { format } from "../../format/format.ts";
 import { countAddresses } from "../../lower/order.ts";
 import { MAX_SOURCE_BYTES } from "../../source/bounds.ts";
 import type { SourceFile } from "../../source/source.ts";
-import { sizeText } from "../analysis/sources_text.ts";
+import { sizeText } from "../../wording/sources_text.ts";
 import type { Surroundings } from "../command.ts";
 import { count, usage, type Outcome } from "../outcome.ts";
 import { STANDARD_INPUT } from "../standard_input.ts";

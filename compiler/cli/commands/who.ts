@@ -12,10 +12,10 @@ import { Space } from "../../analysis/space.ts";
 import { contains } from "../../check/sets/intervals.ts";
 import { requestsJson } from "../analysis/difference_json.ts";
 import { readNodes } from "../analysis/nodes.ts";
-import { placesText, targetText } from "../analysis/place_text.ts";
-import { firstWitness, rowSentence, rowsText, witnessText, type RowsText } from "../analysis/row_text.ts";
+import { placesText, targetText } from "../../wording/place_text.ts";
+import { firstWitness, rowSentence, rowsText, witnessText, type RowsText } from "../../wording/row_text.ts";
 import { readSide, type Side } from "../analysis/side.ts";
-import { listText, sourcesText } from "../analysis/sources_text.ts";
+import { listText, sourcesText } from "../../wording/sources_text.ts";
 import type { Surroundings } from "../command.ts";
 import { count, usage, type Outcome } from "../outcome.ts";
 

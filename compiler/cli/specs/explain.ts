@@ -3,8 +3,9 @@ import type { CommandSpec } from "../../../runtime/shell/command_table.ts";
 import { PROFILE_FLAG, STDIN_NAME_FLAG } from "../flags.ts";
 
 export const explain = {
-  summary: "say why a request is allowed or denied",
+  summary: "say why a request is allowed or denied, or what a diagnostic means",
   operands: ["FILE", "REQUEST"],
+  alone: { name: "CODE", form: /^ING[0-9]{3}$/i },
   flags: {
     audit: { short: null, value: "LINE", says: "explain a record of an audit file in place of REQUEST; `-` reads it from standard input", isOperand: true },
     profile: PROFILE_FLAG,
@@ -29,5 +30,10 @@ export const explain = {
     "`dryrun` rules would have said. Of a request that is refused it says what would be allowed if the",
     "name, the time, the source or the place alone were another: the module decided each of these.",
     "Exits 0 whatever the verdict is.",
+    "",
+    "The code of an error or a warning alone, in place of FILE and REQUEST, prints what docs/diagnostics.md",
+    "says of it, with an example before and after:",
+    "",
+    "  ingressc explain ING204",
   ].join("\n"),
 } as const satisfies CommandSpec;

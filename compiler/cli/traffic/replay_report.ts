@@ -2,7 +2,7 @@
 import type { RuleInfo } from "../../../runtime/host/module.ts";
 import { printable } from "../../diagnostics/quote.ts";
 import { count } from "../outcome.ts";
-import { timeText } from "../near_miss.ts";
+import { timeText } from "../../wording/time_text.ts";
 import type { Paint } from "../terminal.ts";
 import type { Missing } from "./decide_again.ts";
 import { canonicalPlace, requestText } from "./request_text.ts";

@@ -3,7 +3,7 @@
 import { formatAddress, isWildcard } from "../../../runtime/net/address.ts";
 import { readHostName } from "../../check/names/host_names.ts";
 import { idWord, readId, type IdType } from "../../check/sets/id_patterns.ts";
-import { timeText } from "../near_miss.ts";
+import { timeText } from "../../wording/time_text.ts";
 import type { DecisionRecord } from "./audit_record.ts";
 
 /** `tcp 443`, `udp 53 at 192.0.2.1` */

@@ -30,7 +30,7 @@ _ingressc() {
   case $command in
     '')
       case $word in -*) _ingressc_words -h --help -V --version; return ;; esac
-      _ingressc_words check build prove test explain diff drift who replay learn list inspect fmt export import init keygen sign verify push pull ;;
+      _ingressc_words check build prove test explain diff graph drift who replay learn list inspect fmt export import init keygen sign verify push pull ;;
     check)
       case $before in
         --profile) _ingressc_words host os; return ;;
@@ -103,6 +103,18 @@ _ingressc() {
         --stdin-name) :; return ;;
       esac
       case $word in -*) _ingressc_words --format --git --accept --equivalent --nodes --stdin-name --json -h --help -V --version; return ;; esac
+      case $operand in
+        *) _ingressc_files ingress wasm ;;
+      esac ;;
+    graph)
+      case $before in
+        -o|--out) _ingressc_files; return ;;
+        --format) _ingressc_words svg text json; return ;;
+        --git) :; return ;;
+        --nodes) :; return ;;
+        --stdin-name) :; return ;;
+      esac
+      case $word in -*) _ingressc_words -o --out --format --git --nodes --stdin-name --json -h --help -V --version; return ;; esac
       case $operand in
         *) _ingressc_files ingress wasm ;;
       esac ;;

@@ -1,14 +1,14 @@
 // Rows of an analysis in words: who, with which names and certificates, and when; and a witness as a request of `explain`.
-import { equal } from "../../check/sets/intervals.ts";
-import { certificatesOf, clientsOf, countCertificates, rowsOf, witnessOfRow, type Certificate, type Row } from "../../analysis/rows.ts";
-import type { Diagram } from "../../analysis/diagrams.ts";
-import type { NumberRange } from "../../analysis/number_ranges.ts";
-import { narrowness, patternShape } from "../../analysis/id_shapes.ts";
-import { NAMELESS } from "../../analysis/names.ts";
-import type { Facts, Space } from "../../analysis/space.ts";
-import type { AddressSet, AddressWords } from "../../policy/policy.ts";
-import { formatAddress } from "../../../runtime/net/address.ts";
-import { timeText } from "../near_miss.ts";
+import { equal } from "../check/sets/intervals.ts";
+import { certificatesOf, clientsOf, countCertificates, rowsOf, witnessOfRow, type Certificate, type Row } from "../analysis/rows.ts";
+import type { Diagram } from "../analysis/diagrams.ts";
+import type { NumberRange } from "../analysis/number_ranges.ts";
+import { narrowness, patternShape } from "../analysis/id_shapes.ts";
+import { NAMELESS } from "../analysis/names.ts";
+import type { Facts, Space } from "../analysis/space.ts";
+import type { AddressSet, AddressWords } from "../policy/policy.ts";
+import { formatAddress } from "../../runtime/net/address.ts";
+import { timeText } from "./time_text.ts";
 import { byWeight, weightOf, type NamedNet } from "./largest_parts.ts";
 import { listText, shortNumber, sourcesText } from "./sources_text.ts";
 

@@ -1,8 +1,8 @@
 // Sets of addresses in words: names of declared nets where a range equals one, `the whole internet`, else the fewest prefixes.
-import { ANY, ANY4, ANY6 } from "../../check/sets/builtin_nets.ts";
-import { equal, isEmpty, size, subtract } from "../../check/sets/intervals.ts";
-import { countAddresses } from "../../lower/order.ts";
-import type { AddressSet, AddressWords } from "../../policy/policy.ts";
+import { ANY, ANY4, ANY6 } from "../check/sets/builtin_nets.ts";
+import { equal, isEmpty, size, subtract } from "../check/sets/intervals.ts";
+import { countAddresses } from "../lower/order.ts";
+import type { AddressSet, AddressWords } from "../policy/policy.ts";
 import { countPrefixes, partsOf, shownOf, smallestAround, type NamedNet, type Part } from "./largest_parts.ts";
 
 export interface SourcesText {

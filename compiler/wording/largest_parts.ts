@@ -1,10 +1,10 @@
 // A set of addresses as parts, the largest first: a whole family, nets by their names, and the fewest prefixes of the rest.
-import { ANY, ANY4, ANY6, builtinNet } from "../../check/sets/builtin_nets.ts";
-import { contains, equal, isEmpty, STRIDE, subtract } from "../../check/sets/intervals.ts";
-import { prefixText } from "../../emit/prefixes.ts";
-import { countAddresses } from "../../lower/order.ts";
-import type { AddressSet, AddressWords } from "../../policy/policy.ts";
-import { parseAddress } from "../../../runtime/net/address.ts";
+import { ANY, ANY4, ANY6, builtinNet } from "../check/sets/builtin_nets.ts";
+import { contains, equal, isEmpty, STRIDE, subtract } from "../check/sets/intervals.ts";
+import { prefixText } from "../emit/prefixes.ts";
+import { countAddresses } from "../lower/order.ts";
+import type { AddressSet, AddressWords } from "../policy/policy.ts";
+import { parseAddress } from "../../runtime/net/address.ts";
 
 export interface NamedNet {
   /** As the policy calls it in its own file. */

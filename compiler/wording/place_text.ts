@@ -1,10 +1,10 @@
 // Where listeners are, in words: protocol, ports and local addresses; and as the target of a request.
-import type { PlaceOf } from "../../analysis/difference.ts";
-import type { ListenerModel } from "../../analysis/model.ts";
-import type { AddressSet } from "../../policy/policy.ts";
-import { ANY, ANY6, builtinNet, UNBINDABLE } from "../../check/sets/builtin_nets.ts";
-import { EMPTY, isEmpty, subtract, union } from "../../check/sets/intervals.ts";
-import { formatAddress } from "../../../runtime/net/address.ts";
+import type { PlaceOf } from "../analysis/difference.ts";
+import type { ListenerModel } from "../analysis/model.ts";
+import type { AddressSet } from "../policy/policy.ts";
+import { ANY, ANY6, builtinNet, UNBINDABLE } from "../check/sets/builtin_nets.ts";
+import { EMPTY, isEmpty, subtract, union } from "../check/sets/intervals.ts";
+import { formatAddress } from "../../runtime/net/address.ts";
 import { listText, sourcesText } from "./sources_text.ts";
 
 const MOST_PORTS = 8;
