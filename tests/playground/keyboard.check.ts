@@ -49,6 +49,13 @@ else {
         );
         assert.ok(passes.some(({ id }) => id === "color-contrast") && passes.some(({ id }) => id === "label"));
       }
+      await write(page, LOSING);
+      await page.click("#keep");
+      await write(page, LOSING.replace("10.0.0.0/8", "10.0.0.0/16").replace("tcp 443", "tcp 444"));
+      assert.equal(
+        (await axe(page)).violations.map(({ id }) => id),
+        [],
+      );
       assert.equal(troubles, []);
     });
   }
@@ -90,6 +97,12 @@ else {
     await page.keyboard.type("from 8.8.8.8 to tcp 1");
     await page.keyboard.press("Enter");
     await page.waitForFunction(() => /deny \(reason=policy\)/.test(document.getElementById("decision")?.textContent ?? ""));
+    await tabTo(page, "keep");
+    await page.keyboard.press("Enter");
+    await page.waitForFunction(() => /^Both policies admit the same requests/.test(document.getElementById("matrix")?.textContent ?? ""));
+    await tabTo(page, "single");
+    await page.keyboard.press("Enter");
+    await page.waitForFunction(() => /^\d+ rows by \d+ ranges/.test(document.getElementById("matrix")?.textContent ?? ""));
     await tabTo(page, "place");
     await page.keyboard.press("ArrowDown");
     await page.waitForFunction(() => /Address strip of web/.test(document.querySelector("#strip svg")?.getAttribute("aria-label") ?? ""));

@@ -158,6 +158,41 @@ else {
     silent(opened);
   });
 
+  check("a change is compared with the policy before it, in the matrix and in words; a link has both", async () => {
+    const opened = await openPlayground("http");
+    const { page } = opened;
+    await rested(page);
+    const older = 'edition 1\nexpose web on tcp 443 {\n  backend 127.0.0.1:1\n  allow from 10.0.0.0/16\n}\ntest "t" { from 10.0.0.1 to web => allow }\n';
+    await write(page, older);
+    assert.match((await page.textContent("#matrix")) ?? "", /^1 row by 2 ranges of sources\./);
+    assert.is(await page.isDisabled("#single"), true);
+    await page.click("#keep");
+    await rested(page);
+    assert.match((await page.textContent("#matrix")) ?? "", /^Both policies admit the same requests\./);
+    await write(page, older.replace("/16", "/8"));
+    const shown = (await page.textContent("#matrix")) ?? "";
+    assert.match(shown, /^1 opening, 0 closings\.What opens and what closes.*opensweb \(tcp 443\)may now be reached from/);
+    assert.match((await page.getAttribute("#matrix svg", "aria-label")) ?? "", /1 cell opens, 0 close\. \+ opens, − closes\./);
+    assert.equal(await page.locator("#matrix svg .changed").count(), 1);
+
+    await page.click("#share");
+    await page.waitForFunction(() => document.activeElement?.id === "link");
+    const link = await page.inputValue("#link");
+    await page.goto("about:blank");
+    await page.goto(link);
+    await rested(page);
+    assert.is(await page.inputValue("#older"), older);
+    assert.is(await page.textContent("#matrix"), shown);
+
+    await page.click("#single");
+    await rested(page);
+    assert.match((await page.textContent("#matrix")) ?? "", /^1 row by 2 ranges/);
+    await page.fill("#older", "edition 1\nexpose\n");
+    await page.press("#older", "Tab");
+    await page.waitForFunction(() => /the older policy has an error/.test(document.getElementById("matrix")?.textContent ?? ""));
+    silent(opened);
+  });
+
   check("a policy that takes too long is stopped, and the page continues", async () => {
     const opened = await openPlayground("http");
     const { page } = opened;

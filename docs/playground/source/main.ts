@@ -6,6 +6,7 @@ import { readFragment, writeFragment, type Shared } from "./link.ts";
 import type { Checked, JobKind, Jobs } from "./messages.ts";
 import { decisionView } from "./views/decision.ts";
 import { problemsView } from "./views/problems.ts";
+import { matrixView } from "./views/matrix.ts";
 import { stripView } from "./views/strip.ts";
 import { claimsView, testsView } from "./views/tests.ts";
 import { newWorker } from "./new_worker.ts";
@@ -23,6 +24,8 @@ const controls = {
   request: byId("request", HTMLInputElement),
   place: byId("place", HTMLSelectElement),
   family: byId("family", HTMLSelectElement),
+  older: byId("older", HTMLTextAreaElement),
+  single: byId("single", HTMLButtonElement),
   link: byId("link", HTMLInputElement),
 };
 const parts = {
@@ -32,6 +35,8 @@ const parts = {
   tests: byId("tests", HTMLElement),
   decision: byId("decision", HTMLElement),
   strip: byId("strip", HTMLElement),
+  matrix: byId("matrix", HTMLElement),
+  olderBox: byId("older-box", HTMLDetailsElement),
 };
 
 const editor = openEditor(byId("editor", HTMLElement), changed);
@@ -79,7 +84,7 @@ async function checkNow(): Promise<void> {
   const checked = await answered("check", { text, wallSeconds: now() });
   if (checked === null || text !== editor.text()) return;
   showChecked(checked);
-  await Promise.all([explainNow(), stripNow(0)]);
+  await Promise.all([explainNow(), matrixNow(), stripNow(0)]);
 }
 
 function showChecked({ problems, compiled }: Checked): void {
@@ -128,6 +133,22 @@ async function stripNow(first: number): Promise<void> {
   if (strip !== null) parts.strip.replaceChildren(stripView(strip, PAGE, goTo, (next) => void stripNow(next)));
 }
 
+/** Null where the policy is compared with none. */
+function olderText(): string | null {
+  return controls.older.value.trim() === "" ? null : controls.older.value;
+}
+
+async function matrixNow(): Promise<void> {
+  const matrix = await answered("matrix", { text: editor.text(), older: olderText() });
+  if (matrix !== null) parts.matrix.replaceChildren(matrixView(matrix));
+}
+
+function compareWith(older: string | null): void {
+  controls.older.value = older ?? "";
+  controls.single.disabled = older === null;
+  void matrixNow();
+}
+
 async function formatNow(): Promise<void> {
   const formatted = await answered("format", { text: editor.text() });
   if (formatted === null) return;
@@ -148,7 +169,7 @@ function downloadNow(): void {
 
 async function shareNow(): Promise<void> {
   const request = controls.request.value.trim();
-  const { fragment, trouble } = await writeFragment({ policy: editor.text(), older: null, request: request === "" ? null : request });
+  const { fragment, trouble } = await writeFragment({ policy: editor.text(), older: olderText(), request: request === "" ? null : request });
   if (fragment === null) return say(trouble);
   history.replaceState(null, "", `#${fragment}`);
   controls.link.value = location.href;
@@ -168,7 +189,10 @@ async function copyNow(): Promise<void> {
   }
 }
 
-function open({ policy, request }: Shared): void {
+function open({ policy, older, request }: Shared): void {
+  controls.older.value = older ?? "";
+  controls.single.disabled = older === null;
+  parts.olderBox.open = older !== null;
   controls.request.value = request ?? "";
   editor.replace(policy);
   void checkNow();
@@ -194,6 +218,9 @@ async function begin(): Promise<void> {
   on("download", downloadNow);
   on("share", () => void shareNow());
   on("copy", () => void copyNow());
+  on("keep", () => compareWith(editor.text()));
+  on("single", () => compareWith(null));
+  controls.older.addEventListener("change", () => compareWith(olderText()));
   on("stop", () => workshop.stop());
   byId("request-form", HTMLFormElement).addEventListener("submit", (event) => {
     event.preventDefault();

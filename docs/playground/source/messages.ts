@@ -116,6 +116,39 @@ export interface Strip {
   readonly total: number;
 }
 
+/** A cell of the exposure matrix. */
+export interface MatrixCellShown {
+  readonly verdict: Verdict;
+  /** `yes`, `no`, `if`, `part` */
+  readonly word: string;
+  /** A limit counts these connections. */
+  readonly limited: boolean;
+  readonly opens: boolean;
+  readonly closes: boolean;
+  /** The whole cell in words, with an example. */
+  readonly says: string;
+}
+
+/** A change as `ingressc diff` says it. */
+export interface ChangeLine {
+  readonly effect: "opens" | "closes" | null;
+  readonly listener: string;
+  readonly place: string;
+  readonly text: string;
+  readonly example: string | null;
+}
+
+/** Listeners by disjoint ranges of sources, of one policy or of a change. */
+export interface MatrixShown {
+  readonly summary: string;
+  readonly isDifference: boolean;
+  readonly columns: readonly { readonly letter: string; readonly text: string }[];
+  readonly rows: readonly { readonly listener: string; readonly detail: string; readonly cells: readonly MatrixCellShown[] }[];
+  readonly moreRows: number;
+  /** Null of one policy. */
+  readonly changes: readonly ChangeLine[] | null;
+}
+
 /** The requests of the page, each with its answer. */
 export interface Jobs {
   readonly check: { readonly given: { readonly text: string; readonly wallSeconds: number }; readonly answer: Checked };
@@ -123,6 +156,11 @@ export interface Jobs {
   readonly strip: {
     readonly given: { readonly text: string; readonly listener: number; readonly family: 4 | 6; readonly first: number; readonly wallSeconds: number };
     readonly answer: Strip | null;
+  };
+  readonly matrix: {
+    /** `older`: the policy with which it is compared; null: none. */
+    readonly given: { readonly text: string; readonly older: string | null };
+    readonly answer: MatrixShown | { readonly trouble: string };
   };
   readonly format: { readonly given: { readonly text: string }; readonly answer: { readonly text: string } | { readonly trouble: string } };
 }

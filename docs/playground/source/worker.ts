@@ -2,12 +2,13 @@
 import { check } from "./jobs/check.ts";
 import { explain } from "./jobs/explain.ts";
 import { format } from "./jobs/format.ts";
+import { matrix } from "./jobs/matrix.ts";
 import { strip } from "./jobs/strip.ts";
 import type { AnswerMessage, JobKind, JobMessage, Jobs } from "./messages.ts";
 
 type Doing = { readonly [K in JobKind]: (given: Jobs[K]["given"]) => Jobs[K]["answer"] | Promise<Jobs[K]["answer"]> };
 
-const DOING: Doing = { check, explain, strip, format };
+const DOING: Doing = { check, explain, matrix, strip, format };
 
 function done<K extends JobKind>(kind: K, given: Jobs[K]["given"]): Jobs[K]["answer"] | Promise<Jobs[K]["answer"]> {
   return DOING[kind](given);
