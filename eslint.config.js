@@ -34,7 +34,7 @@ export default tseslint.config(
   // Generated files.
   { ignores: ["dist/", "docs/editors/vscode/dist/", "gateway/control/validators.mjs"] },
   {
-    ignores: ["node_modules/", "**/node_modules/", "**/*.wasm", "docs/", "tests/cases/"],
+    ignores: ["node_modules/", "**/node_modules/", "**/*.wasm", "docs/deploy/", "tests/cases/"],
     linterOptions: { reportUnusedDisableDirectives: "error" },
   },
   {

@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { performance } from "node:perf_hooks";
 import { suite as uvuSuite } from "uvu";
 
 /** Only time in which this process is idle counts, so a busy machine does not use up the limit. */

@@ -1,6 +1,5 @@
 // FILE -> a compiled module, or the outcome that says why there is none.
 import { failed, ok, type Result } from "../../runtime/result/result.ts";
-import { relative, resolve } from "node:path";
 import type { Profile } from "../../runtime/abi/profiles.ts";
 import { compile, type CompileResult } from "../compile.ts";
 import type { Program } from "../check/names/program.ts";
@@ -13,8 +12,11 @@ import { openPolicy, type DiskPolicy, type Inputs, type OpenFailure } from "./di
 import { count, usage, type Outcome } from "./outcome.ts";
 import { PHASE_WORDS, SILENT, type Progress } from "./progress.ts";
 import { sha256 } from "./sha256.ts";
+import { shownPath } from "./shown_path.ts";
 import { isStandardInput, shownName, standardInputName } from "./standard_input.ts";
 import type { Paint } from "./terminal.ts";
+
+export { shownPath };
 
 export interface Compiled {
   readonly disk: DiskPolicy;
@@ -82,13 +84,6 @@ export function compileOpened(
     },
     stats,
   });
-}
-
-/** A path of the policy (relative to its root) as it is seen from the current folder. */
-export function shownPath(root: string, path: string): string {
-  const absolute = resolve(root, path);
-  const fromHere = relative(process.cwd(), absolute);
-  return fromHere.startsWith("..") ? absolute : fromHere;
 }
 
 export function rejected(path: string, disk: DiskPolicy, diagnostics: readonly Diagnostic[]): Outcome {

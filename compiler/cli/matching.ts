@@ -33,6 +33,8 @@ export interface RuleBook {
   namesOf(rule: StatedRule): readonly string[] | null;
   /** Words of a rule's identities; null where it takes any client. */
   identitiesOf(rule: StatedRule): readonly string[] | null;
+  /** Whether a rule is about the listener: a deny at top level may be about other ports. */
+  appliesTo(rule: StatedRule, listener: ListenerInfo): boolean;
   /** Every rule, `dryrun` ones too, that applies to `listener` and whose clauses are all true, in canonical order. */
   matching(listener: ListenerInfo, facts: Facts): readonly RuleInfo[];
 }
@@ -67,6 +69,7 @@ export function ruleBook(semantic: Semantic, info: PolicyInfo): RuleBook {
     sourcesOf: ({ stated }) => prefixes(stated.from),
     namesOf: ({ stated }) => (stated.sni === null ? null : (semantic.hosts.get(stated.sni) ?? [])),
     identitiesOf: ({ stated }) => (stated.client === null ? null : (semantic.ids.get(stated.client) ?? [])),
+    appliesTo,
     matching(listener, facts) {
       const known = {
         ...facts,

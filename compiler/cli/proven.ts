@@ -10,10 +10,10 @@ import type { CheckedClaim, CheckedInvariant, CheckedPolicy } from "../policy/po
 import { positionOf } from "../source/source.ts";
 import { placesText, targetOfPort } from "../wording/place_text.ts";
 import { certificateWords, requestText } from "../wording/row_text.ts";
-import { shownPath } from "./compiled.ts";
 import { connect } from "./evaluate.ts";
 import { count, type Outcome } from "./outcome.ts";
 import { freshEngine, placeText } from "./policy_tests.ts";
+import { shownPath } from "./shown_path.ts";
 import type { Paint } from "./terminal.ts";
 import { becauseText } from "./test_report.ts";
 

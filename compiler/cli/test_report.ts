@@ -3,8 +3,8 @@ import { CODES } from "../../runtime/abi/names.ts";
 import type { PolicyInfo, RuleInfo } from "../../runtime/host/module.ts";
 import type { Code } from "../../runtime/abi/names.ts";
 import { positionOf } from "../source/source.ts";
-import { shownPath } from "./compiled.ts";
 import { placeText, type LineResult } from "./policy_tests.ts";
+import { shownPath } from "./shown_path.ts";
 import type { Paint } from "./terminal.ts";
 
 export function failuresText(results: readonly LineResult[], info: PolicyInfo, root: string, p: Paint): string {

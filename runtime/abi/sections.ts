@@ -90,7 +90,7 @@ export function writeCustom(name: string, body: Uint8Array): Uint8Array {
   return writeSection(SECTION_CUSTOM, concatBytes([Uint8Array.from(writeUnsigned(label.length)), label, body]));
 }
 
-export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
+export function concatBytes(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {
@@ -101,7 +101,7 @@ export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
 }
 
 /** A module without its data and custom sections. */
-export function withoutData(bytes: Uint8Array): Uint8Array {
+export function withoutData(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const kept = (readSections(bytes) ?? []).filter((s) => s.id !== SECTION_CUSTOM && s.id !== SECTION_DATA);
   return concatBytes([Uint8Array.from(PREAMBLE), ...kept.map((s) => bytes.subarray(s.start, s.end))]);
 }

@@ -82,7 +82,9 @@ house("the product's dependencies are under Apache-2.0, MIT, BSD or ISC", () => 
   const good = new Set(["Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "ISC", "0BSD"]);
   // Development tools may also be under Blue Oak, which requires no more.
   const goodForChecks = new Set([...good, "BlueOak-1.0.0"]);
-  const bad = locked.filter(([, p]) => !(p.dev === true ? goodForChecks : good).has(p.license ?? "none"));
+  // Run by checks as it is: its licence is about changed copies of its files, and there are none. Nothing of it is shipped.
+  const unchanged = locked.filter(([path, p]) => path === "node_modules/axe-core" && p.dev === true && p.license === "MPL-2.0");
+  const bad = locked.filter((one) => !unchanged.includes(one) && !(one[1].dev === true ? goodForChecks : good).has(one[1].license ?? "none"));
   assert.equal(
     bad.map(([path, p]) => `${path}: ${p.license ?? "none"}`),
     [],

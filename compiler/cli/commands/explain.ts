@@ -1,16 +1,16 @@
 // ingressc explain: why a request is allowed or denied, answered by the module itself.
-import { canBeSource, formatAddress } from "../../../runtime/net/address.ts";
+import { formatAddress } from "../../../runtime/net/address.ts";
 import { failed, ok, type Result } from "../../../runtime/result/result.ts";
 import type { Arguments } from "../../../runtime/shell/command_line.ts";
 import type { Profile } from "../../../runtime/abi/profiles.ts";
 import { loadPolicy } from "../../../runtime/host/load.ts";
-import { misled, misledText, type Misled } from "../../../runtime/host/misled.ts";
 import type { Annotations, ListenerInfo, LoadedPolicy, RuleInfo } from "../../../runtime/host/module.ts";
 import { backendsText, backendText } from "../backends_text.ts";
 import type { Surroundings } from "../command.ts";
 import { compileFile } from "../compiled.ts";
-import { unread, type Unread } from "../evaluate.ts";
+import { unread } from "../evaluate.ts";
 import { explainRequest, type Explanation, type Step } from "../explanation.ts";
+import { impossible } from "../impossible_request.ts";
 import { beginModule, looksLikeModule, readModule } from "../modules.ts";
 import { timesText } from "../near_miss.ts";
 import { timeText } from "../../wording/time_text.ts";
@@ -44,12 +44,8 @@ export async function run(args: Arguments, { wallSeconds, progress }: Surroundin
   if (!parsed.ok) return parsed.error;
   const text = past === null ? written : past.text;
   const request = past === null ? parsed.value : asItIsRead(parsed.value, loaded);
-  const wrong = request.kind === "from" && request.to.kind === "expose" ? misled(loaded.info, request.to.name, request.sni) : null;
-  if (wrong !== null && request.kind === "from") return misledOutcome(wrong, request.sni);
-  const notRead = request.kind === "from" && request.via !== null ? unread(loaded.info, freshEngine(loaded, null), request.to, request.via) : null;
-  if (notRead !== null) return unreadOutcome(notRead);
-  if (request.kind === "from" && request.via !== null && !canBeSource(request.source))
-    return usage("no_header_read", "no client can have this address, so that no PROXY header may name it", "write the address of a client behind `from`");
+  const refusal = impossible(loaded, request);
+  if (refusal !== null) return refusal;
   progress.begin("explaining the request");
   const explanations = explainRequest(module, loaded, request);
   const words = [...new Set(explanations.map(verdictOf))];
@@ -66,29 +62,6 @@ export async function run(args: Arguments, { wallSeconds, progress }: Surroundin
 function asItIsRead(request: Request, loaded: LoadedPolicy): Request {
   if (request.kind === "bind" || request.via === null || unread(loaded.info, freshEngine(loaded, null), request.to, request.via) === null) return request;
   return { ...request, source: request.via, via: null };
-}
-
-/** A request to an expose to which its name does not lead is about something that can't happen. */
-function misledOutcome(wrong: Misled, sni: string | null): Outcome {
-  const { expose, port, leads } = wrong;
-  return usage(
-    "leads_elsewhere",
-    misledText(wrong, sni),
-    leads === null ?
-      `write \`to tcp ${port}\` to see the refusal, or \`sni\` with a name that leads to \`${expose}\``
-    : `write \`to ${leads}\`, or \`to tcp ${port}\` to query the expose that has the name`,
-  );
-}
-
-/** Without `via` there, the header is data, and the request can't happen. */
-function unreadOutcome({ expose, hasVia }: Unread): Outcome {
-  return usage(
-    "no_header_read",
-    expose === null ? "nothing is exposed there, so that no PROXY header is read"
-    : hasVia ? `this peer is not in the \`via\` of \`${expose}\`, so that its PROXY header is data`
-    : `\`${expose}\` has no \`via\`, so that a PROXY header is data`,
-    "omit `via ADDRESS`, and write the peer's address behind `from`",
-  );
 }
 
 interface Subject {
