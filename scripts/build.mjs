@@ -12,7 +12,7 @@ import { mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync,
 import { join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build as bundle } from "esbuild";
-import { sourcesIn } from "./bundle.mjs";
+import { onDemandAfter, sourcesIn, withoutFacades } from "./bundle.mjs";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 const DIST = join(ROOT, "dist");
@@ -33,11 +33,47 @@ export const ENTRIES = {
 };
 
 /**
- * The entries that are bundled together. esbuild puts code into one chunk if the same entry points and imports reach it, so programs
- * that are bundled apart have fewer and larger chunks; each costs a start about 0.3 ms. The first is the program, the others
+ * The entries that are bundled together. esbuild puts code into one chunk if the same entry points and imports on demand reach it, so
+ * programs that are bundled apart have fewer and larger chunks; each costs a start about 0.3 ms. The first is the program, the others
  * are what it starts by their path; every program starts `load_worker`.
  */
 const BUNDLES = [["ingressc"], ["ingressd", "load_worker", "thread_worker"], ["ingress-guard", "launcher", "doorman"]];
+
+/** The code that a program has loaded before it loads other code on demand. */
+const HEADS = {
+  ingressc: ["compiler/cli/session.ts", "compiler/cli/progress.ts", "compiler/cli/terminal.ts", "runtime/shell/head.ts"],
+  ingressd: ["runtime/shell/head.ts", "runtime/host/load_thread.ts", "gateway/cli/arguments.ts"],
+  "ingress-guard": [],
+};
+/** Small files that most code on demand uses. Each is used by another set of commands, so each would be a chunk. */
+const PARTS = {
+  ingressc: [
+    "compiler/cli/profile.ts",
+    "compiler/cli/analysis/nodes.ts",
+    "compiler/lint/date_warnings.ts",
+    "compiler/source/bounds.ts",
+    "runtime/abi/fnv.ts",
+    "runtime/abi/groups.ts",
+    "runtime/abi/sections.ts",
+    "runtime/abi/verdicts.ts",
+    "runtime/net/address.ts",
+    "runtime/net/scan.ts",
+  ],
+  ingressd: [
+    "runtime/abi/fnv.ts",
+    "runtime/abi/names.ts",
+    "runtime/abi/verdicts.ts",
+    "runtime/host/verify.ts",
+    "runtime/host/instance.ts",
+    "runtime/net/prefix.ts",
+  ],
+  "ingress-guard": [],
+};
+/** They start in a thread of their own, without the head of the program. */
+const THREADS = ["runtime/host/load.ts", "gateway/threads/worker.ts"];
+
+/** The files that `path`, which is loaded on demand, is bundled behind. */
+const firstOf = (program, path) => [...(THREADS.includes(path) ? [] : HEADS[program]), ...PARTS[program]];
 
 const PACKAGE_FILES = `
 export const LOAD_WORKER = new URL("./load_worker.mjs", import.meta.url);
@@ -58,14 +94,15 @@ export async function build() {
   const outputFiles = new Map(built.flatMap((one) => one.outputFiles.map((file) => [file.path, file])));
   const inputs = Object.assign({}, ...built.map(({ metafile }) => metafile.inputs));
   const outputs = Object.assign({}, ...built.map(({ metafile }) => metafile.outputs));
-  const paths = Object.keys(inputs).filter((path) => !path.startsWith("node_modules/") && !path.includes("<"));
+  const paths = Object.keys(inputs).filter((path) => !path.startsWith("node_modules/") && !path.includes("<") && !path.startsWith("on-demand:"));
   const sources = [...new Set([...paths, ...ALSO])].sort().map(rowOf);
   const folder = createHash("sha256")
     .update(JSON.stringify(sources.map(([path, , , sha256]) => [path, sha256])))
     .digest("hex")
     .slice(0, HASH_DIGITS);
   mkdirSync(DIST, { recursive: true });
-  put(folder, [...outputFiles.values(), ...(await textFiles(version))]);
+  const files = [...outputFiles.values()].map(({ path, text }) => ({ path, contents: path.endsWith(".mjs") ? withoutFacades(text) : text }));
+  put(folder, [...files, ...(await textFiles(version))]);
   const list = {
     folder,
     sources,
@@ -97,7 +134,10 @@ function bundled(names, version) {
     platform: "node",
     target: TARGET,
     external: ["koffi", "wabt"],
-    plugins: [sourcesIn(ROOT, { "runtime/package/files.ts": `const VERSION = ${JSON.stringify(version)};${PACKAGE_FILES}` })],
+    plugins: [
+      onDemandAfter(ROOT, (path) => firstOf(names[0], path)),
+      sourcesIn(ROOT, { "runtime/package/files.ts": `const VERSION = ${JSON.stringify(version)};${PACKAGE_FILES}` }),
+    ],
     sourcemap: "linked",
     sourcesContent: false,
     tsconfigRaw: {},

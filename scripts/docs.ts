@@ -1,5 +1,5 @@
 // Generates the parts of documents that come from code: the tables of docs/abi.md from runtime/abi and the engine's
-// exports, the grammar of docs/language.md from the parser, the schemas of source JSON and of the configuration from
+// exports, the grammar of docs/language.md and the parser's table of decisions from its rules, the schemas of source JSON and of the configuration from
 // their forms, the figures of docs/performance.md from the recorded bench, and the completions and manual pages in
 // docs/deploy from the command tables, and the list of markers. `--check` only reports whether they are up to date. Text outside the markers is
 // not changed.
@@ -20,6 +20,7 @@ import { hasFallback, type Field, type Keys } from "../gateway/config/field.ts";
 import { NAMED, TABLES, TOP } from "../gateway/config/keys.ts";
 import { configSchema } from "../gateway/config/schema.ts";
 import { fleetTable } from "./fleet_table.ts";
+import { lookaheadText } from "./lookahead.ts";
 import { validatorsText } from "./validators.ts";
 import { bashCompletion } from "../runtime/shell/completion_bash.ts";
 import { offered } from "../runtime/shell/completion_words.ts";
@@ -224,6 +225,7 @@ export const WRITTEN: Readonly<Record<string, (before: string) => string>> = {
   ),
   "compiler/cli/diagnostic_pages.ts": diagnosticPages,
   "tests/house/code_numbers.txt": codeNumbers,
+  "compiler/syntax/lookahead_table.ts": lookaheadText,
   "gateway/control/validators.mjs": validatorsText,
   "schemas/markers.toml": markersToml,
   "schemas/config/ingressd.schema.json": () => `${JSON.stringify(configSchema(), null, 2)}\n`,

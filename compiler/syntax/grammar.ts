@@ -8,15 +8,39 @@
 //
 // Rules that are read often have their alternatives in a field: those in a rule are made anew each
 // time it is read.
-import type { CstNode, DSLMethodOpts, IOrAlt, IRecognitionException, ISerializedGast, IToken, TokenType } from "chevrotain";
+import {
+  LLkLookaheadStrategy,
+  type CstNode,
+  type DSLMethodOpts,
+  type ILookaheadStrategy,
+  type IOrAlt,
+  type IRecognitionException,
+  type ISerializedGast,
+  type IToken,
+  type Rule,
+  type TokenType,
+} from "chevrotain";
 import { ClauseGrammar } from "./clause_grammar.ts";
-import type { Stray } from "./recovery.ts";
+import { LOOKAHEAD, type Analysis, type Stray } from "./recovery.ts";
 import { Comma, Equals, Integer, KW, LBrace, LParen, Name, Param, RBrace, RParen, Text, validateTokens } from "./tokens.ts";
 
 class Grammar extends ClauseGrammar {
-  constructor(validate = false) {
-    super(validate);
-    this.performSelfAnalysis();
+  /** Chevrotain's own (11.2.0): whether the rules are complete. */
+  declare selfAnalysisDone: boolean;
+
+  private readonly isAnalysed: boolean;
+
+  /** With no analysis it decides by the table of lookahead.ts. */
+  constructor(analysis: Analysis | null) {
+    super(analysis);
+    this.isAnalysed = analysis !== null;
+    if (analysis === null) this.selfAnalysisDone = true;
+    else this.performSelfAnalysis();
+  }
+
+  /** The rules as Chevrotain records them. It needs them for the words of an error and for recovery, and for nothing else. */
+  override getGAstProductions(): Record<string, Rule> {
+    return this.isAnalysed ? super.getGAstProductions() : recorded().getGAstProductions();
   }
 
   policy = this.RULE("policy", () => {
@@ -176,10 +200,11 @@ export interface Tree {
 }
 
 let grammar: Grammar | null = null;
+let record: Grammar | null = null;
 
 /** Building the parser takes longer than parsing most policies, so there is one. */
 export function parseTokens(tokens: IToken[]): Tree {
-  grammar ??= new Grammar();
+  grammar ??= new Grammar(null);
   grammar.begin(tokens);
   const cst = grammar.policy();
   const { errors, stray, fresh, inserted } = grammar;
@@ -187,14 +212,29 @@ export function parseTokens(tokens: IToken[]): Tree {
   return { cst, errors, stray, fresh, inserted };
 }
 
+/** A parser that parses nothing: only its rules are read. */
+function recorded(): Grammar {
+  record ??= new Grammar({ strategy: UNUSED, validates: false });
+  return record;
+}
+
+const unused = (): never => {
+  throw new Error("the record of the grammar is no parser");
+};
+const UNUSED: ILookaheadStrategy = { validate: () => [], buildLookaheadForAlternation: () => unused, buildLookaheadForOptional: () => unused };
+
+/** Has Chevrotain analyse the rules with `strategy`, which is called for each decision of each rule. */
+export function analyseGrammar(strategy: ILookaheadStrategy): void {
+  new Grammar({ strategy, validates: false });
+}
+
 /** Throws where the rules or the tokens contradict themselves; the tests call it, so that no compilation has to. */
 export function validateGrammar(): void {
   validateTokens();
-  new Grammar(true);
+  new Grammar({ strategy: new LLkLookaheadStrategy({ maxLookahead: LOOKAHEAD }), validates: true });
 }
 
 /** The rules as data, for the printed grammar. */
 export function serializedGrammar(): ISerializedGast[] {
-  grammar ??= new Grammar();
-  return grammar.getSerializedGastProductions();
+  return recorded().getSerializedGastProductions();
 }

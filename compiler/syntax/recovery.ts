@@ -1,11 +1,11 @@
 // How reading continues behind an error: what may begin a statement, a clause or a line, what is
 // skipped until then, and what Chevrotain may make up. Keywords are soft, so the loops skip
 // stray text themselves instead of relying on the parser's follow sets.
-import { CstParser, EOF, createTokenInstance, type CstNode, type IToken, type TokenType } from "chevrotain";
+import { CstParser, EOF, createTokenInstance, type CstNode, type ILookaheadStrategy, type IToken, type TokenType } from "chevrotain";
 import { messages } from "./errors.ts";
 import { wordsAt, type Place } from "./keywords.ts";
-import { LazyLookahead } from "./lazy_lookahead.ts";
 import { beginsForCertain, wantsName } from "./keyword_lookahead.ts";
+import { decisionOf, type Decision } from "./lookahead.ts";
 import { Arrow, At, Comma, Equals, KW, LBrace, LParen, Name, Param, RBrace, RParen, VOCABULARY, isName, startsLine } from "./tokens.ts";
 
 /** The kinds of blocks that the loops read; `body` is a template's. */
@@ -88,7 +88,14 @@ const STRUCTURE: ReadonlySet<TokenType> = new Set([LBrace, RBrace, LParen, RPare
 const MAX_SYNTAX_ERRORS = 100;
 
 /** The most tokens that choose between alternatives. */
-const LOOKAHEAD = 2;
+export const LOOKAHEAD = 2;
+
+/** How Chevrotain analyses the rules, where it does. */
+export interface Analysis {
+  readonly strategy: ILookaheadStrategy;
+  /** Whether the rules are checked for contradictions. */
+  readonly validates: boolean;
+}
 
 export class Recovering extends CstParser {
   stray: Stray[] = [];
@@ -97,13 +104,12 @@ export class Recovering extends CstParser {
   inserted = new Map<IToken, TokenType>();
   private errorsBefore = 0;
 
-  /** `validate`: whether the rules are looked at for contradictions, which takes half of the time of making a parser. */
-  constructor(validate = false) {
+  constructor(analysis: Analysis | null) {
     super(VOCABULARY, {
       recoveryEnabled: true,
       maxLookahead: LOOKAHEAD,
-      lookaheadStrategy: new LazyLookahead({ maxLookahead: LOOKAHEAD }),
-      skipValidations: !validate,
+      ...(analysis !== null && { lookaheadStrategy: analysis.strategy }),
+      skipValidations: analysis?.validates !== true,
       nodeLocationTracking: "onlyOffset",
       errorMessageProvider: messages,
     });
@@ -207,6 +213,20 @@ export class Recovering extends CstParser {
     return AFTER_MEMBER.has(next.tokenType);
   }
 
+  declare protected readonly getCurrRuleFullName: () => string;
+
+  private readonly decisions = new Map<number, Decision>();
+
+  /** Its own (11.2.0) returns what its analysis of the grammar has put there. */
+  protected getLaFuncFromCache(key: number): Decision {
+    let decision = this.decisions.get(key);
+    if (decision === undefined) {
+      decision = decisionOf(this.getCurrRuleFullName(), key);
+      this.decisions.set(key, decision);
+    }
+    return decision;
+  }
+
   // Its own (11.2.0) makes the children an object without a prototype, which takes four times the room.
 
   declare protected readonly CST_STACK: CstNode[];
@@ -219,8 +239,6 @@ export class Recovering extends CstParser {
   // keywords that is nearly everything: a test's `allow` would end the test and its block. The
   // five methods below are its own (11.2.0) and replace that: an error ends the statement, clause
   // or line in which it is, and its block continues with the next one.
-
-  declare protected readonly getCurrRuleFullName: () => string;
 
   protected findReSyncTokenType(): TokenType {
     return EOF;
@@ -236,9 +254,7 @@ export class Recovering extends CstParser {
     return [];
   }
 
-  protected shouldInRepetitionRecoveryBeTried(): boolean {
-    return false;
-  }
+  protected readonly attemptInRepetitionRecovery = (): void => undefined;
 
   protected override canTokenTypeBeInsertedInRecovery(type: TokenType): boolean {
     return INSERTABLE.has(type);

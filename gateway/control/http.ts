@@ -12,9 +12,6 @@ import type { SockDiag } from "../intents/sock_diag.ts";
 import type { GatewayClock } from "../clock.ts";
 import { createPlaces } from "./http_places.ts";
 
-/** For `import`, Node would list all names of the module, and load its HTTP client for one of them: a tenth of a start. */
-const { createServer } = process.getBuiltinModule("node:http");
-
 const MOST_TOKEN_BYTES = 4096;
 const LEAST_TOKEN_CHARACTERS = 16;
 /** Until a request must be whole, and until an answer must have been read. */
@@ -66,7 +63,8 @@ export async function openHttp({ listen, tokenFile, clock, sockets, turnedAway, 
   const token = readToken(tokenFile);
   if (!token.ok) return token;
   const wanted = digest(token.value);
-  const server = createServer(
+  // Most gateways open no such port, so the module is not loaded before.
+  const server = process.getBuiltinModule("node:http").createServer(
     {
       maxHeaderSize: HEADER_BYTES,
       requestTimeout: REQUEST_MS,

@@ -1,7 +1,7 @@
 // Child processes of the demo: started with their output as lines, ended by their own id.
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import { WITHOUT_DEBUGGER } from "../../runtime/host/debugger.mjs";
+import { withoutDebugger } from "../../runtime/host/debugger.mjs";
 
 /** Time for a child to end before it is killed, and for an expected line before the demo fails. */
 const END_MS = 5_000;
@@ -14,7 +14,7 @@ export class Trouble extends Error {}
 
 /** Starts `node ARGS` in a separate process group, so that only the demo receives Ctrl-C and ends its children. */
 export function start(name, args) {
-  const child = spawn(process.execPath, [...WITHOUT_DEBUGGER, ...args], { stdio: ["pipe", "pipe", "pipe"], detached: process.platform !== "win32" });
+  const child = spawn(process.execPath, [...withoutDebugger(), ...args], { stdio: ["pipe", "pipe", "pipe"], detached: process.platform !== "win32" });
   running.add(child);
   const ended = new Promise((resolve) => {
     child.once("error", (error) => resolve({ code: null, error }));

@@ -1,7 +1,6 @@
 // One request over HTTP/1.1 with every bound: the size of the answer, silence, the whole time, redirects. TLS is always verified, whatever
 // the environment says, and http is spoken with this machine only.
-import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
-import { request as httpsRequest } from "node:https";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { failed, ok, type Result } from "../result/result.ts";
@@ -155,7 +154,8 @@ class Exchange {
         ...(body !== undefined && { "content-length": String(body.length) }),
       },
     };
-    const outgoing = isTls ? httpsRequest(url, options) : httpRequest(url, options);
+    // Most gateways read their policy from a file, so neither module is loaded before it is used.
+    const outgoing = isTls ? process.getBuiltinModule("node:https").request(url, options) : process.getBuiltinModule("node:http").request(url, options);
     this.#open.push(() => outgoing.destroy());
     outgoing.on("error", (error) => this.#fail(causeOf(url, error)));
     // The kernel does not say how far a long body has been sent, so silence does not count meanwhile.

@@ -1,5 +1,4 @@
 // HTTPS_PROXY and NO_PROXY, as curl reads them. A proxy gets a CONNECT and relays bytes that it can't read.
-import { request } from "node:http";
 import { BlockList, isIP, isIPv6, type Socket } from "node:net";
 import { failed, ok, type Result } from "../result/result.ts";
 import { isLoopback } from "./location.ts";
@@ -66,7 +65,7 @@ export function tunnel(proxy: URL, url: URL, opened: (end: () => void) => void):
     const place = `${url.hostname}:${url.port === "" ? "443" : url.port}`;
     const login = loginAt(proxy);
     if (login === null) return resolve(failed(`the login for the proxy ${proxy.host} can't be decoded`));
-    const connecting = request({
+    const connecting = process.getBuiltinModule("node:http").request({
       method: "CONNECT",
       host: unbracketed(proxy.hostname),
       port: proxy.port === "" ? 80 : Number(proxy.port),

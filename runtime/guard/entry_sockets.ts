@@ -8,7 +8,7 @@ import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { DOORMAN } from "../package/files.ts";
-import { WITHOUT_DEBUGGER } from "../host/debugger.mjs";
+import { withoutDebugger } from "../host/debugger.mjs";
 import { formatEndpoint } from "../net/address.ts";
 import type { Namespace } from "./launch.ts";
 import { cause, preparePrivate, listenAt } from "./private_folder.ts";
@@ -58,7 +58,7 @@ export function prepareFolder(folder: string, given: boolean): string | null {
 /** A string says why there is no way in. */
 export async function openEntrySockets({ folder, given, namespace, inside, say, lost }: EntrySetup): Promise<EntrySockets | string> {
   const into = namespace === "user" ? ["nsenter", "--target", String(inside), "--user", "--net", "--preserve-credentials", "--"] : [];
-  const [file = "", ...words] = [...into, process.execPath, ...WITHOUT_DEBUGGER, fileURLToPath(DOORMAN)];
+  const [file = "", ...words] = [...into, process.execPath, ...withoutDebugger(), fileURLToPath(DOORMAN)];
   const start = { enter: namespace === "user" ? null : inside, outside: readlinkSync("/proc/self/ns/net") };
   const child: ChildProcessByStdio<Writable, Readable, null> = spawn(file, words, {
     stdio: ["pipe", "pipe", "inherit"],

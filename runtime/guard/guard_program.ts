@@ -1,7 +1,7 @@
 // Starts a program under a filter, and decides by the compiled policy what it, and all that it starts, may bind and listen
 // on. Exit codes and signals are the program's own.
 import { constants } from "node:os";
-import { WITHOUT_DEBUGGER } from "../host/debugger.mjs";
+import { withoutDebugger } from "../host/debugger.mjs";
 import { systemClock } from "../shell/clock.ts";
 import { EXIT_CODES } from "../shell/exit.ts";
 import { beginDirect } from "./begin_direct.ts";
@@ -39,7 +39,8 @@ async function runWithKeeper(key: string, argv: readonly string[]): Promise<void
   const machine = openMachine();
   if (!machine.ok) return end(machine.error.exitCode, machine.error.sentence);
   const { libc, kernel } = machine.value;
-  const words = [...WITHOUT_DEBUGGER, ...process.execArgv.filter((word) => !WITHOUT_DEBUGGER.includes(word)), process.argv[1] ?? "", ...argv];
+  const options = withoutDebugger();
+  const words = [...options, ...process.execArgv.filter((word) => !options.includes(word)), process.argv[1] ?? "", ...argv];
   process.exit(await keepGuard({ libc, kernel, clock: systemClock(), argv: words, keyFd: givenDescriptor(key), forwarded: [...FORWARDED, "SIGHUP"], say }));
 }
 

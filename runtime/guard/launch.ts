@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { LAUNCHER } from "../package/files.ts";
 import { failed, ok, type Result } from "../result/result.ts";
 import { read, socketInode, socketRows } from "../shell/procfs.ts";
-import { WITHOUT_DEBUGGER } from "../host/debugger.mjs";
+import { withoutDebugger } from "../host/debugger.mjs";
 import { CLOSE_RANGE, filterProgram, type Architecture } from "./filter.ts";
 import { close, type Kernel } from "./kernel.ts";
 import type { Domain } from "./confinement.ts";
@@ -60,7 +60,7 @@ export async function launch(
     namespace: inside?.namespace ?? null,
     domain,
   });
-  const [file = "", ...words] = [...(inside?.namespace === "user" ? INTO_USER_NAMESPACE : []), process.execPath, ...WITHOUT_DEBUGGER, fileURLToPath(LAUNCHER)];
+  const [file = "", ...words] = [...(inside?.namespace === "user" ? INTO_USER_NAMESPACE : []), process.execPath, ...withoutDebugger(), fileURLToPath(LAUNCHER)];
   const child = spawn(file, words, {
     stdio: ["inherit", "inherit", "inherit", "pipe"],
     env: { ...process.env, INGRESS_GUARD_START: start },

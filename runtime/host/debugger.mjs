@@ -7,8 +7,13 @@
 /** No interface has this address: Node reports that it can't listen there, and continues. */
 const NOWHERE = "--inspect-port=240.0.0.1:9229";
 
-/** Arguments with which Node never opens a debugger on a signal, however early the signal comes. */
-export const WITHOUT_DEBUGGER = [process.allowedNodeEnvironmentFlags.has("--disable-sigusr1") ? "--disable-sigusr1" : NOWHERE];
+/**
+ * Arguments with which Node never opens a debugger on a signal, however early the signal comes. Node makes the list of its options
+ * when it is first read, which a start of a program need not wait for.
+ */
+export function withoutDebugger() {
+  return [process.allowedNodeEnvironmentFlags.has("--disable-sigusr1") ? "--disable-sigusr1" : NOWHERE];
+}
 
 /** Whether an option requests a debugger. */
 function isRequested() {
@@ -21,7 +26,7 @@ export async function closeDebugger() {
   // With `--disable-sigusr1` no signal opens a debugger.
   if (isRequested() || process.execArgv.includes("--disable-sigusr1")) return;
   // A Node without an inspector has no such module.
-  const inspector = await import("node:inspector").catch(() => null);
+  const inspector = process.getBuiltinModule("node:inspector");
   const close = () => {
     if (inspector?.url() !== undefined) inspector.close();
   };

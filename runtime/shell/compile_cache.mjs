@@ -4,8 +4,8 @@
 // only where nobody but this user and root can write, judged by the owner and the mode of the folder and of every folder
 // above it, and never below the temporary folder. Root uses no folder of another user. Where no such folder is, there is
 // no cache, and nothing is said about it.
-import { lstatSync, mkdirSync } from "node:fs";
-import { dirname, isAbsolute, join, resolve, sep } from "node:path";
+const { lstatSync, mkdirSync } = process.getBuiltinModule("node:fs");
+const { dirname, isAbsolute, join, resolve, sep } = process.getBuiltinModule("node:path");
 
 const WRITABLE_BY_OTHERS = 0o022;
 const PERMISSIONS = 0o777;

@@ -4,9 +4,11 @@
 // project is built again (scripts/build.mjs, a tenth of a second), into a folder of its own, and `dist/build.json`
 // is replaced in one step. A program looks only at its own sources, and for help and version only at those of its head.
 // A published package has a build and no sources, and never builds.
-import { readFileSync, statSync } from "node:fs";
-import { fileURLToPath, pathToFileURL } from "node:url";
 import { closeDebugger } from "../host/debugger.mjs";
+
+// An import of Node's modules takes longer (scripts/bundle.mjs).
+const { readFileSync, statSync } = process.getBuiltinModule("node:fs");
+const { fileURLToPath, pathToFileURL } = process.getBuiltinModule("node:url");
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const LIST = `${ROOT}dist/build.json`;
@@ -30,8 +32,11 @@ export async function start(name) {
     process.stdout.write(`${text}\n`);
     return;
   }
-  const { useCompileCache } = await import("./compile_cache.mjs");
-  useCompileCache(`${ROOT}dist/${build.folder}`);
+  // Node 20 has no compile cache, so nothing is loaded for it.
+  if (process.getBuiltinModule("node:module").enableCompileCache !== undefined) {
+    const { useCompileCache } = await import("./compile_cache.mjs");
+    useCompileCache(`${ROOT}dist/${build.folder}`);
+  }
   const { main } = await import(pathToFileURL(`${ROOT}dist/${build.folder}/${name}.mjs`).href);
   await main(words);
 }

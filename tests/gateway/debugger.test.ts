@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync, readlinkSync, renameSync, writeF
 import { delimiter, dirname, join } from "node:path";
 import { suite } from "../suite.ts";
 import * as assert from "uvu/assert";
-import { WITHOUT_DEBUGGER } from "../../runtime/host/debugger.mjs";
+import { withoutDebugger } from "../../runtime/host/debugger.mjs";
 import { openLibc } from "../../runtime/shell/libc.ts";
 import { skip } from "../skip.ts";
 import { program, shipped } from "../ready.ts";
@@ -108,7 +108,7 @@ else {
       await signalled(path("compiler/cli/ingressc.mjs"), ["check", join(folder, "p.ingress")], "no such word", ms);
       await signalled(path("runtime/guard/ingress-guard.mjs"), ["--help"], "no such word", ms);
       await signalled("/bin/sh", [path("policies/demo/start.mjs"), "--no-such-option"], "no such word", ms);
-      const { child, text, ended } = start(process.execPath, [...WITHOUT_DEBUGGER, path("policies/demo/backend.mjs"), "127.0.0.1", String(await freePort())]);
+      const { child, text, ended } = start(process.execPath, [...withoutDebugger(), path("policies/demo/backend.mjs"), "127.0.0.1", String(await freePort())]);
       await signalAfter(child, ms);
       child.stdin.end();
       await ended;
@@ -160,8 +160,8 @@ test("SIGUSR1 and `reopen` open the audit file again, and do nothing else", asyn
   const [port, behind] = [await freePort(), await backend("hello")];
   place(folder, web(port, behind.port));
   // Where Node has the option it blocks the signal, and koffi is what unblocks it.
-  const unblocked = !WITHOUT_DEBUGGER.includes("--disable-sigusr1") || openLibc() !== null;
-  const running = launch(folder, "[policy]\nwatch = false", { node: WITHOUT_DEBUGGER });
+  const unblocked = !withoutDebugger().includes("--disable-sigusr1") || openLibc() !== null;
+  const running = launch(folder, "[policy]\nwatch = false", { node: withoutDebugger() });
   await running.line("ingressd: ready");
   place(folder, web(port, behind.port, "192.0.2.1"));
   const audit = join(folder, "audit.jsonl");
