@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// `npm run ok`: types, lint, format and the tests of files changed since the last commit (`npm run ok -- main`: since main),
-// in less than a minute. It is for use while you work; `.ci/run` checks everything.
+// `npm run ok`: types, lint, format and the tests of files changed since the last commit (`npm run ok -- main`: since main).
+// It is for use while you work, and takes a minute or more; it prints the time of each part. `.ci/run` checks everything.
 import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";

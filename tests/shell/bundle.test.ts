@@ -15,7 +15,7 @@ for (const [written, taken] of [
   ['import { readFileSync } from "node:fs";', 'const { readFileSync } = process.getBuiltinModule("node:fs");'],
   ['import { request as request2, get } from "node:http";', 'const { request: request2, get } = process.getBuiltinModule("node:http");'],
   ['import * as net from "node:net";', 'const net = process.getBuiltinModule("node:net");'],
-  ['import {\n  a,\n  b as c\n} from "node:timers/promises";\nc();', 'const {\n  a,\n  b: c\n} = process.getBuiltinModule("node:timers/promises");\nc();'],
+  ['import {\n  a,\n  b as c\n} from "node:util/types";\nc();', 'const {\n  a,\n  b: c\n} = process.getBuiltinModule("node:util/types");\nc();'],
   ['import { x } from "./chunk-A.mjs";\nimport "./chunk-B.mjs";', null],
   ['const text = `  import { x } from "node:fs";`;', null],
   ['const { x } = await import("node:fs");', null],
