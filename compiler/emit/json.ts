@@ -60,8 +60,7 @@ export function semanticJson(policy: CheckedPolicy, rules: readonly OrderedRule[
   const ids = new WordSets<IdSet>(idOf);
   const own = byOwner(rules);
   const rulesOf = (listener: number | null, action: "allow" | "deny"): readonly OrderedRule[] => own.get(owner(listener, action)) ?? [];
-  // Clauses that need terminated TLS are omitted where it isn't, so that a policy without them keeps its hash.
-  // Its keys are in order, because there are many.
+  // Clauses that need terminated TLS are omitted where it isn't, so that a policy without them keeps its hash. Its keys are in order.
   const rule = ({ from, sni, client, after, until, dryrun }: OrderedRule): object => ({
     ...(after !== null && { after }),
     ...(client !== null && { client: ids.idOf(client) }),
