@@ -411,7 +411,9 @@ house("only the clocks read the time", () => {
 
 house("pure folders use no randomness and no environment", () => {
   const pureFolders = files.filter((f) => folders.find((r) => f.path.startsWith(r.at))?.node === false);
-  const unclean = pureFolders.filter((f) => /\bMath\.random\b|\bprocess\.|\bglobalThis\b|\bconsole\.(?!ingress")|\bcrypto\./.test(f.text.replace(/\/\/.*$/gm, "")));
+  const unclean = pureFolders.filter((f) =>
+    /\bMath\.random\b|\bprocess\.|\bglobalThis\b|\bconsole\.(?!ingress")|\bcrypto\./.test(f.text.replace(/\/\/.*$/gm, "")),
+  );
   assert.equal(
     unclean.map((f) => f.path),
     [],

@@ -1,6 +1,5 @@
 // The page by keyboard alone, with a screen reader's view of it (axe), in light and in dark.
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import axeCore from "axe-core";
 import type { Page } from "playwright-core";
 import * as assert from "uvu/assert";
 import { skip } from "../skip.ts";
@@ -16,8 +15,7 @@ interface Found {
 
 /** Findings of axe, colours included. */
 async function axe(page: Page): Promise<Found> {
-  const source = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-  await page.evaluate(source);
+  await page.evaluate(axeCore.source);
   return page.evaluate(() => (window as Window & { readonly axe?: { run(): Promise<Found> } }).axe?.run() ?? Promise.reject(new Error("no axe")));
 }
 
