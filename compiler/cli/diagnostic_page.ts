@@ -1,4 +1,4 @@
-// What docs/diagnostics.md says of a diagnostic, for `ingressc explain CODE`.
+// The section of docs/diagnostics.md about a diagnostic, for `ingressc explain CODE`.
 import { CODES, isDiagnosticCode, isWarning } from "../diagnostics/codes.ts";
 import { nearest } from "../../runtime/text/nearest.ts";
 import { DIAGNOSTIC_PAGES } from "./diagnostic_pages.ts";

@@ -1,4 +1,4 @@
-// What one policy says of the sources of a column at a row: exactly, from the diagram of all requests that it admits there.
+// The answer of one policy to the sources of a column at a row: exactly, from the diagram of all requests that it admits there.
 import { NEVER, type Diagram } from "../analysis/diagrams.ts";
 import type { ListenerModel } from "../analysis/model.ts";
 import type { NumberRange } from "../analysis/number_ranges.ts";
@@ -9,7 +9,7 @@ import type { AddressSet } from "../policy/policy.ts";
 import type { NamedNet } from "../wording/largest_parts.ts";
 import { rowsText } from "../wording/row_text.ts";
 
-/** What else than the source decides. */
+/** The facts beside the source that can decide. */
 export const CONDITIONS = ["name", "certificate", "time"] as const;
 export type Condition = (typeof CONDITIONS)[number];
 

@@ -28,7 +28,7 @@ export function admissionText({ verdict, says, limited }: Admission): string {
   return limited ? `${text}, limited` : text;
 }
 
-/** What a cell says in full. */
+/** A cell in full. */
 export function cellText({ before, after, opens, closes, example }: MatrixCell): string {
   const now = admissionText(after);
   const was = before === null ? now : admissionText(before);

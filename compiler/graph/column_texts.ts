@@ -1,4 +1,4 @@
-// What a column is called: a declared net where its range equals one, the whole internet in words, else the largest of its prefixes.
+// The words for a column: a declared net where its range equals one, the whole internet in words, else the largest of its prefixes.
 import { byWeight, weightOf, type NamedNet } from "../wording/largest_parts.ts";
 import { listText, sourcesText } from "../wording/sources_text.ts";
 import { grouped } from "../../runtime/text/number.ts";

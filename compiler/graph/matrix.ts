@@ -42,7 +42,7 @@ export interface MatrixCell {
 
 export interface MatrixRow {
   readonly listener: string;
-  /** What the first policy called it, where that is another name. */
+  /** Its name in the first policy, where that is another one. */
   readonly was: string | null;
   /** `tcp 443 and 8443` */
   readonly place: string;

@@ -30,8 +30,9 @@ for (const path of paths.filter((one) => /\.(?:svg|png)$/.test(one))) {
   mkdirSync(dirname(join(staged, "pages", path)), { recursive: true });
   cpSync(join(docs, path), join(staged, "pages", path));
 }
-// The playground is a page by itself.
-if (existsSync(join(docs, "playground"))) cpSync(join(docs, "playground"), join(staged, "pages/public/playground"), { recursive: true });
+// The playground is a page by itself, which `npm run playground` makes.
+const playground = "playground/index.html";
+if (existsSync(join(docs, playground))) cpSync(join(docs, playground), join(staged, "pages/public", playground));
 writeFileSync(join(staged, "sidebar.json"), JSON.stringify(sidebarOf(markdown)));
 
 const vitepress = join(site, "node_modules/vitepress/bin/vitepress.js");

@@ -13,13 +13,13 @@ const test = suite("tutorial");
 const DOCS = fileURLToPath(new URL("../../docs/", import.meta.url));
 const page = readFileSync(join(DOCS, "tutorial.md"), "utf8");
 
-/** What the terminal of README shows: all tests pass, and the difference says what they don't. */
+/** The commands in the terminal of README: all tests pass, and the difference says what they don't. */
 const TEST = "npx ingressc test edge.ingress";
 const DIFF = "npx ingressc diff --git HEAD edge.ingress";
 
 interface Step {
   readonly commands: string;
-  /** What the page shows below them; null: nothing. */
+  /** The output below them on the page; null: none. */
   readonly shown: string | null;
 }
 

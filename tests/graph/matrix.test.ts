@@ -154,7 +154,7 @@ function sourcesOf({ columns }: Matrix): readonly Facts["source"][] {
   return columns.flatMap(({ set }) => sourcesIn(set.bounds));
 }
 
-/** What the answers of the module are, in the words of a cell. */
+/** The answers of the module in the words of a cell. */
 function expected(tried: readonly Tried[], admitted: readonly boolean[], mode: string): Pick<Admission, "verdict" | "conditions"> {
   if (!admitted.includes(true)) return { verdict: "refused", conditions: [] };
   const conditions = CONDITIONS.filter((condition) => (condition === "certificate" && mode === "mtls") || decides(condition, tried, admitted));
@@ -213,7 +213,7 @@ test("each cell of a change says whether its modules differ, and in which direct
     const [was, is] = [new Evaluated(before, sourcesOf(found), axes), new Evaluated(after, sourcesOf(found), axes)];
     for (const row of found.rows) {
       const place = placeOf(row);
-      // Rows of a group that refuses every source can't be told apart by its answers.
+      // Rows of a group that refuses every source all have the same answers.
       if ([was, is].some((side) => side.listener(place, null) === undefined)) continue;
       const [oldName, newName] = [row.change === "new" ? null : (row.was ?? row.listener), row.change === "gone" ? null : row.listener];
       for (const [i, { set }] of found.columns.entries()) {

@@ -1,5 +1,5 @@
 // How VitePress builds the pages that scripts/site/main.ts has staged: search, one sidebar, nothing from another place.
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const staged = fileURLToPath(new URL("../../../dist/site/", import.meta.url));
@@ -32,6 +32,8 @@ const config = {
       { text: "Quick start", link: "/quick_start" },
       { text: "Language", link: "/language" },
       { text: "Diagnostics", link: "/diagnostics" },
+      // A page of its own, which is no part of this application.
+      ...(existsSync(`${staged}pages/public/playground/index.html`) ? [{ text: "Playground", link: "/playground/index.html", target: "_self" }] : []),
     ],
   },
 };
