@@ -51,8 +51,8 @@ let scopesOf: (text: string) => readonly Scoped[] = () => [];
 test.before(async () => {
   if (!existsSync(join(TOOLS, "node_modules/vscode-textmate"))) must("npm", ["ci", "--ignore-scripts", "--prefer-offline"], { cwd: TOOLS });
   const require = createRequire(join(TOOLS, "package.json"));
-  const onig = require("vscode-oniguruma") as Oniguruma;
-  const textMate = require("vscode-textmate") as TextMate;
+  const onig = require(join(TOOLS, "node_modules/vscode-oniguruma")) as Oniguruma;
+  const textMate = require(join(TOOLS, "node_modules/vscode-textmate")) as TextMate;
   await onig.loadWASM(readFileSync(join(TOOLS, "node_modules/vscode-oniguruma/release/onig.wasm")));
   const path = join(SYNTAXES, "ingress.tmLanguage.json");
   const registry = new textMate.Registry({
