@@ -2,6 +2,7 @@
 import { isMainThread, workerData } from "node:worker_threads";
 import type { Arguments } from "../../../runtime/shell/command_line.ts";
 import { systemClock } from "../../../runtime/shell/clock.ts";
+import { serve } from "../lsp/server.ts";
 import { isWorkerData, work } from "../lsp/worker.ts";
 import { usage, type Outcome } from "../outcome.ts";
 import { wallSeconds } from "../terminal.ts";
@@ -13,7 +14,6 @@ export async function run(args: Arguments): Promise<Outcome> {
     await work(data, wallSeconds);
     return ENDED;
   }
-  const { serve } = await import("../lsp/server.ts");
   return serve({ input: process.stdin, output: process.stdout }, systemClock());
 }
 

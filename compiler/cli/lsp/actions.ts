@@ -1,8 +1,7 @@
 // Code actions: the edit of each finding that has one, all of them at once, and an `@lint off` for a warning.
-import { CodeActionKind, type CodeAction, type Range, type TextEdit } from "vscode-languageserver/node";
+import type { CodeAction, Range, TextEdit } from "vscode-languageserver/node";
 import type { ClauseNode, PolicyNode, StatementNode } from "../../ast/nodes.ts";
 import { lineRange, offsetAt } from "../../lsp/positions.ts";
-import { fixAll } from "../fixes.ts";
 import { openEdited } from "../disk.ts";
 import type { SourceFile } from "../../source/source.ts";
 import { diagnosticOf } from "./diagnostics.ts";
@@ -10,19 +9,19 @@ import type { Documents, OpenDocument } from "./documents.ts";
 import type { Finding } from "./messages.ts";
 import { allShown } from "./shown.ts";
 
-export const FIX_ALL = `${CodeActionKind.SourceFixAll}.ingressc`;
+export const QUICK_FIX = "quickfix";
+export const FIX_ALL = "source.fixAll.ingressc";
 
 /** `only`: the kinds that are wanted; null: any but those of the whole text. */
-export function actions(documents: Documents, document: OpenDocument, range: Range, only: readonly string[] | null): CodeAction[] {
+export async function actions(documents: Documents, document: OpenDocument, range: Range, only: readonly string[] | null): Promise<CodeAction[]> {
   const wants = (kind: string): boolean => only === null || only.some((wanted) => kind === wanted || kind.startsWith(`${wanted}.`));
   const [start, end] = [offsetAt(document.file, range.start), offsetAt(document.file, range.end)];
   const found = allShown(document.shown).filter(({ place }) => {
     const [from, to] = [offsetAt(document.file, place.range.start), offsetAt(document.file, place.range.end)];
     return from <= end && start <= to;
   });
-  const quick =
-    wants(CodeActionKind.QuickFix) ? found.flatMap((finding) => [...fixOf(documents, document, finding), ...offOf(documents, document, finding)]) : [];
-  const whole = only !== null && wants(FIX_ALL) ? fixAllOf(document, documents) : [];
+  const quick = wants(QUICK_FIX) ? found.flatMap((finding) => [...fixOf(documents, document, finding), ...offOf(documents, document, finding)]) : [];
+  const whole = only !== null && wants(FIX_ALL) ? await fixAllOf(document, documents) : [];
   return [...quick, ...whole];
 }
 
@@ -33,7 +32,7 @@ function fixOf(documents: Documents, document: OpenDocument, finding: Finding): 
   return [
     {
       title: titleOf(finding),
-      kind: CodeActionKind.QuickFix,
+      kind: QUICK_FIX,
       isPreferred: true,
       diagnostics: [diagnosticOf(finding, (path) => documents.uri(path))],
       edit: { changes: { [documents.uri(fix.path)]: [{ range: fix.range, newText }] } },
@@ -60,7 +59,7 @@ function offOf(documents: Documents, document: OpenDocument, finding: Finding): 
   return [
     {
       title: `turn ${code} off here`,
-      kind: CodeActionKind.QuickFix,
+      kind: QUICK_FIX,
       diagnostics: [diagnosticOf(finding, (path) => documents.uri(path))],
       edit: { changes: { [document.uri]: [edit] } },
     },
@@ -94,11 +93,12 @@ function insertedAbove(file: SourceFile, start: number, text: string): TextEdit 
 }
 
 /** The edits of `ingressc check --fix` in this text. */
-function fixAllOf({ path, uri, file }: OpenDocument, { workspace }: Documents): CodeAction[] {
+async function fixAllOf({ path, uri, file }: OpenDocument, { workspace }: Documents): Promise<CodeAction[]> {
   if (path === null) return [];
   const opened = openEdited(path, workspace.texts);
   if (!opened.ok) return [];
   const { entry, reader } = opened.value;
+  const { fixAll } = await import("../fix_file.ts");
   const after = fixAll(entry, reader).texts.get(entry.path)?.after;
   if (after === undefined) return [];
   const range = lineRange({ file, start: 0, end: file.text.length });

@@ -1,23 +1,21 @@
 // The answers of the language server to requests about one open text.
 import { basename, dirname, join } from "node:path";
-import {
+import type {
+  CodeLens,
+  CompletionItem,
   CompletionItemKind,
+  DocumentSymbol,
+  Hover,
   InsertTextFormat,
-  MarkupKind,
+  Location,
+  Position,
+  Range,
   SymbolKind,
-  type CodeLens,
-  type CompletionItem,
-  type DocumentSymbol,
-  type Hover,
-  type Location,
-  type Position,
-  type Range,
-  type TextEdit,
-  type WorkspaceEdit,
+  TextEdit,
+  WorkspaceEdit,
 } from "vscode-languageserver/node";
 import type { ClauseNode, Piece, PolicyNode, RuleNode, StatementNode } from "../../ast/nodes.ts";
 import { isBuiltin, type BuiltinName } from "../../check/names/builtin_names.ts";
-import { format } from "../../format/format.ts";
 import { offersAt, type Offer } from "../../lsp/completion.ts";
 import { lineRange, offsetAt } from "../../lsp/positions.ts";
 import { outlineOf, type OutlineItem, type OutlineKind } from "../../lsp/symbols.ts";
@@ -41,14 +39,17 @@ export function completions(documents: Documents, document: OpenDocument, positi
   return offers.map((offer) => completion(offer, range));
 }
 
+// The numbers of the protocol; its library is loaded by the server alone.
+const PLAIN: InsertTextFormat = 1;
+const SNIPPET: InsertTextFormat = 2;
 const COMPLETION_KINDS: Readonly<Record<Offer["kind"], CompletionItemKind>> = {
-  keyword: CompletionItemKind.Keyword,
-  snippet: CompletionItemKind.Snippet,
-  set: CompletionItemKind.Variable,
-  template: CompletionItemKind.Function,
-  expose: CompletionItemKind.Interface,
-  rule: CompletionItemKind.Event,
-  value: CompletionItemKind.Value,
+  keyword: 14, // Keyword
+  snippet: 15, // Snippet
+  set: 6, // Variable
+  template: 3, // Function
+  expose: 8, // Interface
+  rule: 23, // Event
+  value: 12, // Value
 };
 
 function completion({ label, kind, detail, snippet }: Offer, range: Range): CompletionItem {
@@ -57,7 +58,7 @@ function completion({ label, kind, detail, snippet }: Offer, range: Range): Comp
     kind: COMPLETION_KINDS[kind],
     ...(detail === "" ? {} : { detail }),
     textEdit: { range, newText: snippet ?? label },
-    insertTextFormat: snippet === null ? InsertTextFormat.PlainText : InsertTextFormat.Snippet,
+    insertTextFormat: snippet === null ? PLAIN : SNIPPET,
   };
 }
 
@@ -65,12 +66,12 @@ function completion({ label, kind, detail, snippet }: Offer, range: Range): Comp
 export function withoutSnippets(items: readonly CompletionItem[]): CompletionItem[] {
   return items.map((item) => {
     const { textEdit } = item;
-    if (item.insertTextFormat !== InsertTextFormat.Snippet || textEdit === undefined || !("range" in textEdit)) return item;
+    if (item.insertTextFormat !== SNIPPET || textEdit === undefined || !("range" in textEdit)) return item;
     const newText = textEdit.newText
       .replace(/\$\{\d+:([^}]*)\}/g, "$1")
       .replace(/\$\d+/g, "")
       .replaceAll("\\$", "$");
-    return { ...item, textEdit: { ...textEdit, newText }, insertTextFormat: InsertTextFormat.PlainText };
+    return { ...item, textEdit: { ...textEdit, newText }, insertTextFormat: PLAIN };
   });
 }
 
@@ -147,17 +148,17 @@ function location(documents: Documents, { path, range }: FilePlace): Location {
 }
 
 const SYMBOL_KINDS: Readonly<Record<OutlineKind, SymbolKind>> = {
-  import: SymbolKind.Module,
-  set: SymbolKind.Variable,
-  expose: SymbolKind.Interface,
-  dial: SymbolKind.Interface,
-  rule: SymbolKind.Event,
-  template: SymbolKind.Function,
-  use: SymbolKind.Object,
-  test: SymbolKind.Method,
-  budget: SymbolKind.Constant,
-  invariant: SymbolKind.Property,
-  clause: SymbolKind.Field,
+  import: 2, // Module
+  set: 13, // Variable
+  expose: 11, // Interface
+  dial: 11, // Interface
+  rule: 24, // Event
+  template: 12, // Function
+  use: 19, // Object
+  test: 6, // Method
+  budget: 14, // Constant
+  invariant: 7, // Property
+  clause: 8, // Field
 };
 
 export function symbols(documents: Documents, document: OpenDocument): DocumentSymbol[] {
@@ -170,7 +171,8 @@ function symbol({ name, kind, detail, span, nameSpan, inside }: OutlineItem): Do
 }
 
 /** The whole text in the one layout, with the ends of lines that it has; empty where nothing changes or it has errors. */
-export function formatting({ file }: OpenDocument): TextEdit[] {
+export async function formatting({ file }: OpenDocument): Promise<TextEdit[]> {
+  const { format } = await import("../commands/sources.ts");
   const formatted = format(file);
   if (!formatted.ok) return [];
   const text = file.text.includes("\r\n") ? formatted.value.replaceAll("\n", "\r\n") : formatted.value;
@@ -247,7 +249,7 @@ function builtin(file: SourceFile, offset: number): Hover | null {
 
 function markdown(head: string, lines: readonly string[], range: Range): Hover {
   const value = [`\`\`\`ingress\n${head}\n\`\`\``, ...lines.filter((line) => line !== "").map((line) => line.trim())].join("\n\n");
-  return { contents: { kind: MarkupKind.Markdown, value }, range };
+  return { contents: { kind: "markdown", value }, range };
 }
 
 const MOST_LINES = 6;

@@ -12,7 +12,6 @@ import { readLintConfig } from "../lint_config.ts";
 import { runTests } from "../policy_tests.ts";
 import { sha256 } from "../sha256.ts";
 import { findingOf, testRun } from "./findings.ts";
-import { describe } from "./hover.ts";
 import type { Answers, Job, Request, TestRun } from "./messages.ts";
 
 /** Thrown where a later change has made the answer useless. */
@@ -56,7 +55,7 @@ export class Checking {
       case "lint":
         return this.#lint(job.entry);
       case "hover":
-        return { lines: this.#hover(job) };
+        return { lines: await this.#hover(job) };
       case "test":
         return this.#test(job.entry, job.name);
     }
@@ -101,10 +100,11 @@ export class Checking {
     });
   }
 
-  #hover({ entry, subject }: Extract<Job, { kind: "hover" }>): readonly string[] | null {
+  async #hover({ entry, subject }: Extract<Job, { kind: "hover" }>): Promise<readonly string[] | null> {
     const kept = this.#compiled(entry);
     if (kept === null || kept.result.policy === null || kept.result.module === null) return null;
     const { policy, module } = kept.result;
+    const { describe } = await import("../commands/analysis.ts");
     return describe(subject, policy, module, kept.disk.root);
   }
 

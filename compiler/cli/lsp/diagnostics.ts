@@ -1,6 +1,11 @@
 // Findings as diagnostics of the protocol.
-import { DiagnosticSeverity, DiagnosticTag, type Diagnostic } from "vscode-languageserver/node";
+import type { Diagnostic, DiagnosticSeverity, DiagnosticTag } from "vscode-languageserver/node";
 import type { Finding } from "./messages.ts";
+
+// The numbers of the protocol; its library is loaded by the server alone.
+const ERROR: DiagnosticSeverity = 1;
+const WARNING: DiagnosticSeverity = 2;
+const UNNECESSARY: DiagnosticTag = 1;
 
 /** Warnings about what nothing uses, which editors show dimmed. */
 const UNUSED: ReadonlySet<string> = new Set(["ING828", "ING829", "ING830"]);
@@ -10,11 +15,11 @@ export function diagnosticOf(finding: Finding, uri: (path: string) => string, wi
   const { code, severity, message, place, related } = finding;
   return {
     range: place.range,
-    severity: severity === "error" ? DiagnosticSeverity.Error : DiagnosticSeverity.Warning,
+    severity: severity === "error" ? ERROR : WARNING,
     source: code === null ? "ingressc test" : "ingressc",
     message,
     ...(code === null ? {} : { code }),
-    ...(code !== null && UNUSED.has(code) ? { tags: [DiagnosticTag.Unnecessary] } : {}),
+    ...(code !== null && UNUSED.has(code) ? { tags: [UNNECESSARY] } : {}),
     ...(withRelated && related.length > 0 ?
       { relatedInformation: related.map(({ path, range, label }) => ({ location: { uri: uri(path), range }, message: label === "" ? "here" : label })) }
     : {}),

@@ -1,24 +1,9 @@
 // The language server over standard input and output: what each request and notification of the protocol does. Only the protocol is on
 // standard output. The process ends with its editor.
-import {
-  CodeActionKind,
-  CodeLensRefreshRequest,
-  createConnection,
-  DidChangeWatchedFilesNotification,
-  ErrorCodes,
-  MessageType,
-  ResponseError,
-  ShowMessageNotification,
-  TextDocuments,
-  TextDocumentSyncKind,
-  type Connection,
-  type InitializeParams,
-  type InitializeResult,
-} from "vscode-languageserver/node";
-import { TextDocument } from "vscode-languageserver-textdocument";
+import type { Connection, InitializeParams, InitializeResult, MessageType, ResponseError } from "vscode-languageserver/node";
 import { packageVersion } from "../../../runtime/package/files.ts";
 import type { Timers } from "../../../runtime/shell/clock.ts";
-import { actions, FIX_ALL } from "./actions.ts";
+import { actions, FIX_ALL, QUICK_FIX } from "./actions.ts";
 import { completions, definition, formatting, hover, lenses, references, rename, renameable, RUN_TEST, symbols, withoutSnippets } from "./answers.ts";
 import { diagnosticOf } from "./diagnostics.ts";
 import { Documents, type Editor, type OpenDocument } from "./documents.ts";
@@ -40,6 +25,7 @@ export interface Streams {
 
 /** Never returns: the connection ends the process, with 0 after a `shutdown` and with 1 without one. */
 export async function serve({ input, output }: Streams, timers: Timers): Promise<never> {
+  const { createConnection, ResponseError, TextDocument, TextDocuments } = await import("./library.ts");
   const connection = createConnection(input, output);
   const can: Abilities = { related: false, snippets: false, refreshesLenses: false, registersWatching: false, foldersChange: false };
   const documents: Documents = new Documents(
@@ -62,16 +48,23 @@ export async function serve({ input, output }: Streams, timers: Timers): Promise
   texts.onDidSave(() => documents.diskChanged());
   connection.onDidChangeWatchedFiles(() => documents.diskChanged());
   connection.onShutdown(() => documents.stop());
-  answerRequests(connection, documents, can);
+  answerRequests(connection, documents, can, (says) => new ResponseError<void>(INVALID_PARAMS, says));
   texts.listen(connection);
   connection.listen();
   return new Promise<never>(() => undefined);
 }
 
+// The numbers of the protocol; its library is loaded when the server starts.
+const INCREMENTAL = 2;
+const INVALID_PARAMS = -32_602;
+const ERROR: MessageType = 1;
+const WARNING: MessageType = 2;
+const INFO: MessageType = 3;
+
 const ABILITIES: InitializeResult = {
   capabilities: {
     positionEncoding: "utf-16",
-    textDocumentSync: { openClose: true, change: TextDocumentSyncKind.Incremental, save: { includeText: false } },
+    textDocumentSync: { openClose: true, change: INCREMENTAL, save: { includeText: false } },
     completionProvider: { triggerCharacters: ["@", "."] },
     hoverProvider: true,
     definitionProvider: true,
@@ -79,7 +72,7 @@ const ABILITIES: InitializeResult = {
     renameProvider: { prepareProvider: true },
     documentSymbolProvider: true,
     documentFormattingProvider: true,
-    codeActionProvider: { codeActionKinds: [CodeActionKind.QuickFix, FIX_ALL] },
+    codeActionProvider: { codeActionKinds: [QUICK_FIX, FIX_ALL] },
     codeLensProvider: {},
     executeCommandProvider: { commands: [RUN_TEST] },
     workspace: { workspaceFolders: { supported: true, changeNotifications: true } },
@@ -102,12 +95,14 @@ function foldersOf({ workspaceFolders, ...older }: InitializeParams): readonly s
   return (uris.length > 0 ? uris : one).flatMap((uri) => pathOf(uri) ?? []);
 }
 
+const WATCHING = {
+  id: "files",
+  method: "workspace/didChangeWatchedFiles",
+  registerOptions: { watchers: [{ globPattern: "**/*.ingress" }, { globPattern: "**/*.txt" }] },
+};
+
 function watch(connection: Connection, documents: Documents, can: Abilities): void {
-  if (can.registersWatching)
-    settled(
-      connection,
-      connection.client.register(DidChangeWatchedFilesNotification.type, { watchers: [{ globPattern: "**/*.ingress" }, { globPattern: "**/*.txt" }] }),
-    );
+  if (can.registersWatching) settled(connection, connection.sendRequest("client/registerCapability", { registrations: [WATCHING] }));
   if (!can.foldersChange) return;
   const folders = async (): Promise<void> => {
     const now = await connection.workspace.getWorkspaceFolders();
@@ -124,13 +119,13 @@ function editorOf(connection: Connection, can: Abilities, uriOf: (path: string) 
       settled(connection, connection.sendDiagnostics({ uri, ...(version === null ? {} : { version }), diagnostics }));
     },
     testsRan() {
-      if (can.refreshesLenses) settled(connection, connection.sendRequest(CodeLensRefreshRequest.type));
+      if (can.refreshesLenses) settled(connection, connection.sendRequest("workspace/codeLens/refresh"));
     },
     failed: (text) => connection.console.error(`an internal error of ingressc, which is a defect of it and not of your policy: ${text}`),
   };
 }
 
-function answerRequests(connection: Connection, documents: Documents, can: Abilities): void {
+function answerRequests(connection: Connection, documents: Documents, can: Abilities, refusal: (says: string) => ResponseError<void>): void {
   const about = <T>(uri: string, none: T, answer: (document: OpenDocument) => T): T => {
     const document = documents.get(uri);
     return document?.isPolicy === true ? answer(document) : none;
@@ -150,19 +145,19 @@ function answerRequests(connection: Connection, documents: Documents, can: Abili
   connection.onRenameRequest(({ textDocument: { uri }, position, newName }) =>
     about(uri, null, (document) => {
       const edit = rename(documents, document, position, newName);
-      return edit.ok ? edit.value : new ResponseError<void>(ErrorCodes.InvalidParams, edit.error);
+      return edit.ok ? edit.value : refusal(edit.error);
     }),
   );
   connection.onDocumentSymbol(({ textDocument: { uri } }) => about(uri, [], (document) => symbols(documents, document)));
-  connection.onDocumentFormatting(({ textDocument: { uri } }) => about(uri, [], formatting));
+  connection.onDocumentFormatting(({ textDocument: { uri } }) => about(uri, null, formatting));
   connection.onCodeAction(({ textDocument: { uri }, range, context }) =>
-    about(uri, [], (document) => actions(documents, document, range, context.only ?? null)),
+    about(uri, null, (document) => actions(documents, document, range, context.only ?? null)),
   );
   connection.onCodeLens(({ textDocument: { uri } }) => about(uri, [], (document) => lenses(documents, document)));
   connection.onExecuteCommand(async ({ command, arguments: given = [] }) => {
     const [uri, name] = given as readonly unknown[];
     if (command !== RUN_TEST || typeof uri !== "string" || typeof name !== "string")
-      return new ResponseError<void>(ErrorCodes.InvalidParams, `\`${command}\` takes the URI of a text and the title of a test in it`);
+      return refusal(`\`${command}\` takes the URI of a text and the title of a test in it`);
     return runTest(connection, documents, uri, name);
   });
 }
@@ -171,17 +166,17 @@ async function runTest(connection: Connection, documents: Documents, uri: string
   const path = documents.get(uri)?.path ?? null;
   const run = path === null ? null : await documents.test(path, name);
   if (run === null) {
-    show(connection, MessageType.Warning, `"${name}" did not run: the policy has errors, or it has no such test`);
+    show(connection, WARNING, `"${name}" did not run: the policy has errors, or it has no such test`);
     return null;
   }
   const failed = run.failures.length;
-  if (failed > 0) show(connection, MessageType.Error, `"${name}": ${failed} of ${run.lines} lines failed`);
-  else show(connection, MessageType.Info, `"${name}": ${run.lines} lines passed`);
+  if (failed > 0) show(connection, ERROR, `"${name}": ${failed} of ${run.lines} lines failed`);
+  else show(connection, INFO, `"${name}": ${run.lines} lines passed`);
   return { name, lines: run.lines, failed };
 }
 
 function show(connection: Connection, type: MessageType, message: string): void {
-  settled(connection, connection.sendNotification(ShowMessageNotification.type, { type, message }));
+  settled(connection, connection.sendNotification("window/showMessage", { type, message }));
 }
 
 /** An editor may refuse a request, or be gone. */
