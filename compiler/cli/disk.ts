@@ -19,6 +19,11 @@ const LARGE_BYTES = 1024 * 1024;
  */
 const SMALLER_HEAP = "--heap-growing-percent=50";
 
+/** Of this process and its threads, from now on. */
+export function useSmallerHeap(): void {
+  setFlagsFromString(SMALLER_HEAP);
+}
+
 export interface DiskPolicy {
   readonly entry: SourceFile;
   readonly reader: SourceReader;
@@ -168,7 +173,7 @@ export function readRegular(path: string, maxBytes: number): Result<Uint8Array, 
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
     const after = fstatSync(fd);
     if (!after.isFile() || after.ino !== before.ino || after.dev !== before.dev) return failed("special");
-    if (after.size > LARGE_BYTES) setFlagsFromString(SMALLER_HEAP);
+    if (after.size > LARGE_BYTES) useSmallerHeap();
     return readAll(fd, after.size, maxBytes);
   } catch (error) {
     return failed(isCode(error, "ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG") ? "missing" : "unreadable");

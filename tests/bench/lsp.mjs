@@ -9,7 +9,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import protocol from "vscode-languageserver-protocol/node.js";
+import protocol from "vscode-languageserver-protocol/node";
 
 const INGRESSC = fileURLToPath(new URL("../../compiler/cli/ingressc.mjs", import.meta.url));
 const ROUNDS = 5;
@@ -52,7 +52,9 @@ async function measure(rules, bar) {
   const says = (what, value, most, unit) => {
     const ok = most === null || value <= most;
     if (!ok) missed++;
-    console.log(`${String(rules).padStart(6)} rules  ${what.padEnd(18)} ${value.toFixed(3).padStart(8)}${unit}${most === null ? "" : ` (at most ${most}: ${ok ? "ok" : "missed"})`}`);
+    console.log(
+      `${String(rules).padStart(6)} rules  ${what.padEnd(18)} ${value.toFixed(3).padStart(8)}${unit}${most === null ? "" : ` (at most ${most}: ${ok ? "ok" : "missed"})`}`,
+    );
   };
   says("full check", checkMs, null, " ms");
   says("first diagnostics", median(first) / checkMs, bar, " x");
@@ -73,7 +75,9 @@ function policy(rules) {
 function fullCheck(path) {
   const said = 'process.on("exit", () => process.stderr.write(`\\nPEAK ${process.resourceUsage().maxRSS}\\n`))';
   const before = performance.now();
-  const { status, stderr } = spawnSync(process.execPath, ["--import", `data:text/javascript,${encodeURIComponent(said)}`, INGRESSC, "check", path], { encoding: "utf8" });
+  const { status, stderr } = spawnSync(process.execPath, ["--import", `data:text/javascript,${encodeURIComponent(said)}`, INGRESSC, "check", path], {
+    encoding: "utf8",
+  });
   const ms = performance.now() - before;
   if (status !== 0) throw new Error(`check failed: ${stderr}`);
   return { ms, kib: Number(/PEAK (\d+)/.exec(stderr)?.[1]) };

@@ -2,6 +2,7 @@
 import { isMainThread, workerData } from "node:worker_threads";
 import type { Arguments } from "../../../runtime/shell/command_line.ts";
 import { systemClock } from "../../../runtime/shell/clock.ts";
+import { useSmallerHeap } from "../disk.ts";
 import { serve } from "../lsp/server.ts";
 import { isWorkerData, work } from "../lsp/worker.ts";
 import { usage, type Outcome } from "../outcome.ts";
@@ -14,6 +15,8 @@ export async function run(args: Arguments): Promise<Outcome> {
     await work(data, wallSeconds);
     return ENDED;
   }
+  // It keeps trees for as long as the editor runs, in two threads.
+  useSmallerHeap();
   return serve({ input: process.stdin, output: process.stdout }, systemClock());
 }
 
