@@ -18,7 +18,7 @@ import { exactSourcesPerDay, type StateSizes } from "./emit/state.ts";
 import { selfTests } from "./emit/vectors.ts";
 import { lower } from "./lower/lower.ts";
 import type { PolicyTables } from "./lower/tables.ts";
-import { load } from "./load.ts";
+import { load, type ReadTree } from "./load.ts";
 import { tooLarge } from "./too_large.ts";
 import type { SourceFile, SourceReader } from "./source/source.ts";
 import { PAGE_BYTES } from "../runtime/abi/layout.ts";
@@ -65,6 +65,8 @@ export interface Platform {
   readonly sha256?: Sha256;
   /** Called as each phase begins. */
   begin?(phase: Phase): void;
+  /** The platform's own way to a tree, where it has read most of a text before. */
+  readonly tree?: ReadTree;
   /** Called with the trees of all files, before anything is checked; nothing keeps them for long. */
   loaded?(program: Program): void;
 }
@@ -85,7 +87,7 @@ export interface CheckedSource {
 /** All that can be said of a policy without a module. */
 export function checkSource(entry: SourceFile, reader: SourceReader, platform: Platform = {}): CheckedSource {
   platform.begin?.("read");
-  const { program, diagnostics: loading, files } = load(entry, reader);
+  const { program, diagnostics: loading, files } = load(entry, reader, platform.tree);
   if (program !== null) platform.loaded?.(program);
   platform.begin?.("check");
   const { policy, diagnostics: found, prefixes } = check(program, reader);

@@ -31,13 +31,30 @@ interface Open {
   readonly edges: { readonly node: ImportNode; readonly to: Open }[];
 }
 
-export function load(entry: SourceFile, reader: SourceReader): Loaded {
-  return new Loader(entry, reader).all();
+/** The tree of one text, with all that is wrong with the text by itself. */
+export interface Tree {
+  /** Null where the text can't be read as a policy of this edition at all. */
+  readonly ast: PolicyNode | null;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+export type ReadTree = (file: SourceFile) => Tree;
+
+export function treeOf(file: SourceFile): Tree {
+  const parsed = parse(file);
+  const { ast, diagnostics } = build(parsed);
+  return { ast, diagnostics: [...parsed.diagnostics, ...diagnostics] };
+}
+
+/** `read`: another way to the same trees, for who has read most of a text before. */
+export function load(entry: SourceFile, reader: SourceReader, read: ReadTree = treeOf): Loaded {
+  return new Loader(entry, reader, read).all();
 }
 
 class Loader {
   readonly #entry: SourceFile;
   readonly #reader: SourceReader;
+  readonly #readTree: ReadTree;
   readonly #report: Report = newReport();
   /** By the file's path; null: it can't be read as a policy. */
   readonly #byPath = new Map<string, Open | null>();
@@ -49,9 +66,10 @@ class Loader {
   #words = 0;
   #imports = 0;
 
-  constructor(entry: SourceFile, reader: SourceReader) {
+  constructor(entry: SourceFile, reader: SourceReader, read: ReadTree) {
     this.#entry = entry;
     this.#reader = reader;
+    this.#readTree = read;
   }
 
   all(): Loaded {
@@ -67,13 +85,12 @@ class Loader {
 
   #open(file: SourceFile, depth: number, by: ImportNode | null): Open | null {
     this.#files.push(file);
-    const parsed = parse(file);
-    const built = build(parsed);
-    for (const d of [...parsed.diagnostics, ...built.diagnostics]) {
+    const { ast, diagnostics } = this.#readTree(file);
+    for (const d of diagnostics) {
       const whole = by !== null && ABOUT_FILE.has(d.code);
       this.#report.diagnostics.push(whole ? { ...d, related: [...d.related, { span: by.span, label: PLACE_LABELS.import }] } : d);
     }
-    const open = built.ast === null ? null : { ast: built.ast, depth, imports: new Map<string, Unit | null>(), edges: [] };
+    const open = ast === null ? null : { ast, depth, imports: new Map<string, Unit | null>(), edges: [] };
     if (open === null || open.ast.incomplete) this.#incomplete = true;
     this.#byPath.set(file.path, open);
     return open;

@@ -80,6 +80,7 @@ export const LOAD_WORKER = new URL("./load_worker.mjs", import.meta.url);
 export const THREAD_WORKER = new URL("./thread_worker.mjs", import.meta.url);
 export const LAUNCHER = new URL("./launcher.mjs", import.meta.url);
 export const DOORMAN = new URL("./doorman.mjs", import.meta.url);
+export const INGRESSC = new URL("./ingressc.mjs", import.meta.url);
 export const packageVersion = () => VERSION;
 `;
 
@@ -94,7 +95,7 @@ export async function build() {
   const outputFiles = new Map(built.flatMap((one) => one.outputFiles.map((file) => [file.path, file])));
   const inputs = Object.assign({}, ...built.map(({ metafile }) => metafile.inputs));
   const outputs = Object.assign({}, ...built.map(({ metafile }) => metafile.outputs));
-  const paths = Object.keys(inputs).filter((path) => !path.startsWith("node_modules/") && !path.includes("<") && !path.startsWith("on-demand:"));
+  const paths = Object.keys(inputs).filter((path) => !/^(?:node_modules\/|on-demand:|required:)|</.test(path));
   const sources = [...new Set([...paths, ...ALSO])].sort().map(rowOf);
   const folder = createHash("sha256")
     .update(JSON.stringify(sources.map(([path, , , sha256]) => [path, sha256])))

@@ -6,6 +6,8 @@ import { fileURLToPath } from "node:url";
 /** Files that let Node run TypeScript without a build; a bundle has plain JavaScript, so it replaces them by empty files. */
 export const LOADERS = /[/\\](?:runtime[/\\]host[/\\]register|compiler[/\\]cli[/\\]chevrotain)\.mjs$/;
 
+const NODE_MODULES = /^(?:node:)?(?:child_process|crypto|fs|net|os|path|url|util)$/;
+
 /**
  * The path of Chevrotain's own bundle, one file in place of a hundred of Chevrotain's and six hundred of lodash-es. The
  * package does not export it by name.
@@ -45,6 +47,11 @@ export const sourcesIn = (project, replaced) => ({
     }
     on.onLoad({ filter: /\.mjs$/ }, ({ path }) => ({ contents: readFileSync(path, "utf8").replace(/^#![^\n]*/, "") }));
     on.onResolve({ filter: /^chevrotain$/ }, () => ({ path: chevrotainFile() }));
+    // CommonJS packages can't require Node's own modules in a bundle of ES modules, so they get these through a module that imports them.
+    on.onResolve({ filter: NODE_MODULES }, ({ path, kind }) =>
+      kind === "require-call" ? { path: path.replace(/^(?:node:)?/, "node:"), namespace: "required" } : undefined,
+    );
+    on.onLoad({ filter: /^/, namespace: "required" }, ({ path }) => ({ contents: `export * from ${JSON.stringify(path)};` }));
     // The package's files for Node are CommonJS, which can't require Node's own modules in a bundle of ES modules.
     on.onResolve({ filter: /^yaml$/ }, () => ({ path: join(project, "node_modules/yaml/browser/index.js") }));
   },

@@ -16,11 +16,25 @@ export interface Built {
 }
 
 export function build(parsed: Parsed): Built {
+  return built(parsed, true);
+}
+
+/** Statements out of the middle of a text, where no `edition` is due. */
+export function buildPart(parsed: Parsed): Built {
+  return built(parsed, false);
+}
+
+/** Whether a text says its edition. */
+export function hasEdition({ cst }: Parsed): boolean {
+  return nodes(cst, "statement").some((statement) => node(statement, "edition") !== null);
+}
+
+function built(parsed: Parsed, isWhole: boolean): Built {
   const { file, cst } = parsed;
   if (cst === null) return { ast: null, diagnostics: [] };
   const r = readerOf(parsed);
   const written = nodes(cst, "statement");
-  const edition = judgeEdition(r, parsed, written);
+  const edition = isWhole ? judgeEdition(r, parsed, written) : "known";
   if (edition === "unknown") return { ast: null, diagnostics: r.diagnostics };
 
   const statements = attach(r, buildItems(r, cst, "statement", "top")).filter(isStatement);

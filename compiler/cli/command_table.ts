@@ -14,6 +14,7 @@ import { inspect } from "./specs/inspect.ts";
 import { keygen } from "./specs/keygen.ts";
 import { learn } from "./specs/learn.ts";
 import { list } from "./specs/list.ts";
+import { lsp } from "./specs/lsp.ts";
 import { pull } from "./specs/pull.ts";
 import { push } from "./specs/push.ts";
 import { replay } from "./specs/replay.ts";
@@ -45,6 +46,7 @@ const COMMANDS = {
   export: exportSource,
   import: importSource,
   init,
+  lsp,
   keygen,
   sign,
   verify,

@@ -21,6 +21,7 @@ export const RUNS: Readonly<Record<CommandName, () => Promise<{ readonly run: Ru
   export: async () => (await import("./commands/sources.ts")).SOURCE_COMMANDS.export,
   import: async () => (await import("./commands/sources.ts")).SOURCE_COMMANDS.import,
   init: async () => (await import("./commands/sources.ts")).SOURCE_COMMANDS.init,
+  lsp: async () => (await import("./commands/modules.ts")).MODULE_COMMANDS.lsp,
   keygen: async () => (await import("./commands/signatures.ts")).SIGNATURE_COMMANDS.keygen,
   sign: async () => (await import("./commands/signatures.ts")).SIGNATURE_COMMANDS.sign,
   verify: async () => (await import("./commands/signatures.ts")).SIGNATURE_COMMANDS.verify,

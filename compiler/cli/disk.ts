@@ -19,6 +19,11 @@ const LARGE_BYTES = 1024 * 1024;
  */
 const SMALLER_HEAP = "--heap-growing-percent=50";
 
+/** Of this process and its threads, from now on. */
+export function useSmallerHeap(): void {
+  setFlagsFromString(SMALLER_HEAP);
+}
+
 export interface DiskPolicy {
   readonly entry: SourceFile;
   readonly reader: SourceReader;
@@ -55,6 +60,51 @@ export function openPolicy(path: string): Result<DiskPolicy, OpenFailure> {
   return ok({ entry, root, reader: { read: (p, from) => readBelow(root, entry, p, from, seen) }, inputs: seen });
 }
 
+/** Texts in place of those of the disk, by real path: what an editor has and has not saved. */
+export type OpenTexts = ReadonlyMap<string, string>;
+
+/** A policy of which some texts are open in an editor; such a file need not be on the disk, its folder must be. */
+export function openEdited(path: string, texts: OpenTexts): Result<DiskPolicy, OpenFailure> {
+  const seen = new Seen();
+  const named = resolve(path);
+  const real = seen.realPath(named) ?? unsaved(named, texts);
+  if (real === null) return failed({ failure: "missing", inputs: seen });
+  const root = dirname(real);
+  const text = textAt(named, real, MAX_SOURCE_BYTES, seen, texts);
+  if (!text.ok) return failed({ failure: text.error, inputs: seen });
+  const entry: SourceFile = { path: basename(real), text: text.value };
+  return ok({ entry, root, reader: { read: (p, from) => readBelow(root, entry, p, from, seen, texts) }, inputs: seen });
+}
+
+/** The real path that a file will have when it is saved, if it is open; null where its folder is missing too. */
+function unsaved(named: string, texts: OpenTexts): string | null {
+  const real = realPlace(named);
+  return real !== null && texts.has(real) ? real : null;
+}
+
+/** The real path of a file that is there or whose folder is; else null. */
+export function realPlace(path: string): string | null {
+  const named = resolve(path);
+  try {
+    return realpathSync.native(named);
+  } catch {
+    try {
+      return join(realpathSync.native(dirname(named)), basename(named));
+    } catch {
+      return null;
+    }
+  }
+}
+
+function textAt(named: string, real: string, maxBytes: number, seen: Seen, texts: OpenTexts): Result<string, OpenFailure["failure"]> {
+  const open = texts.get(real);
+  if (open === undefined) return readText(named, real, maxBytes, seen);
+  // A character is at most three bytes of UTF-8.
+  return open.length > maxBytes / 3 && Buffer.byteLength(open) > maxBytes ? failed("too_large") : ok(open);
+}
+
+const NOTHING_OPEN: OpenTexts = new Map();
+
 /** In the folder of its name, whether that file is there or not. */
 function openStandardInput(seen: Seen): Result<DiskPolicy, OpenFailure> {
   const named = resolve(standardInputName());
@@ -67,7 +117,7 @@ function openStandardInput(seen: Seen): Result<DiskPolicy, OpenFailure> {
   return ok({ entry, root, reader: { read: (p, from) => readBelow(root, entry, p, from, seen) }, inputs: seen });
 }
 
-function readBelow(root: string, entry: SourceFile, path: string, from: SourceFile | null, seen: Seen): Result<SourceFile, ReadFailure> {
+function readBelow(root: string, entry: SourceFile, path: string, from: SourceFile | null, seen: Seen, texts = NOTHING_OPEN): Result<SourceFile, ReadFailure> {
   if (from === null && path === entry.path) return ok(entry);
   if (path === "" || path.includes("\0")) return failed("missing");
   if (isAbsolute(path)) return failed("outside");
@@ -76,10 +126,10 @@ function readBelow(root: string, entry: SourceFile, path: string, from: SourceFi
   const named = resolve(base, path);
   if (!isBelow(root, named)) return failed("outside");
   // The kernel's reading of `..` counts: after a symlinked folder it differs from the text's.
-  const real = seen.realPath(`${base}${sep}${path}`);
+  const real = seen.realPath(`${base}${sep}${path}`) ?? unsaved(named, texts);
   if (real === null) return failed("missing");
   if (!isBelow(root, real)) return failed("outside");
-  const text = readText(named, real, MAX_LIST_BYTES, seen);
+  const text = textAt(named, real, MAX_LIST_BYTES, seen, texts);
   if (!text.ok) return failed(text.error === "folder" || text.error === "special" ? "unreadable" : text.error);
   // The real path: one file has one name, however it is reached, and what it names is relative to it.
   return ok({ path: relative(root, real).split(sep).join("/"), text: text.value });
@@ -123,7 +173,7 @@ export function readRegular(path: string, maxBytes: number): Result<Uint8Array, 
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
     const after = fstatSync(fd);
     if (!after.isFile() || after.ino !== before.ino || after.dev !== before.dev) return failed("special");
-    if (after.size > LARGE_BYTES) setFlagsFromString(SMALLER_HEAP);
+    if (after.size > LARGE_BYTES) useSmallerHeap();
     return readAll(fd, after.size, maxBytes);
   } catch (error) {
     return failed(isCode(error, "ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG") ? "missing" : "unreadable");

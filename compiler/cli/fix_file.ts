@@ -9,6 +9,8 @@ import { fixAll, type Edit } from "./fixes.ts";
 import type { Outcome } from "./outcome.ts";
 import { replaceText } from "./write.ts";
 
+export { fixAll };
+
 export interface FixedFile {
   /** Edits in files that were written. */
   readonly edits: readonly Edit[];

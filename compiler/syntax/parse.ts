@@ -88,7 +88,8 @@ function unread(file: SourceFile, diagnostic: Diagnostic): Parsed {
   return { file, cst: null, diagnostics: [diagnostic], whole: false, brokenAfter: new Set(), doubtful: new Set() };
 }
 
-function refuseText(file: SourceFile): Diagnostic | null {
+/** Why a text can't be read at all, whatever it says; null where it can. */
+export function refuseText(file: SourceFile): Diagnostic | null {
   const { text } = file;
   if (text.length > MAX_SOURCE_BYTES / 4 && new TextEncoder().encode(text).length > MAX_SOURCE_BYTES) {
     return diagnostic("ING601", { bound: "bytes" }, { file, start: 0, end: 0 });

@@ -11,6 +11,9 @@ export const LAUNCHER = new URL("../guard/launcher.mjs", import.meta.url);
 /** The process that hands connections into a guarded program's network namespace. */
 export const DOORMAN = new URL("../guard/doorman.mjs", import.meta.url);
 
+/** The program `ingressc`, whose language server runs it again in a worker thread. */
+export const INGRESSC = new URL("../../compiler/cli/main.ts", import.meta.url);
+
 /** The version in package.json. */
 export function packageVersion(): string {
   const manifest: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));

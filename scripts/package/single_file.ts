@@ -19,6 +19,7 @@ export const LOAD_WORKER = new URL(import.meta.url);
 export const THREAD_WORKER = LOAD_WORKER;
 export const LAUNCHER = LOAD_WORKER;
 export const DOORMAN = LOAD_WORKER;
+export const INGRESSC = LOAD_WORKER;
 export const packageVersion = () => VERSION;
 `;
 
@@ -42,8 +43,11 @@ function entryOf(program: (typeof PROGRAMS)[number]): string {
       `else if (process.env.INGRESS_GUARD_START !== undefined) await import("./${ENTRIES.launcher}");
        else if (process.env.INGRESS_GUARD_DOORMAN !== undefined) await import("./${ENTRIES.doorman}");`
     : "";
-  // A thread that serves connections has data from its start; one that checks a module gets it by a message.
-  const threads = program === "ingressd" ? `else await import("./${ENTRIES.thread_worker}");` : "";
+  // A thread that serves connections, or an editor's, has data from its start; one that checks a module gets it by a message.
+  const threads =
+    program === "ingressd" ? `else await import("./${ENTRIES.thread_worker}");`
+    : program === "ingressc" ? `else await (await import("./${ENTRIES.ingressc}")).main(["lsp"]);`
+    : "";
   return `
     import { isMainThread, workerData } from "node:worker_threads";
     if (!isMainThread) {

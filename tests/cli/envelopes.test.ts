@@ -101,6 +101,7 @@ const ROWS: readonly Row[] = [
   ["import bad.ingress", "reject", "policy.document_refused"],
   ["init", "ok", "policy.initialized"],
   ["init -o good.ingress", "usage", "usage.output_exists"],
+  ["lsp a.ingress", "usage", "usage.extra_operand"],
   ["keygen k", "ok", "policy.keys_made"],
   ["keygen none/k", "usage", "usage.output_folder"],
   ["sign good.wasm --key k.key --revision 1", "ok", "policy.signed"],
@@ -188,10 +189,12 @@ test("every command has rows: for what is well, for a mistake of the command lin
   }
   assert.equal([...classes.keys()].sort(), Object.keys(INGRESSC.commands).sort());
   // They read no file that could be wrong.
-  const readNothing = ["init", "keygen"];
+  const readNothing = ["init", "keygen", "lsp"];
+  // It answers in the protocol of editors (tests/lsp).
+  const otherProtocol = ["lsp"];
   for (const [command, has] of classes)
     assert.equal(
-      ["ok", "usage", ...(readNothing.includes(command) ? [] : ["reject"])].filter((one) => !has.has(one)),
+      [...(otherProtocol.includes(command) ? [] : ["ok"]), "usage", ...(readNothing.includes(command) ? [] : ["reject"])].filter((one) => !has.has(one)),
       [],
       command,
     );

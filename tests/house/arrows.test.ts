@@ -71,7 +71,7 @@ const folders: readonly Folder[] = [
       "runtime/engine/build/",
       "runtime/envoy/build/",
     ],
-    packages: ["smol-toml"],
+    packages: ["smol-toml", "vscode-languageserver", "vscode-languageserver-textdocument"],
     node: true,
     why: "the command line evaluates the shipped module and never uses the gateway",
   },

@@ -47,6 +47,8 @@ house("only approved libraries are used", () => {
     "ipaddr.js",
     "koffi",
     "smol-toml",
+    "vscode-languageserver",
+    "vscode-languageserver-textdocument",
     "wabt",
     "yaml",
   ]);

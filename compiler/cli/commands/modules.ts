@@ -2,6 +2,7 @@
 import { run as buildRun } from "./build.ts";
 import { run as explainRun } from "./explain.ts";
 import { run as inspectRun } from "./inspect.ts";
+import { run as lspRun } from "./lsp.ts";
 import { run as testRun } from "./test.ts";
 import type { Run } from "../command.ts";
 
@@ -10,4 +11,5 @@ export const MODULE_COMMANDS = {
   test: { run: testRun },
   explain: { run: explainRun },
   inspect: { run: inspectRun },
+  lsp: { run: lspRun },
 } as const satisfies Readonly<Record<string, { readonly run: Run }>>;

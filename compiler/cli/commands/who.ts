@@ -71,7 +71,7 @@ export async function run(args: Arguments, { progress }: Surroundings): Promise<
   };
 }
 
-interface ListenerAnswer {
+export interface ListenerAnswer {
   readonly listener: string;
   readonly place: string;
   /** Null: nobody. */
@@ -81,7 +81,7 @@ interface ListenerAnswer {
   readonly requests: readonly unknown[];
 }
 
-function sentence({ reach, witness }: ListenerAnswer): string {
+export function sentence({ reach, witness }: ListenerAnswer): string {
   if (reach === null) return "nobody can reach it";
   const more = reach.more > 0 ? [`and ${count(reach.more, "more combination")}`] : [];
   return ["can be reached", ...[...reach.rows.map(rowSentence), ...more].map((text) => `  ${text}`), `  for example: ${witness ?? ""}`]
@@ -89,7 +89,14 @@ function sentence({ reach, witness }: ListenerAnswer): string {
     .replaceAll("`", "");
 }
 
-function answers({ model, nets }: Side, target: Target, nodes: number, isData: boolean): readonly ListenerAnswer[] {
+/** Throws OutOfNodes where `nodes` are too few. `most`: ranges of each listener. */
+export function answers(
+  { model, nets }: Pick<Side, "model" | "nets">,
+  target: Target,
+  nodes: number,
+  isData: boolean,
+  most = MOST_RANGES,
+): readonly ListenerAnswer[] {
   const space = new Space([model], nodes);
   const permitted = new Permitted(space, model);
   const found = new Map<string, { readonly i: number; readonly d: Diagram; readonly cells: Cell[]; readonly isShared: boolean }>();
@@ -110,7 +117,7 @@ function answers({ model, nets }: Side, target: Target, nodes: number, isData: b
     const places = cells.map(({ proto, ports, local }) => ({ proto, ports, local, isShared }));
     const target = targetText(listener, places, nameIsUnique(model, listener));
     const example = (row: Row): string => witnessText(space, row, target, listener.mode === "mtls");
-    const reach = d === NEVER ? null : rowsText(space, d, nets, MOST_RANGES, listener.mode === "mtls");
+    const reach = d === NEVER ? null : rowsText(space, d, nets, most, listener.mode === "mtls");
     const first = reach?.first ?? null;
     return [
       {

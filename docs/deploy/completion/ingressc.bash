@@ -30,7 +30,7 @@ _ingressc() {
   case $command in
     '')
       case $word in -*) _ingressc_words -h --help -V --version; return ;; esac
-      _ingressc_words check build prove test explain diff graph drift who replay learn list inspect fmt export import init keygen sign verify push pull ;;
+      _ingressc_words check build prove test explain diff graph drift who replay learn list inspect fmt export import init lsp keygen sign verify push pull ;;
     check)
       case $before in
         --profile) _ingressc_words host os; return ;;
@@ -209,6 +209,9 @@ _ingressc() {
         -o|--out) _ingressc_files; return ;;
       esac
       case $word in -*) _ingressc_words -o --out --json -h --help -V --version; return ;; esac
+      ;;
+    lsp)
+      case $word in -*) _ingressc_words --stdio --json -h --help -V --version; return ;; esac
       ;;
     keygen)
       case $word in -*) _ingressc_words --json -h --help -V --version; return ;; esac
