@@ -20,7 +20,7 @@ export interface PrefixText {
 const intervalFirst = new Uint32Array(4);
 const intervalLast = new Uint32Array(4);
 let scratch = new Uint8Array(4096);
-/** What a large set needed is given back. */
+/** A larger buffer is not kept. */
 const MOST_KEPT = 1024 * 1024;
 
 export function prefixText(set: AddressSet): PrefixText {

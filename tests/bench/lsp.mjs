@@ -1,4 +1,4 @@
-// What `ingressc lsp` costs beside a full `ingressc check` of the same policy in the same run: `npm run bench:lsp`. It prints each bar as
+// The cost of `ingressc lsp` beside a full `ingressc check` of the same policy in the same run: `npm run bench:lsp`. It prints each bar as
 // a ratio and exits 1 if one is missed.
 //
 //   first diagnostics   from a change that makes an error to the diagnostics with it

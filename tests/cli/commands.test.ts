@@ -102,7 +102,8 @@ commands("a refused input shows all its errors and a count, exit 3", async ({ di
   dir.write("binary.wasm", Uint8Array.of(0x7f, 0x45, 0x4c, 0x46, 0, 1, 2, 3));
   dir.write("empty.ingress", "");
   dir.write("escape.ingress", 'edition 1\nnet x = file "../secret.txt" max 5\n');
-  const both = /error\[ING403\][^]*two\.ingress:3:\d+[^]*error\[ING303\][^]*two\.ingress:4:\d+[^]*ingressc: 2 errors in `two\.ingress`\nhelp: `ingressc explain ING403` says more\n$/;
+  const both =
+    /error\[ING403\][^]*two\.ingress:3:\d+[^]*error\[ING303\][^]*two\.ingress:4:\d+[^]*ingressc: 2 errors in `two\.ingress`\nhelp: `ingressc explain ING403` says more\n$/;
   await checkAll(dir, [
     { args: ["check", "two.ingress"], exit: 3, err: both },
     { args: ["build", "two.ingress"], exit: 3, err: both },

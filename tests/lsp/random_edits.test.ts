@@ -68,7 +68,7 @@ test("after random edits the diagnostics are those of a fresh check", async () =
       text = applied(text, edit);
     }
     if (n % COMPARED_EVERY !== 0) continue;
-    // What is published before the last change is none of its answers.
+    // Whatever is published before the last change is none of its answers.
     await of.connection.sendRequest("textDocument/documentSymbol", { textDocument: { uri: of.uri("a.ingress") } });
     await settled(of, await fresh(path, text), of.count() - 1);
   }
