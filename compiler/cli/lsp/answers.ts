@@ -278,6 +278,6 @@ export function lenses(documents: Documents, document: OpenDocument): CodeLens[]
 }
 
 /** The name of a text in messages. */
-export function shownName({ path, uri }: OpenDocument): string {
+function shownName({ path, uri }: OpenDocument): string {
   return path === null ? uri : basename(path);
 }
