@@ -1,5 +1,5 @@
 // The answers of the language server to requests about one open text.
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import type {
   CodeLens,
   CompletionItem,
@@ -275,9 +275,4 @@ export function lenses(documents: Documents, document: OpenDocument): CodeLens[]
       : ` (${run.lines} passed)`;
     return [{ range: lineRange(node.title.span), command: { title: `run test${state}`, command: RUN_TEST, arguments: [uri, name] } }];
   });
-}
-
-/** The name of a text in messages. */
-function shownName({ path, uri }: OpenDocument): string {
-  return path === null ? uri : basename(path);
 }
