@@ -170,16 +170,18 @@ interface Refused {
 function withoutInner(ids: Space["ids"], atoms: readonly number[]): readonly Refused[] {
   const atomOf = new Map(atoms.flatMap((atom) => (ids.atoms[atom]?.patterns ?? []).map((word) => [word, atom] as const)));
   const inner = new Set<string>();
-  const isWhole = (atom: number): boolean =>
-    ids.exceptionsOf(atom).every((word) => {
-      const other = atomOf.get(word);
-      return other !== undefined && isWhole(other);
-    });
-  const whole = new Set(atoms.filter(isWhole));
-  for (const atom of whole) for (const word of ids.exceptionsOf(atom)) inner.add(word);
+  const exceptions = new Map(atoms.map((atom) => [atom, ids.exceptionsOf(atom)] as const));
+  // Two atoms may have exceptions in each other: `**.x` without `*.b.x`, but with `a.b.x`.
+  const whole = new Set(atoms);
+  const isWhole = (atom: number): boolean => (exceptions.get(atom) ?? []).every((word) => whole.has(atomOf.get(word) ?? -1));
+  for (let before = -1; before !== whole.size;) {
+    before = whole.size;
+    for (const atom of whole) if (!isWhole(atom)) whole.delete(atom);
+  }
+  for (const atom of whole) for (const word of exceptions.get(atom) ?? []) inner.add(word);
   return atoms.flatMap((atom) => {
     const patterns = (ids.atoms[atom]?.patterns ?? []).filter((word) => !inner.has(word));
-    return patterns.length === 0 ? [] : [{ patterns, except: whole.has(atom) ? [] : ids.exceptionsOf(atom) }];
+    return patterns.length === 0 ? [] : [{ patterns, except: whole.has(atom) ? [] : (exceptions.get(atom) ?? []) }];
   });
 }
 

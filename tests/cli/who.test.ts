@@ -124,6 +124,21 @@ test("a declared net without others is called so, and not one without an unnamed
   }
 });
 
+test("sets of identities that are exceptions of each other are said as one", async ({ dir }) => {
+  // `outer` has `**` and `b/1` without the rest of `b/*`, so each of the two has a part within the other.
+  dir.write(
+    "nested.ingress",
+    `edition 1
+ids inner = uri "spiffe://corp.example/b/*" except uri "spiffe://corp.example/b/1"
+ids outer = uri "spiffe://corp.example/**" except inner
+expose web on tcp 443 as mtls { backend 127.0.0.1:8080 cert "c" ca "corp" allow from any deny client inner deny client outer }
+`,
+  );
+  const { code, out } = await ingresscHere(["who", "nested.ingress", "to", "web"], dir.path);
+  assert.is(code, 0, out);
+  assert.match(out, /^ {2}from the whole internet, with a certificate not for uri "spiffe:\/\/corp\.example\/\*\*"$/m);
+});
+
 test("a module has the same answer, without names of nets", async ({ dir }) => {
   assert.is((await ingresscHere(["build", "p.ingress", "-o", "p.wasm"], dir.path)).code, 0);
   const { out } = await ingresscHere(["who", "p.wasm", "to", "web"], dir.path);

@@ -14,12 +14,13 @@ import { parseRequest } from "../../compiler/cli/request.ts";
 import { anyPolicy, changed, moduleAdmits, requestsFor, type Request } from "../analysis/random_policies.ts";
 import { load, run, SEED, type Running } from "../oracle/ask.ts";
 import { chance, type Chance } from "../oracle/random.ts";
+import { atLength } from "../at_length.ts";
 import { suite } from "../suite.ts";
 
 const test = suite("graph: matrix");
-const POLICIES = 24;
+const POLICIES = atLength(300, 24);
 /** Of which every kind of request is tried. */
-const TRIED = 10;
+const TRIED = atLength(200, 10);
 
 const sideOf = ({ module }: Running, shared: SharedSets): MatrixSide => {
   const model = modelOf(module, shared);

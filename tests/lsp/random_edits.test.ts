@@ -1,4 +1,5 @@
 // Random edits over the built `ingressc lsp`: it never ends, and when the text rests its diagnostics are those of a fresh check.
+// `EDITS=100000 node tests/run.mjs --timeout-ms 3600000 lsp/random_edits` makes so many.
 import { readFileSync } from "node:fs";
 import * as assert from "uvu/assert";
 import { compile } from "../../compiler/compile.ts";
@@ -6,6 +7,7 @@ import { openEdited } from "../../compiler/cli/disk.ts";
 import { linePosition, lineRange } from "../../compiler/lsp/positions.ts";
 import { lint } from "../../compiler/lint/lint.ts";
 import { NO_FACTS, textFacts, type TextFacts } from "../../compiler/lint/text_facts.ts";
+import { atLength } from "../at_length.ts";
 import { PROJECT } from "../cli/programs.ts";
 import { suite } from "../suite.ts";
 import { editor, shortly, type Editor } from "./client.ts";
@@ -49,7 +51,7 @@ test("after random edits the diagnostics are those of a fresh check", async () =
   let text = DEMO;
   await of.open("a.ingress", text);
   const before: string[] = [];
-  const edits = Number(process.env["EDITS"] ?? 400);
+  const edits = Number(process.env["EDITS"] ?? atLength(10_000, 1_000));
   for (let n = 1; n <= edits; n++) {
     const undo = before.length > 0 && random() < 0.45 ? before.pop() : undefined;
     if (undo !== undefined) {
