@@ -147,10 +147,10 @@ function readPart(part: SourceFile, isFirst: boolean, edge: number | null): Piec
 }
 
 /** Whether a part reads up to its last statement as if the rest of the text followed it. */
-function isSound({ statements }: PolicyNode, { brokenAfter }: Parsed, diagnostics: readonly Diagnostic[], edge: number): boolean {
+function isSound({ statements }: PolicyNode, { brokenAfter, misplacedParams }: Parsed, diagnostics: readonly Diagnostic[], edge: number): boolean {
   if (!statements.some((node) => startOf(node) === edge)) return false;
   if (statements.some((node) => startOf(node) < edge && node.span.end > edge)) return false;
-  return diagnostics.every(({ span }) => span.start < edge && span.end <= edge) && [...brokenAfter].every((at) => at < edge);
+  return diagnostics.every(({ span }) => span.start < edge && span.end <= edge) && [...brokenAfter, ...misplacedParams].every((at) => at < edge);
 }
 
 /** Whether an error looks at the whole text: at its bounds, at its edition, or at what other statements declare. */
@@ -166,7 +166,7 @@ function piecesOf(parsed: Parsed, { statements, doubtful }: PolicyNode, diagnost
   const { file } = parsed;
   const whole = parsed.whole && diagnostics.length === 0;
   const places = diagnostics.flatMap(({ span, related, fix }) => [span, ...related.map((other) => other.span), ...(fix === null ? [] : [fix.span])]);
-  const torn = [...places.flatMap((span) => [span.start, span.end]), ...parsed.brokenAfter];
+  const torn = [...places.flatMap((span) => [span.start, span.end]), ...parsed.brokenAfter, ...parsed.misplacedParams];
   const [low, high] = torn.length === 0 ? [start, end] : [Math.min(...torn), Math.max(...torn)];
   const cuts: { readonly at: number; readonly index: number }[] = [];
   statements.forEach((node, index) => {

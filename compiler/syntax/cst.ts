@@ -35,6 +35,8 @@ export interface Parsed {
   readonly whole: boolean;
   /** Offsets of the ends of tokens that something wrong follows. */
   readonly brokenAfter: ReadonlySet<number>;
+  /** Offsets of parameters that are in no list of theirs, also of those that are not reported because another fault may be the cause. */
+  readonly misplacedParams: readonly number[];
   /** Names that a misspelt statement may have declared, and words that may be no names. */
   readonly doubtful: ReadonlySet<string>;
 }

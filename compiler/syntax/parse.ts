@@ -80,12 +80,13 @@ export function parse(file: SourceFile): Parsed {
     diagnostics: merged(apart, shownWhere(file, tokens, independent(file, tokens, found, unclosed, fresh), errors)),
     whole,
     brokenAfter,
+    misplacedParams: misplaced.map(({ token }) => token.startOffset),
     doubtful,
   };
 }
 
 function unread(file: SourceFile, diagnostic: Diagnostic): Parsed {
-  return { file, cst: null, diagnostics: [diagnostic], whole: false, brokenAfter: new Set(), doubtful: new Set() };
+  return { file, cst: null, diagnostics: [diagnostic], whole: false, brokenAfter: new Set(), misplacedParams: [], doubtful: new Set() };
 }
 
 /** Why a text can't be read at all, whatever it says; null where it can. */

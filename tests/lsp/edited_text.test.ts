@@ -90,6 +90,24 @@ test("of a small change only the statements around it are read again, also while
   }
 });
 
+test("a parameter outside of a template is reported once the torn statement before it is repaired, and the second once the first is gone", () => {
+  const expose = "expose web on tcp 80 {\n  backend 127.0.0.1:1\n  allow from $a\n}\n";
+  const rest = Array.from({ length: 6 }, (_, i) => `net n${i} = 10.0.0.0/8\n\n`).join("");
+  for (const [broken, repaired] of [
+    [`edition 1\nexpos x on tcp 1 {\n}\n\n${rest}${expose}`, `edition 1\n\n${rest}${expose}`],
+    [`edition 1\nnet first = $a\n\n${rest}${expose}`, `edition 1\nnet first = 10.0.0.1\n\n${rest}${expose}`],
+  ] as const) {
+    const edited = new EditedText();
+    edited.read({ path: "a", text: broken });
+    const found = edited.read({ path: "a", text: repaired });
+    assert.is(plain(found), plain(treeOf({ path: "a", text: repaired })));
+    assert.equal(
+      found.diagnostics.map(({ code }) => code),
+      ["ING115"],
+    );
+  }
+});
+
 test("what ends nowhere has the whole text read, and so has what is before the edition", () => {
   const text = large(20);
   const edited = new EditedText();
