@@ -141,7 +141,7 @@ house("the licence file matches package.json", () => {
 });
 
 house("the supported versions of Node are stated", () => {
-  assert.is(manifest.engines.node, "^20.19.0 || ^22.0.0 || ^24.0.0 || >=26.0.0");
+  assert.is(manifest.engines.node, "^20.19.0 || ^22.3.0 || ^24.0.0 || >=26.0.0");
 });
 
 house("each executable exists and starts Node with the expected options", () => {
