@@ -212,7 +212,7 @@ export function allowance(): ReadonlyMap<string, number> {
 /** Folders that have more than they may, with both numbers. */
 export function over(counts: ReadonlyMap<string, number>, may: ReadonlyMap<string, number>): readonly string[] {
   return [...counts].flatMap(([folder, count]) =>
-    count > (may.get(folder) ?? 0) ? [`${folder}: ${count} private words, at most ${may.get(folder) ?? 0}`] : [],
+    count > (may.get(folder) ?? 0) ? [`${folder}: ${count} private words, at most ${may.get(folder) ?? 0}: \`npm run words -- ${folder}\` shows them`] : [],
   );
 }
 

@@ -8,6 +8,7 @@
 //   --suffix TEXT     what a file's name ends with (default: .test.ts)
 //   --timeout-ms N    time limit per file (default: 120000)
 //   --jobs N          files at a time (default: 2)
+//   --stop-after-ms N start no further file after this time; the files of an earlier FILTER run before those of a later one
 //   --except PARTS    not the files whose path contains one of these, separated by commas
 //   --output          also print the output of files that pass (figures, counts)
 //   --at-length       run all cases of tests that otherwise run a sample, and only files with such tests
@@ -48,6 +49,7 @@ function options() {
       suffix: { type: "string", default: ".test.ts" },
       "timeout-ms": { type: "string", default: "120000" },
       jobs: { type: "string", default: "2" },
+      "stop-after-ms": { type: "string" },
       except: { type: "string", default: "" },
       output: { type: "boolean", default: false },
       "at-length": { type: "boolean", default: false },
@@ -67,6 +69,7 @@ function options() {
     suffix: values.suffix,
     timeoutMs: whole("timeout-ms"),
     jobs: whole("jobs"),
+    stopAfterMs: values["stop-after-ms"] === undefined ? null : whole("stop-after-ms"),
     except: values.except === "" ? [] : values.except.split(","),
     output: values.output,
     atLength: values["at-length"],
@@ -86,6 +89,15 @@ function find(folder, suffix) {
       if (entry.isDirectory()) return entry.name === "node_modules" ? [] : find(path, suffix);
       return entry.isFile() && entry.name.endsWith(suffix) ? [path] : [];
     });
+}
+
+/** The same files, those of the first filter first. */
+function inOrder(files, filters) {
+  const rank = (path) => filters.findIndex((filter) => relative(project, path).split(sep).join("/").includes(filter));
+  return files
+    .map((path) => [rank(path), path])
+    .sort(([a], [b]) => a - b)
+    .map(([, path]) => path);
 }
 
 /** The running process groups; a child of the runner leads each. */
@@ -210,7 +222,9 @@ async function main() {
     remove();
     coverage?.remove();
   });
-  const queue = files.filter((path) => !chosen.atLength || ready === null || ready.uses(path, SAMPLES));
+  const queue = (chosen.stopAfterMs === null ? files : inOrder(files, filters)).filter(
+    (path) => !chosen.atLength || ready === null || ready.uses(path, SAMPLES),
+  );
   if (queue.length === 0) throw new Error("none of these files runs a sample of its cases");
   const totals = { passed: 0, failed: 0, skipped: 0 };
   const failures = [];
@@ -233,8 +247,9 @@ async function main() {
     totals.failed += failed;
     totals.skipped += skips.length;
   };
+  const isLate = () => chosen.stopAfterMs !== null && performance.now() > chosen.stopAfterMs;
   const worker = async () => {
-    for (let path = queue.shift(); path !== undefined; path = queue.shift()) {
+    for (let path = queue.shift(); path !== undefined; path = isLate() ? undefined : queue.shift()) {
       const result = await once(path);
       if (result.why.length === 0) count(result);
       else failures.push(result);
@@ -249,6 +264,7 @@ async function main() {
       unstable.push(...(first.names.length === 0 ? [first.why.join("; ")] : first.names).map((test) => `unstable: ${first.name}: ${test}`));
     else failedFiles.push(last);
   }
+  if (queue.length > 0) console.log(`${queue.length} of ${files.length} files did not run in ${chosen.stopAfterMs} ms`);
   if (coverage !== null) console.log(coverage.report(join(project, LCOV)).join("\n"));
   // Repeated at the end, since a log may be cut in the middle.
   for (const { name, output } of failedFiles.slice(0, 3))

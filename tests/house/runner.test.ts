@@ -200,6 +200,21 @@ runnerTest("files are summed up, and a filter selects files", async () => {
   assert.match((await run("--root", folder, "--except", "a.test,b.test")).output, "no file ending in `.test.ts` matches");
 });
 
+runnerTest("--stop-after-ms: files of the first filter run first, and none starts after the time", async () => {
+  const folder = join(root, "stopped");
+  mkdirSync(folder);
+  for (const name of ["a", "b", "c"]) writeFileSync(join(folder, `${name}.test.ts`), `${uvu}${passing}t.run();`);
+  const ran = (lines: readonly string[]) => lines.flatMap((line) => /^ok .*\/(\w)\.test\.ts/.exec(line)?.[1] ?? []);
+  const all = await run("--root", folder, "--jobs", "1", "--stop-after-ms", "600000", "c.test", "a.test", ".test");
+  assert.equal(ran(all.lines), ["c", "a", "b"]);
+  assert.not.match(all.output, /did not run/);
+  const one = await run("--root", folder, "--jobs", "1", "--stop-after-ms", "1", "c.test", ".test");
+  assert.equal(ran(one.lines), ["c"]);
+  assert.is(one.lines.at(-2), "2 of 3 files did not run in 1 ms");
+  assert.is(one.lines.at(-1), "1 passed, 0 failed, 0 skipped");
+  assert.match((await run("--root", folder, "--stop-after-ms", "0")).output, /--stop-after-ms takes a whole number above 0, not `0`/);
+});
+
 runnerTest("--again: a failed file is run once more, and one that passes then is named", async () => {
   const folder = join(root, "again");
   mkdirSync(folder);
