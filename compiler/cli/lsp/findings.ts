@@ -13,11 +13,11 @@ import type { FilePlace, Finding, TestRun } from "./messages.ts";
 
 export function findingOf(root: string, d: Diagnostic): Finding {
   const label = d.label === "" ? "" : `: ${d.label}`;
-  const help = d.help === null ? "" : `\nhelp: ${d.help}`;
+  const help = d.help === null ? [] : [`help: ${d.help}`];
   return {
     code: d.code,
     severity: isWarning(d.code) ? "warning" : "error",
-    message: printable(`${d.message}${label}${help}`),
+    message: inLines(`${d.message}${label}`, ...help),
     place: filePlace(root, d.span),
     related: d.related.map(({ span, label: says }) => ({ ...filePlace(root, span), label: printable(says) })),
     fix: d.fix === null ? null : { ...filePlace(root, d.fix.span), text: d.fix.text },
@@ -33,13 +33,18 @@ export function testRun(root: string, test: CheckedTest, results: readonly LineR
       return {
         code: null,
         severity: "error",
-        message: printable(`expected \`${line.expected}\`, and the module says \`${line.actual}\`${at}\n${because}`),
+        message: inLines(`expected \`${line.expected}\`, and the module says \`${line.actual}\`${at}`, because),
         place: filePlace(root, line.span),
         related: [],
         fix: null,
       };
     });
   return { name: test.name, place: filePlace(root, test.span), lines: results.length, failures };
+}
+
+/** Line ends of a text itself are written as `\u{a}`, as in the terminal. */
+function inLines(...lines: readonly string[]): string {
+  return lines.map(printable).join("\n");
 }
 
 export function filePlace(root: string, span: Span): FilePlace {

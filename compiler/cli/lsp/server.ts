@@ -3,6 +3,7 @@
 import type { Connection, InitializeParams, InitializeResult, MessageType, ResponseError } from "vscode-languageserver/node";
 import { packageVersion } from "../../../runtime/package/files.ts";
 import type { Timers } from "../../../runtime/shell/clock.ts";
+import { count } from "../outcome.ts";
 import { actions, FIX_ALL, QUICK_FIX } from "./actions.ts";
 import { completions, definition, formatting, hover, lenses, references, rename, renameable, RUN_TEST, symbols, withoutSnippets } from "./answers.ts";
 import { diagnosticOf } from "./diagnostics.ts";
@@ -170,8 +171,8 @@ async function runTest(connection: Connection, documents: Documents, uri: string
     return null;
   }
   const failed = run.failures.length;
-  if (failed > 0) show(connection, ERROR, `"${name}": ${failed} of ${run.lines} lines failed`);
-  else show(connection, INFO, `"${name}": ${run.lines} lines passed`);
+  if (failed > 0) show(connection, ERROR, `"${name}": ${failed} of ${count(run.lines, "line")} failed`);
+  else show(connection, INFO, `"${name}": ${count(run.lines, "line")} passed`);
   return { name, lines: run.lines, failed };
 }
 

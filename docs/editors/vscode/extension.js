@@ -1,11 +1,14 @@
-// Starts `ingressc lsp` when a policy is opened, and again when the setting changes. Everything that is known about policies is
-// in the server.
+// Starts `ingressc lsp` when a policy is opened, and again when the setting changes or the user wants it. Everything that is known
+// about policies is in the server.
+const { homedir } = require("node:os");
 const vscode = require("vscode");
 const { LanguageClient } = require("vscode-languageclient/node");
-const { findServer, notFound } = require("./server.js");
+const { findServer, notFound, whyNoServer } = require("./server.js");
 
 const SETTING = "ingressd.server.path";
+const RESTART = "ingressd.restart";
 const OPEN_SETTINGS = "Open settings";
+const TRY_AGAIN = "Try again";
 
 /** @type {LanguageClient | null} */
 let client = null;
@@ -19,9 +22,16 @@ async function start() {
     report(notFound(program));
     return;
   }
-  // Without `transport`, the client speaks over standard input and output and adds no argument.
-  const server = { command, args: ["lsp"] };
-  client = new LanguageClient("ingressd", "ingressd", server, { documentSelector: [{ language: "ingress", scheme: "file" }] });
+  const why = await whyNoServer(command);
+  if (why !== null) {
+    report(why);
+    return;
+  }
+  // Without `transport`, the client speaks over standard input and output and adds no argument. Its own
+  // folder for the program would be the one that is open, where a relative part of PATH would find the folder's programs.
+  const server = { command, args: ["lsp"], options: { cwd: homedir() } };
+  const documentSelector = ["file", "untitled"].map((scheme) => ({ language: "ingress", scheme }));
+  client = new LanguageClient("ingressd", "ingressd", server, { documentSelector });
   try {
     await client.start();
   } catch (error) {
@@ -38,16 +48,23 @@ async function stop() {
 
 /** Nothing waits for the answer. */
 function report(message) {
-  vscode.window.showErrorMessage(message, OPEN_SETTINGS).then((choice) => {
+  vscode.window.showErrorMessage(message, TRY_AGAIN, OPEN_SETTINGS).then((choice) => {
+    if (choice === TRY_AGAIN) return restart();
     if (choice === OPEN_SETTINGS) return vscode.commands.executeCommand("workbench.action.openSettings", SETTING);
   });
+}
+
+function restart() {
+  turn = turn.then(stop, stop).then(start);
+  return turn;
 }
 
 /** @param {vscode.ExtensionContext} context */
 function activate(context) {
   context.subscriptions.push(
+    vscode.commands.registerCommand(RESTART, restart),
     vscode.workspace.onDidChangeConfiguration((event) => {
-      if (event.affectsConfiguration(SETTING)) turn = turn.then(stop, stop).then(start);
+      if (event.affectsConfiguration(SETTING)) void restart();
     }),
   );
   turn = start();
