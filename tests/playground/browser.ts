@@ -1,6 +1,5 @@
 // Debian's Chromium with the page, from the disk or from a server on loopback. A proxy gets every request of the
 // page to another host, records it and refuses it. Another proxy refuses what the browser requests for itself.
-import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -11,10 +10,6 @@ import { playgroundPage } from "../../scripts/playground.ts";
 import { atEnd, ownFolder, stallsAfter } from "../suite.ts";
 
 const CHROMIUM = "/usr/bin/chromium";
-
-export function chromiumIsHere(): boolean {
-  return spawnSync(CHROMIUM, ["--version"]).status === 0;
-}
 
 export type Way = "file" | "http";
 
@@ -39,11 +34,15 @@ export function pageText(): Promise<string> {
 
 /** A new browser with the page; `fragment` begins with `#`. Both end with the test. */
 export async function openPlayground(way: Way, fragment = "", colorScheme: "light" | "dark" = "light"): Promise<Opened> {
-  stallsAfter(120_000);
   const text = await pageText();
+  return openAddress(way === "file" ? onDisk(text) : await served(text), fragment, colorScheme);
+}
+
+/** The same, of a page that is there already. */
+export async function openAddress(address: string, fragment = "", colorScheme: "light" | "dark" = "light"): Promise<Opened> {
+  stallsAfter(120_000);
   const proxied: string[] = [];
   const [ofPage, ofBrowser] = [await refusingProxy((url) => proxied.push(url)), await refusingProxy(() => undefined)];
-  const address = way === "file" ? onDisk(text) : await served(text);
   const browser = await chromium.launch({
     executablePath: CHROMIUM,
     args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-features=AutofillServerCommunication"],
