@@ -64,7 +64,7 @@ const COLOURED = new Set(["c", "diff", "go", "ini", "js", "json", "markdown", "n
 /** Fences, which are left apart but for their languages; inline code; images and links. */
 const PARTS = /^(?<fence>```+)(?<about>.*)\n(?<lines>[^]*?)^\k<fence>$|`[^`\n]*`|!\[[^\]]*\]\([^)]*\)|\[(?<words>(?:[^\][`]|`[^`]*`)*)\]\((?<link>[^)\s]+)\)/gm;
 
-/** What a page says on the site alone. */
+/** Text of the site alone. */
 const FOR_SITE = /<!-- site: (?<text>.*?) -->/g;
 /** The playground below the site: a folder of its own, because `playground` is the page about it. */
 export const PLAYGROUND = "play/index.html";

@@ -7,8 +7,9 @@ import type { Page } from "playwright-core";
 import * as assert from "uvu/assert";
 import { EXAMPLES } from "./examples.ts";
 import { folder, ingresscHere, PROJECT } from "../cli/programs.ts";
+import type { Opened } from "../chromium.ts";
 import { suite } from "../suite.ts";
-import { editorText, openPlayground, pageText, rested, write, type Opened } from "./browser.ts";
+import { editorText, openPlayground, pageText, rested, write } from "./browser.ts";
 
 const check = suite("page");
 

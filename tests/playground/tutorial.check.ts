@@ -7,10 +7,11 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Page } from "playwright-core";
 import * as assert from "uvu/assert";
+import { openAddress } from "../chromium.ts";
 import { folder, PROJECT } from "../cli/programs.ts";
 import { edited, runShellSteps, tutorialSteps, type Step } from "../docs/tutorial_steps.ts";
 import { stallsAfter, suite } from "../suite.ts";
-import { openAddress, rested, write } from "./browser.ts";
+import { rested, write } from "./browser.ts";
 
 const check = suite("tutorial");
 const dir = folder();

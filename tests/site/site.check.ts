@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import * as assert from "uvu/assert";
 import { CODES } from "../../compiler/diagnostics/codes.ts";
 import { openPage, type Page } from "../gateway/browser.ts";
-import { openAddress, rested } from "../playground/browser.ts";
+import { openAddress } from "../chromium.ts";
 import { atEnd, stallsAfter, suite } from "../suite.ts";
 
 const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
@@ -111,7 +111,7 @@ test("the tutorial and the page of the playground lead to the playground, which 
     await opened.waitForFunction(`document.querySelector("#app")?.__vue_app__ !== undefined`);
     await opened.locator(".vp-doc").getByRole("link", { name: "Open the playground", exact: true }).click();
     await opened.waitForURL(`${base}/play/index.html`);
-    assert.match(await rested(opened), /^The policy is valid: /, path);
+    await opened.locator("#state", { hasText: /^The policy is valid: / }).waitFor();
     assert.equal([troubles, proxied, requested.filter((address) => !address.startsWith(`${base}/`))], [[], [], []], path);
   }
 });
