@@ -3,7 +3,8 @@ import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { sidebarOf, sitePages } from "./pages.ts";
+import { playgroundPage } from "../playground.ts";
+import { PLAYGROUND, sidebarOf, sitePages } from "./pages.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const docs = join(root, "docs");
@@ -30,9 +31,10 @@ for (const path of paths.filter((one) => /\.(?:svg|png)$/.test(one))) {
   mkdirSync(dirname(join(staged, "pages", path)), { recursive: true });
   cpSync(join(docs, path), join(staged, "pages", path));
 }
-// The playground is a page by itself, which `npm run playground` makes.
-const playground = "playground/index.html";
-if (existsSync(join(docs, playground))) cpSync(join(docs, playground), join(staged, "pages/public", playground));
+// The playground is a page by itself.
+const playground = join(staged, "pages/public", PLAYGROUND);
+mkdirSync(dirname(playground), { recursive: true });
+writeFileSync(playground, await playgroundPage());
 writeFileSync(join(staged, "sidebar.json"), JSON.stringify(sidebarOf(markdown)));
 
 const vitepress = join(site, "node_modules/vitepress/bin/vitepress.js");

@@ -1,5 +1,6 @@
 // The pages of the documentation site, from the Markdown in docs/: each page where it is, README.md as the first page of its folder, and
-// one page for each diagnostic. Links to files that are no page lose their address, since the site has only pages.
+// one page for each diagnostic. Links to files that are no page lose their address, since the site has only pages. The playground is there
+// beside the pages: a link to the part of its page that says how to open it opens it, and a comment `<!-- site: … -->` is text.
 import { posix } from "node:path";
 
 export interface SitePage {
@@ -63,9 +64,16 @@ const COLOURED = new Set(["c", "diff", "go", "ini", "js", "json", "markdown", "n
 /** Fences, which are left apart but for their languages; inline code; images and links. */
 const PARTS = /^(?<fence>```+)(?<about>.*)\n(?<lines>[^]*?)^\k<fence>$|`[^`\n]*`|!\[[^\]]*\]\([^)]*\)|\[(?<words>(?:[^\][`]|`[^`]*`)*)\]\((?<link>[^)\s]+)\)/gm;
 
+/** Text of the site alone. */
+const FOR_SITE = /<!-- site: (?<text>.*?) -->/g;
+/** The playground below the site: a folder of its own, because `playground` is the page about it. */
+export const PLAYGROUND = "play/index.html";
+/** How the pages of docs/ link to it. */
+const OPEN_PLAYGROUND = "playground.md#open-it";
+
 /** `from`: where the text was written; `to`: the page that it is in. */
 function withLinks(from: string, to: string, text: string, docs: ReadonlyMap<string, string>): string {
-  return text.replace(PARTS, (whole: string, ...rest: readonly unknown[]) => {
+  return text.replace(FOR_SITE, "$<text>").replace(PARTS, (whole: string, ...rest: readonly unknown[]) => {
     const { fence, about = "", lines = "", words = "", link } = rest.at(-1) as Readonly<Record<string, string | undefined>>;
     if (fence !== undefined) return fenceText(fence, about, lines);
     return link === undefined || /^[a-z]+:/.test(link) ? whole : linkText(from, to, words, link, docs);
@@ -84,6 +92,8 @@ function linkText(from: string, to: string, words: string, link: string, docs: R
   const [file = "", anchor] = link.split("#");
   const target = file === "" ? from : posix.normalize(posix.join(posix.dirname(from), file));
   if (!docs.has(target)) return words;
+  // It is no page of the application, which therefore follows no link to it by itself.
+  if (`${target}#${anchor ?? ""}` === OPEN_PLAYGROUND) return `<a href="${posix.relative(posix.dirname(pathOf(to)), PLAYGROUND)}" target="_self">${words}</a>`;
   const end = anchor === undefined ? "" : `#${anchor}`;
   if (file === "" && from === to) return `[${words}](${end})`;
   const path = posix.relative(posix.dirname(pathOf(to)), pathOf(target));

@@ -14,7 +14,7 @@ const docs = new Map(
 );
 
 function one(text: string, path = "how_to/a.md", more: Readonly<Record<string, string>> = {}): string {
-  const pages = sitePages(new Map([[path, text], ["README.md", ""], ["decisions/README.md", ""], ["b.md", ""], ...Object.entries(more)]));
+  const pages = sitePages(new Map([[path, text], ["README.md", ""], ["decisions/README.md", ""], ["b.md", ""], ["playground.md", ""], ...Object.entries(more)]));
   return pages.find((page) => page.path === path)?.text ?? "";
 }
 
@@ -28,6 +28,12 @@ const LINKS: readonly (readonly [written: string, staged: string])[] = [
   ["[`code` and words](../b.md)", "[`code` and words](../b.md)"],
   ["[a](../b.md), [b](../b.md)", "[a](../b.md), [b](../b.md)"],
   ["[web](https://x.example/b.md)", "[web](https://x.example/b.md)"],
+  // The playground is beside the pages.
+  ["[open `it`](../playground.md#open-it)", '<a href="../play/index.html" target="_self">open `it`</a>'],
+  ["[about it](../playground.md)", "[about it](../playground.md)"],
+  ["[links](../playground.md#links)", "[links](../playground.md#links)"],
+  ["<!-- site: [open](../playground.md#open-it), -->and", '<a href="../play/index.html" target="_self">open</a>,and'],
+  ["<!-- a comment -->", "<!-- a comment -->"],
   // No pages.
   ["[contributing](../../CONTRIBUTING.md)", "contributing"],
   ["[policy](../../policies/demo.ingress)", "policy"],

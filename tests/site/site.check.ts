@@ -9,9 +9,9 @@ import { extname, join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as assert from "uvu/assert";
 import { CODES } from "../../compiler/diagnostics/codes.ts";
-import { chromiumIsHere, openPage, type Page } from "../gateway/browser.ts";
+import { openPage, type Page } from "../gateway/browser.ts";
+import { openAddress } from "../chromium.ts";
 import { atEnd, stallsAfter, suite } from "../suite.ts";
-import { skip } from "../skip.ts";
 
 const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
 const PUBLIC = join(PROJECT, "dist/site/public");
@@ -82,27 +82,38 @@ async function shows(opened: Page, expression: string): Promise<void> {
   );
 }
 
-if (!chromiumIsHere()) skip("the site in a browser", "chromium is not installed");
-else
-  test("in Chromium a diagnostic shows its example, search finds a page, and nothing comes from another place", async () => {
-    stallsAfter(120_000);
-    const base = await served();
-    const opened = await openPage(`${base}/diagnostics/ING204`, "");
-    await shows(opened, `document.querySelector("h1")?.textContent.includes("ING204: a port exposed twice") === true`);
-    assert.ok(Number(await opened.evaluate(`document.querySelectorAll(".vp-doc pre").length`)) >= 2);
-    await shows(opened, `document.querySelector("#app")?.__vue_app__ !== undefined`);
-    if (process.env["SHOTS"] !== undefined) writeFileSync(join(process.env["SHOTS"], "site.png"), await opened.screenshot("light"));
-    await opened.evaluate(`document.querySelector("#local-search button").click()`);
-    await shows(opened, `document.querySelector(".search-input") !== null`);
-    await opened.evaluate(
-      `{ const input = document.querySelector(".search-input"); input.value = "takeover"; input.dispatchEvent(new Event("input", { bubbles: true })); }`,
-    );
-    await shows(opened, `[...document.querySelectorAll(".result")].some((result) => result.getAttribute("href").includes("/operations"))`);
-    assert.equal(
-      opened.requested.filter((address) => !address.startsWith(`${base}/`) && !address.startsWith("data:")),
-      [],
-    );
-    assert.equal(opened.troubles, []);
-  });
+test("in Chromium a diagnostic shows its example, search finds a page, and nothing comes from another place", async () => {
+  stallsAfter(120_000);
+  const base = await served();
+  const opened = await openPage(`${base}/diagnostics/ING204`, "");
+  await shows(opened, `document.querySelector("h1")?.textContent.includes("ING204: a port exposed twice") === true`);
+  assert.ok(Number(await opened.evaluate(`document.querySelectorAll(".vp-doc pre").length`)) >= 2);
+  await shows(opened, `document.querySelector("#app")?.__vue_app__ !== undefined`);
+  if (process.env["SHOTS"] !== undefined) writeFileSync(join(process.env["SHOTS"], "site.png"), await opened.screenshot("light"));
+  await opened.evaluate(`document.querySelector("#local-search button").click()`);
+  await shows(opened, `document.querySelector(".search-input") !== null`);
+  await opened.evaluate(
+    `{ const input = document.querySelector(".search-input"); input.value = "takeover"; input.dispatchEvent(new Event("input", { bubbles: true })); }`,
+  );
+  await shows(opened, `[...document.querySelectorAll(".result")].some((result) => result.getAttribute("href").includes("/operations"))`);
+  assert.equal(
+    opened.requested.filter((address) => !address.startsWith(`${base}/`) && !address.startsWith("data:")),
+    [],
+  );
+  assert.equal(opened.troubles, []);
+});
+
+test("the tutorial and the page of the playground lead to the playground, which works there", async () => {
+  stallsAfter(120_000);
+  const base = await served();
+  for (const path of ["/tutorial", "/playground"]) {
+    const { page: opened, troubles, requested, proxied } = await openAddress(`${base}${path}`);
+    await opened.waitForFunction(`document.querySelector("#app")?.__vue_app__ !== undefined`);
+    await opened.locator(".vp-doc").getByRole("link", { name: "Open the playground", exact: true }).click();
+    await opened.waitForURL(`${base}/play/index.html`);
+    await opened.locator("#state", { hasText: /^The policy is valid: / }).waitFor();
+    assert.equal([troubles, proxied, requested.filter((address) => !address.startsWith(`${base}/`))], [[], [], []], path);
+  }
+});
 
 test.run();

@@ -57,6 +57,16 @@ export function table(caption: string, heads: readonly string[], rows: readonly 
   );
 }
 
-export function paragraph(text: string, attributes: Attributes = {}): HTMLParagraphElement {
-  return element("p", attributes, text);
+/** A text of the compiler, in which backticks enclose code; one without its partner is a character. */
+export function words(text: string): readonly Node[] {
+  return text.split(/(`[^`]+`)/).map((part, i) => (i % 2 === 1 ? element("code", {}, part.slice(1, -1)) : document.createTextNode(part)));
+}
+
+/** A picture that scrolls where the page is narrower than its text needs. */
+export function picture(name: string, drawn: SVGSVGElement): HTMLElement {
+  return element("div", { class: "picture", tabindex: 0, role: "group", "aria-label": `Picture: ${name}` }, drawn);
+}
+
+export function paragraph(text: string | readonly Node[], attributes: Attributes = {}): HTMLParagraphElement {
+  return element("p", attributes, ...(typeof text === "string" ? [text] : text));
 }

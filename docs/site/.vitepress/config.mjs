@@ -1,5 +1,5 @@
 // How VitePress builds the pages that scripts/site/main.ts has staged: search, one sidebar, nothing from another place.
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const staged = fileURLToPath(new URL("../../../dist/site/", import.meta.url));
@@ -29,11 +29,12 @@ const config = {
     outline: [2, 3],
     sidebar,
     nav: [
+      { text: "Tutorial", link: "/tutorial" },
       { text: "Quick start", link: "/quick_start" },
       { text: "Language", link: "/language" },
       { text: "Diagnostics", link: "/diagnostics" },
       // A page of its own, which is no part of this application.
-      ...(existsSync(`${staged}pages/public/playground/index.html`) ? [{ text: "Playground", link: "/playground/index.html", target: "_self" }] : []),
+      { text: "Playground", link: "/play/index.html", target: "_self" },
     ],
   },
 };

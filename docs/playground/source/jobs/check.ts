@@ -10,6 +10,11 @@ import { lint } from "../../../../compiler/lint/lint.ts";
 import type { Checked, Claim, Problem, TestLine } from "../messages.ts";
 import { compiledText, placeOf, type Ready } from "./compiled.ts";
 
+/** A list file and an import, which are never there. */
+const OTHER_FILE: ReadonlySet<string> = new Set(["ING501", "ING505"]);
+const ONE_FILE =
+  "the playground has one file: write its statements here, in place of the import or of `file …`; `ingressc check` on your machine reads several files";
+
 /** `wallSeconds`: the date, for warnings about rules that end. */
 export async function check({ text, wallSeconds }: { readonly text: string; readonly wallSeconds: number }): Promise<Checked> {
   const { ready, errors } = compiledText(text);
@@ -40,7 +45,7 @@ function problemOf({ code, message, span, help, fix }: Diagnostic): Problem {
     code,
     message,
     place: placeOf(span),
-    help,
+    help: OTHER_FILE.has(code) ? ONE_FILE : help,
     fix: fix === null ? null : { from: fix.span.start, to: fix.span.end, text: fix.text },
   };
 }

@@ -1,5 +1,5 @@
 // The decision path of a request: a picture of its phases, and a table with the same content.
-import { element, paragraph, shape, table } from "../dom.ts";
+import { element, paragraph, picture, shape, table, words } from "../dom.ts";
 import type { Explained, Path, PathStep, Verdict } from "../messages.ts";
 import { ruleLink, type GoTo } from "./rule_link.ts";
 
@@ -9,7 +9,12 @@ const [WIDTH, HEIGHT, GAP, COLUMNS] = [136, 56, 24, 4];
 
 export function decisionView(explained: Explained, goTo: GoTo): Node {
   if ("trouble" in explained)
-    return element("div", {}, paragraph(explained.trouble, { class: "deny" }), explained.help === null ? null : paragraph(`Help: ${explained.help}`));
+    return element(
+      "div",
+      {},
+      paragraph(words(explained.trouble), { class: "deny" }),
+      explained.help === null ? null : paragraph(words(`Help: ${explained.help}`)),
+    );
   return element("div", {}, ...explained.paths.map((path, i) => pathView(path, explained.paths.length > 1 ? ` ${i + 1}` : "", goTo)));
 }
 
@@ -19,7 +24,7 @@ function pathView(path: Path, number: string, goTo: GoTo): Node {
     "div",
     {},
     element("p", { class: verdict }, `${SIGNS[verdict]} ${verdictText}${listener === null ? "" : ` at ${listener}`}`),
-    pathPicture(path),
+    picture(`decision path${number}`, pathPicture(path)),
     table(
       `Phases of the decision${number}`,
       ["Phase", "Decided about", "Result", "Why", "Rule"],
@@ -27,23 +32,23 @@ function pathView(path: Path, number: string, goTo: GoTo): Node {
         step.phase,
         step.what,
         element("span", { class: step.verdict }, `${SIGNS[step.verdict]} ${VERDICT_WORDS[step.verdict]}`),
-        step.says,
+        element("span", {}, ...words(step.says)),
         element("span", {}, step.rule === null ? "" : ruleLink(step.rule, goTo), ...step.overrides.flatMap((rule) => [" overrides ", ruleLink(rule, goTo)])),
       ]),
     ),
-    notes.length === 0 ? null : element("ul", {}, ...notes.map((note) => element("li", {}, note))),
+    notes.length === 0 ? null : element("ul", {}, ...notes.map((note) => element("li", {}, ...words(note)))),
     nearMisses.length === 0 ?
       null
     : element(
         "ul",
         {},
-        ...nearMisses.map(({ text, rule }) => element("li", {}, text, rule === null ? null : ", by ", rule === null ? null : ruleLink(rule, goTo))),
+        ...nearMisses.map(({ text, rule }) => element("li", {}, ...words(text), rule === null ? null : ", by ", rule === null ? null : ruleLink(rule, goTo))),
       ),
   );
 }
 
 /** One box for each phase, and the verdict behind the last; several rows of boxes where there are many. */
-function pathPicture({ steps, verdict, verdictText }: Path): Node {
+function pathPicture({ steps, verdict, verdictText }: Path): SVGSVGElement {
   const boxes = [...steps.map(boxOf), { title: "verdict", text: verdictText, verdict }];
   const placeOf = (i: number): readonly [x: number, y: number] => [2 + (i % COLUMNS) * (WIDTH + GAP), 2 + Math.floor(i / COLUMNS) * (HEIGHT + GAP)];
   const parts = boxes.flatMap(({ title, text, verdict: own }, i) => {

@@ -1,19 +1,19 @@
 // The exposure matrix: a picture with a row for each listener and a column for each range of sources, and tables with the same content.
-import { element, paragraph, shape, table } from "../dom.ts";
+import { element, paragraph, picture, shape, table, words } from "../dom.ts";
 import type { ChangeLine, MatrixCellShown, MatrixShown } from "../messages.ts";
 
 const [LABEL, TOP, ROW, WIDTH] = [200, 26, 34, 640];
 const MOST_WIDTH = 110;
 
 export function matrixView(matrix: MatrixShown | { readonly trouble: string }): Node {
-  if ("trouble" in matrix) return paragraph(matrix.trouble, { class: "deny" });
+  if ("trouble" in matrix) return paragraph(words(matrix.trouble), { class: "deny" });
   const { summary, columns, rows, moreRows, changes } = matrix;
   return element(
     "div",
     {},
     changes === null ? null : changesView(changes),
     paragraph(`${summary}.${moreRows > 0 ? ` ${moreRows} more rows are not shown.` : ""}`),
-    rows.length === 0 ? paragraph("Nothing is exposed.") : picture(matrix),
+    rows.length === 0 ? paragraph("Nothing is exposed.") : picture("exposure matrix", matrixPicture(matrix)),
     rows.length === 0 ?
       null
     : table(
@@ -31,8 +31,18 @@ export function matrixView(matrix: MatrixShown | { readonly trouble: string }): 
   );
 }
 
-function cellView({ verdict, says }: MatrixCellShown): Node {
-  return element("span", { class: verdict }, says);
+function cellView({ verdict, says, opens, closes }: MatrixCellShown): Node {
+  const effect = opens ? "deny" : "allow";
+  return element("span", { class: opens || closes ? effect : verdict }, says);
+}
+
+/** Of a cell that opens and closes, what opens is the danger. */
+function effectOf({ opens, closes }: Pick<MatrixCellShown, "opens" | "closes">): string {
+  return (
+    opens ? " opens"
+    : closes ? " closes"
+    : ""
+  );
 }
 
 /** `+` for what opens, `−` for what closes. */
@@ -50,14 +60,14 @@ function changesView(changes: readonly ChangeLine[]): Node {
       changes.map(({ effect, listener, place, text, example }) => [
         effect ?? "only tried out",
         `${listener}${place === "" ? "" : ` (${place})`}`,
-        text,
+        element("span", {}, ...words(text)),
         example === null ? "" : element("code", {}, example),
       ]),
     ),
   );
 }
 
-function picture({ summary, columns, rows, isDifference }: MatrixShown): Node {
+function matrixPicture({ summary, columns, rows, isDifference }: MatrixShown): SVGSVGElement {
   const each = Math.min(MOST_WIDTH, (WIDTH - LABEL) / Math.max(1, columns.length));
   const heads = columns.map(({ letter }, i) => shape("text", { x: LABEL + i * each + each / 2, y: 18, "text-anchor": "middle" }, letter));
   const body = rows.flatMap(({ listener, detail, cells }, r) => [
@@ -83,7 +93,7 @@ function cellPicture({ verdict, word, limited, opens, closes }: MatrixCellShown,
   return shape(
     "g",
     {},
-    shape("rect", { x, y, width, height: ROW - 4, class: `fill-${verdict}${change === "" ? "" : " changed"}` }),
+    shape("rect", { x, y, width, height: ROW - 4, class: `fill-${verdict}${change === "" ? "" : " changed"}${effectOf({ opens, closes })}` }),
     shape("text", { x: x + width / 2, y: y + 20, "text-anchor": "middle" }, `${change === "" ? "" : `${change} `}${word}${limited ? "*" : ""}`),
   );
 }

@@ -1,5 +1,5 @@
 // Errors and warnings as a list: each with its place, its remedy, and the remedy as an edit where there is one.
-import { button, element, paragraph } from "../dom.ts";
+import { button, element, paragraph, words } from "../dom.ts";
 import type { Problem } from "../messages.ts";
 import type { GoTo } from "./rule_link.ts";
 
@@ -12,9 +12,11 @@ export function problemsView(problems: readonly Problem[], goTo: GoTo, apply: (f
       "li",
       { class: severity },
       element("strong", {}, `${severity} ${code}`),
-      `: ${message} `,
+      ": ",
+      ...words(message),
+      " ",
       button(`Line ${line}, column ${column}`, () => goTo(line, column)),
-      help === null ? null : paragraph(`Help: ${help}`),
+      help === null ? null : paragraph(words(`Help: ${help}`)),
       fix === null ? null : button(`Apply the fix of ${code} in line ${line}`, () => apply(fix)),
     ),
   );

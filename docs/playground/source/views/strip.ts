@@ -1,6 +1,6 @@
 // The address strip: ranges of addresses from left to right, the module's answer above, one layer for each rule below, and a table with
 // the same content.
-import { button, element, paragraph, shape, table, type Child } from "../dom.ts";
+import { button, element, paragraph, picture, shape, table, type Child } from "../dom.ts";
 import type { Strip } from "../messages.ts";
 import { VERDICT_WORDS } from "./decision.ts";
 import { ruleLink, type GoTo } from "./rule_link.ts";
@@ -20,7 +20,7 @@ export function stripView(strip: Strip | null, pageSize: number, goTo: GoTo, tur
       { class: "hint" },
     ),
     pages,
-    picture(strip),
+    picture("address strip", stripPicture(strip)),
     table(
       `Addresses and what ${listener} answers`,
       ["Addresses", "How many", "Answer", "Rules that name them"],
@@ -57,7 +57,7 @@ function pagesView(first: number, shown: number, total: number, pageSize: number
   );
 }
 
-function picture({ listener, layers, ranges }: Strip): Node {
+function stripPicture({ listener, layers, ranges }: Strip): SVGSVGElement {
   const each = (WIDTH - LABEL) / Math.max(1, ranges.length);
   const height = TOP + ROW * (layers.length + 1) + 8;
   const cell = (column: number, row: number, kind: string): Node =>

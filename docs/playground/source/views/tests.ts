@@ -1,5 +1,5 @@
 // The results of the policy's tests, which ran in the module, and of its invariants.
-import { button, element, paragraph, table } from "../dom.ts";
+import { button, element, paragraph, table, words } from "../dom.ts";
 import type { Claim, TestLine } from "../messages.ts";
 import type { GoTo } from "./rule_link.ts";
 
@@ -22,7 +22,7 @@ export function testsView(lines: readonly TestLine[] | null, goTo: GoTo): Node {
         element("span", { class: passed ? "allow" : "deny" }, passed ? "pass" : "fail"),
         element("span", {}, element("code", {}, question), element("br"), element("span", { class: "hint" }, test)),
         expected,
-        passed ? actual : `${actual} (${because})`,
+        passed ? actual : element("span", {}, ...words(`${actual} (${because})`)),
       ]),
     ),
   );
@@ -40,7 +40,7 @@ export function claimsView(claims: readonly Claim[], goTo: GoTo): Node | null {
       button(`${line}`, () => goTo(line, column), { "aria-label": `Line ${line} of the policy` }),
       element("span", { class: verdict === "proven" ? "allow" : "deny" }, VERDICTS[verdict]),
       element("span", {}, element("code", {}, claim), element("br"), element("span", { class: "hint" }, invariant)),
-      witness ?? "none",
+      witness === null ? "none" : element("span", {}, ...words(witness)),
     ]),
   );
 }
