@@ -11,7 +11,7 @@ const docs = join(root, "docs");
 const site = join(docs, "site");
 const staged = join(root, "dist/site");
 /** Folders of docs/ that have no pages. */
-const WITHOUT_PAGES = /^(?:deploy|site|playground)\//;
+const WITHOUT_PAGES = /^(?:deploy|editors|playground|site)\//;
 
 const paths = readdirSync(docs, { recursive: true, encoding: "utf8" }).filter((path) => !WITHOUT_PAGES.test(path));
 const markdown = new Map(

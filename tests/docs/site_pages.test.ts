@@ -9,12 +9,14 @@ import { suite } from "../suite.ts";
 const test = suite("site: pages");
 const docs = new Map(
   sources(".md")
-    .filter(({ path }) => /^docs\/(?!deploy\/|site\/)/.test(path))
+    .filter(({ path }) => /^docs\/(?!deploy\/|editors\/|site\/)/.test(path))
     .map(({ path, text }) => [path.slice("docs/".length), text] as const),
 );
 
 function one(text: string, path = "how_to/a.md", more: Readonly<Record<string, string>> = {}): string {
-  const pages = sitePages(new Map([[path, text], ["README.md", ""], ["decisions/README.md", ""], ["b.md", ""], ["playground.md", ""], ...Object.entries(more)]));
+  const pages = sitePages(
+    new Map([[path, text], ["README.md", ""], ["decisions/README.md", ""], ["b.md", ""], ["playground.md", ""], ...Object.entries(more)]),
+  );
   return pages.find((page) => page.path === path)?.text ?? "";
 }
 

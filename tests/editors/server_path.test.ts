@@ -94,7 +94,7 @@ test("a program that never answers is ended, also if another one has its output"
   writeFileSync(file, `#!/bin/sh\nsleep 60 &\necho $! >'${pid}'\nwait\n`);
   chmodSync(file, 0o755);
   try {
-    assert.match(await whyNoServer(file, 500), /^`[^`]+ lsp` did not answer within 0\.5 s\. Update ingressd/);
+    assert.match((await whyNoServer(file, 500)) ?? "", /^`[^`]+ lsp` did not answer within 0\.5 s\. Update ingressd/);
   } finally {
     process.kill(Number(readFileSync(pid, "utf8")), "SIGKILL");
   }
@@ -108,7 +108,7 @@ test("it is started in no folder of a policy", async () => {
   const before = process.cwd();
   process.chdir(folder);
   try {
-    assert.match(await whyNoServer(file), `said "${realpathSync(homedir())}"`);
+    assert.match((await whyNoServer(file)) ?? "", `said "${realpathSync(homedir())}"`);
   } finally {
     process.chdir(before);
   }
