@@ -59,7 +59,7 @@ export function anchorOf(heading: string): string {
 }
 
 /** Languages of examples that the site colours; the others are plain. */
-const COLOURED = new Set(["c", "diff", "go", "ini", "js", "json", "markdown", "nginx", "python", "rust", "sh", "sql", "toml", "ts", "xml", "yaml"]);
+const COLOURED = new Set(["c", "diff", "go", "ingress", "ini", "js", "json", "markdown", "nginx", "python", "rust", "sh", "sql", "toml", "ts", "xml", "yaml"]);
 
 /** Fences, which are left apart but for their languages; inline code; images and links. */
 const PARTS = /^(?<fence>```+)(?<about>.*)\n(?<lines>[^]*?)^\k<fence>$|`[^`\n]*`|!\[[^\]]*\]\([^)]*\)|\[(?<words>(?:[^\][`]|`[^`]*`)*)\]\((?<link>[^)\s]+)\)/gm;

@@ -47,9 +47,9 @@ const LINKS: readonly (readonly [written: string, staged: string])[] = [
   ["````\n```\n[b](../gone.md)\n```\n````", "````\n```\n[b](../gone.md)\n```\n````"],
   ["![picture](../p.svg)", "![picture](../p.svg)"],
   ["[x] (y)", "[x] (y)"],
-  // Languages that VitePress does not know.
-  ["```ingress\nnet a = any\n```", "```\nnet a = any\n```"],
-  ["```ingress before\nnet a\n```", "**before**\n\n```\nnet a\n```"],
+  ["```ingress\nnet a = any\n```", "```ingress\nnet a = any\n```"],
+  ["```ingress before\nnet a\n```", "**before**\n\n```ingress\nnet a\n```"],
+  // A language that VitePress does not know.
   ["```mermaid\nx\n```", "```\nx\n```"],
   ["```json\n{}\n```", "```json\n{}\n```"],
 ];

@@ -88,6 +88,12 @@ test("in Chromium a diagnostic shows its example, search finds a page, and nothi
   const opened = await openPage(`${base}/diagnostics/ING204`, "");
   await shows(opened, `document.querySelector("h1")?.textContent.includes("ING204: a port exposed twice") === true`);
   assert.ok(Number(await opened.evaluate(`document.querySelectorAll(".vp-doc pre").length`)) >= 2);
+  // By the grammar that VS Code has: a keyword has another colour than a name.
+  const colourOf = (word: string): Promise<unknown> =>
+    opened.evaluate(`getComputedStyle([...document.querySelectorAll(".vp-doc pre span")].findLast((part) => part.textContent.trim() === "${word}")).color`);
+  const [keyword, name] = [await colourOf("expose"), await colourOf("console")];
+  assert.match(String(keyword), /^rgb/);
+  assert.is.not(keyword, name);
   await shows(opened, `document.querySelector("#app")?.__vue_app__ !== undefined`);
   if (process.env["SHOTS"] !== undefined) writeFileSync(join(process.env["SHOTS"], "site.png"), await opened.screenshot("light"));
   await opened.evaluate(`document.querySelector("#local-search button").click()`);

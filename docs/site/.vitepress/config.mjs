@@ -6,6 +6,9 @@ const staged = fileURLToPath(new URL("../../../dist/site/", import.meta.url));
 /** @type {readonly { readonly text: string, readonly items: readonly { readonly text: string, readonly link: string }[] }[]} */
 const sidebar = JSON.parse(readFileSync(`${staged}sidebar.json`, "utf8"));
 
+/** The grammar of policies that VS Code has. */
+const ingress = JSON.parse(readFileSync(fileURLToPath(new URL("../../editors/vscode/syntaxes/ingress.tmLanguage.json", import.meta.url)), "utf8"));
+
 /** As a forge makes the anchors of headings, which the pages name in their links. */
 const slugify = (/** @type {string} */ heading) =>
   heading
@@ -23,7 +26,7 @@ const config = {
   lastUpdated: false,
   // Browsers request an icon where none is named.
   head: [["link", { rel: "icon", href: "data:," }]],
-  markdown: { anchor: { slugify } },
+  markdown: { anchor: { slugify }, languages: [ingress] },
   themeConfig: {
     search: { provider: "local" },
     outline: [2, 3],
