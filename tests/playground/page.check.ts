@@ -145,6 +145,14 @@ check("a request that is wrong has a message and its remedy", async () => {
   await rested(page);
   for (const [request, message] of [
     ["from 1.2.3 to web", /is not an IPv4 or IPv6 address/],
+    ["from 999.1.1.1 to web", /each of the four numbers is 0 to 255/],
+    ["from ::gg to web", /::gg is not an IPv4 or IPv6 address/],
+    ["from 10.0.0.1/8 to web", /or 10\.0\.0\.1 for the one address/],
+    ["from \u202e192.0.2.1 to web", /\\u\{202e\}192\.0\.2\.1 is not an IPv4/],
+    ["from 192.0.2.1", /the request ends before to/],
+    ["from 192.0.2.1 to tcp 65536", /is not a port from 1 to 65535/],
+    [`from 192.0.2.1 to web sni "${"a".repeat(254)}"`, /longer than 253 characters/],
+    ["x".repeat(100_000), /a request begins with from or bind, not x{20,60}…/],
     ["from 192.0.2.1 to nothing", /the policy has no expose nothing/],
     ["<img src=x onerror=alert(1)>", /a request begins with from or bind/],
   ] as const) {
@@ -171,7 +179,7 @@ check("a change is compared with the policy before it, in the matrix and in word
   const shown = (await page.textContent("#matrix")) ?? "";
   assert.match(shown, /^1 opening, 0 closings\.What opens and what closes.*opensweb \(tcp 443\)may now be reached from/);
   assert.match((await page.getAttribute("#matrix svg", "aria-label")) ?? "", /1 cell opens, 0 close\. \+ opens, − closes\./);
-  assert.equal(await page.locator("#matrix svg .changed").count(), 1);
+  assert.equal(await page.locator("#matrix svg .changed.opens").count(), 1);
 
   await page.click("#share");
   await page.waitForFunction(() => document.activeElement?.id === "link");
@@ -188,6 +196,31 @@ check("a change is compared with the policy before it, in the matrix and in word
   await page.fill("#older", "edition 1\nexpose\n");
   await page.press("#older", "Tab");
   await page.waitForFunction(() => /the older policy has an error/.test(document.getElementById("matrix")?.textContent ?? ""));
+  silent(opened);
+});
+
+check("a text of 100,000 lines is answered, with at most 100 of its errors, and so is a line of a million characters", async () => {
+  const opened = await openPlayground("file");
+  const { page } = opened;
+  await rested(page);
+  const lines = (line: (i: number) => string): string => `edition 1\n${Array.from({ length: 100_000 }, (_, i) => line(i)).join("\n")}\n`;
+  assert.match(
+    await write(
+      page,
+      lines((i) => `net n${i} = 10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`),
+    ),
+    /^The policy is valid: 0 listeners, 0 rules/,
+  );
+  assert.match(
+    await write(
+      page,
+      lines((i) => `alow <b>${i}`),
+    ),
+    /^The policy has \d+ errors\.$/,
+  );
+  assert.ok((await page.locator("#problems li").count()) <= 101);
+  assert.match(await write(page, `edition 1 # ${"x".repeat(1_000_000)}`), /^The policy (?:is valid|has 1 error)/);
+  assert.match(await write(page, "edition 1\n"), /^The policy is valid: 0 listeners/);
   silent(opened);
 });
 
