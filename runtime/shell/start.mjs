@@ -6,11 +6,27 @@
 // A published package has a build and no sources, and never builds.
 import { closeDebugger } from "../host/debugger.mjs";
 
-// An import of Node's modules takes longer (scripts/bundle.mjs).
-const { readFileSync, statSync } = process.getBuiltinModule("node:fs");
-const { fileURLToPath, pathToFileURL } = process.getBuiltinModule("node:url");
+/** The least minor version of each supported major version before 26, as in package.json; the function below is missing in Node 22.2. */
+const LEAST_MINOR = new Map([
+  [20, 19],
+  [22, 3],
+  [24, 0],
+]);
 
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+/**
+ * Why a program does not run with this Node, as a sentence; null if it does.
+ * @param {string} version as in `process.versions.node`
+ */
+export function nodeRefusal(version) {
+  const [major, minor] = version.split(".").map(Number);
+  return major >= 26 || minor >= LEAST_MINOR.get(major) ? null : `it needs Node 20 (from 20.19), 22 (from 22.3), 24, 26 or later, found v${version}`;
+}
+
+// An import of Node's modules takes longer (scripts/bundle.mjs). An old Node has no such function; `start` says so.
+const { readFileSync, statSync } = process.getBuiltinModule?.("node:fs") ?? {};
+const { fileURLToPath, pathToFileURL } = process.getBuiltinModule?.("node:url") ?? {};
+
+const ROOT = fileURLToPath?.(new URL("../../", import.meta.url));
 const LIST = `${ROOT}dist/build.json`;
 /** As in exit.ts. */
 const EXIT_MISSING = 4;
@@ -21,6 +37,8 @@ const EXIT_DELEGATE = 5;
  * @param {"ingressc" | "ingressd" | "ingress-guard"} name
  */
 export async function start(name) {
+  const refusal = nodeRefusal(process.versions.node);
+  if (refusal !== null) return refuse(name, refusal);
   await closeDebugger();
   const words = process.argv.slice(2);
   const build = await currentBuild(name, isForHead(words) ? "head" : "all");

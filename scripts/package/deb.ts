@@ -98,9 +98,9 @@ Suggests: logrotate
 Section: net
 Priority: optional
 Description: policy as code for inbound network exposure
- Nothing is reachable unless a policy says so. The programs need Node 20.19 or
- later (20, 22, 24 or 26), which Debian 12 does not have: without it, each
- program says so.
+ Nothing is reachable unless a policy says so. The programs need Node 20 (from
+ 20.19), 22 (from 22.3), 24, 26 or later, which Debian 12 does not have: without
+ it, each program says so.
 `,
   );
   put(tree, "DEBIAN/conffiles", "/etc/ingressd/ingressd.toml\n/etc/logrotate.d/ingressd\n");

@@ -24,14 +24,14 @@ export const packageVersion = () => VERSION;
 `;
 
 /** The Nodes that package.json names, as patterns of `case` in sh. */
-const NODES = "v20.19.*|v20.[2-9][0-9].*|v22.*|v24.*|v2[6-9].*|v[3-9][0-9].*";
+export const NODES = "v20.19.*|v20.[2-9][0-9].*|v22.[3-9].*|v22.[1-9][0-9].*|v24.*|v2[6-9].*|v[3-9][0-9].*";
 
 /**
  * The first lines. sh starts Node so that SIGUSR1 never opens a debugger (runtime/host/debugger.mjs), or names the Node
  * that is needed if Node is missing or too old.
  */
 function head(program: string): string {
-  const refuse = `echo "${program}: it needs Node 20.19 or later (20, 22, 24, 26), found \${v:-no node}" >&2; exit 4`;
+  const refuse = `echo "${program}: it needs Node 20 (from 20.19), 22 (from 22.3), 24, 26 or later, found \${v:-no node}" >&2; exit 4`;
   return `#!/bin/sh
 ":" //; o=--disable-sigusr1; v=$(node $o --version 2>/dev/null) || { o=--inspect-port=240.0.0.1:9229; v=$(node --version 2>/dev/null); }; case $v in ${NODES}) ;; *) ${refuse};; esac; exec node $o "$0" "$@"
 process.on("SIGUSR1", () => undefined);`;

@@ -217,7 +217,7 @@ const folders: readonly Folder[] = [
   },
   {
     at: "policies/",
-    may: ["policies/", "gateway/client/", "runtime/host/debugger.mjs"],
+    may: ["policies/", "gateway/client/", "runtime/host/debugger.mjs", "runtime/shell/start.mjs"],
     packages: [],
     node: true,
     why: "an example uses the product as its users do",

@@ -63,8 +63,8 @@ test("it is installed, started, upgraded and purged", () => {
     /^started again$/m,
     /^rotates$/m,
     /^purged$/m,
-    /^ingressd: it needs Node 20\.19 or later \(20, 22, 24, 26\), found v18\.19\.0$/m,
-    /^ingressd: it needs Node 20\.19 or later \(20, 22, 24, 26\), found no node$/m,
+    /^ingressd: it needs Node 20 \(from 20\.19\), 22 \(from 22\.3\), 24, 26 or later, found v18\.19\.0$/m,
+    /^ingressd: it needs Node 20 \(from 20\.19\), 22 \(from 22\.3\), 24, 26 or later, found no node$/m,
   ]) {
     assert.match(out, line);
   }

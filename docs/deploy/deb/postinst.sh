@@ -9,7 +9,7 @@ if [ -d /run/systemd/system ]; then
   systemctl daemon-reload
   [ -z "$2" ] || systemctl try-restart ingressd.service
 fi
-# The same test as in each program: the newest supported major versions are open at the end.
-if ! node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' 2>/dev/null; then
-  echo "ingressd needs Node 20.19 or later (20, 22, 24 or 26) as \`node\`, which is not installed" >&2
+# The same test as in each program.
+if ! node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a >= 26 || b >= { 20: 19, 22: 3, 24: 0 }[a] ? 0 : 1)' 2>/dev/null; then
+  echo "ingressd needs Node 20 (from 20.19), 22 (from 22.3), 24, 26 or later as \`node\`, which is not installed" >&2
 fi

@@ -1,0 +1,3 @@
+// The types of start.mjs.
+export declare function start(name: "ingressc" | "ingressd" | "ingress-guard"): Promise<void>;
+export declare function nodeRefusal(version: string): string | null;
