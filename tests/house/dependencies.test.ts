@@ -2,7 +2,7 @@
 // Apache-2.0, and no registry addresses.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { read } from "./sources.ts";
+import { read, sources } from "./sources.ts";
 
 interface Locked {
   readonly version?: string;
@@ -142,6 +142,22 @@ house("the licence file matches package.json", () => {
 
 house("the supported versions of Node are stated", () => {
   assert.is(manifest.engines.node, "^20.19.0 || ^22.3.0 || ^24.0.0 || >=26.0.0");
+});
+
+house("every npm script is named in README, CONTRIBUTING or a page", () => {
+  const { scripts } = JSON.parse(read("package.json")) as { readonly scripts: Readonly<Record<string, string>> };
+  const names = Object.keys(scripts).filter((name) => name !== "prepack");
+  const pages = sources(".md")
+    .filter(({ path }) => ["README.md", "CONTRIBUTING.md"].includes(path) || path.startsWith("docs/"))
+    .map(({ text }) => text)
+    .join("\n");
+  assert.ok(names.length > 25);
+  const isNamed = (name: string): boolean => new RegExp(`npm (?:run )?${name}(?![\\w:])`).test(pages);
+  assert.not.ok(isNamed("no-such-script"));
+  assert.equal(
+    names.filter((name) => !isNamed(name)),
+    [],
+  );
 });
 
 house("each executable exists and starts Node with the expected options", () => {
