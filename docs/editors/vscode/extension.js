@@ -50,8 +50,14 @@ async function stop() {
 function report(message) {
   vscode.window.showErrorMessage(message, TRY_AGAIN, OPEN_SETTINGS).then((choice) => {
     if (choice === TRY_AGAIN) return restart();
-    if (choice === OPEN_SETTINGS) return vscode.commands.executeCommand("workbench.action.openSettings", SETTING);
+    if (choice === OPEN_SETTINGS) return openSettings();
   });
+}
+
+/** With a remote machine (SSH, WSL, a container) the program is there, and so is the setting. */
+function openSettings() {
+  const [command, given] = vscode.env.remoteName === undefined ? ["openSettings", SETTING] : ["openRemoteSettings", { query: SETTING }];
+  return vscode.commands.executeCommand(`workbench.action.${command}`, given);
 }
 
 function restart() {
