@@ -88,8 +88,8 @@ const SCOPE: Readonly<Record<Kind, RegExp>> = {
   keyword: /^keyword\.(?:control|other|operator\.set)\b/,
   text: /^string\.quoted\.double\.ingress$/,
   comment: /^comment\.line\.number-sign\.ingress$/,
-  number: /^constant\.numeric\./,
-  address: /^constant\.other\.address\./,
+  number: /^constant\.numeric\.(?!address)/,
+  address: /^constant\.numeric\.address\./,
   parameter: /^variable\.parameter\.ingress$|^entity\.name\./,
 };
 
@@ -133,9 +133,9 @@ const ROWS: readonly (readonly [text: string, words: Readonly<Record<string, str
   ["net from = any", { net: "keyword.control.statement", from: "entity.name.type.set", any: "support.constant.net" }],
   ['hosts h = "# no comment" # "no text"', { '"# no comment"': "string.quoted.double", '# "no text"': "comment.line.number-sign" }],
   ['test "open {', { test: "keyword.control.statement", '"open {': "invalid.illegal.unclosed" }],
-  ["10.0.0.0/8, 10.0.0.1:80, 2001:db8::/32, [::1]:80", { "10.0.0.0/8": "constant.other.address.ipv4", "10.0.0.1:80": "constant.other.address.ipv4" }],
-  ["2001:db8::/32 [::1]:80", { "2001:db8::/32": "constant.other.address.ipv6", "[::1]:80": "constant.other.address.ipv6" }],
-  ["10.0.0 1.2.3.4.5 ::ffff", { "10.0.0": "constant.other.literal", "1.2.3.4.5": "constant.other.literal", "::ffff": "constant.other.address.ipv6" }],
+  ["10.0.0.0/8, 10.0.0.1:80, 2001:db8::/32, [::1]:80", { "10.0.0.0/8": "constant.numeric.address.ipv4", "10.0.0.1:80": "constant.numeric.address.ipv4" }],
+  ["2001:db8::/32 [::1]:80", { "2001:db8::/32": "constant.numeric.address.ipv6", "[::1]:80": "constant.numeric.address.ipv6" }],
+  ["10.0.0 1.2.3.4.5 ::ffff", { "10.0.0": "constant.other.literal", "1.2.3.4.5": "constant.other.literal", "::ffff": "constant.numeric.address.ipv6" }],
   ["200/s 6/30s /24 443 9500-9509 10s 5x", { "200/s": "constant.numeric.rate", "6/30s": "constant.numeric.rate", "/24": "constant.numeric.prefix-length" }],
   [
     "443 9500-9509 10s 5x",

@@ -6,7 +6,6 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as assert from "uvu/assert";
 import { PROJECT } from "../package/packed.ts";
-import { skip } from "../skip.ts";
 import { ownFolder, stallsAfter, suite } from "../suite.ts";
 import { POLICIES, read, type Kind } from "./policies.ts";
 
@@ -96,102 +95,93 @@ const ROWS: readonly (readonly [text: string, groups: Readonly<Record<string, st
   ["exposed allow-from from.allow ALLOW", { exposed: "Name", "allow-from": "Name", "from.allow": "Name", ALLOW: "Name" }],
 ];
 
-const version = spawnSync("vim", ["--version"], { encoding: "utf8" });
-const missing =
-  version.error !== undefined ? "vim is not installed"
-  : !version.stdout.includes("+syntax") ? "this Vim has no +syntax (Debian's package vim has it)"
-  : null;
+test("every word of every policy is in a group of its kind", () => {
+  stallsAfter(120_000);
+  const whole = POLICIES.map((p) => ({ ...p, ...read(p.text) })).filter((p) => p.whole);
+  const answers = vim(whole.map(({ text, pieces }) => ({ text, places: pieces.flatMap(({ start, end }) => [start, end - 1]) })));
+  const counts = new Map<Kind, number>();
+  const wrong = whole.flatMap(({ path, text, pieces }, i) =>
+    pieces.flatMap(({ kind, start, end }, n) => {
+      counts.set(kind, (counts.get(kind) ?? 0) + 1);
+      const found = answers[i]?.groups.slice(2 * n, 2 * n + 2) ?? [];
+      const isRight = found.length === 2 && found.every((group) => GROUPS[kind].includes(group));
+      return isRight ? [] : [`${path}:${place(text, start).join(":")} ${text.slice(start, end)}: ${kind} is in ${found.join(" and ")}`];
+    }),
+  );
+  assert.equal(wrong, []);
+  assert.equal([...new Set(answers.map((a) => a.filetype))], ["ingress"]);
+  console.log([...counts].map(([kind, n]) => `${n} ${kind}`).join(", "));
+  for (const kind of Object.keys(GROUPS) as Kind[]) assert.ok((counts.get(kind) ?? 0) >= 10, `only ${counts.get(kind) ?? 0} of ${kind}`);
+});
 
-if (missing !== null) skip("Vim's groups", missing);
-else {
-  test("every word of every policy is in a group of its kind", () => {
-    stallsAfter(120_000);
-    const whole = POLICIES.map((p) => ({ ...p, ...read(p.text) })).filter((p) => p.whole);
-    const answers = vim(whole.map(({ text, pieces }) => ({ text, places: pieces.flatMap(({ start, end }) => [start, end - 1]) })));
-    const counts = new Map<Kind, number>();
-    const wrong = whole.flatMap(({ path, text, pieces }, i) =>
-      pieces.flatMap(({ kind, start, end }, n) => {
-        counts.set(kind, (counts.get(kind) ?? 0) + 1);
-        const found = answers[i]?.groups.slice(2 * n, 2 * n + 2) ?? [];
-        const isRight = found.length === 2 && found.every((group) => GROUPS[kind].includes(group));
-        return isRight ? [] : [`${path}:${place(text, start).join(":")} ${text.slice(start, end)}: ${kind} is in ${found.join(" and ")}`];
-      }),
-    );
-    assert.equal(wrong, []);
-    assert.equal([...new Set(answers.map((a) => a.filetype))], ["ingress"]);
-    console.log([...counts].map(([kind, n]) => `${n} ${kind}`).join(", "));
-    for (const kind of Object.keys(GROUPS) as Kind[]) assert.ok((counts.get(kind) ?? 0) >= 10, `only ${counts.get(kind) ?? 0} of ${kind}`);
-  });
+test("words that only look like others", () => {
+  const placed = ROWS.map(([text, groups]) => ({
+    text: `${text}\n`,
+    expected: Object.entries(groups).map(([word, group]) => {
+      const at = ` ${text}`.search(new RegExp(`(?<=[\\s(])${word.replace(/[$.*+?^{}()|[\]\\/]/g, "\\$&")}(?![\\w.-])`)) - 1;
+      assert.ok(at >= 0, `${word} of ${text}`);
+      return { word, at, group: `ingress${group}` };
+    }),
+  }));
+  const answers = vim(placed.map(({ text, expected }) => ({ text, places: expected.map(({ at }) => at) })));
+  assert.equal(
+    answers.map(({ groups }, i) => placed[i]?.expected.map(({ word }, n) => `${word}: ${groups[n] ?? ""}`)),
+    placed.map(({ expected }) => expected.map(({ word, group }) => `${word}: ${group}`)),
+  );
+  // Every group has a colour.
+  assert.equal(
+    answers.flatMap(({ linked }) => linked).filter((group) => group.startsWith("ingress") && group !== "ingressName"),
+    [],
+  );
+});
 
-  test("words that only look like others", () => {
-    const placed = ROWS.map(([text, groups]) => ({
-      text: `${text}\n`,
-      expected: Object.entries(groups).map(([word, group]) => {
-        const at = ` ${text}`.search(new RegExp(`(?<=[\\s(])${word.replace(/[$.*+?^{}()|[\]\\/]/g, "\\$&")}(?![\\w.-])`)) - 1;
-        assert.ok(at >= 0, `${word} of ${text}`);
-        return { word, at, group: `ingress${group}` };
-      }),
-    }));
-    const answers = vim(placed.map(({ text, expected }) => ({ text, places: expected.map(({ at }) => at) })));
-    assert.equal(
-      answers.map(({ groups }, i) => placed[i]?.expected.map(({ word }, n) => `${word}: ${groups[n] ?? ""}`)),
-      placed.map(({ expected }) => expected.map(({ word, group }) => `${word}: ${group}`)),
-    );
-    // Every group has a colour.
-    assert.equal(
-      answers.flatMap(({ linked }) => linked).filter((group) => group.startsWith("ingress") && group !== "ingressName"),
-      [],
-    );
-  });
+test("indenting a formatted policy anew changes nothing", () => {
+  const formatted = POLICIES.filter(({ path }) => path.startsWith("policies/"));
+  assert.ok(formatted.length > 20);
+  const answers = vim(formatted.map(({ text }) => ({ text, places: [], indent: true })));
+  for (const [i, { path, text }] of formatted.entries()) assert.fixture(`${answers[i]?.indented?.join("\n") ?? ""}\n`, text, path);
+});
 
-  test("indenting a formatted policy anew changes nothing", () => {
-    const formatted = POLICIES.filter(({ path }) => path.startsWith("policies/"));
-    assert.ok(formatted.length > 20);
-    const answers = vim(formatted.map(({ text }) => ({ text, places: [], indent: true })));
-    for (const [i, { path, text }] of formatted.entries()) assert.fixture(`${answers[i]?.indented?.join("\n") ?? ""}\n`, text, path);
-  });
+test("the rest of a block is indented by two blanks a level, whatever it was", () => {
+  const ragged = 'edition 1\n# {\nexpose web on tcp 443 {\nbackend 127.0.0.1:80\n     test "{" {\n}\n}\nnet a = any\nuse t(\n1\n)\n';
+  const [answer] = vim([{ text: ragged, places: [], indent: true }]);
+  assert.equal(answer?.indented, [
+    "edition 1",
+    "# {",
+    "expose web on tcp 443 {",
+    "  backend 127.0.0.1:80",
+    '  test "{" {',
+    "  }",
+    "}",
+    "net a = any",
+    "use t(",
+    "  1",
+    ")",
+  ]);
+  assert.is(answer?.commentstring, "# %s");
+});
 
-  test("the rest of a block is indented by two blanks a level, whatever it was", () => {
-    const ragged = 'edition 1\n# {\nexpose web on tcp 443 {\nbackend 127.0.0.1:80\n     test "{" {\n}\n}\nnet a = any\nuse t(\n1\n)\n';
-    const [answer] = vim([{ text: ragged, places: [], indent: true }]);
-    assert.equal(answer?.indented, [
-      "edition 1",
-      "# {",
-      "expose web on tcp 443 {",
-      "  backend 127.0.0.1:80",
-      '  test "{" {',
-      "  }",
-      "}",
-      "net a = any",
-      "use t(",
-      "  1",
-      ")",
-    ]);
-    assert.is(answer?.commentstring, "# %s");
-  });
-
-  test("`:make` lists each error and warning at its place", () => {
-    const [broken, warned, whole] = vim([
-      { text: "edition 1\nnet a = 10.0.0.0/33\nnet b = nowhere\n", places: [], make: true },
-      { text: 'edition 1\nnet a = 10.0.0.0/8\n@why "x" expose web on tcp 443 {\n  backend 127.0.0.1:80\n  allow from any\n}\n', places: [], make: true },
-      { text: "edition 1\n", places: [], make: true },
-    ]);
-    assert.equal(
-      broken?.errors?.map((error) => error.slice(0, 5)),
-      [
-        ["E", 304, "0.ingress", 2, 9],
-        ["E", 201, "0.ingress", 3, 9],
-      ],
-    );
-    assert.equal(
-      warned?.errors?.map((error) => error.slice(0, 5)),
-      [
-        ["W", 828, "1.ingress", 2, 5],
-        ["W", 833, "1.ingress", 3, 10],
-      ],
-    );
-    assert.equal(whole?.errors, []);
-  });
-}
+test("`:make` lists each error and warning at its place", () => {
+  const [broken, warned, whole] = vim([
+    { text: "edition 1\nnet a = 10.0.0.0/33\nnet b = nowhere\n", places: [], make: true },
+    { text: 'edition 1\nnet a = 10.0.0.0/8\n@why "x" expose web on tcp 443 {\n  backend 127.0.0.1:80\n  allow from any\n}\n', places: [], make: true },
+    { text: "edition 1\n", places: [], make: true },
+  ]);
+  assert.equal(
+    broken?.errors?.map((error) => error.slice(0, 5)),
+    [
+      ["E", 304, "0.ingress", 2, 9],
+      ["E", 201, "0.ingress", 3, 9],
+    ],
+  );
+  assert.equal(
+    warned?.errors?.map((error) => error.slice(0, 5)),
+    [
+      ["W", 828, "1.ingress", 2, 5],
+      ["W", 833, "1.ingress", 3, 10],
+    ],
+  );
+  assert.equal(whole?.errors, []);
+});
 
 test.run();

@@ -1,15 +1,13 @@
-// The extension for VS Code as a user gets it: packed by vsce, and what is in the archive. VS Code itself is not started, so what is
-// checked of the client is that it is in the file, that the file loads, and that it starts the program that the setting names.
-import { existsSync, readFileSync, rmSync } from "node:fs";
+// The extension for VS Code as a user gets it: packed by vsce, and what is in the archive.
+import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import * as assert from "uvu/assert";
 import { must } from "../package/packed.ts";
 import { ownFolder, suite } from "../suite.ts";
+import { EXTENSION, packExtension } from "./vsix.ts";
 
 const test = suite("VS Code extension");
-const EXTENSION = fileURLToPath(new URL("../../docs/editors/vscode/", import.meta.url));
 const OWN = ["language-configuration.json", "package.json", "syntaxes/ingress.tmLanguage.json"];
 const folder = ownFolder("ingressd-vsix-");
 const archive = join(folder, "ingressd.vsix");
@@ -27,10 +25,7 @@ interface Manifest {
 }
 
 test.before(() => {
-  if (!existsSync(join(EXTENSION, "node_modules/@vscode/vsce"))) must("npm", ["ci", "--ignore-scripts", "--prefer-offline"], { cwd: EXTENSION });
-  // esbuild's own script only looks at its binary, which npm has put beside it.
-  rmSync(join(EXTENSION, "dist"), { recursive: true, force: true });
-  must("npm", ["run", "--silent", "package", "--", "--out", archive], { cwd: EXTENSION });
+  packExtension(archive);
   must("python3", ["-m", "zipfile", "-e", archive, unpacked]);
 });
 

@@ -4,7 +4,7 @@ import { tags } from "@lezer/highlight";
 import type { Extension } from "@codemirror/state";
 import { isKeyword, placesOf } from "../../../compiler/syntax/keywords.ts";
 
-const language = StreamLanguage.define({
+export const language = StreamLanguage.define({
   name: "ingress",
   token(stream) {
     if (stream.eatSpace()) return null;
