@@ -38,7 +38,7 @@ test("the archive has these files and no others", () => {
   assert.equal(list.sort(), [
     "[Content_Types].xml",
     "extension.vsixmanifest",
-    ...["LICENSE.txt", "readme.md", "dist/extension.js", "dist/third_party.txt", ...OWN].map((name) => `extension/${name}`).sort(),
+    ...["LICENSE.txt", "README.md", "dist/extension.js", "dist/third_party.txt", ...OWN].map((name) => `extension/${name}`).sort(),
   ]);
   for (const name of OWN.slice(0, 1)) assert.is(inArchive(`extension/${name}`), readFileSync(join(EXTENSION, name), "utf8"));
   assert.is(inArchive("extension/LICENSE.txt"), readFileSync(join(EXTENSION, "../../../LICENSE"), "utf8"));
