@@ -172,7 +172,7 @@ export function readRegular(path: string, maxBytes: number): Result<Uint8Array, 
     if (!before.isFile()) return failed("special");
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
     const after = fstatSync(fd);
-    if (!after.isFile() || after.ino !== before.ino || after.dev !== before.dev) return failed("special");
+    if (!after.isFile() || !isSameFile(before, after)) return failed("special");
     if (after.size > LARGE_BYTES) useSmallerHeap();
     return readAll(fd, after.size, maxBytes);
   } catch (error) {
@@ -180,6 +180,16 @@ export function readRegular(path: string, maxBytes: number): Result<Uint8Array, 
   } finally {
     if (fd !== null) closeSync(fd);
   }
+}
+
+/** By the numbers of two looks at it. On Windows one look has a longer number of the volume than the other (libuv pull request 4698). */
+export function isSameFile(one: FileNumbers, other: FileNumbers, windows = process.platform === "win32"): boolean {
+  return one.ino === other.ino && (windows || one.dev === other.dev);
+}
+
+interface FileNumbers {
+  readonly ino: number;
+  readonly dev: number;
 }
 
 export function isFolder(path: string): boolean {

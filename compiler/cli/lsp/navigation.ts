@@ -10,6 +10,7 @@ import type { SourceFile, Span } from "../../source/source.ts";
 import { isKeyword } from "../../syntax/keywords.ts";
 import { failed, ok, type Result } from "../../../runtime/result/result.ts";
 import type { FilePlace } from "./messages.ts";
+import { belowRoot } from "./uris.ts";
 import type { LoadedProgram, Workspace } from "./workspace.ts";
 
 export interface NamedPlace {
@@ -120,12 +121,7 @@ export function knownIn(workspace: Workspace, path: string): Known {
 }
 
 function below({ root }: LoadedProgram, path: string): string {
-  return path.startsWith(root) ?
-      path
-        .slice(root.length)
-        .replace(/^[\\/]/, "")
-        .replaceAll("\\", "/")
-    : path;
+  return belowRoot(root, path) ?? path;
 }
 
 function placeOf({ root }: LoadedProgram, span: Span): FilePlace {

@@ -13,6 +13,7 @@ interface Pending {
 }
 
 export class WorkThread {
+  readonly #program: URL;
   readonly #lastChange = new Int32Array(new SharedArrayBuffer(4));
   readonly #failed: (text: string) => void;
   readonly #pending = new Map<number, Pending>();
@@ -22,9 +23,10 @@ export class WorkThread {
   readonly #sent = new Map<string, string>();
   #ids = 0;
 
-  /** `failed`: gets the text of a defect. */
-  constructor(failed: (text: string) => void) {
+  /** `failed`: gets the text of a defect. `program`: of this build, where a test runs the rest from its sources. */
+  constructor(failed: (text: string) => void, program = INGRESSC) {
     this.#failed = failed;
+    this.#program = program;
   }
 
   get change(): number {
@@ -69,7 +71,7 @@ export class WorkThread {
   }
 
   #start(): Worker {
-    const workerData: WorkerData = { program: INGRESSC.href, given: this.#lastChange };
+    const workerData: WorkerData = { program: this.#program.href, given: this.#lastChange };
     // Its standard output is not this process's, which is the protocol's.
     const worker = new Worker(BEGIN, { eval: true, workerData, stdout: true, stderr: true });
     worker.stdout.pipe(process.stderr, { end: false });
