@@ -17,11 +17,11 @@ const LARGE_BYTES = 1024 * 1024;
  * V8 lets a heap grow to up to four times what it still uses, more on machines with more memory. Half of it again
  * keeps a policy of half a million members below 1 GiB everywhere, for about a fifth more time.
  */
-const SMALLER_HEAP = "--heap-growing-percent=50";
+const GROWING_PERCENT = 50;
 
 /** Of this process and its threads, from now on. */
-export function useSmallerHeap(): void {
-  setFlagsFromString(SMALLER_HEAP);
+export function useSmallerHeap(percent = GROWING_PERCENT): void {
+  setFlagsFromString(`--heap-growing-percent=${percent}`);
 }
 
 export interface DiskPolicy {

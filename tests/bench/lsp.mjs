@@ -22,6 +22,8 @@ const SIZES = [
 const MOST_MEMORY = 2;
 /** From the last change to the begin of the worker's lint. */
 const LINT_MS = 1_000;
+/** Nobody types faster. */
+const LETTER_MS = 50;
 
 const folder = mkdtempSync(join(tmpdir(), "ingressd-bench-lsp-"));
 let missed = 0;
@@ -51,7 +53,10 @@ async function measure(rules, bar) {
   let judging = true;
   const judged = server.untilWarnings().then(() => (judging = false));
   await setTimeout(LINT_MS);
-  while (judging || completion.length < ROUNDS) completion.push(await server.completion(at));
+  while (judging || completion.length < ROUNDS) {
+    completion.push(await server.completion(at));
+    await setTimeout(LETTER_MS);
+  }
   await judged;
   const kib = residentPeak(server.pid);
   await server.stop();
