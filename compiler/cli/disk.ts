@@ -17,11 +17,11 @@ const LARGE_BYTES = 1024 * 1024;
  * V8 lets a heap grow to up to four times what it still uses, more on machines with more memory. Half of it again
  * keeps a policy of half a million members below 1 GiB everywhere, for about a fifth more time.
  */
-const SMALLER_HEAP = "--heap-growing-percent=50";
+const GROWING_PERCENT = 50;
 
 /** Of this process and its threads, from now on. */
-export function useSmallerHeap(): void {
-  setFlagsFromString(SMALLER_HEAP);
+export function useSmallerHeap(percent = GROWING_PERCENT): void {
+  setFlagsFromString(`--heap-growing-percent=${percent}`);
 }
 
 export interface DiskPolicy {
@@ -172,7 +172,7 @@ export function readRegular(path: string, maxBytes: number): Result<Uint8Array, 
     if (!before.isFile()) return failed("special");
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
     const after = fstatSync(fd);
-    if (!after.isFile() || after.ino !== before.ino || after.dev !== before.dev) return failed("special");
+    if (!after.isFile() || !isSameFile(before, after)) return failed("special");
     if (after.size > LARGE_BYTES) useSmallerHeap();
     return readAll(fd, after.size, maxBytes);
   } catch (error) {
@@ -180,6 +180,16 @@ export function readRegular(path: string, maxBytes: number): Result<Uint8Array, 
   } finally {
     if (fd !== null) closeSync(fd);
   }
+}
+
+/** By the numbers of two looks at it. On Windows one look has a longer number of the volume than the other (libuv pull request 4698). */
+export function isSameFile(one: FileNumbers, other: FileNumbers, windows = process.platform === "win32"): boolean {
+  return one.ino === other.ino && (windows || one.dev === other.dev);
+}
+
+interface FileNumbers {
+  readonly ino: number;
+  readonly dev: number;
 }
 
 export function isFolder(path: string): boolean {

@@ -25,18 +25,24 @@ const SET_KINDS: readonly SetKind[] = ["net", "ports", "hosts", "ids"];
 /** The kind of set behind a key of a node. */
 const KINDS: Readonly<Record<string, SetKind>> = { from: "net", bind: "net", via: "net", sni: "hosts", hosts: "hosts", client: "ids", ports: "ports" };
 
-export function namesIn(program: Program): readonly NamePlace[] {
+/** The exposes and rules that a program declares by their own names, and not by a parameter. */
+export function globalsIn({ units }: Program): { readonly exposes: ReadonlySet<string>; readonly rules: ReadonlySet<string> } {
   const exposes = new Set<string>();
   const rules = new Set<string>();
-  for (const { ast } of program.units) for (const node of ast.statements) globalsOf(node, exposes, rules);
+  for (const { ast } of units) for (const node of ast.statements) globalsOf(node, exposes, rules);
+  return { exposes, rules };
+}
+
+export function namesIn(program: Program): readonly NamePlace[] {
+  const { exposes, rules } = globalsIn(program);
   return program.units.flatMap((unit) => new UnitNames(unit, exposes, rules).all());
 }
 
 function globalsOf(node: StatementNode | ClauseNode, exposes: Set<string>, rules: Set<string>): void {
   if (node.kind === "expose") {
-    exposes.add(node.name.text);
+    if (node.name.param !== true) exposes.add(node.name.text);
     for (const clause of node.clauses) globalsOf(clause, exposes, rules);
-  } else if (node.kind === "rule" && node.name !== null) rules.add(node.name.text);
+  } else if (node.kind === "rule" && node.name !== null && node.name.param !== true) rules.add(node.name.text);
   else if (node.kind === "template") for (const item of node.body) globalsOf(item, exposes, rules);
 }
 

@@ -1,11 +1,13 @@
 // An editor for tests: the built `ingressc lsp` over its standard input and output, spoken to with vscode-languageserver-protocol.
 import { spawn, type ChildProcess } from "node:child_process";
 import { pathToFileURL } from "node:url";
+import * as assert from "uvu/assert";
 import {
   createProtocolConnection,
   StreamMessageReader,
   StreamMessageWriter,
   type ClientCapabilities,
+  type CodeLens,
   type Diagnostic,
   type InitializeResult,
   type Position,
@@ -16,7 +18,6 @@ import { folder, INGRESSC, type Folder } from "../cli/programs.ts";
 import { atEnd } from "../suite.ts";
 
 export interface Editor {
-  readonly child: ChildProcess;
   readonly connection: ProtocolConnection;
   readonly started: InitializeResult;
   readonly dir: Folder;
@@ -30,16 +31,26 @@ export interface Editor {
   diagnostics(name: string, wanted?: (found: readonly Diagnostic[]) => boolean, since?: number): Promise<readonly Diagnostic[]>;
   /** How many diagnostics were published. */
   count(): number;
+  /** All diagnostics that were published since `since`. */
+  published(since: number): readonly PublishDiagnosticsParams[];
+  /** The messages of the server other than diagnostics and answers. */
+  readonly messages: readonly { readonly method: string; readonly params: unknown }[];
+}
+
+export interface Process {
+  readonly child: ChildProcess;
   /** The exit code after `shutdown` and `exit`. */
   stop(): Promise<number | null>;
   readonly ended: Promise<number | null>;
   readonly errors: () => string;
-  readonly messages: readonly { readonly method: string; readonly params: unknown }[];
 }
 
 export const CAPABILITIES: ClientCapabilities = {
   textDocument: {
-    publishDiagnostics: { relatedInformation: true },
+    publishDiagnostics: { relatedInformation: true, versionSupport: true, tagSupport: { valueSet: [1, 2] } },
+    codeAction: { codeActionLiteralSupport: { codeActionKind: { valueSet: ["quickfix"] } } },
+    hover: { contentFormat: ["markdown", "plaintext"] },
+    documentSymbol: { hierarchicalDocumentSymbolSupport: true },
     completion: { completionItem: { snippetSupport: true } },
   },
   workspace: { codeLens: { refreshSupport: true }, workspaceFolders: true },
@@ -49,15 +60,45 @@ export interface Settings {
   readonly capabilities?: ClientCapabilities;
   /** Whether the folder is one of the editor's. */
   readonly inFolder?: boolean;
+  /** The program with its words before `lsp`; without it, the built `ingressc`. */
+  readonly command?: readonly [program: string, ...words: string[]];
+  /** The process that the server ends with, beside its input. */
+  readonly parent?: number;
 }
 
-export async function editor(settings: Settings = {}, dir = folder()): Promise<Editor> {
-  const child = spawn(process.execPath, [...INGRESSC, "lsp"], { cwd: dir.path, stdio: ["pipe", "pipe", "pipe"] });
+/** The built program as a command. */
+export const INGRESSC_LSP: readonly [program: string, ...words: string[]] = [process.execPath, ...INGRESSC, "lsp"];
+
+/** The built program in a process of its own. */
+export async function editor(settings: Settings = {}, dir = folder()): Promise<Editor & Process> {
+  const [program, ...words] = settings.command ?? [process.execPath, ...INGRESSC];
+  const child = spawn(program, [...words, "lsp"], { cwd: dir.path, stdio: ["pipe", "pipe", "pipe"] });
   let errors = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => (errors += text));
   const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
   atEnd(() => child.kill("SIGKILL"));
-  const connection = createProtocolConnection(new StreamMessageReader(child.stdout), new StreamMessageWriter(child.stdin));
+  const of = await connected({ from: child.stdout, to: child.stdin }, settings, dir);
+  return {
+    ...of,
+    child,
+    ended,
+    errors: () => errors,
+    async stop() {
+      await of.connection.sendRequest("shutdown");
+      await of.connection.sendNotification("exit");
+      return ended;
+    },
+  };
+}
+
+export interface Streams {
+  readonly from: NodeJS.ReadableStream;
+  readonly to: NodeJS.WritableStream;
+}
+
+/** An editor at the other end of a server's streams, after `initialized`. */
+export async function connected({ from, to }: Streams, settings: Settings = {}, dir = folder()): Promise<Editor> {
+  const connection = createProtocolConnection(new StreamMessageReader(from), new StreamMessageWriter(to));
   const published: PublishDiagnosticsParams[] = [];
   const looks = new Set<() => void>();
   const messages: { method: string; params: unknown }[] = [];
@@ -77,14 +118,13 @@ export async function editor(settings: Settings = {}, dir = folder()): Promise<E
   const rootUri = pathToFileURL(dir.path).href;
   const inFolder = settings.inFolder ?? true;
   const started = await connection.sendRequest<InitializeResult>("initialize", {
-    processId: process.pid,
+    processId: settings.parent ?? null,
     rootUri: inFolder ? rootUri : null,
     workspaceFolders: inFolder ? [{ uri: rootUri, name: "policies" }] : null,
     capabilities: settings.capabilities ?? CAPABILITIES,
   });
   await connection.sendNotification("initialized", {});
   return {
-    child,
     connection,
     started,
     dir,
@@ -114,13 +154,7 @@ export async function editor(settings: Settings = {}, dir = folder()): Promise<E
         look();
       }),
     count: () => published.length,
-    async stop() {
-      await connection.sendRequest("shutdown");
-      await connection.sendNotification("exit");
-      return ended;
-    },
-    ended,
-    errors: () => errors,
+    published: (since) => published.slice(since),
     messages,
   };
 }
@@ -152,3 +186,18 @@ test "office" {
   from 203.0.113.7 to web => deny cidr
 }
 `;
+
+/** Everything that only the server's worker does: an error of `check`, then a warning, and a test that a lens runs. */
+export async function worksWhole(of: Editor & Process): Promise<void> {
+  const uri = of.uri("a.ingress");
+  await of.open("a.ingress", GOOD.replace("from office\n", "from ofice\n"));
+  await of.diagnostics("a.ingress", has("ING201"));
+  const since = of.count();
+  await of.change("a.ingress", `${GOOD.replace("to web => allow", "to web => deny cidr")}\nnet unused = 10.0.0.0/8\n`);
+  await of.diagnostics("a.ingress", (found) => has("ING828")(found) && found.some(({ source }) => source === "ingressc test"), since);
+  const [lens] = await of.connection.sendRequest<CodeLens[]>("textDocument/codeLens", { textDocument: { uri } });
+  const command = { command: lens?.command?.command, arguments: lens?.command?.arguments };
+  assert.equal(await of.connection.sendRequest("workspace/executeCommand", command), { name: "office", lines: 2, failed: 1 });
+  assert.is(await of.stop(), 0);
+  assert.is(of.errors(), "");
+}

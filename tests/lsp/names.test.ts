@@ -203,7 +203,7 @@ test("completion offers what can be written there", async () => {
     ["hosts x = sites, ", ["sites", "file"], ["any"]],
     ["use ", ["nets.service"], ["web"]],
     ['test "t" {\n  ', ["from", "repeat", "bind"], ["allow"]],
-    ['test "t" {\n  from 198.51.100.7 to ', ["web", "tcp"], ["nets.office"]],
+    ['test "t" {\n  from 198.51.100.7 to ', ["web", "tcp"], ["nets.office", "$name"]],
     ['test "t" {\n  from 198.51.100.7 to web => ', ["allow", "deny cidr"], ["web"]],
     ['test "t" {\n  from 198.51.100.7 to web => allow by ', ["staff"], ["web"]],
     ['invariant "i" {\n  ', ["never", "only", "always"], ["from"]],

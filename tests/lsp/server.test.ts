@@ -9,17 +9,39 @@ import { editor, GOOD, has, shortly, type Editor } from "./client.ts";
 
 const test = suite("lsp server");
 
-/** `ingressc check --json` of a file of the folder, as the server shows it. */
-async function checked(of: Editor, name: string): Promise<readonly string[]> {
+/** `ingressc check --json` of a file of the folder, in the form of the protocol. */
+async function checked(of: Editor, name: string): Promise<readonly Diagnostic[]> {
   const found = envelope(await ingressc(["check", of.dir.at(name), "--json"]));
   const { diagnostics = [], warnings = [] } = found["data"] as { diagnostics?: readonly Shown[]; warnings?: readonly Shown[] };
-  return [...diagnostics, ...warnings].map(({ code, start, end }) => `${code} ${start.line - 1}:${start.column - 1}-${end.line - 1}:${end.column - 1}`);
+  return [...diagnostics, ...warnings].map(({ code, severity, message, label, help, related, ...place }) => ({
+    range: rangeOf(place),
+    severity: severity === "error" ? 1 : 2,
+    source: "ingressc",
+    message: `${message}${label === "" ? "" : `: ${label}`}${help === null ? "" : `\nhelp: ${help}`}`,
+    code,
+    ...(code === "ING828" ? { tags: [1 as const] } : {}),
+    ...(related.length === 0 ?
+      {}
+    : { relatedInformation: related.map((other) => ({ location: { uri: of.uri(other.file), range: rangeOf(other) }, message: other.label })) }),
+  }));
 }
 
-interface Shown {
-  readonly code: string;
+interface Place {
   readonly start: { readonly line: number; readonly column: number };
   readonly end: { readonly line: number; readonly column: number };
+}
+
+interface Shown extends Place {
+  readonly code: string;
+  readonly severity: string;
+  readonly message: string;
+  readonly label: string;
+  readonly help: string | null;
+  readonly related: readonly (Place & { readonly file: string; readonly label: string })[];
+}
+
+function rangeOf({ start, end }: Place): Diagnostic["range"] {
+  return { start: { line: start.line - 1, character: start.column - 1 }, end: { line: end.line - 1, character: end.column - 1 } };
 }
 
 const BAD = `edition 1
@@ -59,7 +81,7 @@ test("the diagnostics are those of check, with other places", async () => {
   of.dir.write("a.ingress", BAD);
   await of.open("a.ingress", BAD);
   const found = await of.diagnostics("a.ingress", has("ING204"));
-  assert.equal(shortly(found), await checked(of, "a.ingress"));
+  assert.equal(found, await checked(of, "a.ingress"));
   const twice = found.find(({ code }) => code === "ING204");
   assert.equal(
     twice?.relatedInformation?.map(({ location }) => [location.uri, location.range.start.line]),
@@ -68,6 +90,17 @@ test("the diagnostics are those of check, with other places", async () => {
   assert.is(twice?.severity, 1);
   // The help is a line of its own.
   assert.is(found.find(({ code }) => code === "ING201")?.message, "there is no net named `ofice`\nhelp: did you mean `office`?");
+});
+
+test("the warnings are those of check", async () => {
+  const of = await editor();
+  const text = `${GOOD}\nnet unused = 10.0.0.0/8\n\n@why "x"\ndeny from 10.0.0.0/9, 10.0.0.0/9\ndeny from 10.0.0.0/16\n`;
+  of.dir.write("a.ingress", text);
+  await of.open("a.ingress", text);
+  const found = await of.diagnostics("a.ingress", has("ING828"));
+  const wanted = await checked(of, "a.ingress");
+  assert.ok(wanted.length >= 2);
+  assert.equal(found, wanted);
 });
 
 test("an editor that shows no other places gets none", async () => {

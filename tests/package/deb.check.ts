@@ -2,8 +2,9 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { editor, worksWhole } from "../lsp/client.ts";
+import { suite } from "../suite.ts";
 import { must, newFolder, PROJECT, run } from "./packed.ts";
 
 const folder = newFolder();
@@ -69,6 +70,12 @@ test("it is installed, started, upgraded and purged", () => {
     assert.match(out, line);
   }
   assert.equal(out.match(new RegExp(`^(?:ingressc |ingressd |ingress-guard )?${version.replaceAll(".", "\\.")}$`, "gm"))?.length, 3);
+});
+
+test("an editor's server checks, judges and runs tests in its thread", async () => {
+  const tree = join(folder, "files");
+  must("dpkg-deb", ["--extract", packageFile(), tree]);
+  await worksWhole(await editor({ command: ["sh", join(tree, "usr/lib/ingressd/ingressc.mjs")] }));
 });
 
 test.run();

@@ -7,6 +7,7 @@ import { once } from "node:events";
 import { dirname, join } from "node:path";
 import * as assert from "uvu/assert";
 import { must, newFolder, run, tarball } from "./packed.ts";
+import { editor, worksWhole } from "../lsp/client.ts";
 import { atEnd, stallsAfter, suite } from "../suite.ts";
 
 const VERSION = (JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { readonly version: string }).version;
@@ -158,6 +159,10 @@ test("a service is exposed while it runs", async () => {
     join(work, "expose.sock"),
   );
   assert.is(await read(port), "registered\n");
+});
+
+test("an editor's server checks, judges and runs tests in its thread", async () => {
+  await worksWhole(await editor({ command: [join(bin, "ingressc")] }));
 });
 
 test("without koffi the compiler works, and the other two say in one sentence that they need it", () => {

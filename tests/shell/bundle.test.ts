@@ -2,11 +2,12 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { build } from "../../scripts/build.mjs";
 import { withoutFacades } from "../../scripts/bundle.mjs";
+import { ownFolder } from "../suite.ts";
 
 const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
 const test = suite("bundle");
@@ -62,6 +63,51 @@ test("a start loads neither Node's HTTP nor its file streams", () => {
       words[0],
     );
   }
+});
+
+interface Loaded {
+  readonly sources: readonly string[];
+  /** Of all files of the build. */
+  readonly text: string;
+}
+
+/** The code of the build that a program has loaded when it ends. */
+function codeLoadedBy(words: readonly string[], code: number): Loaded {
+  const folder = ownFolder("ingressd-loaded-");
+  const env = { ...process.env, NODE_V8_COVERAGE: folder };
+  const { status, stderr } = spawnSync(process.execPath, [join(PROJECT, "compiler/cli/ingressc.mjs"), ...words], { encoding: "utf8", env, input: "" });
+  assert.is(status, code, stderr.slice(0, 500));
+  const [report = ""] = readdirSync(folder);
+  const { result } = JSON.parse(readFileSync(join(folder, report), "utf8")) as { readonly result: readonly { readonly url: string }[] };
+  const files = result.flatMap(({ url }) => (url.startsWith(pathToFileURL(join(PROJECT, "dist/")).href) ? [fileURLToPath(url)] : []));
+  assert.ok(files.length > 5);
+  const text = files.map((file) => readFileSync(file, "utf8")).join("\n");
+  return { sources: [...text.matchAll(/^\/\/ (\S+\.(?:ts|mjs|js))$/gm)].map(([, source = ""]) => source), text };
+}
+
+test("check loads nothing of the language server, and its libraries are loaded by its command alone", () => {
+  const policy = join(PROJECT, "policies/site.ingress");
+  const server = /\/vscode-|^compiler\/(?:cli\/)?lsp\//;
+  const library = /\/vscode-/;
+  const rows: readonly (readonly [words: readonly string[], none: RegExp])[] = [
+    [["check", policy], server],
+    [["check", policy, "--deny-warnings", "--json"], server],
+    [["fmt", "--check", policy], server],
+    // It is in one file with the server's code, which is small.
+    [["test", policy], library],
+  ];
+  for (const [words, none] of rows)
+    assert.equal(
+      codeLoadedBy(words, 0).sources.filter((source) => none.test(source)),
+      [],
+      words[0],
+    );
+  // Its input ends at once.
+  const { sources, text } = codeLoadedBy(["lsp"], 1);
+  for (const known of [/^compiler\/cli\/lsp\/server\.ts$/, /^compiler\/lsp\/positions\.ts$/, /^node_modules\/vscode-languageserver\//])
+    assert.ok(sources.some((source) => known.test(source)));
+  // Windows has neither.
+  for (const word of ["koffi", "/proc/"]) assert.not(text.includes(word), word);
 });
 
 test.run();

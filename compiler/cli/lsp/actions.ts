@@ -12,20 +12,22 @@ import { allShown } from "./shown.ts";
 export const QUICK_FIX = "quickfix";
 export const FIX_ALL = "source.fixAll.ingressc";
 
+type Shows = Parameters<typeof diagnosticOf>[2];
+
 /** `only`: the kinds that are wanted; null: any but those of the whole text. */
-export async function actions(documents: Documents, document: OpenDocument, range: Range, only: readonly string[] | null): Promise<CodeAction[]> {
+export async function actions(documents: Documents, document: OpenDocument, range: Range, only: readonly string[] | null, can: Shows): Promise<CodeAction[]> {
   const wants = (kind: string): boolean => only === null || only.some((wanted) => kind === wanted || kind.startsWith(`${wanted}.`));
   const [start, end] = [offsetAt(document.file, range.start), offsetAt(document.file, range.end)];
   const found = allShown(document.shown).filter(({ place }) => {
     const [from, to] = [offsetAt(document.file, place.range.start), offsetAt(document.file, place.range.end)];
     return from <= end && start <= to;
   });
-  const quick = wants(QUICK_FIX) ? found.flatMap((finding) => [...fixOf(documents, document, finding), ...offOf(documents, document, finding)]) : [];
+  const quick = wants(QUICK_FIX) ? found.flatMap((finding) => [...fixOf(documents, document, finding, can), ...offOf(documents, document, finding, can)]) : [];
   const whole = only !== null && wants(FIX_ALL) ? await fixAllOf(document, documents) : [];
   return [...quick, ...whole];
 }
 
-function fixOf(documents: Documents, document: OpenDocument, finding: Finding): CodeAction[] {
+function fixOf(documents: Documents, document: OpenDocument, finding: Finding, can: Shows): CodeAction[] {
   const { fix } = finding;
   if (fix === null) return [];
   const newText = document.file.text.includes("\r\n") ? fix.text.replaceAll("\n", "\r\n") : fix.text;
@@ -34,7 +36,7 @@ function fixOf(documents: Documents, document: OpenDocument, finding: Finding): 
       title: titleOf(finding),
       kind: QUICK_FIX,
       isPreferred: true,
-      diagnostics: [diagnosticOf(finding, (path) => documents.uri(path))],
+      diagnostics: [diagnosticOf(finding, (path) => documents.uri(path), can)],
       edit: { changes: { [documents.uri(fix.path)]: [{ range: fix.range, newText }] } },
     },
   ];
@@ -49,7 +51,7 @@ function titleOf({ fix }: Finding): string {
 }
 
 /** A warning can be off where it is written. */
-function offOf(documents: Documents, document: OpenDocument, finding: Finding): CodeAction[] {
+function offOf(documents: Documents, document: OpenDocument, finding: Finding, can: Shows): CodeAction[] {
   const { code, severity, place } = finding;
   if (severity !== "warning" || code === null || code === "ING835" || code === "ING836") return [];
   const { ast } = documents.tree(document);
@@ -60,7 +62,7 @@ function offOf(documents: Documents, document: OpenDocument, finding: Finding): 
     {
       title: `turn ${code} off here`,
       kind: QUICK_FIX,
-      diagnostics: [diagnosticOf(finding, (path) => documents.uri(path))],
+      diagnostics: [diagnosticOf(finding, (path) => documents.uri(path), can)],
       edit: { changes: { [document.uri]: [edit] } },
     },
   ];

@@ -13,6 +13,7 @@ import { runTests } from "../policy_tests.ts";
 import { sha256 } from "../sha256.ts";
 import { findingOf, testRun } from "./findings.ts";
 import type { Answers, Job, Request, TestRun } from "./messages.ts";
+import { belowRoot } from "./uris.ts";
 
 /** Thrown where a later change has made the answer useless. */
 export class Cancelled extends Error {}
@@ -143,7 +144,7 @@ export class Checking {
 
   /** Whether a policy that was compiled since the last change has the file. */
   #isEntry(key: string): boolean {
-    return [...this.#kept.values()].some(({ disk, files }) => files.some((path) => `${disk.root}\0${path.slice(disk.root.length + 1)}` === key));
+    return [...this.#kept.values()].some(({ disk, files }) => files.some((path) => `${disk.root}\0${belowRoot(disk.root, path) ?? ""}` === key));
   }
 }
 

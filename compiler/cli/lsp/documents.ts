@@ -46,9 +46,10 @@ export class Documents {
   /** The last runs of tests, by the path of their file. */
   readonly #runs = new Map<string, readonly TestRun[]>();
 
-  constructor(editor: Editor, timers: Timers) {
+  /** `program`: as WorkThread has it. */
+  constructor(editor: Editor, timers: Timers, program?: URL) {
     this.#editor = editor;
-    this.thread = new WorkThread((text) => editor.failed(text));
+    this.thread = new WorkThread((text) => editor.failed(text), program);
     const done = (work: Promise<void>): void =>
       void work.catch((error: unknown) => editor.failed(error instanceof Error ? (error.stack ?? error.message) : String(error)));
     this.#schedule = new Schedule(
@@ -75,13 +76,14 @@ export class Documents {
   }
 
   open(uri: string, language: string, version: number, text: string): void {
-    const named = pathOf(uri);
-    const real = named === null ? null : realPlace(named);
+    // An editor that opens a text twice has lost the first one.
+    if (this.#byUri.has(uri)) this.#forget(uri);
+    const real = realPathOf(uri);
     // Of two names of one file the first counts.
     const path = real !== null && this.#byPath.has(real) ? null : real;
     const before = path === null ? undefined : this.#others.get(path);
     const file: SourceFile = { path: path === null ? uri : basename(path), text };
-    const isPolicy = language === "ingress" || (named ?? uri).endsWith(".ingress");
+    const isPolicy = language === POLICY || (pathOf(uri) ?? uri).endsWith(".ingress");
     const document: OpenDocument = { uri, path, isPolicy, file, version, shown: before ?? nothingShown(), alone: new EditedText() };
     this.#byUri.set(uri, document);
     if (path !== null) {
@@ -101,19 +103,25 @@ export class Documents {
   }
 
   close(uri: string): void {
-    const document = this.#byUri.get(uri);
-    if (document === undefined) return;
-    const { path } = document;
-    this.#byUri.delete(uri);
-    if (path !== null) {
-      this.#byPath.delete(path);
-      this.workspace.texts.delete(path);
-      this.workspace.forget(path);
-      this.#runs.delete(path);
-      this.thread.changed(path, null);
-    }
+    const path = this.#forget(uri);
     this.#editor.publish(uri, null, [], null);
     this.#schedule.changed();
+    // The file may be open under another name, which now counts.
+    const other = path === null ? undefined : [...this.#byUri.values()].find((document) => document.path === null && realPathOf(document.uri) === path);
+    if (other !== undefined) this.open(other.uri, other.isPolicy ? POLICY : "", other.version, other.file.text);
+  }
+
+  /** The path that a closed text was the text of. */
+  #forget(uri: string): string | null {
+    const path = this.#byUri.get(uri)?.path ?? null;
+    this.#byUri.delete(uri);
+    if (path === null) return null;
+    this.#byPath.delete(path);
+    this.workspace.texts.delete(path);
+    this.workspace.forget(path);
+    this.#runs.delete(path);
+    this.thread.changed(path, null);
+    return path;
   }
 
   /** Something on the disk may be other now. */
@@ -242,6 +250,14 @@ export class Documents {
       this.#publish(document);
     }
   }
+}
+
+/** The id of the language, as editors have it. */
+const POLICY = "ingress";
+
+function realPathOf(uri: string): string | null {
+  const named = pathOf(uri);
+  return named === null ? null : realPlace(named);
 }
 
 function listOf(lists: Map<string, Finding[]>, path: string): Finding[] {

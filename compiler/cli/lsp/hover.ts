@@ -16,8 +16,8 @@ import { sizeText, sourcesText, listText } from "../../wording/sources_text.ts";
 import type { NamedNet } from "../../wording/largest_parts.ts";
 import { answers, sentence } from "../commands/who.ts";
 import { count } from "../outcome.ts";
-import { isAbsolute, relative, sep } from "node:path";
 import type { Subject } from "./messages.ts";
+import { belowRoot } from "./uris.ts";
 
 export const HOVER_NODES = MOST_NODES / 10;
 const MOST_RANGES = 8;
@@ -28,7 +28,7 @@ const MOST_WORDS = 6;
 export function describe(subject: Subject, policy: CheckedPolicy, module: Uint8Array, root: string, nodes = HOVER_NODES): readonly string[] | null {
   switch (subject.kind) {
     case "set": {
-      const path = pathBelow(root, subject.path);
+      const path = belowRoot(root, subject.path) ?? subject.path;
       const set = policy.sets.find(({ kind, name, span }) => kind === subject.set && name === subject.name && span.file.path === path);
       return set === undefined ? null : setLines(set, namedNets(policy));
     }
@@ -40,13 +40,8 @@ export function describe(subject: Subject, policy: CheckedPolicy, module: Uint8A
       return found.value.length === 0 ? null : found.value.flatMap((answer) => `\`${answer.listener}\` (${answer.place}) ${sentence(answer)}`.split("\n"));
     }
     case "rule":
-      return ruleLines(pathBelow(root, subject.path), subject.offset, policy, module, nodes);
+      return ruleLines(belowRoot(root, subject.path) ?? subject.path, subject.offset, policy, module, nodes);
   }
-}
-
-function pathBelow(root: string, path: string): string {
-  const below = relative(root, path);
-  return isAbsolute(below) ? path : below.split(sep).join("/");
 }
 
 function notProven(nodes: number): string {

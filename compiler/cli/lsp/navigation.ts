@@ -3,13 +3,14 @@ import { join } from "node:path";
 import { isBuiltin } from "../../check/names/builtin_names.ts";
 import { mayDeclare } from "../../check/names/declarations.ts";
 import { newReport } from "../../diagnostics/report.ts";
-import { nameAt, namesIn, type NamePlace } from "../../lsp/names.ts";
+import { globalsIn, nameAt, namesIn, type NamePlace } from "../../lsp/names.ts";
 import { lineRange, type LineRange } from "../../lsp/positions.ts";
 import type { Known } from "../../lsp/completion.ts";
 import type { SourceFile, Span } from "../../source/source.ts";
 import { isKeyword } from "../../syntax/keywords.ts";
 import { failed, ok, type Result } from "../../../runtime/result/result.ts";
 import type { FilePlace } from "./messages.ts";
+import { belowRoot } from "./uris.ts";
 import type { LoadedProgram, Workspace } from "./workspace.ts";
 
 export interface NamedPlace {
@@ -102,7 +103,8 @@ export function knownIn(workspace: Workspace, path: string): Known {
     if (loaded === null || unit === undefined) continue;
     const units = [["", unit] as const, ...[...unit.imports].flatMap(([alias, other]) => (other === null ? [] : [[`${alias}.`, other] as const]))];
     const statements = units.flatMap(([before, { ast }]) => ast.statements.map((node) => ({ before, node })));
-    const names = namesIn(loaded.program).filter(({ declares }) => declares);
+    // For completion, which is requested with each letter, the places of all names are too much.
+    const { exposes, rules } = globalsIn(loaded.program);
     return {
       sets: statements.flatMap(({ before, node }) =>
         node.kind === "net" || node.kind === "ports" || node.kind === "hosts" || node.kind === "ids" ?
@@ -112,20 +114,15 @@ export function knownIn(workspace: Workspace, path: string): Known {
       templates: statements.flatMap(({ before, node }) =>
         node.kind === "template" ? [{ name: `${before}${node.name.text}`, params: node.params.map(({ text }) => text) }] : [],
       ),
-      exposes: [...new Set(names.filter(({ kind }) => kind === "expose").map(({ name }) => name))],
-      rules: [...new Set(names.filter(({ kind }) => kind === "rule").map(({ name }) => name))],
+      exposes: [...exposes],
+      rules: [...rules],
     };
   }
   return { sets: [], templates: [], exposes: [], rules: [] };
 }
 
 function below({ root }: LoadedProgram, path: string): string {
-  return path.startsWith(root) ?
-      path
-        .slice(root.length)
-        .replace(/^[\\/]/, "")
-        .replaceAll("\\", "/")
-    : path;
+  return belowRoot(root, path) ?? path;
 }
 
 function placeOf({ root }: LoadedProgram, span: Span): FilePlace {

@@ -1,41 +1,38 @@
 // The language server over standard input and output: what each request and notification of the protocol does. Only the protocol is on
 // standard output. The process ends with its editor.
-import type { Connection, InitializeParams, InitializeResult, MessageType, ResponseError } from "vscode-languageserver/node";
+import type { Connection, DocumentSymbol, InitializeParams, InitializeResult, MessageType, ResponseError, SymbolInformation } from "vscode-languageserver/node";
 import { packageVersion } from "../../../runtime/package/files.ts";
 import type { Timers } from "../../../runtime/shell/clock.ts";
 import { count } from "../outcome.ts";
+import { abilitiesOf, flatSymbols, NO_ABILITIES, plainHover, type Abilities } from "./abilities.ts";
 import { actions, FIX_ALL, QUICK_FIX } from "./actions.ts";
 import { completions, definition, formatting, hover, lenses, references, rename, renameable, RUN_TEST, symbols, withoutSnippets } from "./answers.ts";
 import { diagnosticOf } from "./diagnostics.ts";
 import { Documents, type Editor, type OpenDocument } from "./documents.ts";
 import { pathOf } from "./uris.ts";
 
-/** The abilities of the editor, as it says at the start. */
-interface Abilities {
-  related: boolean;
-  snippets: boolean;
-  refreshesLenses: boolean;
-  registersWatching: boolean;
-  foldersChange: boolean;
-}
-
 export interface Streams {
   readonly input: NodeJS.ReadableStream;
   readonly output: NodeJS.WritableStream;
 }
 
-/** Never returns: the connection ends the process, with 0 after a `shutdown` and with 1 without one. */
-export async function serve({ input, output }: Streams, timers: Timers): Promise<never> {
+/** Never returns: the connection ends the process, with 0 after a `shutdown` and with 1 without one. `program`: as WorkThread has it. */
+export async function serve({ input, output }: Streams, timers: Timers, program?: URL): Promise<never> {
   const { createConnection, ResponseError, TextDocument, TextDocuments } = await import("./library.ts");
   const connection = createConnection(input, output);
-  const can: Abilities = { related: false, snippets: false, refreshesLenses: false, registersWatching: false, foldersChange: false };
+  let can = NO_ABILITIES;
   const documents: Documents = new Documents(
-    editorOf(connection, can, (path): string => documents.uri(path)),
+    editorOf(
+      connection,
+      () => can,
+      (path): string => documents.uri(path),
+    ),
     timers,
+    program,
   );
   const texts = new TextDocuments(TextDocument);
   connection.onInitialize((params) => {
-    readAbilities(can, params);
+    can = abilitiesOf(params);
     documents.workspace.setFolders(foldersOf(params));
     return ABILITIES;
   });
@@ -43,13 +40,21 @@ export async function serve({ input, output }: Streams, timers: Timers): Promise
   texts.onDidOpen(({ document }) => documents.open(document.uri, document.languageId, document.version, document.getText()));
   // An opened text is reported as changed too.
   texts.onDidChangeContent(({ document }) => {
-    if (documents.get(document.uri)?.version !== document.version) documents.change(document.uri, document.version, document.getText());
+    const known = documents.get(document.uri);
+    const text = document.getText();
+    // Some editors number no versions.
+    if (known?.version !== document.version || known.file.text !== text) documents.change(document.uri, document.version, text);
   });
   texts.onDidClose(({ document: { uri } }) => documents.close(uri));
   texts.onDidSave(() => documents.diskChanged());
   connection.onDidChangeWatchedFiles(() => documents.diskChanged());
   connection.onShutdown(() => documents.stop());
-  answerRequests(connection, documents, can, (says) => new ResponseError<void>(INVALID_PARAMS, says));
+  answerRequests(
+    connection,
+    documents,
+    () => can,
+    (says) => new ResponseError<void>(INVALID_PARAMS, says),
+  );
   texts.listen(connection);
   connection.listen();
   return new Promise<never>(() => undefined);
@@ -81,14 +86,6 @@ const ABILITIES: InitializeResult = {
   serverInfo: { name: "ingressc", version: packageVersion() },
 };
 
-function readAbilities(can: Abilities, { capabilities: { textDocument, workspace } }: InitializeParams): void {
-  can.related = textDocument?.publishDiagnostics?.relatedInformation === true;
-  can.snippets = textDocument?.completion?.completionItem?.snippetSupport === true;
-  can.refreshesLenses = workspace?.codeLens?.refreshSupport === true;
-  can.registersWatching = workspace?.didChangeWatchedFiles?.dynamicRegistration === true;
-  can.foldersChange = workspace?.workspaceFolders === true;
-}
-
 function foldersOf({ workspaceFolders, ...older }: InitializeParams): readonly string[] {
   const uris = workspaceFolders?.map(({ uri }) => uri) ?? [];
   // Editors of older versions of the protocol name one folder.
@@ -113,20 +110,20 @@ function watch(connection: Connection, documents: Documents, can: Abilities): vo
   connection.workspace.onDidChangeWorkspaceFolders(() => settled(connection, folders()));
 }
 
-function editorOf(connection: Connection, can: Abilities, uriOf: (path: string) => string): Editor {
+function editorOf(connection: Connection, can: () => Abilities, uriOf: (path: string) => string): Editor {
   return {
     publish(uri, version, findings) {
-      const diagnostics = findings.map((finding) => diagnosticOf(finding, uriOf, can.related));
-      settled(connection, connection.sendDiagnostics({ uri, ...(version === null ? {} : { version }), diagnostics }));
+      const diagnostics = findings.map((finding) => diagnosticOf(finding, uriOf, can()));
+      settled(connection, connection.sendDiagnostics({ uri, ...(version === null || !can().versions ? {} : { version }), diagnostics }));
     },
     testsRan() {
-      if (can.refreshesLenses) settled(connection, connection.sendRequest("workspace/codeLens/refresh"));
+      if (can().refreshesLenses) settled(connection, connection.sendRequest("workspace/codeLens/refresh"));
     },
     failed: (text) => connection.console.error(`an internal error of ingressc, which is a defect of it and not of your policy: ${text}`),
   };
 }
 
-function answerRequests(connection: Connection, documents: Documents, can: Abilities, refusal: (says: string) => ResponseError<void>): void {
+function answerRequests(connection: Connection, documents: Documents, can: () => Abilities, refusal: (says: string) => ResponseError<void>): void {
   const about = <T>(uri: string, none: T, answer: (document: OpenDocument) => T): T => {
     const document = documents.get(uri);
     return document?.isPolicy === true ? answer(document) : none;
@@ -134,10 +131,15 @@ function answerRequests(connection: Connection, documents: Documents, can: Abili
   connection.onCompletion(({ textDocument: { uri }, position }) =>
     about(uri, [], (document) => {
       const items = completions(documents, document, position);
-      return can.snippets ? items : withoutSnippets(items);
+      return can().snippets ? items : withoutSnippets(items);
     }),
   );
-  connection.onHover(({ textDocument: { uri }, position }) => about(uri, null, (document) => hover(documents, document, position)));
+  connection.onHover(({ textDocument: { uri }, position }) =>
+    about(uri, null, async (document) => {
+      const found = await hover(documents, document, position);
+      return can().markdown ? found : plainHover(found);
+    }),
+  );
   connection.onDefinition(({ textDocument: { uri }, position }) => about(uri, [], (document) => definition(documents, document, position)));
   connection.onReferences(({ textDocument: { uri }, position, context }) =>
     about(uri, [], (document) => references(documents, document, position, context.includeDeclaration)),
@@ -149,10 +151,15 @@ function answerRequests(connection: Connection, documents: Documents, can: Abili
       return edit.ok ? edit.value : refusal(edit.error);
     }),
   );
-  connection.onDocumentSymbol(({ textDocument: { uri } }) => about(uri, [], (document) => symbols(documents, document)));
+  connection.onDocumentSymbol(({ textDocument: { uri } }) =>
+    about<DocumentSymbol[] | SymbolInformation[]>(uri, [], (document) => {
+      const found = symbols(documents, document);
+      return can().nestedSymbols ? found : flatSymbols(uri, found);
+    }),
+  );
   connection.onDocumentFormatting(({ textDocument: { uri } }) => about(uri, null, formatting));
   connection.onCodeAction(({ textDocument: { uri }, range, context }) =>
-    about(uri, null, (document) => actions(documents, document, range, context.only ?? null)),
+    about(uri, null, (document) => (can().edits ? actions(documents, document, range, context.only ?? null, can()) : null)),
   );
   connection.onCodeLens(({ textDocument: { uri } }) => about(uri, [], (document) => lenses(documents, document)));
   connection.onExecuteCommand(async ({ command, arguments: given = [] }) => {

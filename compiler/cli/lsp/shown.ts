@@ -2,7 +2,7 @@
 // is checked again.
 import { lineRange, offsetAt, type LineRange } from "../../lsp/positions.ts";
 import type { SourceFile } from "../../source/source.ts";
-import type { Finding } from "./messages.ts";
+import type { FilePlace, Finding } from "./messages.ts";
 
 /** The findings of one file. */
 export interface Shown {
@@ -41,23 +41,16 @@ function keyOf({ code, place: { range }, message }: Finding): string {
   return JSON.stringify([code, range, message]);
 }
 
-/** Null where the text at its place has changed. An edit that would change that text is gone. */
+/** Null where the text at its place has changed. An edit that would change that text is gone, and so is another place that has changed. */
 function movedFinding(finding: Finding, before: SourceFile, after: SourceFile): Finding | null {
-  const { place, fix } = finding;
-  const range = movedRange(place.range, before, after);
-  if (range === null) return null;
-  const own = fix?.path === place.path;
-  const fixRange = own ? movedRange(fix.range, before, after) : null;
-  return {
-    ...finding,
-    place: { ...place, range },
-    fix:
-      own ?
-        fixRange === null ?
-          null
-        : { ...fix, range: fixRange }
-      : fix,
+  const { place, fix, related } = finding;
+  const moved = <T extends FilePlace>(one: T): T | null => {
+    if (one.path !== place.path) return one;
+    const range = movedRange(one.range, before, after);
+    return range === null ? null : { ...one, range };
   };
+  const at = moved(place);
+  return at === null ? null : { ...finding, place: at, related: related.flatMap((one) => moved(one) ?? []), fix: fix === null ? null : moved(fix) };
 }
 
 function movedRange(range: LineRange, before: SourceFile, after: SourceFile): LineRange | null {

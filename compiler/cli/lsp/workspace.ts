@@ -1,6 +1,6 @@
 // The policies around a text: those that import it, in the folders that the editor has open, and their trees as the editor has them.
 import { readdirSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, isAbsolute, join } from "node:path";
 import type { Program } from "../../check/names/program.ts";
 import { load } from "../../load.ts";
 import { EditedText } from "../../lsp/edited_text.ts";
@@ -85,7 +85,7 @@ export class Workspace {
   }
 
   forget(path: string): void {
-    this.#trees.delete(`${dirname(path)}\0${path.slice(dirname(path).length + 1)}`);
+    this.#trees.delete(`${dirname(path)}\0${basename(path)}`);
   }
 
   #forgetOne(): void {
@@ -133,7 +133,7 @@ export class Workspace {
 }
 
 function importPaths(file: string, text: string): readonly string[] {
-  return [...text.matchAll(IMPORT)].flatMap(([, path = ""]) => (path === "" || path.startsWith("/") ? [] : (realPlace(join(dirname(file), path)) ?? [])));
+  return [...text.matchAll(IMPORT)].flatMap(([, path = ""]) => (path === "" || isAbsolute(path) ? [] : (realPlace(join(dirname(file), path)) ?? [])));
 }
 
 function collect(folder: string, found: string[]): void {
