@@ -1,5 +1,5 @@
 // The cost of `ingressc lsp` beside a full `ingressc check` of the same policy in the same run: `npm run bench:lsp`. It prints each bar as
-// a ratio and exits 1 if one is missed.
+// a ratio and exits 1 if one is missed. With `-- --quick` it measures the small policy alone, to see that it works, and exits 0.
 //
 //   first diagnostics   from a change that makes an error to the diagnostics with it
 //   completion          from the request to its answer: from a second after the last change on, while the worker judges the rules
@@ -26,13 +26,14 @@ const LINT_MS = 1_000;
 const LETTER_MS = 50;
 
 const folder = mkdtempSync(join(tmpdir(), "ingressd-bench-lsp-"));
+const quick = process.argv.includes("--quick");
 let missed = 0;
 try {
-  for (const [rules, bar] of SIZES) await measure(rules, bar);
+  for (const [rules, bar] of quick ? SIZES.slice(0, 1) : SIZES) await measure(rules, bar);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
-process.exitCode = missed > 0 ? 1 : 0;
+process.exitCode = missed > 0 && !quick ? 1 : 0;
 
 async function measure(rules, bar) {
   const name = `${rules}.ingress`;
