@@ -3,7 +3,7 @@
 import { CODE_NOT_EXPOSED } from "../../runtime/abi/verdicts.ts";
 import type { CheckedPolicy, CheckedTest, Expected, TestLine } from "../policy/policy.ts";
 import { positionOf, type Span } from "../source/source.ts";
-import { openEngine } from "../../runtime/host/ask.ts";
+import { openEngine, openInTurn } from "../../runtime/host/ask.ts";
 import { denial, type Decision } from "../../runtime/host/decision.ts";
 import { identityOf } from "../../runtime/host/identity.ts";
 import type { ListenerInfo, LoadedPolicy, PolicyEngine, PolicyInfo } from "../../runtime/host/module.ts";
@@ -51,11 +51,29 @@ export function freshEngine(policy: LoadedPolicy, wallSeconds: number | null): P
   return engine;
 }
 
+/** Makes an engine with no connection and no debt; the one before is used no more. */
+type Engines = (wallSeconds: number | null) => PolicyEngine;
+
+/** Those of a module that this compiler has made: each has the memory of the one before. */
+export function ownEngines(policy: LoadedPolicy): Engines {
+  const open = openInTurn(policy, SEED);
+  return (wallSeconds) => {
+    const engine = open();
+    engine.setClock({ monoMs: 0, wallSeconds });
+    return engine;
+  };
+}
+
 /** `tests`: those of a policy, or some of them. `ran` is called behind each line. */
-export function runTests(tests: CheckedPolicy["tests"], loaded: LoadedPolicy, ran: () => void = () => undefined): readonly LineResult[] {
+export function runTests(
+  tests: CheckedPolicy["tests"],
+  loaded: LoadedPolicy,
+  ran: () => void = () => undefined,
+  engines: Engines = (wallSeconds) => freshEngine(loaded, wallSeconds),
+): readonly LineResult[] {
   return tests.flatMap((test) =>
     test.lines.map((line) => {
-      const result = runLine(test, line, loaded);
+      const result = runLine(test, line, loaded.info, engines);
       ran();
       return result;
     }),
@@ -71,9 +89,10 @@ interface Actual {
   readonly rules: ReadonlySet<number>;
 }
 
-function runLine({ name, at }: CheckedTest, line: TestLine, loaded: LoadedPolicy): LineResult {
+function runLine({ name, at }: CheckedTest, line: TestLine, info: PolicyInfo, engines: Engines): LineResult {
+  const fresh = (): PolicyEngine => engines(at);
   const expected = line.kind === "repeat" ? countsText(line.expected.map(({ outcome, count }) => [expectedText(outcome), count])) : expectedText(line.expected);
-  const answers = line.kind === "repeat" ? repeatLine(line, at, loaded) : evaluateLine(line, at, loaded);
+  const answers = line.kind === "repeat" ? repeatLine(line, at, info, fresh) : evaluateLine(line, info, fresh);
   const wrong = answers.find((a) => a.text !== expected);
   const shown = wrong ?? answers[0];
   // INVARIANT: a line is evaluated at least once; without an evaluation it proves nothing.
@@ -108,10 +127,8 @@ function runLine({ name, at }: CheckedTest, line: TestLine, loaded: LoadedPolicy
   };
 }
 
-function evaluateLine(line: Exclude<TestLine, { kind: "repeat" }>, at: number | null, loaded: LoadedPolicy): readonly Actual[] {
-  const { info } = loaded;
+function evaluateLine(line: Exclude<TestLine, { kind: "repeat" }>, info: PolicyInfo, fresh: () => PolicyEngine): readonly Actual[] {
   const { expected } = line;
-  const fresh = (): PolicyEngine => freshEngine(loaded, at);
   if (line.kind === "bind") {
     const decision = fresh().bind(line);
     // A test shows what the policy grants: the token, which ingressd mints for just that, is taken to be there.
@@ -131,11 +148,11 @@ function evaluateLine(line: Exclude<TestLine, { kind: "repeat" }>, at: number | 
  * The connections of one line share an engine and come evenly over `overMs`, the first at its
  * start. A named target tests each listener it means apart; all ports of an expose are one listener.
  */
-function repeatLine(line: Extract<TestLine, { kind: "repeat" }>, at: number | null, loaded: LoadedPolicy): readonly Actual[] {
+function repeatLine(line: Extract<TestLine, { kind: "repeat" }>, at: number | null, info: PolicyInfo, fresh: () => PolicyEngine): readonly Actual[] {
   const by = (decision: Decision): string | null =>
-    line.expected.find(({ outcome }) => outcome.by !== null && hasName(loaded.info, decision, outcome.by))?.outcome.by ?? null;
-  return listenersMeant(loaded.info, freshEngine(loaded, at), line.to).map(({ place, id, listener }) => {
-    const engine = freshEngine(loaded, at);
+    line.expected.find(({ outcome }) => outcome.by !== null && hasName(info, decision, outcome.by))?.outcome.by ?? null;
+  return listenersMeant(info, fresh(), line.to).map(({ place, id, listener }) => {
+    const engine = fresh();
     const counts = new Map<string, number>();
     const due = new Map(line.expected.map(({ outcome, count }) => [expectedText(outcome), count]));
     const rules = new Set<number>();
@@ -153,12 +170,12 @@ function repeatLine(line: Extract<TestLine, { kind: "repeat" }>, at: number | nu
         engine.release(connected.listener, line.source);
         if (line.client !== null) engine.releaseIdentity(connected.listener, identityOf(line.client));
       }
-      const text = actualText(last, by(last), loaded.info);
+      const text = actualText(last, by(last), info);
       const count = (counts.get(text) ?? 0) + 1;
       counts.set(text, count);
       if (count > (due.get(text) ?? 0)) shown ??= last;
     }
-    const meant = listener ?? loaded.info.listeners.find((l) => l.id === decided) ?? null;
+    const meant = listener ?? info.listeners.find((l) => l.id === decided) ?? null;
     return { place, text: countsText([...counts]), decision: shown ?? last, listener: meant, rules };
   });
 }

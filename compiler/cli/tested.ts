@@ -7,7 +7,7 @@ import type { LoadedPolicy } from "../../runtime/host/module.ts";
 import { compileFile, type Compiled, type NotCompiled } from "./compiled.ts";
 import { count, type Outcome } from "./outcome.ts";
 import { SILENT, type Progress } from "./progress.ts";
-import { runTests, type LineResult } from "./policy_tests.ts";
+import { ownEngines, runTests, type LineResult } from "./policy_tests.ts";
 import { failuresText, resultsJson } from "./test_report.ts";
 
 export interface Tested extends Compiled {
@@ -43,6 +43,7 @@ export function compileAndTest(
     compiled.policy.tests.filter(({ name }) => wanted(name)),
     loaded.value,
     () => progress.step(),
+    ownEngines(loaded.value),
   );
   return ok({ ...compiled, loaded: loaded.value, results });
 }

@@ -24,6 +24,28 @@ export function openEngine(policy: LoadedPolicy, seed: Uint8Array): PolicyEngine
   return new RunningPolicy(policy, instantiatePolicy(policy), seed);
 }
 
+/**
+ * Engines for one question after the other, each with no connection and no debt: one instance, whose memory is put back as it was
+ * after its start. The next engine ends the use of the last one.
+ *
+ * Only for a module with the engine of this release: all of its state is in its memory but the cursor of `exportState`, which
+ * each export writes before it is read.
+ */
+export function openInTurn(policy: LoadedPolicy, seed: Uint8Array): () => PolicyEngine {
+  let opened: { readonly engine: RunningPolicy; readonly memory: Uint8Array; readonly start: Uint8Array } | null = null;
+  return () => {
+    if (opened !== null && !opened.engine.poisoned) {
+      opened.memory.set(opened.start);
+      return opened.engine;
+    }
+    const exports = instantiatePolicy(policy);
+    const engine = new RunningPolicy(policy, exports, seed);
+    const memory = new Uint8Array(exports.memory.buffer);
+    opened = { engine, memory, start: memory.slice() };
+    return engine;
+  };
+}
+
 /** Starts a policy over several turns of the event loop, one for each slice of its tables. */
 export async function openEngineInTurns(policy: LoadedPolicy, seed: Uint8Array): Promise<PolicyEngine> {
   return new RunningPolicy(policy, await instantiateInTurns(policy), seed);

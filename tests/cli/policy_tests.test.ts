@@ -2,7 +2,7 @@
 import { failed } from "../../runtime/result/result.ts";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { runTests, type LineResult } from "../../compiler/cli/policy_tests.ts";
+import { ownEngines, runTests, type LineResult } from "../../compiler/cli/policy_tests.ts";
 import { compile } from "../../compiler/compile.ts";
 import { render } from "../../compiler/diagnostics/render.ts";
 import { loaded } from "../host/compiled.ts";
@@ -12,7 +12,11 @@ const lines = suite("policy tests");
 function results(text: string): readonly LineResult[] {
   const { diagnostics, policy, module } = compile({ path: "t.ingress", text: `edition 1\n${text}` }, { read: () => failed("missing") });
   if (policy === null || module === null) throw new Error(diagnostics.map((d) => render(d, { color: false })).join("\n"));
-  return runTests(policy.tests, loaded(module));
+  const policyLoaded = loaded(module);
+  const found = runTests(policy.tests, policyLoaded);
+  // Engines that have the memory of the one before decide as those that have their own.
+  assert.equal(runTests(policy.tests, policyLoaded, undefined, ownEngines(policyLoaded)), found);
+  return found;
 }
 
 /** `question: actual (code)` of each line, with a mark where the expectation fails. */

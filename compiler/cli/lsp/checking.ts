@@ -9,7 +9,7 @@ import { loadPolicy } from "../../../runtime/host/load.ts";
 import type { SourceFile } from "../../source/source.ts";
 import { openEdited, type DiskPolicy } from "../disk.ts";
 import { readLintConfig } from "../lint_config.ts";
-import { runTests } from "../policy_tests.ts";
+import { ownEngines, runTests } from "../policy_tests.ts";
 import { sha256 } from "../sha256.ts";
 import { findingOf, testRun } from "./findings.ts";
 import type { Answers, Job, Request, TestRun } from "./messages.ts";
@@ -95,8 +95,9 @@ export class Checking {
     if (module === null || tests.length === 0) return [];
     const loaded = loadPolicy(module);
     if (!loaded.ok) throw new Error(`the compiled module does not load: ${loaded.error.message}`);
+    const engines = ownEngines(loaded.value);
     return tests.map((test) => {
-      const results = runTests([test], loaded.value, () => this.#giveUpIfLate());
+      const results = runTests([test], loaded.value, () => this.#giveUpIfLate(), engines);
       return testRun(disk.root, test, results, loaded.value);
     });
   }

@@ -1,6 +1,6 @@
 // Errors and warnings of the policy, its module, and its tests, which run in that module.
 import type { ListenerInfo } from "../../../../runtime/host/module.ts";
-import { runTests, type LineResult } from "../../../../compiler/cli/policy_tests.ts";
+import { ownEngines, runTests, type LineResult } from "../../../../compiler/cli/policy_tests.ts";
 import { prove, writtenText, type ProvenClaim } from "../../../../compiler/cli/proven.ts";
 import { becauseText } from "../../../../compiler/cli/test_report.ts";
 import { MOST_NODES } from "../../../../compiler/analysis/budget.ts";
@@ -27,7 +27,7 @@ export async function check({ text, wallSeconds }: { readonly text: string; read
       module: Uint8Array.from(module),
       listeners: loaded.info.listeners.length,
       rules: loaded.info.rules.length,
-      tests: runTests(policy.tests, loaded).map((line) => testLine(line, ready)),
+      tests: runTests(policy.tests, loaded, undefined, ownEngines(loaded)).map((line) => testLine(line, ready)),
       claims: claimsOf(ready),
       places: loaded.info.listeners.filter(({ mode }) => mode !== "direct").map((listener) => ({ id: listener.id, text: placeText(listener) })),
     },
