@@ -116,7 +116,7 @@ test("colours, findings, hover, completion, quick fix, rename, format and the le
   await page.keyboard.press("Control+.");
   await shows(page.locator(".action-widget"), "write `allow`");
   await page.keyboard.press("Enter");
-  assert.is(await saved(page, file, (now) => now.includes("allow")), GOOD);
+  assert.is(await saved(page, file, (now) => now.includes("  allow from")), GOOD);
   await shows(lens(page), READY);
   assert.is(await page.locator(".squiggly-error").count(), 0);
 
