@@ -74,14 +74,20 @@ async function command(page: Page, name: string): Promise<void> {
   await page.keyboard.press("Enter");
 }
 
+/** Looks at the disk until it is as the test wants it; the test then compares it. */
+async function until(page: Page, isReady: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 600 && !isReady(); tries++) await page.waitForTimeout(100);
+}
+
+const textOf = (file: string): string => (existsSync(file) ? readFileSync(file, "utf8") : "");
+
 /** The text on the disk, after it is saved and has changed. */
 async function saved(page: Page, file: string, isReady: (text: string) => boolean): Promise<string> {
-  for (let tries = 0; tries < 100; tries++) {
+  for (let tries = 0; tries < 600 && !isReady(textOf(file)); tries++) {
     await page.keyboard.press("Control+s");
     await page.waitForTimeout(100);
-    if (isReady(readFileSync(file, "utf8"))) break;
   }
-  return readFileSync(file, "utf8");
+  return textOf(file);
 }
 
 /** The colours of pieces of the text, when it is cut into them. */
@@ -176,7 +182,7 @@ test("an `ingressc` without lsp has one message, and the setting names another o
   await page.getByRole("button", { name: "Open settings" }).click();
   await page.locator('.settings-editor input[aria-label="ingressd.server.path"]').fill(join(programs(), "ingressc"));
   // It is written after a rest of the keys.
-  for (let tries = 0; !existsSync(at("server/data/Machine/settings.json")) && tries < 100; tries++) await page.waitForTimeout(100);
+  await until(page, () => textOf(at("server/data/Machine/settings.json")).endsWith("}"));
   await page.keyboard.press("Escape");
   await shows(lens(page), READY);
   assert.is(await toasts(page).count(), 0);
@@ -196,8 +202,9 @@ test("a folder that is not trusted names no program, and neither is one of its o
 
   await command(page, "Workspaces: Manage Workspace Trust");
   await page.locator(".workspace-trust-editor").getByRole("button", { name: "Trust", exact: true }).first().click();
-  for (let tries = 0; !existsSync(ran) && tries < 100; tries++) await page.waitForTimeout(100);
-  assert.match(readFileSync(ran, "utf8"), `${own} lsp`);
+  const started = `${own} lsp\n`;
+  await until(page, () => textOf(ran).includes(started));
+  assert.match(textOf(ran), started);
 });
 
 test.run();
