@@ -13,7 +13,7 @@ const ROOT = fileURLToPath(new URL("../", import.meta.url));
 const CACHE = "node_modules/.cache/ingressd";
 /** How long each test file took in the last run of this script, in seconds. */
 const TIMES = `${ROOT}${CACHE}/test_times.json`;
-const TESTS_MS = 30_000;
+const TESTS_MS = 20_000;
 /** After a change of one of these every file is linted. */
 const LINTS_ALL = ["eslint.config.js", "tsconfig.json", "package.json", "package-lock.json"];
 
