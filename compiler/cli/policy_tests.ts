@@ -1,9 +1,9 @@
 // Runs a policy's tests in the very module that is shipped. Each line starts from fresh limits
-// and caps, which is a fresh engine, and without a wall clock unless its test has `at`.
+// and caps, as a fresh engine has them, and without a wall clock unless its test has `at`.
 import { CODE_NOT_EXPOSED } from "../../runtime/abi/verdicts.ts";
 import type { CheckedPolicy, CheckedTest, Expected, TestLine } from "../policy/policy.ts";
 import { positionOf, type Span } from "../source/source.ts";
-import { openEngine, openInTurn } from "../../runtime/host/ask.ts";
+import { openEngine, reuseInstance } from "../../runtime/host/ask.ts";
 import { denial, type Decision } from "../../runtime/host/decision.ts";
 import { identityOf } from "../../runtime/host/identity.ts";
 import type { ListenerInfo, LoadedPolicy, PolicyEngine, PolicyInfo } from "../../runtime/host/module.ts";
@@ -56,7 +56,7 @@ type Engines = (wallSeconds: number | null) => PolicyEngine;
 
 /** Those of a module that this compiler has made: each has the memory of the one before. */
 export function ownEngines(policy: LoadedPolicy): Engines {
-  const open = openInTurn(policy, SEED);
+  const open = reuseInstance(policy, SEED);
   return (wallSeconds) => {
     const engine = open();
     engine.setClock({ monoMs: 0, wallSeconds });

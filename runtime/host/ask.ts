@@ -31,7 +31,7 @@ export function openEngine(policy: LoadedPolicy, seed: Uint8Array): PolicyEngine
  * Only for a module with the engine of this release: all of its state is in its memory but the cursor of `exportState`, which
  * each export writes before it is read.
  */
-export function openInTurn(policy: LoadedPolicy, seed: Uint8Array): () => PolicyEngine {
+export function reuseInstance(policy: LoadedPolicy, seed: Uint8Array): () => PolicyEngine {
   let opened: { readonly engine: RunningPolicy; readonly memory: Uint8Array; readonly start: Uint8Array } | null = null;
   return () => {
     if (opened !== null && !opened.engine.poisoned) {
